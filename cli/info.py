@@ -1,0 +1,151 @@
+"""`facewire info`: what is in a .fwire, and what each part of it costs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+__all__ = ["add_parser", "describe", "run", "table"]
+
+_EPILOG = """\
+examples:
+  facewire info talk.fwire
+  facewire info talk.fwire --json | jq .kbps.total
+
+The bits are those of the file: payloads by kind, and as "container" all else (packet headers,
+checksums, stream headers, index). bpp is bits / (frames x width x height) of the coded square.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe `facewire info`."""
+    parser = subparsers.add_parser(
+        "info",
+        help="what is in a .fwire, and what it costs",
+        description="Show frames, duration and the bits of every part of a .fwire stream.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("input", metavar="IN.fwire", type=Path)
+    parser.add_argument("--json", action="store_true", help="for machines: one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what is in one file."""
+    facts = describe(args.input)
+    print(json.dumps(facts, indent=2) if args.json else table(facts))
+    return 0
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Facts of a `.fwire` file as `facewire info --json` prints them.
+
+    Raises:
+        StreamError: not a `.fwire` file, or one without a readable stream header.
+        OSError: the file cannot be read.
+    """
+    from ..codec.container import Reader
+    from ..codec.errors import StreamError
+
+    with path.open("rb") as file:
+        reader = Reader(file)
+        survey = _Survey()
+        for packet in reader:
+            survey.add(packet)
+    if survey.header is None:
+        raise StreamError(f"{path} holds no stream header that can be read")
+    survey.bits.fill_to(path.stat().st_size)
+    return survey.facts(reader.damaged)
+
+
+class _Survey:
+    """Counts over the packets of a stream; nothing is decoded that needs a network."""
+
+    def __init__(self) -> None:
+        from ..codec.bits import BitCount
+        from ..codec.keyframe import KeyframeAssembler
+        from ..codec.stream import StreamHeader
+
+        self.header: StreamHeader | None = None
+        self.bits = BitCount()
+        self._assembler = KeyframeAssembler()
+        self._keyframes = 0
+        self._frames = 0
+        self._damaged = 0
+        self._last: int | None = None
+        self._elapsed = 0
+
+    def add(self, packet: Any) -> None:
+        """Count one packet."""
+        from ..codec.errors import FacewireError
+        from ..codec.packet import Kind
+        from ..codec.profiles import parse_motion
+        from ..codec.stream import StreamHeader
+
+        self.bits.add(packet)
+        try:
+            if packet.kind == Kind.STREAM:
+                header = StreamHeader.from_payload(packet.payload)
+                self.header = self.header or header
+            elif packet.kind == Kind.KEYFRAME:
+                self._keyframes += self._assembler.push(packet) is not None
+            elif packet.kind == Kind.MOTION:
+                self._count_frame(packet.pts)
+                if self.header is not None:
+                    parse_motion(self.header.profile, packet.payload)
+        except FacewireError:
+            self._damaged += 1
+
+    def _count_frame(self, pts: int) -> None:
+        self._frames += 1
+        if self._last is not None:
+            self._elapsed += (pts - self._last) % 65536
+        self._last = pts
+
+    def facts(self, damaged_records: int) -> dict[str, Any]:
+        """The keys of `facewire info --json`, in its order."""
+        header = self.header
+        assert header is not None  # describe() has looked
+        duration = Fraction(0)
+        if self._frames:
+            duration = self._elapsed * header.time_base + 1 / header.fps
+        return {
+            "frames": self._frames,
+            "fps": round(float(header.fps), 6),
+            "width": header.width,
+            "height": header.height,
+            "duration_s": round(float(duration), 6),
+            "profile": str(header.profile),
+            "model": header.model,
+            "bits": self.bits.bits,
+            "bpp": self.bits.bpp(self._frames, header.width, header.height),
+            "kbps": self.bits.kbps(duration),
+            "motion_bits_per_frame": self.bits.motion_bits_per_frame(),
+            "keyframes": self._keyframes,
+            "damaged_packets": damaged_records + self._damaged,
+        }
+
+
+def table(facts: dict[str, Any]) -> str:
+    """The same for people."""
+    motion = facts["motion_bits_per_frame"]
+    lines = [
+        f"{facts['frames']} frames of {facts['width']}x{facts['height']}, {facts['fps']:g} fps, "
+        f"{facts['duration_s']:.2f} s; {facts['keyframes']} keyframe"
+        f"{'s' * (facts['keyframes'] != 1)}; model {facts['model']}, profile {facts['profile']}",
+        f"motion payload: mean {motion['mean']:.1f} bits a frame, p95 {motion['p95']:g}, "
+        f"max {motion['max']:g}",
+        f"damaged packets: {facts['damaged_packets']}",
+        "",
+        f"{'part':<12}{'bits':>12}{'bpp':>12}{'kbit/s':>12}{'share':>9}",
+    ]
+    total = facts["bits"]["total"] or 1
+    for part, bits in facts["bits"].items():
+        lines.append(
+            f"{part:<12}{bits:>12,}{facts['bpp'][part]:>12.5f}{facts['kbps'][part]:>12.3f}"
+            f"{bits / total:>9.1%}"
+        )
+    return "\n".join(lines)

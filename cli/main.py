@@ -1,0 +1,136 @@
+"""`facewire`: the command line. Each command is a module with `add_parser` and `run`.
+
+Exit codes: 0 well, 1 the input or a file is bad (one sentence on stderr), 2 wrong usage,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast
+
+__all__ = ["COMMANDS", "main", "parse"]
+
+COMMANDS = {
+    "encode": "video to .fwire",
+    "decode": ".fwire to video",
+    "info": "what is in a .fwire, and what it costs",
+    "demo": "make a clip, encode it, decode it, show the figures; needs no input",
+    "train": "train a network from a folder of clips",
+    "export": "make a trained network ready for the torch-free runtime",
+}
+"""Commands and their one-line help; `facewire.cli.NAME` is the module, loaded when it is used."""
+
+_EPILOG = """\
+examples:
+  facewire demo                                    see it work; needs no input
+  facewire encode talk.mp4 talk.fwire              one keyframe, then 960 bits a frame
+  facewire info talk.fwire                         frames, bits by kind, kbit/s
+  facewire decode talk.fwire back.mp4              the face again, marked as synthetic
+  facewire decode talk.fwire both.mp4 --side-by-side talk.mp4
+
+facewire COMMAND --help tells more.
+"""
+
+
+class Command(Protocol):
+    """A module of one command."""
+
+    def add_parser(self, subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> object:
+        """Describe the command's arguments."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it; returns the exit code."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `facewire`.
+
+    Args:
+        argv: arguments without the program's name; by default those of the process.
+
+    Returns:
+        The exit code; never raises for a bad input, a bad file or Ctrl-C.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    try:
+        command, args = parse([a for a in arguments if a != "--debug"])
+        return command(args)
+    except SystemExit as stop:  # argparse: 0 after --help, 2 after wrong usage
+        return stop.code if isinstance(stop.code, int) else 2
+    except KeyboardInterrupt:
+        print("\nfacewire: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`); keep the interpreter from complaining.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        print(f"facewire: {_sentence(error)}", file=sys.stderr)
+        return 1
+
+
+def parse(
+    arguments: list[str],
+) -> tuple[Callable[[argparse.Namespace], int], argparse.Namespace]:
+    """Arguments to the command that they name and its settings.
+
+    Only the module of that command is imported: `facewire --help` stays fast, and `decode` never
+    loads what only `encode` and `train` need. Raises `SystemExit` as argparse does.
+    """
+    parser = argparse.ArgumentParser(
+        prog="facewire",
+        description="Talking heads over almost no bandwidth: one picture, then ten keypoints "
+        "a frame, then a face again.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"facewire {_version()}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    wanted = next((word for word in arguments if not word.startswith("-")), None)
+    run: Callable[[argparse.Namespace], int] = _nothing
+    for name, text in COMMANDS.items():
+        if name == wanted:
+            module = cast(Command, importlib.import_module(f"{__package__}.{name}"))
+            module.add_parser(subparsers)
+            run = module.run
+        else:
+            subparsers.add_parser(name, help=text)
+    return run, parser.parse_args(arguments)
+
+
+def _nothing(args: argparse.Namespace) -> int:
+    return 2
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("facewire")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _sentence(error: Exception) -> str:
+    from ..codec.errors import FacewireError
+
+    if isinstance(error, FacewireError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    name = type(error).__name__
+    return f"unexpected {name}: {error} (--debug shows where; please report it)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""facewire.codec: the wire format. Packets, keyframes, sound, files; no network, no torch.
+
+The names below are the public ones; each is documented where it is defined.
+"""
+
+from .audio import OpusDecoder, OpusEncoder
+from .bits import BitCount
+from .clock import Unwrapper
+from .container import IndexEntry, Reader, Writer, atomic_file
+from .keyframe import Keyframe, KeyframeAssembler
+from .motion import MotionFrame
+from .packet import Flags, Kind, Packet
+from .profiles import Profile, pack_motion, parse_motion
+from .still import Picture, StillCodec, decode_picture, encode_picture
+from .stream import AudioParameters, StreamHeader
+
+__all__ = [
+    "AudioParameters",
+    "BitCount",
+    "Flags",
+    "IndexEntry",
+    "Keyframe",
+    "KeyframeAssembler",
+    "Kind",
+    "MotionFrame",
+    "OpusDecoder",
+    "OpusEncoder",
+    "Packet",
+    "Picture",
+    "Profile",
+    "Reader",
+    "StillCodec",
+    "StreamHeader",
+    "Unwrapper",
+    "Writer",
+    "atomic_file",
+    "decode_picture",
+    "encode_picture",
+    "pack_motion",
+    "parse_motion",
+]

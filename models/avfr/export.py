@@ -1,0 +1,194 @@
+"""From a trained network to what other runtimes read: ONNX and OpenVINO IR, in two parts.
+
+`source` runs once a keyframe, `frame` once a frame; the first one's outputs `feature0`, … are
+inputs of the second. All shapes are fixed, batch 1.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...codec.errors import MissingExtraError
+from ..mel import MEL_BANDS, MEL_STEPS
+from ..mesh import POINTS
+from .model import Avfr
+
+__all__ = ["FramePart", "SourcePart", "example_inputs", "export_onnx", "export_openvino"]
+
+
+class SourcePart(nn.Module):
+    """`picture [1, 3, 256, 256]`, `source_points [1, P, 2]` → features."""
+
+    def __init__(self, model: Avfr) -> None:
+        super().__init__()
+        self.generator = model.generator
+
+    def forward(self, picture: Tensor, source_points: Tensor) -> tuple[Tensor, ...]:
+        """Features, fine to coarse."""
+        return tuple(self.generator.encode_source(picture, source_points))
+
+
+class FramePart(nn.Module):
+    """One frame from a keyframe's features, motion and sound → `frame [1, 3, 256, 256]`."""
+
+    def __init__(self, model: Avfr) -> None:
+        super().__init__()
+        self.generator = model.generator
+
+    def forward(
+        self,
+        picture: Tensor,
+        source_value: Tensor,
+        source_jacobian: Tensor,
+        source_points: Tensor,
+        value: Tensor,
+        jacobian: Tensor,
+        points: Tensor,
+        mel: Tensor,
+        *features: Tensor,
+    ) -> Tensor:
+        """The frame on [0, 1]."""
+        source = {"value": source_value, "jacobian": source_jacobian, "points": source_points}
+        driving = {"value": value, "jacobian": jacobian, "points": points}
+        result = self.generator(picture, list(features), source, driving, mel)
+        return result["image"].clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class _Part:
+    name: str
+    module: nn.Module
+    inputs: dict[str, Tensor]
+    outputs: list[str]
+
+
+def example_inputs(model: Avfr, seed: int = 0) -> dict[str, Tensor]:
+    """Random, plausible inputs of `FramePart` (without features), for tracing and parity."""
+    config = model.config
+    rng = torch.Generator().manual_seed(seed)
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=rng) - 0.5
+
+    k, p = config.keypoints, len(POINTS)
+    points = uniform(1, p, 2)
+    value = uniform(1, k, 2)
+    eye = torch.eye(2).expand(1, k, 2, 2)
+    return {
+        "picture": uniform(1, 3, config.size, config.size) + 0.5,
+        "source_value": value,
+        "source_jacobian": eye + 0.2 * uniform(1, k, 2, 2),
+        "source_points": points,
+        "value": value + 0.1 * uniform(1, k, 2),
+        "jacobian": eye + 0.2 * uniform(1, k, 2, 2),
+        "points": points + 0.05 * uniform(1, p, 2),
+        "mel": uniform(1, 1, MEL_BANDS, MEL_STEPS),
+    }
+
+
+def _parts(model: Avfr) -> list[_Part]:
+    model = model.eval()
+    inputs = example_inputs(model)
+    first = {name: inputs[name] for name in ("picture", "source_points")}
+    source = SourcePart(model)
+    with torch.no_grad():
+        features = source(*first.values())
+    names = [f"feature{i}" for i in range(len(features))]
+    second = inputs | dict(zip(names, features, strict=True))
+    if not model.config.audio_prior:
+        # A network that does not listen keeps the input, so that runtimes need no special case.
+        second["mel"] = inputs["mel"]
+    return [
+        _Part("source", source, first, names),
+        _Part("frame", FramePart(model), second, ["frame"]),
+    ]
+
+
+def export_openvino(model: Avfr, folder: Path) -> list[Path]:
+    """Write `source.xml/.bin` and `frame.xml/.bin` (FP16 weights); returns the `.xml` files."""
+    import openvino as ov
+
+    written = []
+    for part in _parts(model):
+        example = tuple(part.inputs.values())
+        with torch.no_grad():
+            traced = torch.jit.freeze(torch.jit.trace(part.module.eval(), example))
+            converted = ov.convert_model(traced, example_input=example)
+        for port, (name, value) in zip(converted.inputs, part.inputs.items(), strict=True):
+            port.get_tensor().set_names({name})
+            port.get_node().set_friendly_name(name)
+            port.get_node().set_partial_shape(ov.PartialShape(list(value.shape)))
+        for out, name in zip(converted.outputs, part.outputs, strict=True):
+            out.get_tensor().set_names({name})
+        converted.validate_nodes_and_infer_types()
+        path = folder / f"{part.name}.xml"
+        _replace_pair(path, lambda draft, m=converted: ov.save_model(m, draft, compress_to_fp16=True))  # type: ignore[misc]
+        written.append(path)
+    return written
+
+
+def _replace_pair(path: Path, save: Callable[[Path], Any]) -> None:
+    """Save under a draft name, then rename both files of an IR."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"draft-{path.name}")
+    try:
+        save(draft)
+        os.replace(draft.with_suffix(".bin"), path.with_suffix(".bin"))
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+        draft.with_suffix(".bin").unlink(missing_ok=True)
+
+
+def export_onnx(model: Avfr, folder: Path, opset: int = 18) -> list[Path]:
+    """Write `source.onnx` and `frame.onnx`; needs the `onnx` package (extra `[train]`)."""
+    try:
+        import onnx  # noqa: F401 - torch's exporter needs it
+    except ImportError as error:
+        raise MissingExtraError("writing ONNX", "train") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for part in _parts(model):
+        path = folder / f"{part.name}.onnx"
+        draft = path.with_name(f".{path.name}.draft")
+        try:
+            torch.onnx.export(
+                part.module,
+                tuple(part.inputs.values()),
+                str(draft),
+                input_names=list(part.inputs),
+                output_names=part.outputs,
+                opset_version=opset,
+                dynamo=False,
+            )
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+        written.append(path)
+    return written
+
+
+def parity(model: Avfr, folder: Path, seed: int = 1) -> float:
+    """Largest difference between torch and the exported IR on random inputs, on [0, 1]."""
+    import openvino as ov
+
+    core = ov.Core()
+    inputs = example_inputs(model, seed)
+    config = {"INFERENCE_PRECISION_HINT": "f32"}
+    source = core.compile_model(folder / "source.xml", "CPU", config)
+    frame = core.compile_model(folder / "frame.xml", "CPU", config)
+    first = {name: inputs[name].numpy() for name in ("picture", "source_points")}
+    found = source(first)
+    features = {f"feature{i}": found[f"feature{i}"] for i in range(len(source.outputs))}
+    got = frame({**{name: value.numpy() for name, value in inputs.items()}, **features})["frame"]
+    with torch.no_grad():
+        exact = FramePart(model)(*inputs.values(), *SourcePart(model)(*map(torch.from_numpy, first.values())))
+    return float(np.abs(got - exact.numpy()).max())

@@ -1,0 +1,165 @@
+"""The identity-aware generator (AVFR-GAN section 3): source features once, then frames."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .audio import AudioEncoder, fused
+from .blocks import ResBlock, SpadeBlock, conv, resize
+from .config import AvfrConfig
+from .geometry import Drawing, warp
+from .motion import DenseMotion
+
+__all__ = ["Generator", "IdentityEncoder"]
+
+Motion = dict[str, Tensor]
+
+
+class IdentityEncoder(nn.Module):
+    """UNet encoder of the source picture; everything here is computed once a keyframe."""
+
+    def __init__(self, config: AvfrConfig) -> None:
+        super().__init__()
+        self.stride = config.stem_stride
+        self.landmarks = config.landmark_prior
+        self.scales = config.scales
+        inputs = 3 * self.stride**2
+        if self.landmarks:
+            self.drawing = Drawing()
+            inputs += Drawing.channels
+        self.stem = conv(inputs, config.channels[0], 3 if self.stride == 2 else 7)
+        self.down = nn.ModuleList(
+            conv(a, b, 3, 2)
+            for a, b in zip(config.channels[:-1], config.channels[1:], strict=True)
+        )
+        spade = config.spade_hidden > 0
+        self.blocks = nn.ModuleList(
+            nn.ModuleList(
+                SpadeBlock(width, 3, config.spade_hidden, config.normalise)
+                if spade
+                else ResBlock(width)
+                for _ in range(max(1, count))
+            )
+            for width, count in zip(config.channels, config.blocks, strict=True)
+        )
+
+    def forward(self, picture: Tensor, points: Tensor) -> list[Tensor]:
+        """`picture [B, 3, 256, 256]`, `points [B, P, 2]` → features, fine to coarse."""
+        x = F.pixel_unshuffle(picture, self.stride) if self.stride > 1 else picture
+        if self.landmarks:
+            x = torch.cat([x, self.drawing(points, self.scales[0])], 1)
+        x = self.stem(x)
+        features = []
+        for level, blocks in enumerate(self.blocks):
+            if level:
+                x = self.down[level - 1](F.leaky_relu(x, 0.1))
+            for block in blocks:  # type: ignore[attr-defined]
+                if isinstance(block, SpadeBlock):
+                    x = block(x, resize(picture, self.scales[level]))
+                else:
+                    x = block(x)
+            features.append(x)
+        return features
+
+
+class Generator(nn.Module):
+    """Animates a source picture with the motion of a driving frame and its sound."""
+
+    def __init__(self, config: AvfrConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = IdentityEncoder(config)
+        self.motion = DenseMotion(config)
+        self.drawing = Drawing()
+        coarse = config.channels[-1]
+        condition = coarse
+        if config.audio_prior:
+            self.audio = AudioEncoder(config, coarse)
+            condition += config.audio_channels + 1
+        drawn = Drawing.channels if config.landmark_prior else 0
+        self.enter = conv(condition + drawn, coarse)
+        self.fuse = nn.ModuleList()
+        self.up = nn.ModuleList()
+        self.blocks = nn.ModuleList()
+        levels = list(zip(config.channels, config.blocks, strict=True))
+        for level in reversed(range(len(levels))):
+            width, count = levels[level]
+            if level < len(levels) - 1:
+                above = config.channels[level + 1]
+                self.up.append(conv(above, 4 * width, 3 if above <= 64 else 1))
+                skip = width if config.identity_aware else 0
+                self.fuse.append(conv(width + skip + drawn, width))
+            modulation = condition if level == len(levels) - 1 else width + drawn
+            self.blocks.append(
+                nn.ModuleList(
+                    SpadeBlock(width, modulation, config.spade_hidden, config.normalise)
+                    for _ in range(count)
+                )
+            )
+        self.head = conv(config.channels[0], 4 * config.stem_stride**2)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def encode_source(self, picture: Tensor, points: Tensor) -> list[Tensor]:
+        """Identity features of a keyframe: `[B, 3, 256, 256]` on [0, 1], `[B, P, 2]`."""
+        features: list[Tensor] = self.encoder(picture, points)
+        return features
+
+    def forward(
+        self,
+        picture: Tensor,
+        features: list[Tensor],
+        source: Motion,
+        driving: Motion,
+        mel: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """One frame.
+
+        Args:
+            picture: source `[B, 3, 256, 256]` on [0, 1].
+            features: of `encode_source`.
+            source, driving: `value [B, K, 2]`, `jacobian [B, K, 2, 2]`, `points [B, P, 2]`.
+            mel: `[B, 1, 80, 20]`; needed with `audio_prior`.
+
+        Returns:
+            `image [B, 3, 256, 256]` on about [0, 1] (not clamped), `warped` (the source alone,
+            moved), and the dense motion's `flow`, `occlusion`, `mask`.
+        """
+        config = self.config
+        small = resize(picture, config.motion_size)
+        dense: dict[str, Tensor] = self.motion(small, source, driving)
+        flow, occlusion = dense["flow"], dense["occlusion"]
+        warped = [warp(f, flow) * resize(occlusion, f.shape[-1]) for f in features]
+        condition = warped[-1]
+        if config.audio_prior:
+            if mel is None:
+                raise ValueError("this network listens: give `mel` [B, 1, 80, 20]")
+            audio, query = self.audio(mel)
+            condition = fused(audio, query, condition)
+        sides = config.scales
+        x = self.enter(self._with_lines([condition], driving, sides[-1]))
+        for block in self.blocks[0]:  # type: ignore[union-attr]
+            x = block(x, condition)
+        for step in range(1, len(sides)):
+            level = len(sides) - 1 - step
+            x = F.leaky_relu(F.pixel_shuffle(self.up[step - 1](x), 2), 0.1)
+            skips = [warped[level]] if config.identity_aware else []
+            x = self.fuse[step - 1](self._with_lines([x, *skips], driving, sides[level]))
+            if self.blocks[step]:  # type: ignore[arg-type]
+                guide = self._with_lines([warped[level]], driving, sides[level])
+                for block in self.blocks[step]:  # type: ignore[union-attr]
+                    x = block(x, guide)
+        x = self.head(F.leaky_relu(x, 0.1))
+        if config.stem_stride > 1:
+            x = F.pixel_shuffle(x, config.stem_stride)
+        moved = warp(picture, flow)
+        keep = torch.sigmoid(x[:, 3:] + 1.0)
+        image = keep * moved + (1 - keep) * (torch.tanh(x[:, :3]) * 0.75 + 0.5)
+        return {"image": image, "warped": moved, **dense}
+
+    def _with_lines(self, parts: list[Tensor], driving: Motion, side: int) -> Tensor:
+        if self.config.landmark_prior:
+            parts = [*parts, self.drawing(driving["points"], side)]
+        return torch.cat(parts, 1) if len(parts) > 1 else parts[0]

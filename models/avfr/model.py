@@ -1,0 +1,121 @@
+"""AVFR-GAN as one module: detector, generator and face table; saving and loading."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ...codec.errors import WeightsError
+from ..landmarks import FaceTable
+from ..weights.store import WEIGHTS_FILE, load_card
+from .config import AvfrConfig
+from .detector import KeypointDetector
+from .generator import Generator
+from .geometry import Drawing
+
+__all__ = ["Avfr", "numbers_to_motion"]
+
+
+def numbers_to_motion(numbers: Tensor, points: Tensor) -> dict[str, Tensor]:
+    """The 60 numbers `[B, 10, 6]` and points `[B, P, 2]` as the generator takes them."""
+    jacobian = numbers[..., 2:].reshape(*numbers.shape[:-1], 2, 2)
+    return {"value": numbers[..., :2], "jacobian": jacobian, "points": points}
+
+
+class Avfr(nn.Module):
+    """Everything that one set of weights holds."""
+
+    def __init__(self, config: AvfrConfig, face: FaceTable | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.generator = Generator(config)
+        self.detector: KeypointDetector | None = None
+        if config.keypoint_mode != "mesh":
+            self.detector = KeypointDetector(config)
+        self.drawing = Drawing()
+        self.face = face or FaceTable.blank()
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Train on a batch of `training.data.Pairs`; frames are flattened to `[B * D, …]`."""
+        drivings = batch["picture"].shape[1]
+        picture = batch["source_picture"]
+        flat = {k: batch[k].flatten(0, 1) for k in ("picture", "driving", "points", "mel")}
+        source_numbers, driving_numbers = batch["source"], flat["driving"]
+        extra: dict[str, Tensor] = {}
+        if self.detector is not None:
+            extra = self._detect(self.detector, batch)
+            source_numbers = extra["source"]
+            driving_numbers = extra["driving"]
+        features = self.generator.encode_source(picture, batch["source_points"])
+        repeat = [x.repeat_interleave(drivings, 0) for x in features]
+        source = numbers_to_motion(source_numbers, batch["source_points"])
+        source = {name: value.repeat_interleave(drivings, 0) for name, value in source.items()}
+        driving = numbers_to_motion(driving_numbers, flat["points"])
+        result: dict[str, Tensor] = self.generator(
+            picture.repeat_interleave(drivings, 0), repeat, source, driving, flat["mel"]
+        )
+        detected = {f"detected_{name}": value for name, value in extra.items()}
+        return {**result, **detected, "target": flat["picture"]}
+
+    def _detect(self, detector: KeypointDetector, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        drivings = batch["picture"].shape[1]
+        pictures = torch.cat([batch["source_picture"], batch["picture"].flatten(0, 1)])
+        if detector.inputs == 5:
+            points = torch.cat([batch["source_points"], batch["true_points"].flatten(0, 1)])
+            mesh = self.drawing(points, pictures.shape[-1]).amax(1, keepdim=True)
+            mask = torch.cat([batch["source_prior"], batch["prior"].flatten(0, 1)])
+            mask = F.interpolate(mask, size=pictures.shape[-2:], mode="bilinear")
+            pictures = torch.cat([pictures, mesh, mask], 1)
+        value, jacobian = detector(pictures)
+        numbers = torch.cat([value, jacobian.flatten(2)], -1)
+        count = len(numbers) // (1 + drivings)
+        return {
+            "source": numbers[:count],
+            "driving": numbers[count:],
+            "inputs": pictures,
+            "value": value,
+            "jacobian": jacobian,
+        }
+
+    def save_pretrained(self, folder: Path, *, half: bool = True) -> Path:
+        """Write `model.safetensors` (FP16 unless told) into a folder; returns the file."""
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {
+            name: (value.half() if half and value.is_floating_point() else value).contiguous()
+            for name, value in self.state_dict().items()
+        }
+        for name in FaceTable.NAMES:
+            table = torch.from_numpy(np.ascontiguousarray(getattr(self.face, name)))
+            state[f"face.{name}"] = table.half() if half and name == "ridge" else table
+        path, draft = folder / WEIGHTS_FILE, folder / f".{WEIGHTS_FILE}.draft"
+        try:
+            save_file(state, draft, metadata={"config": json.dumps(self.config.to_dict())})
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+        return path
+
+    @classmethod
+    def from_pretrained(cls, size_or_folder: str | Path = "s") -> Avfr:
+        """Load a shipped size or a folder, in float32, ready to run.
+
+        Raises:
+            WeightsError: not there, damaged, or of another shape than its configuration says.
+        """
+        card = load_card(size_or_folder)
+        try:
+            state = load_file(card.weights)
+            model = cls(AvfrConfig.from_dict(card.config), card.face_table())
+            own = {name: value.float() for name, value in state.items() if name[:5] != "face."}
+            model.load_state_dict(own)
+        except (RuntimeError, SafetensorError, ValueError) as error:
+            raise WeightsError(f"{card.weights} does not fit its configuration: {error}") from error
+        return model.eval()

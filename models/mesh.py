@@ -1,0 +1,185 @@
+"""The face mesh: which landmarks are used, and how they become the 60 numbers.
+
+Landmarks are MediaPipe FaceLandmarker's 478 points, mapped to the picture: float32 `[..., 478, 2]`
+on [-1, 1]. Numpy alone: sender, receiver and training all use this file.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "CHANNELS",
+    "LANDMARKS",
+    "LEFT_EYE",
+    "MOUTH",
+    "POINTS",
+    "REGIONS",
+    "REGION_NAMES",
+    "RIGHT_EYE",
+    "centroids",
+    "mirror_map",
+    "region_maps",
+    "select_points",
+]
+
+Array = npt.NDArray[np.float32]
+
+LANDMARKS = 478
+
+# Contours, each a chain of mesh indices (left and right as the subject's own).
+_LIP_OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
+_LIP_OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+_LIP_INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+_LIP_INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+_RIGHT_EYE_UPPER = (33, 246, 161, 160, 159, 158, 157, 173, 133)
+_RIGHT_EYE_LOWER = (33, 7, 163, 144, 145, 153, 154, 155, 133)
+_LEFT_EYE_UPPER = (263, 466, 388, 387, 386, 385, 384, 398, 362)
+_LEFT_EYE_LOWER = (263, 249, 390, 373, 374, 380, 381, 382, 362)
+_RIGHT_BROW = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46)
+_LEFT_BROW = (300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
+_OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377)
+_OVAL += (152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
+_NOSE_BRIDGE = (168, 6, 197, 195, 5, 4, 1, 19, 94)
+_NOSE_BASE = (129, 64, 98, 97, 2, 326, 327, 294, 358)
+
+REGION_NAMES = (
+    "nose",
+    "right_eye",
+    "left_eye",
+    "right_brow",
+    "left_brow",
+    "upper_lip",
+    "lower_lip",
+    "right_mouth_corner",
+    "left_mouth_corner",
+    "chin",
+)
+REGIONS: tuple[tuple[int, ...], ...] = (
+    (*_NOSE_BRIDGE, *_NOSE_BASE, 33, 133, 263, 362),
+    (*_RIGHT_EYE_UPPER, *_RIGHT_EYE_LOWER[1:-1]),
+    (*_LEFT_EYE_UPPER, *_LEFT_EYE_LOWER[1:-1]),
+    _RIGHT_BROW,
+    _LEFT_BROW,
+    (*_LIP_OUTER_UPPER, *_LIP_INNER_UPPER),
+    (*_LIP_OUTER_LOWER, *_LIP_INNER_LOWER),
+    (61, 185, 146, 76, 184, 77, 62, 183, 96, 78, 191, 95, 57, 186, 43, 106, 207, 216, 212, 202),
+    (291, 409, 375, 306, 408, 307, 292, 407, 325, 308, 415, 324)
+    + (287, 410, 273, 335, 427, 436, 432, 422),
+    (152, 148, 377, 176, 400, 149, 378, 175, 199, 200, 208, 428, 171, 396),
+)
+"""Mesh indices of the ten regions, in the order of `MotionFrame`'s keypoints.
+
+Upper and lower lip are regions of their own: one affine map cannot open a closed mouth.
+"""
+
+
+def _union() -> tuple[int, ...]:
+    chains = (_LIP_OUTER_UPPER, _LIP_OUTER_LOWER[1:-1], _LIP_INNER_UPPER, _LIP_INNER_LOWER[1:-1])
+    chains += (_RIGHT_EYE_UPPER, _RIGHT_EYE_LOWER[1:-1], _LEFT_EYE_UPPER, _LEFT_EYE_LOWER[1:-1])
+    chains += (_RIGHT_BROW, _LEFT_BROW, _OVAL, _NOSE_BRIDGE, _NOSE_BASE)
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(chains)))
+
+
+POINTS: tuple[int, ...] = _union()
+"""Mesh indices of the landmarks that the receiver knows and draws (keyframe's shape)."""
+_AT = {index: position for position, index in enumerate(POINTS)}
+
+
+def _chain(*indices: int) -> tuple[tuple[int, int], ...]:
+    return tuple((_AT[a], _AT[b]) for a, b in itertools.pairwise(indices))
+
+
+CHANNELS: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = (
+    ("lips_outer", (*_chain(*_LIP_OUTER_UPPER), *_chain(*_LIP_OUTER_LOWER))),
+    ("lip_inner_upper", _chain(*_LIP_INNER_UPPER)),
+    ("lip_inner_lower", _chain(*_LIP_INNER_LOWER)),
+    ("lids_upper", (*_chain(*_RIGHT_EYE_UPPER), *_chain(*_LEFT_EYE_UPPER))),
+    ("lids_lower", (*_chain(*_RIGHT_EYE_LOWER), *_chain(*_LEFT_EYE_LOWER))),
+    (
+        "outline",
+        (*_chain(*_OVAL, _OVAL[0]), *_chain(*_NOSE_BRIDGE), *_chain(*_NOSE_BASE))
+        + (*_chain(*_RIGHT_BROW), *_chain(*_LEFT_BROW)),
+    ),
+)
+"""Channels of the landmark drawing: name and segments, as positions in `POINTS`.
+
+Upper and lower edges have channels of their own, so that an open mouth and a closed one differ
+in more than the distance of two lines.
+"""
+
+MOUTH: tuple[int, ...] = (*_LIP_OUTER_UPPER, *_LIP_OUTER_LOWER[1:-1])
+MOUTH += (*_LIP_INNER_UPPER, *_LIP_INNER_LOWER[1:-1])
+"""Mesh indices of the mouth's 40 contour points."""
+RIGHT_EYE: tuple[int, ...] = REGIONS[1]
+LEFT_EYE: tuple[int, ...] = REGIONS[2]
+
+
+def select_points(landmarks: Array) -> Array:
+    """The landmarks that the receiver knows: `[..., 478, 2]` → `[..., len(POINTS), 2]`."""
+    return landmarks[..., POINTS, :]
+
+
+def region_maps(source: Array, driving: Array, ridge: float = 1e-3) -> Array:
+    """Least-squares 2x2 map of every region, about the regions' centroids.
+
+    Args:
+        source: float32 `[..., 478, 2]`, landmarks mapped from.
+        driving: float32 `[..., 478, 2]`, landmarks mapped to.
+        ridge: pull towards the whole region set's own similarity, relative to the region's
+            extent; keeps thin regions (closed eyes, pressed lips) from exploding.
+
+    Returns:
+        float32 `[..., 10, 2, 2]`: `driving - its centroid ≈ map @ (source - its centroid)`.
+    """
+    prior = _similarity(source, driving)
+    maps = []
+    for region in REGIONS:
+        x = source[..., region, :] - source[..., region, :].mean(-2, keepdims=True)
+        y = driving[..., region, :] - driving[..., region, :].mean(-2, keepdims=True)
+        xx = np.einsum("...ni,...nj->...ij", x, x).astype(np.float64)
+        yx = np.einsum("...ni,...nj->...ij", y, x).astype(np.float64)
+        weight = ridge * np.trace(xx, axis1=-2, axis2=-1)[..., None, None]
+        system = xx + weight * np.eye(2)
+        right = yx + weight * prior
+        maps.append(np.linalg.solve(system.swapaxes(-1, -2), right.swapaxes(-1, -2)))
+    return np.stack([m.swapaxes(-1, -2) for m in maps], axis=-3).astype(np.float32)
+
+
+def _similarity(source: Array, driving: Array) -> npt.NDArray[np.float64]:
+    """Scale and rotation of the rigid part (nose and eye corners) as `[..., 2, 2]`."""
+    rigid = REGIONS[0]
+    x = source[..., rigid, :] - source[..., rigid, :].mean(-2, keepdims=True)
+    y = driving[..., rigid, :] - driving[..., rigid, :].mean(-2, keepdims=True)
+    norm = np.maximum((x * x).sum((-1, -2)), 1e-12).astype(np.float64)
+    a = (x * y).sum((-1, -2)) / norm
+    b = (x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0]).sum(-1) / norm
+    return np.stack([np.stack([a, -b], -1), np.stack([b, a], -1)], -2)
+
+
+def centroids(landmarks: Array) -> Array:
+    """Region centroids: `[..., 478, 2]` → `[..., 10, 2]`."""
+    return np.stack([landmarks[..., r, :].mean(-2) for r in REGIONS], axis=-2).astype(np.float32)
+
+
+def mirror_map() -> npt.NDArray[np.int64]:
+    """The landmark that each one becomes in a mirror, `[478]`; unused ones stay themselves."""
+    chin = REGIONS[9]
+    pairs = [
+        *((chain, chain[::-1]) for chain in (_LIP_OUTER_UPPER, _LIP_OUTER_LOWER)),
+        *((chain, chain[::-1]) for chain in (_LIP_INNER_UPPER, _LIP_INNER_LOWER, _NOSE_BASE)),
+        (_RIGHT_EYE_UPPER, _LEFT_EYE_UPPER),
+        (_RIGHT_EYE_LOWER, _LEFT_EYE_LOWER),
+        (_RIGHT_BROW, _LEFT_BROW),
+        (_OVAL, (_OVAL[0], *_OVAL[:0:-1])),
+        (REGIONS[7], REGIONS[8]),
+        (chin, (152, 377, 148, 400, 176, 378, 149, 175, 199, 200, 428, 208, 396, 171)),
+    ]
+    result = np.arange(LANDMARKS)
+    for right, left in pairs:
+        for a, b in zip(right, left, strict=True):
+            result[a], result[b] = b, a
+    return result

@@ -1,0 +1,214 @@
+"""Batches for training: one source and several driving frames of one person, far apart in time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from ...codec.errors import TrainingError
+from ..landmarks import FaceTable, MeshKeypoints, PointRebuilder
+from ..mel import MEL_STEPS, SAMPLE_RATE, SILENCE, mel_window
+from ..mesh import mirror_map, select_points
+from .cache import CachedClip
+
+__all__ = ["Augmentation", "Pairs", "collate"]
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is varied; source and driving frames always alike, so that the camera stays still.
+
+    Attributes:
+        mirror: probability of a left-right flip.
+        scale: largest zoom either way, as a factor minus 1.
+        shift: largest move, as a part of the picture's half side.
+        colour: largest change of gain a channel.
+        gamma: largest change of the exponent.
+        deaf: probability that the sound is left out (calls without sound must work too).
+        live: probability that the window's future half is cut at a random look-ahead.
+    """
+
+    mirror: float = 0.5
+    scale: float = 0.12
+    shift: float = 0.08
+    colour: float = 0.08
+    gamma: float = 0.15
+    deaf: float = 0.15
+    live: float = 0.3
+
+
+class Pairs(IterableDataset[dict[str, Array]]):
+    """Endless samples from a cache, seeded, each of one source and `drivings` driving frames."""
+
+    def __init__(
+        self,
+        clips: list[CachedClip],
+        table: FaceTable,
+        *,
+        drivings: int = 3,
+        size: int = 256,
+        augmentation: Augmentation | None = None,
+        person_cap_s: float = 60.0,
+        seed: int = 0,
+        structural: bool = False,
+    ) -> None:
+        super().__init__()
+        self.clips = [clip for clip in clips if len(clip.usable) > 1]
+        if not self.clips:
+            raise TrainingError("no clip has two frames with a face: nothing to learn from")
+        self.table, self.drivings, self.size, self.seed = table, drivings, size, seed
+        self.augmentation = augmentation
+        self.structural = structural
+        self.rebuilder = PointRebuilder(table)
+        self.mirror = mirror_map()
+        self.weights = _person_weights(self.clips, person_cap_s)
+
+    def __iter__(self) -> Iterator[dict[str, Array]]:
+        worker = get_worker_info()
+        rng = np.random.default_rng((self.seed, worker.id if worker else 0))
+        while True:
+            yield self.sample(self.clips[rng.choice(len(self.clips), p=self.weights)], rng)
+
+    def sample(self, clip: CachedClip, rng: np.random.Generator) -> dict[str, Array]:
+        """One sample: arrays with a leading axis of drivings where they belong to frames."""
+        usable = clip.usable
+        first, *rest = rng.choice(usable, size=1 + self.drivings, replace=len(usable) <= 3)
+        change = _Change.draw(self.augmentation, rng)
+        keypoints = MeshKeypoints(self.table)
+        frame, landmarks = self._frame(clip, int(first), change)
+        source = keypoints.keyframe(landmarks).to_array()
+        points = select_points(landmarks)
+        out: dict[str, list[Array]] = defaultdict(list)
+        for position in rest:
+            picture, marks = self._frame(clip, int(position), change)
+            out["picture"].append(picture)
+            out["driving"].append(keypoints.motion(marks).to_array())
+            out["true_points"].append(select_points(marks))
+            out["mel"].append(self._mel(clip, int(clip.kept[position]), rng)[None])
+            if self.structural:
+                out["prior"].append(self._prior(clip, int(position), marks, change))
+        sample = {name: np.stack(values) for name, values in out.items()}
+        shape = (self.drivings, *source.shape)
+        sample["points"] = self.rebuilder.rebuild(
+            np.broadcast_to(source, shape),
+            np.broadcast_to(points, (self.drivings, *points.shape)),
+            sample["driving"],
+        )
+        sample |= {"source_picture": frame, "source": source, "source_points": points}
+        if self.structural:
+            sample["source_prior"] = self._prior(clip, int(first), landmarks, change)
+        return sample
+
+    def _frame(self, clip: CachedClip, position: int, change: _Change) -> tuple[Array, Array]:
+        picture = np.asarray(clip.frames[position])
+        landmarks = clip.landmarks[clip.kept[position]]
+        picture = change.picture(picture, self.size)
+        landmarks = change.points(landmarks)
+        if change.mirror:
+            landmarks = landmarks[self.mirror]
+        return picture, landmarks
+
+    def _prior(self, clip: CachedClip, position: int, landmarks: Array, change: _Change) -> Array:
+        mask = change.plain(clip.mask[clip.kept[position]], clip.mask.shape[-1])
+        return mask.astype(np.float32)[None] / 255
+
+    def _mel(self, clip: CachedClip, frame: int, rng: np.random.Generator) -> Array:
+        ahead = 100
+        if self.augmentation is not None:
+            if rng.random() < self.augmentation.deaf:
+                return np.full((80, MEL_STEPS), SILENCE, np.float32)
+            if rng.random() < self.augmentation.live:
+                ahead = 10 * int(rng.integers(0, 10))
+        return mel_window(clip.mel, round(frame * SAMPLE_RATE / clip.fps), ahead)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """One drawn augmentation."""
+
+    mirror: bool = False
+    zoom: float = 1.0
+    move: tuple[float, float] = (0.0, 0.0)
+    table: npt.NDArray[np.uint8] | None = None
+
+    @classmethod
+    def draw(cls, augmentation: Augmentation | None, rng: np.random.Generator) -> _Change:
+        if augmentation is None:
+            return cls()
+        a = augmentation
+        level = np.linspace(0, 1, 256)[:, None] ** (1 + rng.uniform(-a.gamma, a.gamma))
+        gain = 1 + rng.uniform(-a.colour, a.colour, 3)
+        table = np.clip(255 * level * gain, 0, 255).round().astype(np.uint8)
+        shift = rng.uniform(-a.shift, a.shift, 2)
+        return cls(
+            bool(rng.random() < a.mirror),
+            1 + rng.uniform(-a.scale, a.scale),
+            (float(shift[0]), float(shift[1])),
+            table,
+        )
+
+    def plain(self, picture: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+        """Geometry alone."""
+        side = picture.shape[0]
+        if self.mirror:
+            picture = picture[:, ::-1]
+        if self.zoom == 1.0 and self.move == (0.0, 0.0) and side == size:
+            return picture
+        # Pixel centres: [-1, 1] coordinates x' = zoom x + move.
+        scale = self.zoom * size / side
+        x, y = ((1 - self.zoom + m) * size / 2 - 0.5 + 0.5 * scale for m in self.move)
+        matrix = np.array([[scale, 0, x], [0, scale, y]])
+        warped = cv2.warpAffine(
+            np.ascontiguousarray(picture),
+            matrix,
+            (size, size),
+            flags=cv2.INTER_AREA if scale < 0.6 else cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        return np.asarray(warped, np.uint8)
+
+    def picture(self, picture: npt.NDArray[np.uint8], size: int) -> Array:
+        """Geometry and colour: uint8 `[H, W, 3]` → uint8 `[3, size, size]`."""
+        picture = self.plain(picture, size)
+        if self.table is not None:
+            picture = np.stack([self.table[picture[..., c], c] for c in range(3)])
+        else:
+            picture = picture.transpose(2, 0, 1)
+        return np.ascontiguousarray(picture)  # type: ignore[return-value]
+
+    def points(self, landmarks: Array) -> Array:
+        x = landmarks * np.array([-1 if self.mirror else 1, 1], np.float32)
+        return np.asarray(x * self.zoom + np.array(self.move), np.float32)
+
+
+def _person_weights(clips: list[CachedClip], cap_s: float) -> npt.NDArray[np.float64]:
+    """Probability of a clip: its seconds, but no person more than `cap_s` in all."""
+    seconds = np.array([len(clip.landmarks) / clip.fps for clip in clips])
+    total: dict[str, float] = defaultdict(float)
+    for clip, length in zip(clips, seconds, strict=True):
+        total[clip.identity] += length
+    weight = np.array(
+        [
+            length * min(1.0, cap_s / total[clip.identity])
+            for clip, length in zip(clips, seconds, strict=True)
+        ]
+    )
+    return np.asarray(weight / weight.sum())
+
+
+def collate(samples: list[dict[str, Array]]) -> dict[str, Tensor]:
+    """Stack samples; pictures stay uint8 until they are on the device."""
+    return {
+        name: torch.from_numpy(np.stack([sample[name] for sample in samples]))
+        for name in samples[0]
+    }

@@ -1,0 +1,95 @@
+"""Held-out figures while training: face box against the frozen keyframe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ..avfr.model import Avfr, numbers_to_motion
+from ..avfr.perceptual import Lpips
+from ..landmarks import MeshKeypoints, PointRebuilder
+from ..mel import SAMPLE_RATE, mel_window
+from ..mesh import select_points
+from .cache import CachedClip
+
+__all__ = ["animate_clip", "evaluate", "face_box"]
+
+Frames = npt.NDArray[np.uint8]
+
+
+def face_box(landmarks: npt.NDArray[np.float32], side: int) -> tuple[int, int, int, int]:
+    """Bounding box of the mesh in pixels, x0, y0, x1, y1, inside the picture."""
+    low = np.clip((landmarks.min(0) + 1) / 2 * side, 0, side - 16).astype(int)
+    high = np.clip((landmarks.max(0) + 1) / 2 * side, low + 16, side).astype(int)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def to_tensor(frames: Frames) -> Tensor:
+    """uint8 `[N, H, W, 3]` → float `[N, 3, H, W]` on [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() / 255
+
+
+@torch.no_grad()
+def animate_clip(
+    model: Avfr, clip: CachedClip, positions: Sequence[int], device: torch.device
+) -> Frames:
+    """Animate the clip's first usable frame to the given kept frames: uint8 `[N, H, W, 3]`."""
+    first = int(clip.usable[0])
+    keypoints = MeshKeypoints(model.face)
+    source = keypoints.keyframe(clip.landmarks[clip.kept[first]]).to_array()
+    points = select_points(clip.landmarks[clip.kept[first]])
+    rebuilder = PointRebuilder(model.face)
+    picture = to_tensor(clip.frames[first : first + 1]).to(device)
+    generator = model.generator
+    features = generator.encode_source(picture, torch.from_numpy(points)[None].to(device))
+    still = numbers_to_motion(
+        torch.from_numpy(source)[None].to(device), torch.from_numpy(points)[None].to(device)
+    )
+    out = []
+    for position in positions:
+        frame = int(clip.kept[position])
+        numbers = keypoints.motion(clip.landmarks[frame]).to_array()
+        moved = rebuilder.rebuild(source, points, numbers)
+        mel = mel_window(clip.mel, round(frame * SAMPLE_RATE / clip.fps))
+        driving = numbers_to_motion(
+            torch.from_numpy(numbers)[None].to(device), torch.from_numpy(moved)[None].to(device)
+        )
+        image = generator(
+            picture, features, still, driving, torch.from_numpy(mel)[None, None].to(device)
+        )["image"]
+        image = image.float().clamp(0, 1)[0].permute(1, 2, 0).mul(255).round()
+        out.append(image.byte().cpu().numpy())
+    return np.stack(out)
+
+
+@torch.no_grad()
+def evaluate(
+    model: Avfr, clips: Sequence[CachedClip], *, frames_per_clip: int = 6
+) -> dict[str, float]:
+    """Mean face-box PSNR (dB) and LPIPS-Alex of the network and of the frozen keyframe."""
+    device = next(model.generator.parameters()).device
+    lpips = Lpips("alex").to(device)
+    sums: dict[str, list[float]] = {}
+    for clip in clips:
+        usable = clip.usable
+        if len(usable) < 2:
+            continue
+        chosen = usable[np.linspace(1, len(usable) - 1, frames_per_clip).astype(int)]
+        made = animate_clip(model, clip, [int(i) for i in chosen], device)
+        frozen = np.repeat(clip.frames[usable[0]][None], len(chosen), 0)
+        for index, position in enumerate(chosen):
+            x0, y0, x1, y1 = face_box(clip.landmarks[clip.kept[position]], made.shape[1])
+            truth = np.asarray(clip.frames[position])
+            for name, frame in (("net", made[index]), ("frozen", frozen[index])):
+                error = frame[y0:y1, x0:x1].astype(np.float64) - truth[y0:y1, x0:x1]
+                psnr = 10 * np.log10(255**2 / max(float((error**2).mean()), 0.1))
+                pair = to_tensor(np.stack([frame, truth])).to(device)
+                box = pair[..., y0:y1, x0:x1]
+                sums.setdefault(f"{name}_face_psnr", []).append(psnr)
+                sums.setdefault(f"{name}_lpips", []).append(float(lpips(pair[:1], pair[1:])))
+                sums.setdefault(f"{name}_face_lpips", []).append(float(lpips(box[:1], box[1:])))
+    return {name: float(np.mean(values)) for name, values in sums.items()}

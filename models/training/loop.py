@@ -1,0 +1,269 @@
+"""`fit`: the training loop, on a CPU, a GPU or many (Lightning Fabric)."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from ...codec.errors import TrainingError
+from ..avfr.config import AvfrConfig
+from ..avfr.model import Avfr
+from ..landmarks import FaceTable
+from .cache import CachedClip
+from .config import TrainConfig
+from .data import Pairs, collate
+from .evaluate import evaluate
+from .picture import contact_sheet
+from .step import Objective
+
+__all__ = ["fit"]
+
+
+def fit(
+    network: AvfrConfig,
+    settings: TrainConfig,
+    train: list[CachedClip],
+    held_out: list[CachedClip],
+    out: Path,
+    *,
+    face: FaceTable,
+    resume: Path | None = None,
+    start_from: Avfr | None = None,
+    progress: bool = True,
+) -> Avfr:
+    """Train a network; returns the averaged one, which also lies in `out`.
+
+    `out` receives `checkpoint.pt` (to resume), `curves.csv`, `pictures/`, and
+    `model.safetensors`. Ctrl-C stops after the step and saves.
+
+    Raises:
+        TrainingError: unusable data, a checkpoint of another configuration, or a loss that is
+            no longer a number (the last good checkpoint stays).
+    """
+    run = _Run(network, settings, train, held_out, out, face, start_from)
+    if resume is not None:
+        run.load(resume)
+    return run.train(progress)
+
+
+class _Run:
+    def __init__(
+        self,
+        network: AvfrConfig,
+        settings: TrainConfig,
+        train: list[CachedClip],
+        held_out: list[CachedClip],
+        out: Path,
+        face: FaceTable,
+        start_from: Avfr | None,
+    ) -> None:
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        self.settings, self.held_out, self.out = settings, held_out, out
+        # Mixed precision is ours, not Fabric's: it would round the landmarks to bf16 as well.
+        self.fabric = Fabric(accelerator="auto", devices="auto")
+        self.fabric.launch()
+        torch.manual_seed(settings.seed)
+        model = start_from or Avfr(network, face)
+        model.face = face
+        self.average = copy.deepcopy(model).eval().requires_grad_(False)
+        adversarial = settings.losses.adversarial > 0
+        objective = Objective(settings.losses, settings.perceptual_net, adversarial)
+        self.objective = objective.to(self.fabric.device)
+        self.average.to(self.fabric.device)
+        optimiser = torch.optim.Adam(
+            model.parameters(), lr=settings.learning_rate, betas=(0.5, 0.99)
+        )
+        self.plain = model
+        self.model, self.optimiser = self.fabric.setup(model, optimiser)
+        self.judge: torch.optim.Optimizer | None = None
+        if self.objective.discriminator is not None:
+            self.judge = torch.optim.Adam(
+                self.objective.discriminator.parameters(), lr=settings.learning_rate, betas=(0.5, 0.99)
+            )
+        self.step = 0
+        self.train_clips = train
+
+    def batches(self) -> Iterator[dict[str, Tensor]]:
+        s = self.settings
+        pairs = Pairs(
+            self.train_clips,
+            self.plain.face,
+            drivings=s.drivings,
+            size=s.size,
+            augmentation=s.augmentation,
+            person_cap_s=s.person_cap_s,
+            seed=s.seed + 7919 * self.fabric.global_rank + 104_729 * self.step,
+            structural=self.plain.detector is not None,
+        )
+        loader = DataLoader(
+            pairs,
+            batch_size=s.batch,
+            collate_fn=collate,
+            num_workers=s.workers,
+            persistent_workers=s.workers > 0,
+        )
+        for batch in loader:
+            moved = {k: v.to(self.fabric.device, non_blocking=True) for k, v in batch.items()}
+            for name in ("picture", "source_picture"):
+                moved[name] = moved[name].float() / 255
+            yield moved
+
+    def mixed(self) -> torch.autocast:
+        bf16 = self.settings.precision == "bf16"
+        return torch.autocast(self.fabric.device.type, torch.bfloat16, enabled=bf16)
+
+    def rate(self) -> float:
+        s = self.settings
+        warm = min(1.0, (self.step + 1) / max(1, s.warmup))
+        fall = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / s.steps)))
+        return s.learning_rate * warm * fall
+
+    def train(self, progress: bool) -> Avfr:
+        s, started = self.settings, time.monotonic()
+        self.out.mkdir(parents=True, exist_ok=True)
+        (self.out / "settings.json").write_text(
+            json.dumps({"network": self.plain.config.to_dict(), "training": asdict(s)}, indent=1)
+        )
+        bar = tqdm(total=s.steps, initial=self.step, desc="train", disable=not progress)
+        source = self.batches()
+        try:
+            while self.step < s.steps:
+                terms = self.one_step(next(source))
+                self.step += 1
+                bar.update()
+                bar.set_postfix({k: f"{v:.3f}" for k, v in terms.items()}, refresh=False)
+                self.after_step(terms)
+                if s.minutes and time.monotonic() - started > 60 * s.minutes:
+                    break
+        except KeyboardInterrupt:
+            bar.write(f"stopped at step {self.step}; saved, `--resume` goes on from here")
+        bar.close()
+        self.save()
+        return self.average
+
+    def one_step(self, batch: dict[str, Tensor]) -> dict[str, float]:
+        s = self.settings
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate()
+        adversarial = self.judge is not None and self.step >= s.adversarial_from
+        with self.mixed():
+            terms, result = self.objective.losses(self.model, batch, adversarial)
+        total = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(total):
+            raise TrainingError(
+                f"the loss is no longer a number at step {self.step}; the last good checkpoint "
+                f"is {self.out / 'checkpoint.pt'}: resume from it with a lower --learning-rate"
+            )
+        self.optimiser.zero_grad(set_to_none=True)
+        self.fabric.backward(total)
+        torch.nn.utils.clip_grad_norm_(self.plain.parameters(), 1.0)
+        self.optimiser.step()
+        values = {name: float(term.detach()) for name, term in terms.items()}
+        if adversarial and self.judge is not None:
+            with self.mixed():
+                loss = self.objective.discriminate(batch, result["image"], result["target"])
+            self.judge.zero_grad(set_to_none=True)
+            self.fabric.backward(loss)
+            self.judge.step()
+            values["discriminator"] = float(loss.detach())
+        self.update_average()
+        return values
+
+    @torch.no_grad()
+    def update_average(self) -> None:
+        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
+        for mean, now in zip(self.average.parameters(), self.plain.parameters(), strict=True):
+            mean.lerp_(now, 1 - decay)
+
+    def after_step(self, terms: dict[str, float]) -> None:
+        s = self.settings
+        if not self.fabric.is_global_zero:
+            return
+        figures: dict[str, float] = {}
+        if self.held_out and self.step % s.evaluate_every == 0:
+            figures = evaluate(self.average, self.held_out)
+        if figures or self.step % 50 == 0:
+            self.log({"step": self.step, "rate": self.rate(), **terms, **figures})
+        if self.held_out and self.step % s.picture_every == 0:
+            folder = self.out / "pictures"
+            folder.mkdir(exist_ok=True)
+            contact_sheet(self.average, self.held_out).save(folder / f"{self.step:07d}.jpg")
+        if self.step % s.checkpoint_every == 0:
+            self.save()
+
+    def log(self, row: dict[str, Any]) -> None:
+        """One line a measurement: step, name, value (a table that any tool plots)."""
+        path = self.out / "curves.csv"
+        fresh = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.writer(file)
+            if fresh:
+                writer.writerow(["step", "name", "value"])
+            step = row.pop("step")
+            writer.writerows([step, name, f"{value:.6g}"] for name, value in row.items())
+
+    def save(self) -> None:
+        if not self.fabric.is_global_zero:
+            return
+        state = {
+            "network": self.plain.config.to_dict(),
+            "step": self.step,
+            "model": self.plain.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "discriminator": self.objective.discriminator.state_dict()
+            if self.objective.discriminator is not None
+            else None,
+            "judge": self.judge.state_dict() if self.judge is not None else None,
+        }
+        draft = self.out / "checkpoint.draft"
+        torch.save(state, draft)
+        draft.replace(self.out / "checkpoint.pt")
+        self.average.save_pretrained(self.out)
+
+    def load(self, path: Path) -> None:
+        try:
+            state = torch.load(path, map_location=self.fabric.device, weights_only=True)
+            found = AvfrConfig.from_dict(state["network"])
+        except (OSError, KeyError, RuntimeError, ValueError) as error:
+            raise TrainingError(f"{path} is not a checkpoint that can be resumed: {error}") from error
+        if found != self.plain.config:
+            raise TrainingError(
+                f"{path} was trained as another network ({found.name}, {found.channels}): "
+                "resume with the settings it was made with"
+            )
+        self.plain.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        if self.judge is not None and state["judge"] is not None:
+            self.judge.load_state_dict(state["judge"])
+            if self.objective.discriminator is not None:
+                self.objective.discriminator.load_state_dict(state["discriminator"])
+        self.step = int(state["step"])
+
+
+def split_by_person(
+    clips: Sequence[CachedClip], held_out: int, seed: int = 0
+) -> tuple[list[CachedClip], list[CachedClip]]:
+    """Hold out some people, never single clips of a person who is also trained on."""
+    people = sorted({clip.identity for clip in clips})
+    if len(people) < 2:
+        raise TrainingError("all clips show one person: quality on others cannot be measured")
+    order = torch.randperm(len(people), generator=torch.Generator().manual_seed(seed)).tolist()
+    away = {people[i] for i in order[: min(held_out, len(people) // 2)]}
+    kept = [clip for clip in clips if clip.identity not in away]
+    return kept, [clip for clip in clips if clip.identity in away]

@@ -1,0 +1,110 @@
+"""One optimiser step's losses: generator, detector and discriminator."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..avfr.discriminator import Discriminator
+from ..avfr.geometry import Drawing
+from ..avfr.losses import (
+    discriminator_loss,
+    equivariance_loss,
+    feature_matching_loss,
+    generator_adversarial_loss,
+    random_spline,
+    region_weights,
+    weighted_l1,
+)
+from ..avfr.model import Avfr
+from ..avfr.perceptual import Lpips
+from .config import LossWeights
+
+__all__ = ["Objective", "face_crop"]
+
+Batch = dict[str, Tensor]
+
+
+def _half(x: Tensor) -> Tensor:
+    return F.avg_pool2d(x.float(), 2)
+
+
+def face_crop(picture: Tensor, points: Tensor, side: int = 128) -> Tensor:
+    """The face's box, resampled: `[B, 3, H, W]`, `[B, P, 2]` → `[B, 3, side, side]`."""
+    low, high = points.amin(1), points.amax(1)
+    centre, half = (low + high) / 2, (high - low).amax(1, keepdim=True) * 0.55
+    line = (torch.arange(side, device=points.device) * 2 + 1) / side - 1
+    z = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1)
+    flow = z[None] * half[:, None, None] + centre[:, None, None]
+    return F.grid_sample(picture, flow, padding_mode="border", align_corners=False)
+
+
+class Objective(nn.Module):
+    """Equation 4: everything a network is trained for.
+
+    A module, so that the discriminator and the frozen features move with it to a device.
+    """
+
+    def __init__(self, weights: LossWeights, perceptual_net: str, adversarial: bool) -> None:
+        super().__init__()
+        self.weights = weights
+        self.perceptual: Lpips | None = None
+        if weights.perceptual > 0 or weights.face > 0:
+            self.perceptual = Lpips("vgg" if perceptual_net == "vgg" else "alex")
+        self.drawing = Drawing()
+        self.discriminator = Discriminator(Drawing.channels) if adversarial else None
+
+    def losses(self, model: Avfr, batch: Batch, adversarial: bool) -> tuple[dict[str, Tensor], Batch]:
+        """Weighted terms of the generator's loss, and what was generated."""
+        w = self.weights
+        result = model(batch)
+        image, target = result["image"].float(), result["target"]
+        points = batch["true_points"].flatten(0, 1)
+        weight = region_weights(points, image.shape[-1])
+        terms = {
+            "pixel": w.pixel * weighted_l1(image, target, weight),
+            # The flow is smooth: half the resolution teaches it as well, for a quarter of the work.
+            "warped": w.warped * weighted_l1(*map(_half, (result["warped"], target, weight))),
+        }
+        if self.perceptual is not None:
+            if w.perceptual > 0:
+                terms["perceptual"] = w.perceptual * self.perceptual(image, target).mean()
+            if w.face > 0:
+                crops = face_crop(image, points), face_crop(target, points)
+                terms["face"] = w.face * self.perceptual(*crops).mean()
+        if model.detector is not None:
+            terms |= self._keypoint_terms(model, batch, result)
+        if adversarial and self.discriminator is not None:
+            lines = self.drawing(points, image.shape[-1])
+            scores, fake = self.discriminator(torch.cat([image, lines], 1))
+            with torch.no_grad():
+                _, real = self.discriminator(torch.cat([target, lines], 1))
+            terms["adversarial"] = w.adversarial * generator_adversarial_loss(scores)
+            terms["matching"] = w.adversarial * w.matching * feature_matching_loss(real, fake)
+        return terms, result
+
+    def _keypoint_terms(self, model: Avfr, batch: Batch, result: Batch) -> dict[str, Tensor]:
+        w = self.weights
+        if model.config.keypoint_mode == "detector":
+            wanted = torch.cat([batch["source"], batch["driving"].flatten(0, 1)])
+            found = torch.cat([result["detected_source"], result["detected_driving"]])
+            return {"keypoints": w.keypoints * F.smooth_l1_loss(found, wanted, beta=0.05)}
+        if model.detector is None:
+            return {}
+        inputs = result["detected_inputs"]
+        spline = random_spline(len(inputs), inputs)
+        value, jacobian = model.detector(spline.picture(inputs))
+        terms = equivariance_loss(
+            result["detected_value"], result["detected_jacobian"], value, jacobian, spline
+        )
+        return {"equivariance": w.equivariance * (terms[0] + terms[1])}
+
+    def discriminate(self, batch: Batch, image: Tensor, target: Tensor) -> Tensor:
+        """The discriminator's own loss on detached pictures."""
+        if self.discriminator is None:
+            raise ValueError("this objective has no discriminator")
+        lines = self.drawing(batch["true_points"].flatten(0, 1), image.shape[-1])
+        fake, _ = self.discriminator(torch.cat([image.detach().float(), lines], 1))
+        real, _ = self.discriminator(torch.cat([target, lines], 1))
+        return discriminator_loss(real, fake)

@@ -1,0 +1,204 @@
+"""`Decoder`: packets in, pictures and sound out. Push-style; no thread, no clock, no loop.
+
+packet ─┬→ order ─┬→ MOTION → PictureTrack ─────────→ Output
+        │         └→ AUDIO  → SoundTrack ─(mel)┘ └──→ Output
+        └→ STREAM, KEYFRAME at once: they serve later packets, whatever their order
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from ..codec.errors import MotionError, StreamError, UnsupportedError
+from ..codec.keyframe import Keyframe, KeyframeAssembler
+from ..codec.packet import Kind, Packet
+from ..codec.stream import StreamHeader
+from ..models.mel import SAMPLE_RATE
+from .loading import open_generator
+from .output import DecoderConfig, Output, Statistics
+from .pictures import PictureTrack
+from .reorder import Arrival, ReorderWindow
+from .sound import Sound, SoundTrack, needed_samples
+
+if TYPE_CHECKING:
+    from .runtime import Generator
+
+__all__ = ["Decoder"]
+
+_OPUS_DELAY_MS = 6.5
+_DEFAULT_AUDIO_MS = 40
+
+
+class Decoder:
+    """Turns the packets of one stream into pictures and sound.
+
+    Takes packets lost, late, doubled, reordered or damaged; starts anywhere at a STREAM and a
+    KEYFRAME packet. Holds a bounded amount of memory however long the stream is.
+
+    Args:
+        config: settings; the defaults suit a library user.
+        generator: in place of the one that the stream names (its weights are then not checked).
+
+    Attributes:
+        config: as given.
+        statistics: counts of what came and what did not; one object all along.
+        header: of the stream being decoded, None before the first STREAM packet.
+    """
+
+    def __init__(
+        self, config: DecoderConfig | None = None, generator: Generator | None = None
+    ) -> None:
+        self.config = config or DecoderConfig()
+        self.statistics = Statistics()
+        self._given = generator
+        self._loaded: tuple[tuple[str, bytes], Generator] | None = None
+        self._order = ReorderWindow(self.config.reorder_window, self.statistics)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the stream (after a seek, or for another one). Weights and counts stay."""
+        self.header: StreamHeader | None = None
+        self._order.reset()
+        self._assembler = KeyframeAssembler()
+        self._early: deque[Keyframe] = deque(maxlen=self.config.references)
+        self._pictures: PictureTrack | None = None
+        self._sound: SoundTrack | None = None
+        self._lost = 0
+
+    @property
+    def waiting(self) -> int:
+        """Frames and packets held back at the moment; bounded by the configuration."""
+        return len(self._order) + (len(self._pictures) if self._pictures else 0)
+
+    @property
+    def delay_ms(self) -> float:
+        """Algorithmic delay that the receiver adds to a frame, in ms, at worst.
+
+        The frame waits for the sound of its look-ahead (and the half mel window at its end), for
+        the Opus packet which holds that to be full, and for Opus's own delay. 0 without sound.
+        Before the first STREAM packet: for Opus packets of 40 ms.
+        """
+        if self.header is not None and self.header.audio is None:
+            return 0.0
+        audio = self.header.audio if self.header else None
+        packet = audio.frame_ms if audio else _DEFAULT_AUDIO_MS
+        lookahead = needed_samples(0, self.config.lookahead_ms) * 1000 / SAMPLE_RATE
+        return lookahead + packet + _OPUS_DELAY_MS
+
+    def decode(self, packet: Packet) -> list[Output]:
+        """Take one packet.
+
+        Args:
+            packet: as it came; `Packet.parse` makes it from bytes.
+
+        Returns:
+            The pictures and pieces of sound that this packet completes, often none or several.
+
+        Raises:
+            UnsupportedError: the stream is of a version, model, size or sound that this build
+                does not know.
+            WeightsError: the stream's weights are not here, or differ from those that are.
+        """
+        outputs: list[Output] = []
+        if packet.kind == Kind.STREAM:
+            outputs += self._on_stream(packet)
+        elif packet.kind == Kind.KEYFRAME:
+            self._on_keyframe(packet)
+        for arrival in self._order.push(packet):
+            outputs += self._in_order(arrival)
+        return outputs + self._render()
+
+    def flush(self) -> list[Output]:
+        """Give all that still waits; to be called at the end. More packets may follow."""
+        outputs: list[Output] = []
+        for arrival in self._order.flush():
+            outputs += self._in_order(arrival)
+        if self._sound is not None:
+            outputs += _sounds(self._sound.flush())
+        return outputs + self._render(everything=True)
+
+    def _render(self, *, everything: bool = False) -> list[Output]:
+        return self._pictures.render(everything=everything) if self._pictures else []
+
+    def _on_stream(self, packet: Packet) -> list[Output]:
+        try:
+            header = StreamHeader.from_payload(packet.payload)
+        except UnsupportedError:
+            raise
+        except StreamError:
+            self.statistics.damaged += 1
+            return []
+        if header == self.header:
+            return []
+        # All that can be refused comes first: then the old stream goes on as it was.
+        generator = self._generator(header)
+        sound = None
+        if header.audio is not None:
+            sound = SoundTrack(header.audio, self.config, self.statistics)
+        outputs: list[Output] = []
+        early: deque[Keyframe] = self._early
+        if self.header is not None:
+            outputs = self.flush()
+            self.reset()
+        self.header, self._sound = header, sound
+        self._pictures = PictureTrack(header, generator, self.config, self.statistics, sound)
+        for keyframe in early:
+            self._use(keyframe)
+        return outputs
+
+    def _generator(self, header: StreamHeader) -> Generator:
+        if self._given is not None:
+            return self._given
+        wanted = (header.model, header.weights_sha256)
+        if self._loaded is None or self._loaded[0] != wanted:
+            self._loaded = (wanted, open_generator(header, self.config))
+        return self._loaded[1]
+
+    def _on_keyframe(self, packet: Packet) -> None:
+        try:
+            keyframe = self._assembler.push(packet)
+        except (StreamError, MotionError):
+            self._refuse_keyframe()
+            return
+        if keyframe is not None and self._pictures is None:
+            self._early.append(keyframe)
+        elif keyframe is not None:
+            self._use(keyframe)
+
+    def _use(self, keyframe: Keyframe) -> None:
+        if self._pictures is None or self.header is None:
+            return
+        try:
+            self._pictures.add_keyframe(keyframe)
+        except (StreamError, MotionError):
+            self._refuse_keyframe()
+            return
+        self.statistics.wants_keyframe = False
+        if self._sound is not None:
+            self._sound.anchor(keyframe.pts * self.header.time_base)
+
+    def _refuse_keyframe(self) -> None:
+        self.statistics.damaged += 1
+        self.statistics.wants_keyframe = True
+
+    def _in_order(self, arrival: Arrival) -> list[Output]:
+        self._lost += arrival.lost_before
+        packet = arrival.packet
+        if packet.kind == Kind.AUDIO:
+            return _sounds(self._sound.push(packet.pts, packet.payload)) if self._sound else []
+        if packet.kind == Kind.MOTION and self._pictures is not None:
+            self._pictures.push(packet, self._lost)
+            self._lost = 0
+        elif packet.kind == Kind.MOTION:
+            self.statistics.missing_reference += 1
+            self.statistics.wants_keyframe = True
+        return []
+
+
+def _sounds(pieces: list[Sound]) -> list[Output]:
+    return [
+        Output(None, piece.pcm, Fraction(piece.start, SAMPLE_RATE), piece.concealed)
+        for piece in pieces
+    ]

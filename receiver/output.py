@@ -1,0 +1,119 @@
+"""What a `Decoder` gives, how it is set up, and what it counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..codec.errors import ConfigError
+
+__all__ = ["Backend", "DecoderConfig", "Output", "Picture", "Statistics"]
+
+Backend = Literal["openvino", "torch"]
+Picture = npt.NDArray[np.uint8]
+"""uint8 RGB `[H, W, 3]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderConfig:
+    """Settings of a `Decoder`; all have a default.
+
+    Attributes:
+        backend: what runs the generator: "openvino" (fast, no torch needed) or "torch".
+        threads: CPU threads of the generator; 0 lets the backend choose.
+        lookahead_ms: sound after a frame's time that the generator hears, 0 to 1000. The paper
+            uses 100; calls use 0 to 40. A frame waits for it, see `Decoder.delay_ms`.
+        weights: folder with the model's card, in place of the shipped weights that the stream
+            names. Its hash must still be the stream's.
+        badge: draw the corner badge on every frame. Off here, since an application has its own
+            place for it; on in decoded files.
+        reorder_window: packets that may wait for a missing one before it counts as lost.
+        references: keyframes kept, 1 to 16.
+        max_wait_ms: longest that a frame waits for sound that does not come, in media time.
+        max_pause_ms: a longer jump of a time stamp is believed only when a second packet confirms
+            it: datagrams may be damaged.
+        max_concealed: most frames made up for one gap; after them the picture stands.
+
+    Raises:
+        ConfigError: a value out of its range.
+    """
+
+    backend: Backend = "openvino"
+    threads: int = 0
+    lookahead_ms: int = 100
+    weights: Path | None = None
+    badge: bool = False
+    reorder_window: int = 8
+    references: int = 4
+    max_wait_ms: int = 400
+    max_pause_ms: int = 5000
+    max_concealed: int = 250
+
+    def __post_init__(self) -> None:
+        if self.backend not in ("openvino", "torch"):
+            raise ConfigError(f"backend is 'openvino' or 'torch', not {self.backend!r}")
+        for name, low, high in (
+            ("threads", 0, 1024),
+            ("lookahead_ms", 0, 1000),
+            ("reorder_window", 0, 512),
+            ("references", 1, 16),
+            ("max_wait_ms", 0, 10_000),
+            ("max_pause_ms", 0, 10_000_000),
+            ("max_concealed", 0, 10_000),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ConfigError(f"{name} must lie between {low} and {high}, not {value}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Output:
+    """One picture or one piece of sound; exactly one of `frame` and `pcm` is set.
+
+    Attributes:
+        frame: uint8 RGB `[H, W, 3]`, or None where this is sound. Not to be written to: held
+            pictures share it.
+        pcm: float32 mono `[n]` on [-1, 1] at the stream's sample rate (16 kHz), or None.
+        pts: presentation time in seconds; of `pcm`, that of its first sample. Pictures come in
+            rising order, sound too; sound runs ahead of the pictures by the look-ahead.
+        concealed: made up by the receiver because what should be here was lost or damaged.
+    """
+
+    frame: Picture | None
+    pcm: npt.NDArray[np.float32] | None
+    pts: Fraction
+    concealed: bool = False
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counts since the decoder was made; `reset()` does not clear them.
+
+    Attributes:
+        frames: pictures given, concealed ones too.
+        concealed: pictures made up.
+        concealed_audio: Opus packets made up.
+        damaged: STREAM, KEYFRAME, MOTION and AUDIO packets whose content could not be used.
+        late: packets that came after their place had been given up.
+        duplicates: packets that had come before.
+        lost: sequence numbers that never came.
+        missing_reference: motion packets whose keyframe is not (or no longer) known.
+        keyframes: keyframes put to use.
+        wants_keyframe: the sender should send a keyframe now; cleared when one arrives.
+    """
+
+    frames: int = 0
+    concealed: int = 0
+    concealed_audio: int = 0
+    damaged: int = 0
+    late: int = 0
+    duplicates: int = 0
+    lost: int = 0
+    missing_reference: int = 0
+    keyframes: int = 0
+    wants_keyframe: bool = False

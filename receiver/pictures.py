@@ -1,0 +1,181 @@
+"""`PictureTrack`: motion packets of one stream, in order, to pictures on the stream's clock."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from ..codec.errors import MotionError, StreamError
+from ..codec.keyframe import Keyframe
+from ..codec.packet import Packet
+from ..codec.profiles import parse_motion
+from ..codec.stream import StreamHeader
+from ..models.mel import SAMPLE_RATE
+from .badge import draw_badge
+from .concealment import Moment, between, predict
+from .output import DecoderConfig, Output, Picture, Statistics
+from .references import Reference, ReferencePool
+from .sound import SoundTrack
+from .timeline import Timeline
+
+if TYPE_CHECKING:
+    from .runtime import Generator
+
+__all__ = ["PictureTrack"]
+
+_FRAMES_APART = 4
+"""A step of so many nominal frames is always plausible, however slow the video."""
+_MOST_WAITING = 512
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A frame that waits for its sound; without a moment the last picture is shown again."""
+
+    full: int
+    moment: Moment[Reference] | None
+    concealed: bool
+
+
+class PictureTrack:
+    """Fills gaps, waits for the sound a frame needs, and has it rendered.
+
+    Args:
+        header: of the stream.
+        generator: makes the pictures.
+        config: of the decoder.
+        statistics: of the decoder; counted into.
+        sound: the stream's sound, None where it has none: then nothing waits.
+    """
+
+    def __init__(
+        self,
+        header: StreamHeader,
+        generator: Generator,
+        config: DecoderConfig,
+        statistics: Statistics,
+        sound: SoundTrack | None,
+    ) -> None:
+        self._header = header
+        self._generator = generator
+        self._config = config
+        self._statistics = statistics
+        self._sound = sound
+        self._pool = ReferencePool(generator, config.references, (header.height, header.width))
+        pause = max(Fraction(config.max_pause_ms, 1000), _FRAMES_APART / header.fps)
+        self._timeline: Timeline[tuple[Packet, int]] = Timeline(int(pause / header.time_base))
+        self._past: deque[Moment[Reference]] = deque(maxlen=2)
+        self._waiting: deque[_Pending] = deque()
+        self._newest: int | None = None
+        self._picture: Picture | None = None
+
+    def __len__(self) -> int:
+        """Frames that wait."""
+        return len(self._waiting)
+
+    def add_keyframe(self, keyframe: Keyframe) -> None:
+        """Make a keyframe ready for motion that refers to it.
+
+        Raises:
+            StreamError, MotionError: its picture or shape cannot be used.
+        """
+        self._statistics.keyframes += self._pool.add(keyframe)
+        self._timeline.anchor(keyframe.pts)
+
+    def push(self, packet: Packet, lost: int) -> None:
+        """Take a MOTION packet; `lost` sequence numbers before it never came."""
+        for full, (item, before) in self._timeline.push(packet.pts, (packet, lost)):
+            self._take(full, item, before)
+
+    def render(self, *, everything: bool = False) -> list[Output]:
+        """Pictures whose sound has come; `everything`: all, since no more will come."""
+        if everything:
+            for full, (packet, lost) in self._timeline.flush():
+                self._take(full, packet, lost)
+        outputs: list[Output] = []
+        while self._waiting and (everything or self._heard(self._waiting[0].full)):
+            outputs += self._show(self._waiting.popleft())
+        return outputs
+
+    def _take(self, full: int, packet: Packet, lost: int) -> None:
+        if self._newest is not None and full <= self._newest:
+            self._statistics.late += 1
+            return
+        pts = full * self._header.time_base
+        moment = self._moment(pts, packet)
+        if lost and self._newest is not None:
+            self._fill(self._newest, full, lost, moment)
+        self._newest = full
+        if moment is not None:
+            self._past.append(moment)
+            self._waiting.append(_Pending(full, moment, False))
+        elif self._pool.get(packet.reference) is None:
+            self._waiting.append(_Pending(full, None, True))
+        else:
+            self._waiting.append(_Pending(full, self._predicted(pts), True))
+
+    def _moment(self, pts: Fraction, packet: Packet) -> Moment[Reference] | None:
+        """What the packet says, or None where it cannot be used (counted)."""
+        reference = self._pool.get(packet.reference)
+        if reference is None:
+            self._statistics.missing_reference += 1
+            self._statistics.wants_keyframe = True
+            return None
+        try:
+            motion = parse_motion(self._header.profile, packet.payload)
+        except (StreamError, MotionError):
+            self._statistics.damaged += 1
+            return None
+        return Moment(pts, motion, reference)
+
+    def _predicted(self, pts: Fraction) -> Moment[Reference] | None:
+        if not self._past:
+            return None
+        motion = predict(self._past, pts, 1 / self._header.fps)
+        return Moment(pts, motion, self._past[-1].reference)
+
+    def _fill(self, start: int, end: int, lost: int, known: Moment[Reference] | None) -> None:
+        """Make up the frames lost between two ticks; `known` is what came at `end`, if usable.
+
+        A lost packet may have been sound or a keyframe: no more frames are made than were lost,
+        and none where the sender left a pause.
+        """
+        base = self._header.time_base
+        missing = round((end - start) * base * self._header.fps) - 1
+        missing = min(missing, lost, end - start - 1, self._config.max_concealed)
+        for index in range(1, missing + 1):
+            full = start + (end - start) * index // (missing + 1)
+            moment = self._predicted(full * base)
+            if moment is not None and known is not None:
+                motion = between(self._past[-1], known, moment.pts)
+                moment = Moment(moment.pts, motion, moment.reference)
+            self._waiting.append(_Pending(full, moment, True))
+
+    def _centre(self, full: int) -> int:
+        """The frame's time in samples of the sound."""
+        return math.floor(full * self._header.time_base * SAMPLE_RATE)
+
+    def _heard(self, full: int) -> bool:
+        """Whether the frame's sound has come, or has been waited for long enough."""
+        if self._sound is None or self._newest is None:
+            return True
+        if self._sound.heard >= self._sound.needed(self._centre(full)):
+            return True
+        waited = (self._newest - full) * self._header.time_base * 1000
+        return waited >= self._config.max_wait_ms or len(self._waiting) > _MOST_WAITING
+
+    def _show(self, pending: _Pending) -> list[Output]:
+        moment = pending.moment
+        if moment is not None:
+            mel = self._sound.mel(self._centre(pending.full)) if self._sound else None
+            picture = self._generator.render(moment.reference.source, moment.motion, mel)
+            self._picture = draw_badge(picture) if self._config.badge else picture
+        if self._picture is None:
+            return []  # nothing was ever seen: there is no picture to hold
+        self._statistics.frames += 1
+        self._statistics.concealed += pending.concealed
+        pts = pending.full * self._header.time_base
+        return [Output(self._picture, None, pts, pending.concealed)]

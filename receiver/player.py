@@ -1,0 +1,189 @@
+"""`.fwire` file to video file: a thin loop over the container's reader and the `Decoder`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from ..codec.container import Reader
+from ..codec.errors import ConfigError, StreamError
+from ..codec.stream import StreamHeader
+from .decoder import Decoder
+from .output import DecoderConfig, Output, Statistics
+from .side_by_side import InputFrames, beside
+from .writer import VideoWriter
+
+if TYPE_CHECKING:
+    from .runtime import Generator
+
+__all__ = ["DecodeReport", "decode_file"]
+
+_FILE_WAIT_MS = 2000
+"""A file may hold its sound up to this far behind its pictures; waiting costs nothing here."""
+_FILE_PAUSE_MS = 10_000_000
+"""Any pause is believed: records are guarded by a checksum, so time stamps are right."""
+_LATE_START = 1
+"""Seconds: a recording that begins later than this was joined in the middle; it is moved to 0."""
+_MOST_HELD = 250
+"""Pieces of sound kept before the first picture (10 s)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeReport:
+    """What became of a file.
+
+    Attributes:
+        header: of the stream.
+        frames: pictures written.
+        statistics: the decoder's counts.
+        damaged: records of the container that were skipped.
+        truncated: the file ends in the middle; what came before was decoded.
+    """
+
+    header: StreamHeader
+    frames: int
+    statistics: Statistics
+    damaged: int
+    truncated: bool
+
+
+def decode_file(
+    source: Path,
+    target: Path,
+    *,
+    config: DecoderConfig | None = None,
+    side_by_side: Path | None = None,
+    generator: Generator | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> DecodeReport:
+    """Decode a `.fwire` file to a video file (.mp4, .m4v, .mov, .mkv).
+
+    Args:
+        source: the stream.
+        target: written atomically: it appears only when whole.
+        config: settings; by default those of a file: badge drawn, long waits for sound allowed.
+        side_by_side: the original video, shown to the left at matching times.
+        generator: in place of the one that the stream names.
+        progress: called with the pictures written so far, and how many there will be (None
+            where the file is cut off and cannot say).
+
+    Raises:
+        StreamError: not a facewire file, or no picture in it could be decoded.
+        WeightsError: the stream's weights are not here.
+        ConfigError: a target that is also an input, or of an unknown ending.
+        OSError: a file cannot be read or written (missing, disk full).
+    """
+    for other in (source, side_by_side):
+        if other is not None and other.resolve() == target.resolve():
+            raise ConfigError(f"{target} is an input: give the output another name")
+    decoder = Decoder(config or file_config(), generator)
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(source.open("rb"))
+        reader = Reader(file)
+        recording = stack.enter_context(_Recording(decoder, target, side_by_side))
+        for packet in reader:
+            recording.write(decoder.decode(packet))
+            if progress is not None:
+                progress(recording.frames, reader.motion_packets)
+        recording.write(decoder.flush())
+        header, frames = recording.finish(source)
+    return DecodeReport(header, frames, decoder.statistics, reader.damaged, reader.truncated)
+
+
+def file_config(config: DecoderConfig | None = None, *, badge: bool = True) -> DecoderConfig:
+    """Settings for files: the badge is drawn, and sound may come late without harm."""
+    return replace(
+        config or DecoderConfig(),
+        badge=badge,
+        max_wait_ms=_FILE_WAIT_MS,
+        max_pause_ms=_FILE_PAUSE_MS,
+    )
+
+
+class _Recording:
+    """Outputs of a decoder into a file that begins with the first picture or sound."""
+
+    def __init__(self, decoder: Decoder, target: Path, original: Path | None) -> None:
+        self._decoder = decoder
+        self._target = target
+        self._original = original
+        self._stack = contextlib.ExitStack()
+        self._writer: VideoWriter | None = None
+        self._input: InputFrames | None = None
+        self._held: list[Output] = []
+        self._origin = Fraction(0)
+
+    @property
+    def frames(self) -> int:
+        """Pictures written so far."""
+        return self._writer.frames if self._writer else 0
+
+    def write(self, outputs: list[Output]) -> None:
+        """Write pictures and sound; sound before the first picture waits for it (bounded)."""
+        for output in outputs:
+            if self._writer is None and output.frame is None:
+                self._held = [*self._held[-_MOST_HELD:], output]
+                continue
+            if self._writer is None:
+                self._writer = self._begin(output)
+                for early in self._held:
+                    self._put(self._writer, early)
+                self._held.clear()
+            self._put(self._writer, output)
+
+    def finish(self, source: Path) -> tuple[StreamHeader, int]:
+        """Close the file and name it; raises `StreamError` where there was no picture."""
+        header = self._decoder.header
+        if header is None:
+            raise StreamError(f"{source} holds no stream header: there is nothing to decode")
+        if self._writer is None:
+            raise StreamError(f"{source} holds no picture that can be decoded")
+        self._writer.close()
+        return header, self._writer.frames
+
+    def _begin(self, first: Output) -> VideoWriter:
+        header = self._decoder.header
+        if header is None or first.frame is None:
+            raise StreamError("a picture came before the stream's header")
+        if first.pts > _LATE_START:
+            self._origin = first.pts
+        height, width = first.frame.shape[:2]
+        if self._original is not None:
+            half = 1 / (2 * header.fps)
+            self._input = self._stack.enter_context(InputFrames(self._original, height, half))
+            width += self._input.at(first.pts).shape[1]
+        return self._stack.enter_context(
+            VideoWriter(
+                self._target,
+                (height, width),
+                header.fps,
+                header.time_base,
+                sound=header.audio is not None,
+            )
+        )
+
+    def _put(self, writer: VideoWriter, output: Output) -> None:
+        if output.pcm is not None:
+            writer.sound(output.pcm, output.pts - self._origin)
+        if output.frame is not None:
+            frame = output.frame
+            if self._input is not None:
+                frame = beside(self._input.at(output.pts), frame)
+            writer.picture(frame, output.pts - self._origin)
+
+    def __enter__(self) -> _Recording:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # Errors reach the writer, which then leaves nothing behind.
+        self._stack.__exit__(kind, error, trace)

@@ -1,0 +1,74 @@
+"""`ReferencePool`: the keyframes that motion may refer to, each prepared once."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..codec.errors import StreamError
+from ..codec.keyframe import Keyframe, decode_picture
+from ..models.shape import unpack_shape
+
+if TYPE_CHECKING:
+    from .runtime import Generator, Source
+
+__all__ = ["Reference", "ReferencePool"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """A keyframe with the generator's features of it."""
+
+    keyframe: Keyframe
+    source: Source
+
+
+class ReferencePool:
+    """The last few keyframes by id; a new one with an old id takes its place.
+
+    Args:
+        generator: computes the source-side features, once a keyframe.
+        size: keyframes kept; the oldest goes first. Bounds the memory.
+        shape: (height, width) that the pictures must have.
+    """
+
+    def __init__(self, generator: Generator, size: int, shape: tuple[int, int]) -> None:
+        self._generator = generator
+        self._size = size
+        self._shape = shape
+        self._pool: OrderedDict[int, Reference] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._pool)
+
+    def add(self, keyframe: Keyframe) -> bool:
+        """Decode and prepare a keyframe; one that is sent again costs nothing.
+
+        Returns:
+            Whether it was new.
+
+        Raises:
+            StreamError: the picture or the face shape in it cannot be used.
+        """
+        known = self._pool.get(keyframe.id)
+        if known is not None and known.keyframe == keyframe:
+            self._pool.move_to_end(keyframe.id)
+            return False
+        picture = decode_picture(keyframe.picture)
+        if picture.shape[:2] != self._shape:
+            height, width = picture.shape[:2]
+            raise StreamError(
+                f"the keyframe is {width}x{height}, the stream {self._shape[1]}x{self._shape[0]}"
+            )
+        points = unpack_shape(keyframe.shape)
+        source = self._generator.set_source(picture, keyframe.motion, points)
+        self._pool[keyframe.id] = Reference(keyframe, source)
+        self._pool.move_to_end(keyframe.id)
+        while len(self._pool) > self._size:
+            self._pool.popitem(last=False)
+        return True
+
+    def get(self, identity: int) -> Reference | None:
+        """The keyframe of that id, or None where it never came or was pushed out."""
+        return self._pool.get(identity)

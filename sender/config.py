@@ -1,0 +1,75 @@
+"""`EncoderConfig`: everything that can be set about sending."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..codec.errors import ConfigError
+from ..codec.profiles import find_profile
+
+__all__ = ["EncoderConfig", "KeyframeInterval"]
+
+KeyframeInterval = float | Literal["auto"] | None
+
+_MIN_PICTURE, _MAX_PICTURE = 200, 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderConfig:
+    """Settings of an `Encoder`.
+
+    Attributes:
+        profile: how motion is coded: "fp16", 960 bits a frame.
+        bpp: bits a pixel of all that is written, or None. Motion and sound are given by profile
+            and `audio_kbps`; what remains goes into the keyframe.
+        kbps: the same in 1000 bits a second; give at most one of the two.
+        audio_kbps: target of the sound; 0 or None leaves it out. Wideband begins at 10.
+        keyframe_interval: seconds from keyframe to keyframe; None: the first alone; "auto": the
+            first, and one where the scene cuts or somebody else is followed.
+        keyframe_bytes: size of a keyframe's picture where no rate is set.
+        size: side of the coded picture in pixels; the shipped networks want 256.
+        model: network of the receiver: a shipped size, or the folder of its weights.
+
+    Raises:
+        ConfigError: a value that makes no sense.
+        UnsupportedError: an unknown profile.
+    """
+
+    profile: str = "fp16"
+    bpp: float | None = None
+    kbps: float | None = None
+    audio_kbps: float | None = 10.0
+    keyframe_interval: KeyframeInterval = "auto"
+    keyframe_bytes: int = 3000
+    size: int = 256
+    model: str = "s"
+
+    def __post_init__(self) -> None:
+        find_profile(self.profile)
+        if self.bpp is not None and self.kbps is not None:
+            raise ConfigError("give a rate either as bpp or as kbps, not both")
+        for name, rate in (("bpp", self.bpp), ("kbps", self.kbps)):
+            if rate is not None and not 0 < rate < 1e6:
+                raise ConfigError(f"a rate of {rate:g} {name} makes no sense")
+        if self.audio_kbps and not 0.5 <= self.audio_kbps <= 512:
+            raise ConfigError(
+                f"Opus takes 0.5 to 512 kbps, not {self.audio_kbps:g}; 0 leaves the sound out"
+            )
+        interval = self.keyframe_interval
+        if isinstance(interval, str) and interval != "auto":
+            raise ConfigError(f"a keyframe interval is seconds or 'auto', not {interval!r}")
+        if isinstance(interval, int | float) and not 0.1 <= interval <= 86_400:
+            raise ConfigError(f"keyframes come every 0.1 to 86400 seconds, not {interval:g}")
+        if not _MIN_PICTURE <= self.keyframe_bytes <= _MAX_PICTURE:
+            raise ConfigError(
+                f"a keyframe's picture takes {_MIN_PICTURE} to {_MAX_PICTURE} bytes, "
+                f"not {self.keyframe_bytes}"
+            )
+        if not 64 <= self.size <= 1024 or self.size % 2:
+            raise ConfigError(f"the coded picture has an even side of 64 to 1024, not {self.size}")
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether sound is coded at all."""
+        return bool(self.audio_kbps)

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from facewire.cli.main import main
+
+KEYS = [
+    "frames", "fps", "width", "height", "duration_s", "profile", "model", "bits", "bpp", "kbps",
+    "motion_bits_per_frame", "keyframes", "damaged_packets",
+]  # fmt: skip
+PARTS = ["keyframe", "motion", "audio", "residual", "container", "total"]
+
+
+def test_json_is_exactly_that_of_the_design(
+    stream: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["info", str(stream), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert list(facts) == KEYS
+    assert [list(facts[key]) for key in ("bits", "bpp", "kbps")] == [PARTS] * 3
+    assert facts["motion_bits_per_frame"] == {"mean": 960.0, "p95": 960.0, "max": 960.0}
+    assert (facts["frames"], facts["fps"], facts["width"], facts["height"]) == (50, 25, 256, 256)
+    assert (facts["duration_s"], facts["profile"], facts["model"]) == (2.0, "fp16", "avfr-s")
+    assert (facts["keyframes"], facts["damaged_packets"]) == (1, 0)
+    bits = facts["bits"]
+    assert bits["motion"] == 50 * 960
+    assert bits["audio"] > 0
+    assert bits["total"] == sum(bits[part] for part in PARTS[:-1]) == 8 * stream.stat().st_size
+    assert facts["bpp"]["motion"] == pytest.approx(960 / 65536)
+    assert facts["kbps"]["motion"] == pytest.approx(24.0)
+
+
+def test_without_sound_audio_is_0(silent: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["info", str(silent), "--json"])
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["bits"]["audio"] == facts["kbps"]["audio"] == facts["bpp"]["audio"] == 0
+
+
+def test_duration_of_a_variable_rate(slow: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["info", str(slow), "--json"])
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["duration_s"] == pytest.approx(5.4)
+
+
+def test_table_for_people(stream: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(stream)]) == 0
+    text = capsys.readouterr().out
+    assert "50 frames of 256x256, 25 fps, 2.00 s; 1 keyframe;" in text
+    assert "mean 960.0 bits a frame" in text
+    assert all(part in text for part in PARTS)
+
+
+def test_damage_is_counted(stream: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(stream.read_bytes())
+    data[len(data) // 2] ^= 0x40
+    stream.write_bytes(data)
+    assert main(["info", str(stream), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["damaged_packets"] == 1
+    assert facts["bits"]["total"] == 8 * len(data)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"ftypisom" * 50])
+def test_what_is_no_stream(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.fwire"
+    path.write_bytes(content)
+    assert main(["info", str(path)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_cut_at_every_byte(silent: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = silent.read_bytes()
+    codes = []
+    for length in range(0, len(data), 41):
+        silent.write_bytes(data[:length])
+        codes.append(main(["info", str(silent), "--json"]))
+        assert "unexpected" not in capsys.readouterr().err
+    assert set(codes) == {0, 1}
+    assert codes == sorted(codes, reverse=True)  # once the header is there, it works

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from facewire.cli import main as module
+from facewire.cli.main import COMMANDS, main
+
+
+def test_help_names_every_command_and_imports_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in COMMANDS)
+    assert "examples:" in text
+
+
+@pytest.mark.parametrize("name", ["decode", "info", "demo"])
+def test_help_of_a_command_has_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    assert f"facewire {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["fly"], ["info"], ["decode", "a.fwire"], ["info", "a", "--nonsense"]]
+)
+def test_wrong_usage_is_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert "usage: facewire" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (OSError(errno.ENOSPC, "No space left on device", "out.mp4"), 1, "out.mp4: No space left"),
+        (ZeroDivisionError("by zero"), 1, "unexpected ZeroDivisionError"),
+    ],
+)
+def test_errors_are_one_sentence(
+    error: BaseException,
+    code: int,
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(args: Any) -> int:
+        raise error
+
+    monkeypatch.setattr(module, "parse", lambda arguments: (fail, None))
+    assert main(["info", "x"]) == code
+    text = capsys.readouterr().err
+    assert sentence in text
+    assert "Traceback" not in text
+    assert main(["--debug", "info", "x"]) == code
+    if code == 1:
+        assert "Traceback" in capsys.readouterr().err
+
+
+def test_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(tmp_path / "none.fwire")]) == 1
+    text = capsys.readouterr().err
+    assert text.startswith("facewire: ")
+    assert "none.fwire: No such file" in text
+    assert text.count("\n") == 1
+
+
+_PROBE = """
+import sys
+from facewire.cli.main import main
+code = main(sys.argv[1:])
+heavy = sorted({"torch", "mediapipe", "cv2", "PIL", "scipy"} & set(sys.modules))
+print("HEAVY", code, heavy, file=sys.stderr)
+"""
+
+
+def probe(*arguments: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-c", _PROBE, *arguments], capture_output=True, text=True, check=False
+    )
+    return result.stderr.splitlines()[-1]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    assert probe("--help") == "HEAVY 0 []"
+
+
+def test_decode_imports_neither_torch_nor_mediapipe(stream: Path, tmp_path: Path) -> None:
+    """Code 1, since no shipped weights have the hash of this stream; all else was loaded."""
+    assert probe("decode", str(stream), str(tmp_path / "out.mp4")) == "HEAVY 1 []"
+    assert probe("info", str(stream)) == "HEAVY 0 []"

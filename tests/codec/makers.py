@@ -1,0 +1,44 @@
+"""Small pictures, motion and sound that need no file."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from facewire.codec import Keyframe, MotionFrame, Picture, StillCodec
+
+
+def make_motion(seed: int = 0) -> MotionFrame:
+    numbers = np.random.default_rng(seed).uniform(-1, 1, (10, 6))
+    return MotionFrame.from_array(numbers.astype(np.float16).astype(np.float32))
+
+
+def make_picture(side: int = 64) -> npt.NDArray[np.uint8]:
+    """Smooth, with an edge and colour in it."""
+    y, x = np.mgrid[:side, :side] / side
+    rgb = np.stack([255 * x, 200 * y, 128 + 100 * np.sin(6 * x + 4 * y)], axis=2)
+    rgb[side // 4 : side // 2, side // 4 : side // 2] = (220, 180, 150)
+    return rgb.round().astype(np.uint8)
+
+
+def make_keyframe(identity: int = 3, pts: int = 70000, size: int = 3000) -> Keyframe:
+    """Its picture is noise that only claims to be AV1."""
+    noise = np.random.default_rng(size).bytes(size)
+    return Keyframe(
+        identity, pts, make_motion(identity), b"shape" * 50, Picture(StillCodec.AV1, 30, noise)
+    )
+
+
+@pytest.fixture(scope="session")
+def speech() -> npt.NDArray[np.float32]:
+    """Two seconds at 16 kHz: a voice-like buzz with a gliding pitch, in syllables."""
+    time = np.arange(2 * 16000) / 16000
+    phase = 2 * np.pi * np.cumsum(120 + 30 * np.sin(2 * np.pi * 1.3 * time)) / 16000
+    buzz = sum(np.sin(n * phase) / n for n in range(1, 25))
+    return (0.15 * buzz * (0.5 + 0.5 * np.sin(2 * np.pi * 4 * time))).astype(np.float32)
+
+
+def psnr(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
+    error = float(np.mean((one.astype(np.float64) - other) ** 2))
+    return 10 * np.log10(255**2 / error) if error else 99.0

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from facewire.codec import Picture, StillCodec, decode_picture, encode_picture
+from facewire.codec.colour import rgb_to_yuv420, yuv420_to_rgb
+from facewire.codec.errors import ConfigError, FacewireError, MediaError, StreamError
+from facewire.codec.still import MAX_PICTURE
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from .makers import make_picture, psnr
+
+CODED = {codec: encode_picture(make_picture(), codec=codec) for codec in StillCodec}
+
+
+def test_wire_numbers_never_change() -> None:
+    assert {codec.name: int(codec) for codec in StillCodec} == {"AV1": 1, "HEVC": 2, "WEBP": 3}
+
+
+@pytest.mark.parametrize("codec", StillCodec)
+def test_round_trip(codec: StillCodec) -> None:
+    rgb = make_picture(256)
+    picture = encode_picture(rgb, codec=codec, max_bytes=6000)
+    assert picture.codec == codec
+    decoded = decode_picture(picture)
+    assert (decoded.shape, decoded.dtype) == (rgb.shape, np.uint8)
+    assert psnr(rgb, decoded) > 35
+    assert abs(float(decoded.mean() - rgb.astype(float).mean())) < 0.7  # same range, both ways
+
+
+@pytest.mark.parametrize("codec", StillCodec)
+@pytest.mark.parametrize("size", [(16, 16), (48, 130), (258, 34)])
+def test_odd_shapes(codec: StillCodec, size: tuple[int, int]) -> None:
+    if codec == StillCodec.AV1 and min(size) < 64:
+        pytest.skip("SVT-AV1 takes 64 pixels or more")
+    rgb = make_picture(320)[: size[0], : size[1]]
+    assert decode_picture(encode_picture(rgb, codec=codec)).shape == (*size, 3)
+
+
+@pytest.mark.parametrize("codec", StillCodec)
+def test_grey_stays_grey_and_red_stays_red(codec: StillCodec) -> None:
+    for colour in [(0, 0, 0), (128, 128, 128), (255, 255, 255), (220, 30, 20), (10, 60, 240)]:
+        rgb = np.full((64, 64, 3), colour, np.uint8)
+        decoded = decode_picture(encode_picture(rgb, codec=codec)).astype(int)
+        assert np.abs(decoded - rgb).max() <= 6
+
+
+@pytest.mark.parametrize("max_bytes", [700, 1500, 4000])
+def test_the_best_quality_that_fits(max_bytes: int) -> None:
+    rgb = make_picture(256)
+    picture = encode_picture(rgb, max_bytes=max_bytes)
+    assert len(picture.data) <= max_bytes
+    if picture.quality > 1:
+        assert len(encode_picture(rgb, quality=picture.quality - 1).data) > max_bytes
+
+
+def test_too_few_bytes_says_how_many_are_needed() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    with pytest.raises(ConfigError, match="at its worst AV1 needs"):
+        encode_picture(noise, max_bytes=100)
+
+
+def test_settings_that_contradict() -> None:
+    with pytest.raises(ConfigError, match="either"):
+        encode_picture(make_picture(), max_bytes=1000, quality=20)
+    for quality in (0, 64, -3):
+        with pytest.raises(ConfigError, match="best is 1"):
+            encode_picture(make_picture(), quality=quality)
+
+
+@pytest.mark.parametrize(
+    "rgb",
+    [
+        np.zeros((64, 64), np.uint8),
+        np.zeros((64, 64, 4), np.uint8),
+        np.zeros((64, 64, 3), np.float32),
+        np.zeros((63, 64, 3), np.uint8),
+        np.zeros((0, 0, 3), np.uint8),
+        np.zeros((4320, 7680, 3), np.uint8),
+    ],
+)
+def test_what_is_no_picture(rgb: np.ndarray) -> None:
+    with pytest.raises(MediaError):
+        encode_picture(rgb)
+
+
+@pytest.mark.parametrize("codec", StillCodec)
+def test_cut_at_every_byte(codec: StillCodec) -> None:
+    data = CODED[codec].data
+    for length in range(1, len(data), max(1, len(data) // 150)):
+        try:
+            decoded = decode_picture(Picture(codec, 0, data[:length]))
+        except FacewireError:
+            continue
+        assert decoded.shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize("codec", StillCodec)
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 1 << 32))
+def test_damaged_bytes_are_a_picture_or_an_error(codec: StillCodec, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    data = bytearray(CODED[codec].data)
+    for _ in range(int(random.integers(1, 6))):
+        data[int(random.integers(len(data)))] = int(random.integers(256))
+    try:
+        decoded = decode_picture(Picture(codec, 0, bytes(data)))
+    except FacewireError:
+        return
+    assert decoded.size <= 3 << 20
+
+
+@pytest.mark.parametrize("codec", StillCodec)
+def test_noise_is_a_stream_error(codec: StillCodec) -> None:
+    noise = np.random.default_rng(5).bytes(500)
+    for data in (noise, bytes(500), b"\xff" * 500, b"x"):
+        with pytest.raises(StreamError):
+            decode_picture(Picture(codec, 0, data))
+
+
+def test_a_huge_picture_is_refused() -> None:
+    """An AV1 sequence and frame header may claim 65536x65536 pixels in a few bytes."""
+    data = bytearray(encode_picture(make_picture(256), quality=50).data)
+    # obu header, size, then: profile 3 bits, still 1, reduced 1, level 5, width bits - 1: 4, ...
+    assert data[0] == 0x0A
+    bits = "".join(f"{byte:08b}" for byte in data[2:12])
+    start = 10 + 8  # after profile, still, reduced, level, and both counts of bits
+    size = int(bits[10:14], 2) + 1
+    big = bits[:start] + "1" * (2 * size) + bits[start + 2 * size :]
+    data[2:12] = bytes(int(big[at : at + 8], 2) for at in range(0, 80, 8))
+    # With eight bits a side 256x256 is the most it can say; widen the claim to 16 bits each.
+    wide = bits[:10] + "1111" * 2 + "1" * 32 + bits[start + 2 * size :]
+    wide += "0" * (-len(wide) % 8)
+    body = bytes(int(wide[at : at + 8], 2) for at in range(0, len(wide), 8))
+    claim = bytes([0x0A, len(body)]) + body + bytes(data[2 + data[1] :])
+    with pytest.raises(StreamError):
+        decode_picture(Picture(StillCodec.AV1, 0, claim))
+
+
+def test_picture_limits() -> None:
+    for quality, data in [(256, b"x"), (-1, b"x"), (0, b""), (0, bytes(MAX_PICTURE + 1))]:
+        with pytest.raises(ConfigError):
+            Picture(StillCodec.AV1, quality, data)
+
+
+@pytest.mark.parametrize("depth", [8, 10])
+def test_colour_is_exact_where_chroma_is_flat(depth: int) -> None:
+    blocks = np.random.default_rng(2).integers(0, 256, (6, 5, 3), dtype=np.uint8)
+    for colour in blocks.reshape(-1, 3):
+        rgb = np.broadcast_to(colour, (4, 6, 3)).astype(np.uint8)
+        back = yuv420_to_rgb(*rgb_to_yuv420(rgb, depth), depth)
+        assert np.abs(back.astype(int) - rgb).max() <= (2 if depth == 8 else 1)
+
+
+def test_colour_against_the_matrix_of_bt601() -> None:
+    rgb = np.zeros((2, 2, 3), np.uint8)
+    rgb[:] = (200, 100, 50)
+    y, u, v = rgb_to_yuv420(rgb)
+    assert y[0, 0] == round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
+    assert u[0, 0] == round(128 + (50 - 124.2) / 1.772)
+    assert v[0, 0] == round(128 + (200 - 124.2) / 1.402)
+    assert [p[0, 0] for p in rgb_to_yuv420(np.full((2, 2, 3), 255, np.uint8), 10)] == [
+        1023,
+        512,
+        512,
+    ]
+
+
+def test_chroma_is_interpolated_between_its_samples() -> None:
+    """A step in chroma becomes the ramp 1/4, 3/4: samples lie in the middle of their pixels."""
+    y = np.full((4, 8), 128, np.uint8)
+    u = np.full((2, 4), 128, np.uint8)
+    v = np.tile(np.array([128, 128, 168, 168], np.uint8), (2, 1))
+    red = yuv420_to_rgb(y, u, v)[0, :, 0].astype(int) - 128
+    assert red.tolist() == [0, 0, 0, 14, 42, 56, 56, 56]

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import msgpack
+import pytest
+from facewire.codec import AudioParameters, Flags, Kind, StreamHeader
+from facewire.codec.errors import ConfigError, StreamError, UnsupportedError
+from facewire.codec.stream import MAX_HEADER
+from hypothesis import given
+from hypothesis import strategies as st
+
+HEADER = StreamHeader("avfr-s", bytes(range(32)), audio=AudioParameters())
+
+
+def fields(**changes: object) -> dict[str, Any]:
+    return {**msgpack.unpackb(HEADER.to_payload()), **changes}
+
+
+rates = st.fractions(Fraction(1, 100), 240, max_denominator=1001)
+headers = st.builds(
+    StreamHeader,
+    model=st.from_regex(r"[a-z][a-z0-9._-]{0,20}", fullmatch=True),
+    weights_sha256=st.binary(min_size=32, max_size=32),
+    width=st.integers(8, 512).map(lambda half: 2 * half),
+    height=st.integers(8, 512).map(lambda half: 2 * half),
+    fps=rates,
+    time_base=rates.map(lambda rate: min(1 / rate, Fraction(10))),
+    audio=st.none()
+    | st.builds(
+        AudioParameters,
+        frame_ms=st.sampled_from([10, 20, 40, 60]),
+        bitrate=st.integers(500, 512000),
+    ),
+    synthetic=st.booleans(),
+)
+
+
+@given(headers)
+def test_round_trip(header: StreamHeader) -> None:
+    assert StreamHeader.from_payload(header.to_payload()) == header
+
+
+def test_packet() -> None:
+    packet = HEADER.to_packet(65537, 70000)
+    assert (packet.kind, packet.sequence, packet.pts) == (Kind.STREAM, 1, 70000 % 65536)
+    assert packet.flags == Flags.SYNTHETIC
+    assert len(bytes(packet)) < 200  # it goes with every keyframe
+
+
+def test_unknown_keys_are_ignored() -> None:
+    payload = msgpack.packb(fields(later={"a": [1, 2]}))
+    assert StreamHeader.from_payload(payload) == HEADER
+
+
+@pytest.mark.parametrize("length", range(len(HEADER.to_payload())))
+def test_cut_at_every_byte(length: int) -> None:
+    with pytest.raises(StreamError):
+        StreamHeader.from_payload(HEADER.to_payload()[:length])
+
+
+@given(st.integers(0, len(HEADER.to_payload()) - 1), st.integers(1, 255))
+def test_a_damaged_byte_gives_a_header_or_a_stream_error(at: int, change: int) -> None:
+    payload = bytearray(HEADER.to_payload())
+    payload[at] ^= change
+    try:
+        StreamHeader.from_payload(bytes(payload))
+    except StreamError:
+        pass
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes_are_a_stream_error(payload: bytes) -> None:
+    with pytest.raises(StreamError):
+        StreamHeader.from_payload(payload)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"\xdd\x40\x00\x00\x00" + bytes(8),  # an array of 2^30
+        b"\xdf\x40\x00\x00\x00" + bytes(8),  # a map
+        b"\xdb\x40\x00\x00\x00" + bytes(8),  # a string
+        b"\xc6\x40\x00\x00\x00" + bytes(8),  # bytes
+        b"\x91" * 1000,  # nested
+        b"\x81\x90\x01",  # a key that cannot be hashed
+        bytes(MAX_HEADER + 1),
+    ],
+)
+def test_hostile_msgpack(payload: bytes) -> None:
+    with pytest.raises(StreamError):
+        StreamHeader.from_payload(payload)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model", ""),
+        ("model", "../../etc/passwd"),
+        ("model", 3),
+        ("sha256", b"short"),
+        ("sha256", "x" * 32),
+        ("size", [256]),
+        ("size", [256, "256"]),
+        ("size", [256, 1 << 30]),
+        ("size", [255, 256]),
+        ("size", [0, 0]),
+        ("fps", [25, 0]),
+        ("fps", [-25, 1]),
+        ("fps", [1, 1 << 40]),
+        ("fps", 25),
+        ("tick", [0, 1]),
+        ("tick", [1, -25]),
+        ("k", "10"),
+        ("k", True),
+        ("synthetic", 1),
+        ("audio", 1),
+        ("audio", {}),
+        ("audio", {"codec": "opus", "rate": 16000, "channels": 1, "ms": 41, "bps": 8000}),
+        ("audio", {"codec": "opus", "rate": 1 << 31, "channels": 1, "ms": 40, "bps": 8000}),
+        ("audio", {"codec": "opus", "rate": 16000, "channels": 1, "ms": 40, "bps": 0}),
+    ],
+)
+def test_values_that_make_no_sense(key: str, value: object) -> None:
+    with pytest.raises(StreamError):
+        StreamHeader.from_payload(msgpack.packb(fields(**{key: value})))
+
+
+@pytest.mark.parametrize(("key", "value"), [("version", 2), ("profile", "pose9"), ("k", 11)])
+def test_what_a_later_version_may_have(key: str, value: object) -> None:
+    with pytest.raises(UnsupportedError, match=str(value)):
+        StreamHeader.from_payload(msgpack.packb(fields(**{key: value})))
+
+
+def test_a_later_version_may_name_all_else_differently() -> None:
+    with pytest.raises(UnsupportedError, match="newer facewire"):
+        StreamHeader.from_payload(msgpack.packb({"version": 9, "weights": []}))
+
+
+def test_a_wrong_setting_is_no_stream_error() -> None:
+    with pytest.raises(ConfigError, match="even sizes"):
+        StreamHeader("avfr-s", bytes(32), width=255)
+    with pytest.raises(ConfigError, match="32 bytes"):
+        StreamHeader("avfr-s", bytes(31))
