@@ -57,7 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=int,
         default=100,
         metavar="MS",
-        help="sound after a frame that it may hear, 0 to 1000 (default: %(default)s)",
+        help="sound after a frame that it may hear, 0 to 100 (default: %(default)s)",
     )
     parser.add_argument(
         "--weights", type=Path, metavar="DIR", help="a trained network in place of the shipped one"

@@ -54,10 +54,8 @@ def run(args: argparse.Namespace) -> int:
     print(f"2. encode  {stream}", file=sys.stderr)
     encoding = _timed(["encode", str(clip), str(stream), *quiet])
     print(f"3. decode  {video}", file=sys.stderr)
-    decoding = _timed(
-        ["decode", str(stream), str(video), "--side-by-side", str(clip)]
-        + ["--backend", args.backend, *quiet]
-    )
+    options = ["--side-by-side", str(clip), "--backend", args.backend, *quiet]
+    decoding = _timed(["decode", str(stream), str(video), *options])
     facts = describe(stream)
     print(table(facts))
     print()

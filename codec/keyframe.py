@@ -162,7 +162,8 @@ class _Partial:
 class KeyframeAssembler:
     """Puts fragments together that come in any order, doubled, or not at all.
 
-    Memory is bounded: at most `pending` incomplete keyframes are kept, the oldest goes first.
+    Memory is bounded: at most `pending` incomplete keyframes are kept, the one that
+    has not grown for longest goes first.
 
     Args:
         pending: most incomplete keyframes.
@@ -198,6 +199,7 @@ class KeyframeAssembler:
         if partial.count != count:
             raise StreamError(f"a keyframe of {partial.count} fragments has one that says {count}")
         partial.parts[index] = part
+        self._pending.move_to_end(key)
         if len(partial.parts) < count:
             while len(self._pending) > self._room:
                 self._pending.popitem(last=False)

@@ -6,6 +6,7 @@ AV1 is the default; docs/keyframe-codecs.md holds the measurement that chose it.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from fractions import Fraction
@@ -31,7 +32,7 @@ __all__ = [
 MAX_PICTURE = 65535
 """Largest coded picture in bytes."""
 _MAX_PIXELS = 1 << 20
-_MIN_SIDE = 16
+_MIN_SIDE = 64  # SVT-AV1 takes no less
 
 
 class StillCodec(IntEnum):
@@ -39,10 +40,8 @@ class StillCodec(IntEnum):
 
     AV1 = 1
     """Low-overhead OBU stream (AV1 specification, 5.2), 8 or 10 bits."""
-    HEVC = 2
-    """Annex B stream with its parameter sets."""
-    WEBP = 3
-    """A lossy WebP file (RFC 9649)."""
+    WEBP = 2
+    """A simple lossy WebP file (RFC 9649, 2.5); for encoders that lack SVT-AV1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +69,6 @@ _CODERS = {
         option="crf",
         options={"preset": "4", "svtav1-params": "avif=1:lp=1"},
     ),
-    StillCodec.HEVC: _Coder(
-        encoder="libx265",
-        decoder="hevc",
-        pixels="yuv420p",
-        worst=51,
-        best=1,
-        normal=30,
-        option="qp",
-        options={
-            "preset": "slow",
-            "x265-params": "keyint=1:info=0:log-level=none:pools=none:frame-threads=1",
-        },
-    ),
     StillCodec.WEBP: _Coder(
         encoder="libwebp",
         decoder="webp",
@@ -104,7 +90,7 @@ class Picture:
 
     Attributes:
         codec: how it is coded.
-        quality: 0..255 on the codec's own scale (crf, qp, quality); for information.
+        quality: 0..255 on the codec's own scale (crf, quality); for information.
         data: the codec's bytes, at most `MAX_PICTURE`.
 
     Raises:
@@ -133,7 +119,7 @@ def encode_picture(
     """Code a picture, either at a given quality or as well as fits a number of bytes.
 
     Args:
-        rgb: uint8 `[H, W, 3]`, H and W even, 16 pixels or more each, at most 2^20 together.
+        rgb: uint8 `[H, W, 3]`, H and W even, 64 pixels or more each, at most 2^20 together.
         max_bytes: search the best quality whose bytes are no more (about six codings).
         quality: on the codec's own scale (AV1: crf, 63 worst to 1 best). With neither, a
             middling one.
@@ -154,8 +140,8 @@ def encode_picture(
         )
     if max_bytes is None:
         quality = coder.normal if quality is None else quality
-        return Picture(codec, quality, _encode(coder, rgb, quality))
-    return _search(codec, rgb, max_bytes)
+        return Picture(codec, quality, _encode(coder, _to_frame(rgb, coder.pixels), quality))
+    return _search(codec, _to_frame(rgb, coder.pixels), max_bytes)
 
 
 def decode_picture(picture: Picture) -> npt.NDArray[np.uint8]:
@@ -165,8 +151,8 @@ def decode_picture(picture: Picture) -> npt.NDArray[np.uint8]:
         StreamError: the bytes are no such picture, or one of more than 2^20 pixels.
         UnsupportedError: PyAV was built without the decoder, or the picture is not 4:2:0.
     """
-    coder = _CODERS[picture.codec]
-    context = _create(coder.decoder, "r")
+    _check_single(picture)
+    context = _create(_CODERS[picture.codec].decoder, "r")
     context.options = {"max_pixels": str(_MAX_PIXELS)}
     try:
         frames = context.decode(av.Packet(picture.data)) or context.decode(None)
@@ -177,7 +163,7 @@ def decode_picture(picture: Picture) -> npt.NDArray[np.uint8]:
     return _to_rgb(frames[0])
 
 
-def _search(codec: StillCodec, rgb: npt.NDArray[np.uint8], max_bytes: int) -> Picture:
+def _search(codec: StillCodec, frame: av.VideoFrame, max_bytes: int) -> Picture:
     """Bisect the scale from worst (step 0) to best for the last step that fits."""
     coder = _CODERS[codec]
     limit = min(max_bytes, MAX_PICTURE)
@@ -187,7 +173,7 @@ def _search(codec: StillCodec, rgb: npt.NDArray[np.uint8], max_bytes: int) -> Pi
     while low <= high:
         middle = (low + high) // 2
         quality = coder.worst + sign * middle
-        data = _encode(coder, rgb, quality)
+        data = _encode(coder, frame, quality)
         if len(data) <= limit:
             fits, low = Picture(codec, quality, data), middle + 1
         else:
@@ -198,6 +184,33 @@ def _search(codec: StillCodec, rgb: npt.NDArray[np.uint8], max_bytes: int) -> Pi
             f"{len(data)}"
         )
     return fits
+
+
+def _check_single(picture: Picture) -> None:
+    """Let no more than one frame reach a decoder, which would return them all at once."""
+    if picture.codec == StillCodec.WEBP and picture.data[12:16] != b"VP8 ":
+        raise StreamError("a keyframe's picture is no simple lossy WebP file")
+    if picture.codec == StillCodec.AV1 and sum(kind in (3, 6) for kind in _obus(picture.data)) != 1:
+        raise StreamError("a keyframe's picture is not exactly one frame of AV1")
+
+
+def _obus(data: bytes) -> Iterator[int]:
+    """Types of the open bitstream units (AV1, 5.3): 3 and 6 begin a frame."""
+    at = 0
+    while at < len(data):
+        head = data[at]
+        yield head >> 3 & 15
+        at += 2 if head & 4 else 1
+        if not head & 2:  # without a size it is the last
+            return
+        size = 0
+        for shift in range(0, 56, 7):
+            byte = data[at] if at < len(data) else 0
+            at += 1
+            size |= (byte & 127) << shift
+            if byte < 128:
+                break
+        at += size
 
 
 def _check_picture(rgb: npt.NDArray[np.uint8]) -> None:
@@ -212,15 +225,14 @@ def _check_picture(rgb: npt.NDArray[np.uint8]) -> None:
         )
 
 
-def _encode(coder: _Coder, rgb: npt.NDArray[np.uint8], quality: int) -> bytes:
+def _encode(coder: _Coder, frame: av.VideoFrame, quality: int) -> bytes:
     os.environ.setdefault("SVT_LOG", "1")  # else SVT-AV1 writes its banner to stderr; 1: errors
     context = _create(coder.encoder, "w")
-    context.height, context.width = rgb.shape[:2]
+    context.height, context.width = frame.height, frame.width
     context.pix_fmt = coder.pixels
     context.time_base = Fraction(1, 25)
     context.framerate = Fraction(25)
     context.options = {**coder.options, coder.option: str(quality)}
-    frame = _to_frame(rgb, coder.pixels)
     try:
         packets = [*context.encode(frame), *context.encode(None)]
     except av.error.FFmpegError as error:

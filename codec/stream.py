@@ -20,7 +20,7 @@ __all__ = ["MAX_HEADER", "MAX_SIZE", "MIN_SIZE", "VERSION", "AudioParameters", "
 VERSION = 1
 MAX_HEADER = 1024
 """Largest STREAM payload in bytes."""
-MIN_SIZE, MAX_SIZE = 16, 1024
+MIN_SIZE, MAX_SIZE = 64, 1024
 """Width and height of the coded picture in pixels."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAX_TERM = 10**6  # of a fraction: NTSC's 30000/1001 and milliseconds are far below

@@ -1,0 +1,1 @@
+"""Quality, measured: metrics, and a stream against its own frozen keyframe."""

@@ -1,0 +1,1 @@
+"""Networks and what they need: landmarks, mel, weights; numpy alone until `avfr` is imported."""

@@ -7,83 +7,24 @@ mouth, the curve of a lid). Numpy alone, a few hundred microseconds a frame.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from ..codec.motion import MotionFrame
-from .mesh import LANDMARKS, POINTS, REGIONS, centroids, region_maps, select_points
+from .face import FaceTable
+from .mesh import POINTS, REGIONS, centroids, select_points
 
-__all__ = ["FaceTable", "MeshKeypoints", "PointRebuilder", "affine_points", "motion_features", "normalised_shape", "rebuild_points", "relative_maps"]
+__all__ = [
+    "PointRebuilder",
+    "affine_points",
+    "motion_features",
+    "normalised_shape",
+    "rebuild_points",
+    "relative_maps",
+]
 
 Array = npt.NDArray[np.float32]
-SHAPE_COMPONENTS = 12
-FEATURES = 1 + 60 + SHAPE_COMPONENTS + 60 * SHAPE_COMPONENTS
 _RIGID = [0, 1, 2, 3, 4]  # nose, eyes, brows: the keypoints that speech does not move
-
-
-@dataclass(frozen=True)
-class FaceTable:
-    """What training clips taught about faces; stored inside every model's weights.
-
-    Attributes:
-        mean: float32 `[478, 2]`, mean face about its own centre, nose scale 1.
-        shape_mean: float32 `[P * 2]`, mean of the normalised shapes of `POINTS`.
-        shape_basis: float32 `[12, P * 2]`, their principal components, whitened.
-        ridge: float32 `[793, P * 2]`, correction of the affine prediction, in face units.
-    """
-
-    mean: Array
-    shape_mean: Array
-    shape_basis: Array
-    ridge: Array
-
-    NAMES = ("mean", "shape_mean", "shape_basis", "ridge")
-
-    @classmethod
-    def blank(cls) -> FaceTable:
-        """A table that knows nothing: a flat mean face, no correction (for tests, untrained nets)."""
-        angle = np.arange(LANDMARKS) * 2.399963  # the golden angle spreads points evenly
-        radius = np.sqrt(np.arange(LANDMARKS) / LANDMARKS)
-        mean = np.stack([np.cos(angle), np.sin(angle)], -1) * radius[:, None]
-        size = len(POINTS) * 2
-        return cls(
-            mean.astype(np.float32),
-            np.zeros(size, np.float32),
-            np.zeros((SHAPE_COMPONENTS, size), np.float32),
-            np.zeros((FEATURES, size), np.float32),
-        )
-
-
-class MeshKeypoints:
-    """Closed-form keypoints: a region's centroid, and its least-squares map as the jacobian.
-
-    The keyframe's jacobians map the mean face's regions to the keyframe's. A driving frame's are
-    the least-squares maps keyframe → frame, times the keyframe's: so `J_driving J_source⁻¹` is
-    exactly what the receiver needs, and yet every frame's numbers stand for themselves.
-    """
-
-    def __init__(self, table: FaceTable) -> None:
-        self._table = table
-        self._landmarks: Array | None = None
-        self._motion: MotionFrame | None = None
-
-    def keyframe(self, landmarks: Array) -> MotionFrame:
-        """Motion of a keyframe from its landmarks, float32 `[478, 2]` on [-1, 1]; remembered."""
-        maps = region_maps(self._table.mean, landmarks)
-        # What the other side holds is the rounded value: later frames are relative to that.
-        exact = MotionFrame(centroids(landmarks), maps)
-        self._motion = MotionFrame.from_fp16(exact.to_fp16())
-        self._landmarks = landmarks
-        return self._motion
-
-    def motion(self, landmarks: Array) -> MotionFrame:
-        """Motion of a driving frame; the first frame ever is its own keyframe."""
-        if self._landmarks is None or self._motion is None:
-            return self.keyframe(landmarks)
-        maps = region_maps(self._landmarks, landmarks)
-        return MotionFrame(centroids(landmarks), maps @ self._motion.jacobian)
 
 
 def relative_maps(source: Array, driving: Array) -> Array:
@@ -94,7 +35,7 @@ def relative_maps(source: Array, driving: Array) -> Array:
     sign = np.where(determinant < 0, -1.0, 1.0)
     determinant = sign * np.maximum(np.abs(determinant), floor)
     inverse = np.stack([np.stack([d, -b], -1), np.stack([-c, a], -1)], -2)
-    return (driving @ (inverse / determinant[..., None, None])).astype(np.float32)
+    return np.asarray(driving @ (inverse / determinant[..., None, None]), np.float32)
 
 
 def _memberships(mean: Array) -> Array:
@@ -124,7 +65,7 @@ def affine_points(weights: Array, source: Array, points: Array, driving: Array) 
     maps = relative_maps(_jacobian(source), _jacobian(driving))
     offset = points[..., :, None, :] - source[..., None, :, :2]
     moved = np.einsum("...kij,...pkj->...pki", maps, offset) + driving[..., None, :, :2]
-    return np.einsum("pk,...pki->...pi", weights, moved).astype(np.float32)
+    return np.asarray(np.einsum("pk,...pki->...pi", weights, moved), np.float32)
 
 
 def _jacobian(numbers: Array) -> Array:
@@ -147,7 +88,7 @@ def _face_size(source: Array) -> Array:
     """Scale of a face: spread of the rigid keypoints of the keyframe, `[...]`."""
     x = source[..., _RIGID, :2]
     x = x - x.mean(-2, keepdims=True)
-    return np.maximum(np.sqrt((x * x).sum((-1, -2))), 1e-3).astype(np.float32)
+    return np.asarray(np.maximum(np.sqrt((x * x).sum((-1, -2))), 1e-3), np.float32)
 
 
 def motion_features(
@@ -179,7 +120,7 @@ def normalised_shape(source: Array, points: Array) -> Array:
     """Keyframe points about the rigid keypoints' centre, in face units: `[..., P * 2]`."""
     centre = source[..., _RIGID, :2].mean(-2)
     shape = (points - centre[..., None, :]) / _face_size(source)[..., None, None]
-    return shape.reshape(*shape.shape[:-2], -1).astype(np.float32)
+    return np.asarray(shape.reshape(*shape.shape[:-2], -1), np.float32)
 
 
 class PointRebuilder:
@@ -194,7 +135,7 @@ class PointRebuilder:
         base = affine_points(self._weights, source, points, driving)
         features, basis = motion_features(self._table, source, points, driving)
         delta = (features @ self._table.ridge).reshape(*points.shape)
-        return (base + np.einsum("...ij,...pj->...pi", basis, delta)).astype(np.float32)
+        return np.asarray(base + np.einsum("...ij,...pj->...pi", basis, delta), np.float32)
 
 
 def rebuild_points(

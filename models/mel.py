@@ -36,9 +36,7 @@ SILENCE = float(_scale(np.zeros(1))[0])
 @lru_cache(maxsize=1)
 def _filterbank() -> npt.NDArray[np.float64]:
     """Triangular HTK mel filters, `[257, 80]`, 50 Hz to 8 kHz, unit peak."""
-    mel = np.linspace(
-        2595 * np.log10(1 + 50 / 700), 2595 * np.log10(1 + 8000 / 700), MEL_BANDS + 2
-    )
+    mel = np.linspace(2595 * np.log10(1 + 50 / 700), 2595 * np.log10(1 + 8000 / 700), MEL_BANDS + 2)
     edges = 700 * (10 ** (mel / 2595) - 1)
     bins = np.arange(_FFT // 2 + 1) * SAMPLE_RATE / _FFT
     rise = (bins[:, None] - edges[None, :-2]) / (edges[1:-1] - edges[:-2])

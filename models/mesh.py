@@ -41,7 +41,26 @@ _LEFT_EYE_UPPER = (263, 466, 388, 387, 386, 385, 384, 398, 362)
 _LEFT_EYE_LOWER = (263, 249, 390, 373, 374, 380, 381, 382, 362)
 _RIGHT_BROW = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46)
 _LEFT_BROW = (300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
-_OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377)
+_OVAL: tuple[int, ...] = (
+    10,
+    338,
+    297,
+    332,
+    284,
+    251,
+    389,
+    356,
+    454,
+    323,
+    361,
+    288,
+    397,
+    365,
+    379,
+    378,
+    400,
+    377,
+)
 _OVAL += (152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
 _NOSE_BRIDGE = (168, 6, 197, 195, 5, 4, 1, 19, 94)
 _NOSE_BASE = (129, 64, 98, 97, 2, 326, 327, 294, 358)
@@ -78,7 +97,12 @@ Upper and lower lip are regions of their own: one affine map cannot open a close
 
 
 def _union() -> tuple[int, ...]:
-    chains = (_LIP_OUTER_UPPER, _LIP_OUTER_LOWER[1:-1], _LIP_INNER_UPPER, _LIP_INNER_LOWER[1:-1])
+    chains: tuple[tuple[int, ...], ...] = (
+        _LIP_OUTER_UPPER,
+        _LIP_OUTER_LOWER[1:-1],
+        _LIP_INNER_UPPER,
+        _LIP_INNER_LOWER[1:-1],
+    )
     chains += (_RIGHT_EYE_UPPER, _RIGHT_EYE_LOWER[1:-1], _LEFT_EYE_UPPER, _LEFT_EYE_LOWER[1:-1])
     chains += (_RIGHT_BROW, _LEFT_BROW, _OVAL, _NOSE_BRIDGE, _NOSE_BASE)
     return tuple(dict.fromkeys(itertools.chain.from_iterable(chains)))
@@ -142,7 +166,7 @@ def region_maps(source: Array, driving: Array, ridge: float = 1e-3) -> Array:
         y = driving[..., region, :] - driving[..., region, :].mean(-2, keepdims=True)
         xx = np.einsum("...ni,...nj->...ij", x, x).astype(np.float64)
         yx = np.einsum("...ni,...nj->...ij", y, x).astype(np.float64)
-        weight = ridge * np.trace(xx, axis1=-2, axis2=-1)[..., None, None]
+        weight = ridge * np.trace(xx, axis1=-2, axis2=-1)[..., None, None] + 1e-9
         system = xx + weight * np.eye(2)
         right = yx + weight * prior
         maps.append(np.linalg.solve(system.swapaxes(-1, -2), right.swapaxes(-1, -2)))

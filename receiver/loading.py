@@ -45,6 +45,12 @@ def open_generator(header: StreamHeader, config: DecoderConfig) -> Generator:
                 f"{header.weights_sha256.hex()[:12]}; those in {config.weights} are {card.name}, "
                 f"{card.sha256.hex()[:12]}"
             )
+    side = int(card.config["size"])
+    if (header.width, header.height) != (side, side):
+        raise UnsupportedError(
+            f"the stream's pictures are {header.width}x{header.height}; "
+            f"{card.name} makes {side}x{side}"
+        )
     from .runtime import load_generator
 
-    return load_generator(card, backend=config.backend, threads=config.threads)
+    return load_generator(card, backend=config.backend, threads=config.threads or None)

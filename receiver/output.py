@@ -26,7 +26,7 @@ class DecoderConfig:
     Attributes:
         backend: what runs the generator: "openvino" (fast, no torch needed) or "torch".
         threads: CPU threads of the generator; 0 lets the backend choose.
-        lookahead_ms: sound after a frame's time that the generator hears, 0 to 1000. The paper
+        lookahead_ms: sound after a frame's time that the generator hears, 0 to 100. The paper
             uses 100; calls use 0 to 40. A frame waits for it, see `Decoder.delay_ms`.
         weights: folder with the model's card, in place of the shipped weights that the stream
             names. Its hash must still be the stream's.
@@ -59,7 +59,7 @@ class DecoderConfig:
             raise ConfigError(f"backend is 'openvino' or 'torch', not {self.backend!r}")
         for name, low, high in (
             ("threads", 0, 1024),
-            ("lookahead_ms", 0, 1000),
+            ("lookahead_ms", 0, 100),
             ("reorder_window", 0, 512),
             ("references", 1, 16),
             ("max_wait_ms", 0, 10_000),

@@ -154,8 +154,10 @@ class _Recording:
             self._origin = first.pts
         height, width = first.frame.shape[:2]
         if self._original is not None:
-            half = 1 / (2 * header.fps)
-            self._input = self._stack.enter_context(InputFrames(self._original, height, half))
+            constant = header.time_base * header.fps == 1
+            tolerance = 1 / (2 * header.fps) if constant else header.time_base
+            frames = InputFrames(self._original, height, tolerance)
+            self._input = self._stack.enter_context(frames)
             width += self._input.at(first.pts).shape[1]
         return self._stack.enter_context(
             VideoWriter(

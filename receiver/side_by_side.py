@@ -10,12 +10,15 @@ from types import TracebackType
 import av
 import numpy as np
 import numpy.typing as npt
+from av.video.reformatter import Interpolation
 
 from ..codec.errors import NotAVideoError
 
 __all__ = ["InputFrames", "beside"]
 
 Picture = npt.NDArray[np.uint8]
+# Without the last two, FFmpeg's RGB is 1.3 levels too dark (measured: 45 dB, with them 49.7).
+_EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
 class InputFrames:
@@ -24,8 +27,8 @@ class InputFrames:
     Args:
         path: any video that PyAV reads.
         height: height in pixels that frames are scaled to; the width follows, made even.
-        tolerance: seconds that a frame may be ahead and still count as shown (half a frame of
-            the stream: encoded times are rounded to its ticks).
+        tolerance: seconds that a frame may be ahead and still count as shown, since a stream's
+            times are rounded to its ticks.
 
     Raises:
         NotAVideoError: nothing in the file decodes as video.
@@ -83,8 +86,8 @@ class InputFrames:
         across, down = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
         width = max(2, round(across * self._height / down / 2) * 2)
         size = (self._height, width) if turns % 2 else (width, self._height)
-        array = frame.reformat(size[0], size[1], format="rgb24").to_ndarray()
-        return np.ascontiguousarray(np.rot90(array, turns), np.uint8)
+        scaled = frame.reformat(size[0], size[1], format="rgb24", interpolation=int(_EXACT))
+        return np.ascontiguousarray(np.rot90(scaled.to_ndarray(), turns), np.uint8)
 
     def close(self) -> None:
         """Close the file."""

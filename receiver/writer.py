@@ -78,9 +78,13 @@ class VideoWriter:
             format=FORMATS[path.suffix.lower()],
             options={} if path.suffix.lower() == ".mkv" else {"movflags": "+faststart"},
         )
-        self._container.metadata["comment"] = SYNTHETIC
-        self._video = self._add_video(size, fps)
-        self._audio = self._add_audio() if sound else None
+        try:
+            self._container.metadata["comment"] = SYNTHETIC
+            self._video = self._add_video(size, fps)
+            self._audio = self._add_audio() if sound else None
+        except BaseException:
+            self.abort()
+            raise
 
     def _add_video(self, size: tuple[int, int], fps: Fraction) -> VideoStream:
         stream = self._container.add_stream("libx264", rate=fps, options=_X264)

@@ -38,7 +38,9 @@ class AudioEncoder(nn.Module):
             self.grow.append(conv(channels, outputs))
             channels, side = outputs, 2 * side
         self.head = conv(channels, config.audio_channels, 1)
-        self.query = nn.Sequential(nn.Linear(4 * width, 64), nn.LeakyReLU(0.1), nn.Linear(64, query))
+        self.query = nn.Sequential(
+            nn.Linear(4 * width, 64), nn.LeakyReLU(0.1), nn.Linear(64, query)
+        )
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
         """`mel [B, 1, 80, 20]` → `Enc_aud [B, a, s, s]`, `Enc_query [B, c]`."""
@@ -50,7 +52,7 @@ class AudioEncoder(nn.Module):
 
 
 def attention(query: Tensor, motion: Tensor) -> Tensor:
-    """Equation 2: `sigmoid(Enc_query · Enc_motion(i, j))`, `[B, c]`, `[B, c, h, w]` → `[B, 1, h, w]`."""
+    """Equation 2, `sigmoid(Enc_query · Enc_motion)`: `[B, c]`, `[B, c, h, w]` → `[B, 1, h, w]`."""
     scale = motion.shape[1] ** -0.5
     return torch.sigmoid((motion * query[:, :, None, None]).sum(1, keepdim=True) * scale)
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Hourglass", "ResBlock", "SpadeBlock", "SpadeNorm", "conv", "resize"]
+__all__ = ["Hourglass", "ResBlock", "SpadeBlock", "SpadeNorm", "Stack", "conv", "resize", "silent"]
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
@@ -23,6 +23,14 @@ def resize(x: Tensor, side: int) -> Tensor:
     return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
 
 
+def silent(layer: nn.Conv2d) -> nn.Conv2d:
+    """The layer with weights and biases at zero: the network starts without its effect."""
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.zero_()
+    return layer
+
+
 class ResBlock(nn.Module):
     """Pre-activation residual block, `[B, C, H, W]` → the same."""
 
@@ -35,6 +43,16 @@ class ResBlock(nn.Module):
         """`[B, C, H, W]` → `[B, C, H, W]`."""
         y: Tensor = self.second(F.leaky_relu(self.first(F.leaky_relu(x, 0.1)), 0.1))
         return x + y
+
+
+class Stack(nn.ModuleList):
+    """Blocks of one scale, one after another; each gets the same conditions."""
+
+    def forward(self, x: Tensor, *conditions: Tensor) -> Tensor:
+        """`x [B, C, H, W]` and what the blocks take beside it → `[B, C, H, W]`."""
+        for block in self:
+            x = block(x, *conditions)
+        return x
 
 
 class SpadeNorm(nn.Module):
@@ -53,15 +71,15 @@ class SpadeNorm(nn.Module):
         else:
             self.shared = nn.Identity()
             self.modulation = conv(condition, 2 * channels, 1)
-        nn.init.zeros_(self.modulation.weight)
-        nn.init.zeros_(self.modulation.bias)
+        silent(self.modulation)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """`x [B, C, H, W]`, `condition [B, D, H, W]` → `[B, C, H, W]`."""
         gamma, beta = self.modulation(self.shared(condition)).chunk(2, 1)
         if self.normalise:
             x = F.instance_norm(x)
-        return x * (1 + gamma) + beta
+        modulated: Tensor = x * (1 + gamma) + beta
+        return modulated
 
 
 class SpadeBlock(nn.Module):
@@ -72,8 +90,9 @@ class SpadeBlock(nn.Module):
         self.norms = nn.ModuleList(
             SpadeNorm(channels, condition, hidden, normalise) for _ in range(2)
         )
-        self.convs = nn.ModuleList(conv(channels, channels) for _ in range(2))
-        nn.init.zeros_(self.convs[1].weight)
+        last = conv(channels, channels)
+        nn.init.zeros_(last.weight)
+        self.convs = nn.ModuleList([conv(channels, channels), last])
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """`x [B, C, H, W]`, `condition [B, D, H, W]` → `[B, C, H, W]`."""

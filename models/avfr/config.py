@@ -28,7 +28,7 @@ class AvfrConfig:
             motion as one more field of the dense motion (ours; docs/networks.md).
         detector_base, detector_max, detector_levels: hourglass of the keypoint detector.
         motion_size: side of the dense motion network's pictures.
-        motion_base, motion_max, motion_levels: its hourglass.
+        motion_base, motion_max, motion_levels, motion_kernel: its hourglass, and its heads.
         stem_stride: 1 or 2, the identity encoder's first step.
         channels: identity encoder's features, fine to coarse; the coarsest is Enc_motion's c.
         blocks: residual blocks at each of these scales, in encoder and decoder.
@@ -52,6 +52,7 @@ class AvfrConfig:
     motion_base: int = 32
     motion_max: int = 192
     motion_levels: int = 3
+    motion_kernel: int = 3
     stem_stride: int = 2
     channels: tuple[int, ...] = (24, 64, 128)
     blocks: tuple[int, ...] = (0, 2, 2)
@@ -89,7 +90,9 @@ class AvfrConfig:
         unknown = set(values) - {f.name for f in fields(cls)}
         if unknown:
             raise ConfigError(f"unknown settings of a network: {', '.join(sorted(unknown))}")
-        tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        tuples: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
         return cls(**tuples)
 
     def with_changes(self, **changes: Any) -> AvfrConfig:
@@ -104,6 +107,7 @@ SIZES: dict[str, AvfrConfig] = {
         motion_base=64,
         motion_max=1024,
         motion_levels=5,
+        motion_kernel=7,
         stem_stride=1,
         channels=(64, 128, 256),
         blocks=(1, 2, 6),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -14,8 +16,7 @@ class _Patch(nn.Module):
         super().__init__()
         width = [inputs] + [min(512, base * 2**i) for i in range(levels)]
         self.convs = nn.ModuleList(
-            spectral_norm(nn.Conv2d(a, b, 4, 2, 1))
-            for a, b in zip(width[:-1], width[1:], strict=True)
+            spectral_norm(nn.Conv2d(a, b, 4, 2, 1)) for a, b in pairwise(width)
         )
         self.head = spectral_norm(nn.Conv2d(width[-1], 1, 3, padding=1))
 

@@ -6,8 +6,7 @@ inputs of the second. All shapes are fixed, batch 1.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,14 @@ from ..mel import MEL_BANDS, MEL_STEPS
 from ..mesh import POINTS
 from .model import Avfr
 
-__all__ = ["FramePart", "SourcePart", "example_inputs", "export_onnx", "export_openvino"]
+__all__ = [
+    "FramePart",
+    "SourcePart",
+    "example_inputs",
+    "export_onnx",
+    "export_openvino",
+    "parity",
+]
 
 
 class SourcePart(nn.Module):
@@ -59,7 +65,8 @@ class FramePart(nn.Module):
         source = {"value": source_value, "jacobian": source_jacobian, "points": source_points}
         driving = {"value": value, "jacobian": jacobian, "points": points}
         result = self.generator(picture, list(features), source, driving, mel)
-        return result["image"].clamp(0, 1)
+        image: Tensor = result["image"].clamp(0, 1)
+        return image
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,7 @@ def export_openvino(model: Avfr, folder: Path) -> list[Path]:
     for part in _parts(model):
         example = tuple(part.inputs.values())
         with torch.no_grad():
-            traced = torch.jit.freeze(torch.jit.trace(part.module.eval(), example))
+            traced = _trace(part.module, example)
             converted = ov.convert_model(traced, example_input=example)
         for port, (name, value) in zip(converted.inputs, part.inputs.items(), strict=True):
             port.get_tensor().set_names({name})
@@ -130,19 +137,29 @@ def export_openvino(model: Avfr, folder: Path) -> list[Path]:
             out.get_tensor().set_names({name})
         converted.validate_nodes_and_infer_types()
         path = folder / f"{part.name}.xml"
-        _replace_pair(path, lambda draft, m=converted: ov.save_model(m, draft, compress_to_fp16=True))  # type: ignore[misc]
+        _save_pair(converted, path)
         written.append(path)
     return written
 
 
-def _replace_pair(path: Path, save: Callable[[Path], Any]) -> None:
+def _trace(module: nn.Module, example: tuple[Tensor, ...]) -> Any:
+    trace: Any = torch.jit.trace  # untyped in torch
+    with warnings.catch_warnings():
+        # Shapes are fixed on purpose: what depends on them may become a constant.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        return torch.jit.freeze(trace(module.eval(), example))
+
+
+def _save_pair(model: Any, path: Path) -> None:
     """Save under a draft name, then rename both files of an IR."""
+    import openvino as ov
+
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"draft-{path.name}")
     try:
-        save(draft)
-        os.replace(draft.with_suffix(".bin"), path.with_suffix(".bin"))
-        os.replace(draft, path)
+        ov.save_model(model, draft, compress_to_fp16=True)
+        draft.with_suffix(".bin").replace(path.with_suffix(".bin"))
+        draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
         draft.with_suffix(".bin").unlink(missing_ok=True)
@@ -160,16 +177,18 @@ def export_onnx(model: Avfr, folder: Path, opset: int = 18) -> list[Path]:
         path = folder / f"{part.name}.onnx"
         draft = path.with_name(f".{path.name}.draft")
         try:
-            torch.onnx.export(
-                part.module,
-                tuple(part.inputs.values()),
-                str(draft),
-                input_names=list(part.inputs),
-                output_names=part.outputs,
-                opset_version=opset,
-                dynamo=False,
-            )
-            os.replace(draft, path)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                torch.onnx.export(
+                    part.module,
+                    tuple(part.inputs.values()),
+                    str(draft),
+                    input_names=list(part.inputs),
+                    output_names=part.outputs,
+                    opset_version=opset,
+                    dynamo=False,
+                )
+            draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
         written.append(path)
@@ -190,5 +209,7 @@ def parity(model: Avfr, folder: Path, seed: int = 1) -> float:
     features = {f"feature{i}": found[f"feature{i}"] for i in range(len(source.outputs))}
     got = frame({**{name: value.numpy() for name, value in inputs.items()}, **features})["frame"]
     with torch.no_grad():
-        exact = FramePart(model)(*inputs.values(), *SourcePart(model)(*map(torch.from_numpy, first.values())))
+        exact = FramePart(model)(
+            *inputs.values(), *SourcePart(model)(*map(torch.from_numpy, first.values()))
+        )
     return float(np.abs(got - exact.numpy()).max())

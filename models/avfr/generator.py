@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .audio import AudioEncoder, fused
-from .blocks import ResBlock, SpadeBlock, conv, resize
+from .blocks import ResBlock, SpadeBlock, Stack, conv, resize, silent
 from .config import AvfrConfig
 from .geometry import Drawing, warp
 from .motion import DenseMotion
@@ -30,15 +32,12 @@ class IdentityEncoder(nn.Module):
             self.drawing = Drawing()
             inputs += Drawing.channels
         self.stem = conv(inputs, config.channels[0], 3 if self.stride == 2 else 7)
-        self.down = nn.ModuleList(
-            conv(a, b, 3, 2)
-            for a, b in zip(config.channels[:-1], config.channels[1:], strict=True)
-        )
-        spade = config.spade_hidden > 0
+        self.down = nn.ModuleList(conv(a, b, 3, 2) for a, b in pairwise(config.channels))
+        self.spade = config.spade_hidden > 0
         self.blocks = nn.ModuleList(
-            nn.ModuleList(
+            Stack(
                 SpadeBlock(width, 3, config.spade_hidden, config.normalise)
-                if spade
+                if self.spade
                 else ResBlock(width)
                 for _ in range(max(1, count))
             )
@@ -55,11 +54,7 @@ class IdentityEncoder(nn.Module):
         for level, blocks in enumerate(self.blocks):
             if level:
                 x = self.down[level - 1](F.leaky_relu(x, 0.1))
-            for block in blocks:  # type: ignore[attr-defined]
-                if isinstance(block, SpadeBlock):
-                    x = block(x, resize(picture, self.scales[level]))
-                else:
-                    x = block(x)
+            x = blocks(x, resize(picture, self.scales[level])) if self.spade else blocks(x)
             features.append(x)
         return features
 
@@ -93,14 +88,12 @@ class Generator(nn.Module):
                 self.fuse.append(conv(width + skip + drawn, width))
             modulation = condition if level == len(levels) - 1 else width + drawn
             self.blocks.append(
-                nn.ModuleList(
+                Stack(
                     SpadeBlock(width, modulation, config.spade_hidden, config.normalise)
                     for _ in range(count)
                 )
             )
-        self.head = conv(config.channels[0], 4 * config.stem_stride**2)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        self.head = silent(conv(config.channels[0], 4 * config.stem_stride**2))
 
     def encode_source(self, picture: Tensor, points: Tensor) -> list[Tensor]:
         """Identity features of a keyframe: `[B, 3, 256, 256]` on [0, 1], `[B, P, 2]`."""
@@ -140,17 +133,15 @@ class Generator(nn.Module):
             condition = fused(audio, query, condition)
         sides = config.scales
         x = self.enter(self._with_lines([condition], driving, sides[-1]))
-        for block in self.blocks[0]:  # type: ignore[union-attr]
-            x = block(x, condition)
+        x = self.blocks[0](x, condition)
         for step in range(1, len(sides)):
             level = len(sides) - 1 - step
             x = F.leaky_relu(F.pixel_shuffle(self.up[step - 1](x), 2), 0.1)
             skips = [warped[level]] if config.identity_aware else []
             x = self.fuse[step - 1](self._with_lines([x, *skips], driving, sides[level]))
-            if self.blocks[step]:  # type: ignore[arg-type]
+            if config.blocks[level]:
                 guide = self._with_lines([warped[level]], driving, sides[level])
-                for block in self.blocks[step]:  # type: ignore[union-attr]
-                    x = block(x, guide)
+                x = self.blocks[step](x, guide)
         x = self.head(F.leaky_relu(x, 0.1))
         if config.stem_stride > 1:
             x = F.pixel_shuffle(x, config.stem_stride)

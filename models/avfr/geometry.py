@@ -25,9 +25,7 @@ def coordinates(side: int, like: Tensor) -> Tensor:
 def grid(side: int, like: Tensor) -> Tensor:
     """`[side, side, 2]` of (x, y)."""
     line = coordinates(side, like)
-    return torch.stack(
-        [line[None, :].expand(side, side), line[:, None].expand(side, side)], dim=-1
-    )
+    return torch.stack([line[None, :].expand(side, side), line[:, None].expand(side, side)], dim=-1)
 
 
 def _bells(positions: Tensor, side: int, sigma: float) -> tuple[Tensor, Tensor]:
@@ -161,7 +159,5 @@ def warp(features: Tensor, flow: Tensor) -> Tensor:
         flow = F.interpolate(
             flow.permute(0, 3, 1, 2), size=(side, side), mode="bilinear", align_corners=False
         ).permute(0, 2, 3, 1)
-    moved = F.grid_sample(
-        features.float(), flow, padding_mode="border", align_corners=False
-    )
+    moved = F.grid_sample(features.float(), flow, padding_mode="border", align_corners=False)
     return moved.to(features.dtype)

@@ -10,11 +10,11 @@ from ..mesh import LEFT_EYE, MOUTH, POINTS, RIGHT_EYE
 from .geometry import coordinates
 
 __all__ = [
+    "RandomSpline",
     "discriminator_loss",
     "equivariance_loss",
     "feature_matching_loss",
     "generator_adversarial_loss",
-    "random_spline",
     "region_weights",
     "weighted_l1",
 ]
@@ -68,7 +68,7 @@ def feature_matching_loss(real: list[Tensor], fake: list[Tensor]) -> Tensor:
     return torch.stack(terms).mean()
 
 
-class random_spline:  # noqa: N801 - reads as a verb: a random thin-plate spline
+class RandomSpline:
     """Random thin-plate spline for the equivariance loss (FOMM section 3.1, supplementary A).
 
     Args:
@@ -115,9 +115,7 @@ class random_spline:  # noqa: N801 - reads as a verb: a random thin-plate spline
         with torch.enable_grad():
             x = x.detach().requires_grad_(True) if not x.requires_grad else x
             y = self.points(x)
-            rows = [
-                torch.autograd.grad(y[..., i].sum(), x, create_graph=True)[0] for i in range(2)
-            ]
+            rows = [torch.autograd.grad(y[..., i].sum(), x, create_graph=True)[0] for i in range(2)]
         return torch.stack(rows, -2)
 
 
@@ -126,7 +124,7 @@ def equivariance_loss(
     jacobian: Tensor,
     warped_value: Tensor,
     warped_jacobian: Tensor,
-    spline: random_spline,
+    spline: RandomSpline,
 ) -> tuple[Tensor, Tensor]:
     """Keypoints must follow a known warp (FOMM eq. 10 and 11): losses of value and jacobian.
 

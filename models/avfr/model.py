@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ...codec.errors import WeightsError
-from ..landmarks import FaceTable
+from ..face import FaceTable
 from ..weights.store import WEIGHTS_FILE, load_card
 from .config import AvfrConfig
 from .detector import KeypointDetector
@@ -98,7 +97,7 @@ class Avfr(nn.Module):
         path, draft = folder / WEIGHTS_FILE, folder / f".{WEIGHTS_FILE}.draft"
         try:
             save_file(state, draft, metadata={"config": json.dumps(self.config.to_dict())})
-            os.replace(draft, path)
+            draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
         return path

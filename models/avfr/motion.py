@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import Hourglass, conv, resize
+from .blocks import Hourglass, conv, resize, silent
 from .config import AvfrConfig
 from .geometry import Drawing, exact, grid, heatmaps, landmark_field, sparse_motion
 
@@ -29,15 +29,17 @@ class DenseMotion(nn.Module):
         self.hourglass = Hourglass(
             inputs, config.motion_base, config.motion_max, config.motion_levels
         )
-        kernel = 7 if config.name == "paper" else 3
+        kernel = config.motion_kernel
         self.mask = conv(self.hourglass.outputs, self.fields, kernel)
         self.occlusion = conv(self.hourglass.outputs, 1, kernel)
-        self.offset = conv(self.hourglass.outputs, 2, kernel)
-        nn.init.zeros_(self.offset.weight)
-        nn.init.zeros_(self.offset.bias)
-        nn.init.constant_(self.occlusion.bias, 2.0)
+        if self.occlusion.bias is not None:
+            # To begin with, nearly everything is seen in the source.
+            nn.init.constant_(self.occlusion.bias, 2.0)
+        self.offset = silent(conv(self.hourglass.outputs, 2, kernel))
 
-    def all_fields(self, source: dict[str, Tensor], driving: dict[str, Tensor], side: int) -> Tensor:
+    def all_fields(
+        self, source: dict[str, Tensor], driving: dict[str, Tensor], side: int
+    ) -> Tensor:
         """`[B, fields, side, side, 2]`: identity, K affine fields, landmarks' own."""
         moved = sparse_motion(
             driving["value"], driving["jacobian"], source["value"], source["jacobian"], side
@@ -67,9 +69,7 @@ class DenseMotion(nn.Module):
         batch = fields.shape[0]
         stacked = fields.permute(0, 2, 1, 3, 4).reshape(batch, side, -1, 2)
         # One sampling for all fields: they lie side by side in one tall grid.
-        warped = F.grid_sample(
-            picture, stacked, padding_mode="border", align_corners=False
-        )
+        warped = F.grid_sample(picture, stacked, padding_mode="border", align_corners=False)
         warped = warped.reshape(batch, 3, side, self.fields, side).permute(0, 3, 1, 2, 4)
         difference = heatmaps(driving["value"], side) - heatmaps(source["value"], side)
         inputs = [difference, warped.reshape(batch, -1, side, side)]
@@ -83,4 +83,3 @@ class DenseMotion(nn.Module):
         flow = flow + 0.1 * resize(self.offset(x), side).permute(0, 2, 3, 1).float()
         occlusion = torch.sigmoid(resize(self.occlusion(x), side))
         return {"flow": flow, "occlusion": occlusion, "mask": mask}
-

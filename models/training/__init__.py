@@ -1,0 +1,1 @@
+"""Training: clips to a cache, a cache to a network."""

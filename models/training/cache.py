@@ -6,7 +6,6 @@ mapped, so that a run over hours of video needs little memory.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,13 +61,13 @@ def write_clip(folder: Path, clip: CachedClip) -> None:
     try:
         with draft.open("wb") as file:
             np.save(file, clip.frames)
-        os.replace(draft, pictures)
+        draft.replace(pictures)
         values = {name: np.asarray(getattr(clip, name)) for name in _FIELDS}
         values["landmarks"] = values["landmarks"].astype(np.float32)
         values["mel"] = values["mel"].astype(np.float16)
         with draft.open("wb") as file:
             np.savez_compressed(file, **values)  # type: ignore[arg-type]
-        os.replace(draft, numbers)
+        draft.replace(numbers)
     finally:
         draft.unlink(missing_ok=True)
 

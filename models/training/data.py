@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +15,9 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from ...codec.errors import TrainingError
-from ..landmarks import FaceTable, MeshKeypoints, PointRebuilder
+from ..face import FaceTable
+from ..keypoints import MeshKeypoints
+from ..landmarks import PointRebuilder
 from ..mel import MEL_STEPS, SAMPLE_RATE, SILENCE, mel_window
 from ..mesh import mirror_map, select_points
 from .cache import CachedClip
@@ -22,6 +25,8 @@ from .cache import CachedClip
 __all__ = ["Augmentation", "Pairs", "collate"]
 
 Array = npt.NDArray[np.float32]
+Sample = dict[str, npt.NDArray[Any]]
+Picture = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Augmentation:
     live: float = 0.3
 
 
-class Pairs(IterableDataset[dict[str, Array]]):
+class Pairs(IterableDataset[Sample]):
     """Endless samples from a cache, seeded, each of one source and `drivings` driving frames."""
 
     def __init__(
@@ -73,13 +78,13 @@ class Pairs(IterableDataset[dict[str, Array]]):
         self.mirror = mirror_map()
         self.weights = _person_weights(self.clips, person_cap_s)
 
-    def __iter__(self) -> Iterator[dict[str, Array]]:
+    def __iter__(self) -> Iterator[Sample]:
         worker = get_worker_info()
         rng = np.random.default_rng((self.seed, worker.id if worker else 0))
         while True:
             yield self.sample(self.clips[rng.choice(len(self.clips), p=self.weights)], rng)
 
-    def sample(self, clip: CachedClip, rng: np.random.Generator) -> dict[str, Array]:
+    def sample(self, clip: CachedClip, rng: np.random.Generator) -> Sample:
         """One sample: arrays with a leading axis of drivings where they belong to frames."""
         usable = clip.usable
         first, *rest = rng.choice(usable, size=1 + self.drivings, replace=len(usable) <= 3)
@@ -88,7 +93,7 @@ class Pairs(IterableDataset[dict[str, Array]]):
         frame, landmarks = self._frame(clip, int(first), change)
         source = keypoints.keyframe(landmarks).to_array()
         points = select_points(landmarks)
-        out: dict[str, list[Array]] = defaultdict(list)
+        out: dict[str, list[npt.NDArray[Any]]] = defaultdict(list)
         for position in rest:
             picture, marks = self._frame(clip, int(position), change)
             out["picture"].append(picture)
@@ -109,7 +114,7 @@ class Pairs(IterableDataset[dict[str, Array]]):
             sample["source_prior"] = self._prior(clip, int(first), landmarks, change)
         return sample
 
-    def _frame(self, clip: CachedClip, position: int, change: _Change) -> tuple[Array, Array]:
+    def _frame(self, clip: CachedClip, position: int, change: _Change) -> tuple[Picture, Array]:
         picture = np.asarray(clip.frames[position])
         landmarks = clip.landmarks[clip.kept[position]]
         picture = change.picture(picture, self.size)
@@ -177,14 +182,14 @@ class _Change:
         )
         return np.asarray(warped, np.uint8)
 
-    def picture(self, picture: npt.NDArray[np.uint8], size: int) -> Array:
+    def picture(self, picture: npt.NDArray[np.uint8], size: int) -> Picture:
         """Geometry and colour: uint8 `[H, W, 3]` → uint8 `[3, size, size]`."""
         picture = self.plain(picture, size)
         if self.table is not None:
             picture = np.stack([self.table[picture[..., c], c] for c in range(3)])
         else:
             picture = picture.transpose(2, 0, 1)
-        return np.ascontiguousarray(picture)  # type: ignore[return-value]
+        return np.ascontiguousarray(picture)
 
     def points(self, landmarks: Array) -> Array:
         x = landmarks * np.array([-1 if self.mirror else 1, 1], np.float32)
@@ -206,7 +211,7 @@ def _person_weights(clips: list[CachedClip], cap_s: float) -> npt.NDArray[np.flo
     return np.asarray(weight / weight.sum())
 
 
-def collate(samples: list[dict[str, Array]]) -> dict[str, Tensor]:
+def collate(samples: list[Sample]) -> dict[str, Tensor]:
     """Stack samples; pictures stay uint8 until they are on the device."""
     return {
         name: torch.from_numpy(np.stack([sample[name] for sample in samples]))

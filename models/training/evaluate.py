@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..avfr.model import Avfr, numbers_to_motion
 from ..avfr.perceptual import Lpips
-from ..landmarks import MeshKeypoints, PointRebuilder
+from ..keypoints import MeshKeypoints
+from ..landmarks import PointRebuilder
 from ..mel import SAMPLE_RATE, mel_window
 from ..mesh import select_points
 from .cache import CachedClip

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from ..face import SHAPE_COMPONENTS, FaceTable
+from ..keypoints import MeshKeypoints
 from ..landmarks import (
-    SHAPE_COMPONENTS,
-    FaceTable,
-    MeshKeypoints,
     PointRebuilder,
     affine_points,
     motion_features,

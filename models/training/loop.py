@@ -6,6 +6,7 @@ import copy
 import csv
 import json
 import math
+import pickle
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -21,7 +22,7 @@ from tqdm import tqdm
 from ...codec.errors import TrainingError
 from ..avfr.config import AvfrConfig
 from ..avfr.model import Avfr
-from ..landmarks import FaceTable
+from ..face import FaceTable
 from .cache import CachedClip
 from .config import TrainConfig
 from .data import Pairs, collate
@@ -92,7 +93,9 @@ class _Run:
         self.judge: torch.optim.Optimizer | None = None
         if self.objective.discriminator is not None:
             self.judge = torch.optim.Adam(
-                self.objective.discriminator.parameters(), lr=settings.learning_rate, betas=(0.5, 0.99)
+                self.objective.discriminator.parameters(),
+                lr=settings.learning_rate,
+                betas=(0.5, 0.99),
             )
         self.step = 0
         self.train_clips = train
@@ -239,8 +242,10 @@ class _Run:
         try:
             state = torch.load(path, map_location=self.fabric.device, weights_only=True)
             found = AvfrConfig.from_dict(state["network"])
-        except (OSError, KeyError, RuntimeError, ValueError) as error:
-            raise TrainingError(f"{path} is not a checkpoint that can be resumed: {error}") from error
+        except (OSError, KeyError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+            raise TrainingError(
+                f"{path} is not a checkpoint that can be resumed ({type(error).__name__})"
+            ) from error
         if found != self.plain.config:
             raise TrainingError(
                 f"{path} was trained as another network ({found.name}, {found.channels}): "

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from ..avfr.discriminator import Discriminator
 from ..avfr.geometry import Drawing
 from ..avfr.losses import (
+    RandomSpline,
     discriminator_loss,
     equivariance_loss,
     feature_matching_loss,
     generator_adversarial_loss,
-    random_spline,
     region_weights,
     weighted_l1,
 )
@@ -55,7 +55,9 @@ class Objective(nn.Module):
         self.drawing = Drawing()
         self.discriminator = Discriminator(Drawing.channels) if adversarial else None
 
-    def losses(self, model: Avfr, batch: Batch, adversarial: bool) -> tuple[dict[str, Tensor], Batch]:
+    def losses(
+        self, model: Avfr, batch: Batch, adversarial: bool
+    ) -> tuple[dict[str, Tensor], Batch]:
         """Weighted terms of the generator's loss, and what was generated."""
         w = self.weights
         result = model(batch)
@@ -93,7 +95,7 @@ class Objective(nn.Module):
         if model.detector is None:
             return {}
         inputs = result["detected_inputs"]
-        spline = random_spline(len(inputs), inputs)
+        spline = RandomSpline(len(inputs), inputs)
         value, jacobian = model.detector(spline.picture(inputs))
         terms = equivariance_loss(
             result["detected_value"], result["detected_jacobian"], value, jacobian, spline

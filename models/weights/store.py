@@ -1,10 +1,10 @@
 """Weights on disk: one folder a network, `model.safetensors` with its configuration inside.
 
-    models/weights/s/
-    ├── model.safetensors    the network and its face table; metadata: configuration, card figures
-    ├── source.xml, .bin     the same for the torch-free runtime: once a keyframe
-    ├── frame.xml, .bin      and once a frame
-    └── README.md            the model card
+models/weights/s/
+├── model.safetensors    the network and its face table; metadata: configuration, card figures
+├── source.xml, .bin     the same for the torch-free runtime: once a keyframe
+├── frame.xml, .bin      and once a frame
+└── README.md            the model card
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from ...codec.errors import WeightsError
-from ..landmarks import FaceTable
+from ..face import FaceTable
 
 __all__ = ["Card", "find_card", "load_card", "shipped"]
 

@@ -11,12 +11,14 @@ import numpy.typing as npt
 import pytest
 from facewire.codec.audio import OpusEncoder
 from facewire.codec.container import Writer
+from facewire.codec.errors import WeightsError
 from facewire.codec.keyframe import Keyframe, encode_picture
 from facewire.codec.motion import MotionFrame
 from facewire.codec.packet import Flags, Kind, Packet
 from facewire.codec.stream import AudioParameters, StreamHeader
 from facewire.models.mesh import POINTS
 from facewire.models.shape import pack_shape
+from facewire.models.weights import load_card
 
 
 class FakeGenerator:
@@ -41,17 +43,17 @@ def generator(monkeypatch: pytest.MonkeyPatch) -> FakeGenerator:
     return fake
 
 
-def packets(frames: int, *, sound: bool) -> list[Packet]:
+def packets(frames: int, *, sound: bool, sha256: bytes = bytes(32)) -> list[Packet]:
     identity = np.concatenate([np.zeros((10, 2)), np.tile(np.eye(2).ravel(), (10, 1))], 1)
     motion = MotionFrame.from_array(identity)
-    header = StreamHeader("avfr-s", bytes(32), audio=AudioParameters() if sound else None)
+    header = StreamHeader("avfr-s", sha256, audio=AudioParameters() if sound else None)
     rng = np.random.default_rng(3)
     picture = np.tile(rng.integers(0, 255, (256, 1, 3), np.uint8), (1, 256, 1))
     shape = pack_shape(np.zeros((len(POINTS), 2), np.float32))
     coded = encode_picture(picture, max_bytes=3000, quality=None)
     out = [header.to_packet(0), *Keyframe(0, 0, motion, shape, coded).to_packets(0)]
-    for index in range(frames):
-        out.append(Packet(Kind.MOTION, Flags.SYNTHETIC, 0, 0, index, motion.to_fp16()))
+    payload = motion.to_fp16()
+    out += [Packet(Kind.MOTION, Flags.SYNTHETIC, 0, 0, index, payload) for index in range(frames)]
     if sound:
         opus = OpusEncoder(10000)
         tone = 0.3 * np.sin(np.arange(frames * 640) * 0.1).astype(np.float32)
@@ -73,6 +75,16 @@ def write(path: Path, stream: list[Packet]) -> Path:
 def stream(tmp_path: Path) -> Path:
     """50 frames with sound at 25 fps."""
     return write(tmp_path / "talk.fwire", packets(50, sound=True))
+
+
+@pytest.fixture
+def shipped(tmp_path: Path) -> Path:
+    """12 frames with sound for the weights that come with the package."""
+    try:
+        sha256 = load_card("s").sha256
+    except WeightsError as error:
+        pytest.skip(str(error))
+    return write(tmp_path / "shipped.fwire", packets(12, sound=True, sha256=sha256))
 
 
 @pytest.fixture

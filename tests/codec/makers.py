@@ -1,11 +1,9 @@
-"""Small pictures, motion and sound that need no file."""
+"""Small pictures, motion and keyframes that need no file."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pytest
-
 from facewire.codec import Keyframe, MotionFrame, Picture, StillCodec
 
 
@@ -28,15 +26,6 @@ def make_keyframe(identity: int = 3, pts: int = 70000, size: int = 3000) -> Keyf
     return Keyframe(
         identity, pts, make_motion(identity), b"shape" * 50, Picture(StillCodec.AV1, 30, noise)
     )
-
-
-@pytest.fixture(scope="session")
-def speech() -> npt.NDArray[np.float32]:
-    """Two seconds at 16 kHz: a voice-like buzz with a gliding pitch, in syllables."""
-    time = np.arange(2 * 16000) / 16000
-    phase = 2 * np.pi * np.cumsum(120 + 30 * np.sin(2 * np.pi * 1.3 * time)) / 16000
-    buzz = sum(np.sin(n * phase) / n for n in range(1, 25))
-    return (0.15 * buzz * (0.5 + 0.5 * np.sin(2 * np.pi * 4 * time))).astype(np.float32)
 
 
 def psnr(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def test_prediction_goes_on_damped_and_comes_to_rest() -> None:
     past = [at(0, 0.0), at(1, 0.1)]
     track = [x(predict(past, (1 + n) * FRAME, FRAME)) for n in range(1, 12)]
     assert track[0] == pytest.approx(0.15)
-    assert all(b >= a for a, b in zip(track, track[1:], strict=False))
+    assert all(b >= a for a, b in pairwise(track))
     assert track[-1] == track[5]
     assert track[-1] < 0.2  # never more than one frame's movement
 

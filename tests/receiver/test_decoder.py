@@ -99,7 +99,7 @@ def test_delay_follows_the_lookahead(lookahead: int, synthetic: Any, generator: 
     decoder = Decoder(DecoderConfig(lookahead_ms=lookahead), generator)
     assert decoder.delay_ms == pytest.approx(lookahead + 7.5 + 40 + 6.5)
     stream = synthetic(frames=30)
-    lag = 0
+    lag = 0.0
     newest = Fraction(0)
     for packet in stream.packets():
         if packet.kind == Kind.MOTION:
@@ -337,9 +337,11 @@ def test_badge_is_off_in_the_library_and_on_when_asked(synthetic: Any, generator
 
 
 def test_settings_out_of_range() -> None:
-    for name, value in (("lookahead_ms", -1), ("references", 0), ("backend", "abacus")):
-        with pytest.raises(ConfigError):
-            DecoderConfig(**{name: value})
+    settings: list[dict[str, Any]]
+    settings = [{"lookahead_ms": -1}, {"references": 0}, {"backend": "abacus"}]
+    for setting in settings:
+        with pytest.raises(ConfigError, match=next(iter(setting))):
+            DecoderConfig(**setting)
 
 
 @pytest.mark.parametrize("seed", range(12))

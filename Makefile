@@ -1,0 +1,35 @@
+# Short commands. Each makes the virtual environment first where there is none.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PACKAGES := facewire.codec facewire.models facewire.sender facewire.receiver facewire.eval facewire.cli
+FOLDERS := codec models models/avfr models/training models/weights models/weights/* sender receiver eval cli
+
+.PHONY: demo test check format bench clean
+demo: $(VENV)/installed            ## make a clip, encode it, decode it, show the figures
+	$(BIN)/facewire demo --out out/demo
+
+test: $(VENV)/installed            ## all tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed           ## linters and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict $(addprefix -p ,$(PACKAGES))
+
+format: $(VENV)/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/installed           ## speed and memory; look at ratios, machines are noisy
+	$(BIN)/python -m pytest benchmarks --benchmark-only
+
+clean:
+	rm -rf $(VENV) build out *.egg-info
+
+# `strict` links every file, so that mypy and others find the packages; a new file wants a new
+# install, hence the folders.
+$(VENV)/installed: pyproject.toml $(FOLDERS)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]' --config-settings editable_mode=strict
+	touch $@

@@ -1,0 +1,119 @@
+"""facewire inside an application: a call to oneself, without camera or network.
+
+    python examples/embed.py talk.mp4        # any video with a face; `facewire demo` makes one
+
+Replace `frames_and_sound` by your camera and microphone, `Network` by your transport, and
+`show` / `play` by your window and loudspeaker. Nothing here blocks or starts a thread.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+
+import av
+import numpy as np
+import numpy.typing as npt
+from facewire.codec.errors import FacewireError
+from facewire.codec.packet import Packet
+from facewire.receiver import Decoder, DecoderConfig
+from facewire.sender import Encoder, EncoderConfig
+
+Picture = npt.NDArray[np.uint8]
+Sound = npt.NDArray[np.float32]
+
+
+def frames_and_sound(path: str) -> Iterator[tuple[Picture, Sound]]:
+    """A camera and a microphone: RGB frames, each with the 16 kHz mono sound beside it."""
+    with av.open(path) as video, av.open(path) as audio:
+        rate = float(video.streams.video[0].average_rate or 25)
+        heard = np.zeros(0, np.float32)
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=16_000)
+        sounds = audio.decode(audio=0) if audio.streams.audio else iter(())
+        for index, frame in enumerate(video.decode(video=0)):
+            start, end = (round(n * 16_000 / rate) for n in (index, index + 1))
+            while len(heard) < end - start and (piece := next(sounds, None)) is not None:
+                for part in resampler.resample(piece):
+                    heard = np.append(heard, part.to_ndarray().reshape(-1).astype(np.float32))
+            sound, heard = heard[: end - start], heard[end - start :]
+            yield frame.to_ndarray(format="rgb24").astype(np.uint8), sound
+
+
+class Network:
+    """Datagrams that are lost, doubled and overtaken now and then."""
+
+    def __init__(self, seed: int = 1, loss: float = 0.03) -> None:
+        self._random = random.Random(seed)
+        self._loss = loss
+        self._held: list[bytes] = []
+        self.bytes = 0
+
+    def send(self, datagram: bytes) -> list[bytes]:
+        """What arrives now."""
+        self.bytes += len(datagram)
+        if self._random.random() < self._loss:
+            return []
+        self._held += [datagram] * (2 if self._random.random() < 0.02 else 1)
+        if self._random.random() < 0.05:
+            return []  # this one is overtaken by the next
+        arrived, self._held = self._held[::-1], []
+        return arrived
+
+
+def show(frame: Picture) -> None:
+    """Your window. Tell people that what they see is generated: `DecoderConfig(badge=True)`."""
+
+
+def play(pcm: Sound) -> None:
+    """Your loudspeaker: float32 mono, 16 kHz."""
+
+
+def main() -> int:
+    """Send a video to ourselves and say what arrived."""
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    # In a call, somebody who loses the first keyframe waits for the next: send one now and then.
+    encoder = Encoder(EncoderConfig(profile="fp16", keyframe_interval=2.0))
+    decoder = Decoder(DecoderConfig(lookahead_ms=40, badge=True))
+    network = Network()
+    frames = 0
+    try:
+        for frame, sound in frames_and_sound(sys.argv[1]):
+            frames += 1
+            for packet in encoder.encode(frame, sound):
+                for datagram in network.send(bytes(packet)):
+                    receive(decoder, datagram)
+        for packet in encoder.flush():
+            receive(decoder, bytes(packet))
+        for output in decoder.flush():
+            if output.frame is not None:
+                show(output.frame)
+    except FacewireError as error:
+        print(f"embed: {error}", file=sys.stderr)
+        return 1
+    counts = decoder.statistics
+    print(
+        f"{frames} frames sent, {counts.frames} shown ({counts.concealed} made up); "
+        f"{network.bytes * 8 / max(frames, 1):.0f} bits a frame, {counts.lost} packets lost; "
+        f"the receiver adds {decoder.delay_ms:.0f} ms"
+    )
+    return 0
+
+
+def receive(decoder: Decoder, datagram: bytes) -> None:
+    """One datagram from the network to screen and loudspeaker."""
+    try:
+        packet, _ = Packet.parse(datagram)
+    except FacewireError:
+        return  # not one of ours, or damaged on the way
+    for output in decoder.decode(packet):
+        if output.frame is not None:
+            show(output.frame)
+        elif output.pcm is not None:
+            play(output.pcm)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

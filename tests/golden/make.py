@@ -1,0 +1,217 @@
+"""Made the golden streams beside this file. Streams that were published decode for ever, so an
+existing one is never written again: a new version of the format gets new names.
+
+    python tests/golden/make.py
+
+Of each stream `NAME.fwire` the file `NAME.json` tells what must come out of it. `describe` reads a
+stream with the current code; the test compares the two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from facewire.codec import (
+    AudioParameters,
+    BitCount,
+    Flags,
+    Keyframe,
+    KeyframeAssembler,
+    Kind,
+    MotionFrame,
+    OpusDecoder,
+    OpusEncoder,
+    Packet,
+    Reader,
+    StillCodec,
+    StreamHeader,
+    Writer,
+    decode_picture,
+    encode_picture,
+    pack_motion,
+    parse_motion,
+)
+from facewire.models.mesh import POINTS
+from facewire.models.shape import pack_shape, unpack_shape
+
+FOLDER = Path(__file__).parent
+SIDE = 256
+
+
+@dataclass(frozen=True)
+class Recipe:
+    name: str
+    codec: StillCodec
+    audio: AudioParameters | None = None
+    fps: Fraction = Fraction(25)
+    tick: Fraction = Fraction(1, 25)
+    first_pts: int = 0
+
+
+RECIPES = (
+    Recipe("v1-fp16-av1-opus", StillCodec.AV1, AudioParameters(bitrate=12000)),
+    Recipe("v1-fp16-av1-ms", StillCodec.AV1, None, Fraction(30000, 1001), Fraction(1, 1000), 65000),
+    Recipe("v1-fp16-webp-opus20", StillCodec.WEBP, AudioParameters(frame_ms=20, bitrate=24000)),
+)
+
+
+def motion(index: int) -> MotionFrame:
+    """Smooth, and exact in binary16."""
+    value = 0.4 * np.sin(0.3 * index + np.arange(20)).reshape(10, 2)
+    turn = 0.1 * np.cos(0.2 * index + np.arange(40)).reshape(10, 2, 2) + np.eye(2)
+    return MotionFrame.from_fp16(MotionFrame(value, turn).to_fp16())
+
+
+def picture(index: int) -> npt.NDArray[np.uint8]:
+    """An oval with two dark spots before a gradient: no face, but as smooth as one."""
+    y, x = (np.mgrid[:SIDE, :SIDE] - SIDE / 2) / (SIDE / 2)
+    oval = 1 / (1 + np.exp(30 * (x**2 / 0.3 + y**2 / 0.5 - 1)))
+    spots = np.exp(-((np.abs(x) - 0.2 - 0.01 * index) ** 2 + (y + 0.2) ** 2) / 0.004)
+    back, skin = np.array([60, 90, 120]), np.array([215, 165, 140])
+    rgb = (back + 40 * y[..., None]) * (1 - oval[..., None]) + skin * oval[..., None]
+    dotted = np.clip(rgb * (1 - 0.8 * spots[..., None]), 0, 255)
+    return np.asarray(dotted.round(), np.uint8)
+
+
+def shape(index: int) -> bytes:
+    angle = np.linspace(0, 2 * np.pi, len(POINTS))
+    points = np.stack([0.5 * np.cos(angle), 0.6 * np.sin(angle + 0.1 * index)], axis=1)
+    return pack_shape(points.astype(np.float32))
+
+
+def make(recipe: Recipe) -> Iterator[Packet]:
+    """Two keyframes with ten frames of motion after each, and the sound of these frames."""
+    header = StreamHeader(
+        "avfr-s", hashlib.sha256(b"golden").digest(), SIDE, SIDE, recipe.fps, recipe.tick,
+        audio=recipe.audio,
+    )  # fmt: skip
+    sequence = 65530  # wraps
+    sound: Iterator[bytes] = iter([])
+    if recipe.audio:
+        time = np.arange(16000 * 4 // 5) / 16000
+        buzz = np.sum([np.sin(2 * np.pi * 130 * n * time) / n for n in range(1, 20)], axis=0)
+        encoder = OpusEncoder(recipe.audio.bitrate, recipe.audio.frame_ms)
+        pcm = (0.2 * buzz * np.sin(8 * time) ** 2).astype(np.float32)
+        sound = iter([*encoder.encode(pcm), *encoder.flush()])
+    step = max(1, round(1 / (recipe.fps * recipe.tick)))
+    heard = 0
+    for frame in range(20):
+        pts = recipe.first_pts + frame * step
+        packets: list[Packet] = []
+        identity = frame // 10 + 14
+        if frame % 10 == 0:
+            still = encode_picture(picture(frame), max_bytes=2500, codec=recipe.codec)
+            keyframe = Keyframe(identity, pts, motion(frame), shape(frame), still)
+            packets = [header.to_packet(0), *keyframe.to_packets(0)]
+        flags = Flags.SYNTHETIC | Flags.INTRA
+        payload = pack_motion("fp16", motion(frame))
+        packets.append(Packet(Kind.MOTION, flags, identity, 0, pts % 65536, payload))
+        for _ in range(40 // recipe.audio.frame_ms if recipe.audio else 0):
+            packets.append(Packet(Kind.AUDIO, Flags.INTRA, identity, 0, heard, next(sound)))
+            heard += 1
+        for packet in packets:
+            yield Packet(
+                packet.kind, packet.flags, packet.reference, sequence % 65536, packet.pts,
+                packet.payload,
+            )  # fmt: skip
+            sequence += 1
+
+
+def digest(data: bytes | npt.NDArray[Any]) -> str:
+    return hashlib.sha256(data if isinstance(data, bytes) else data.tobytes()).hexdigest()
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """What comes out of a stream; all exact but the sound's `rms`, which decoders may round."""
+    assembler, decoder, count = KeyframeAssembler(), OpusDecoder(), BitCount()
+    headers: list[StreamHeader] = []
+    keyframes: list[dict[str, Any]] = []
+    numbers = hashlib.sha256()
+    times: list[tuple[int, int, int]] = []
+    rms: list[float] = []
+    with path.open("rb") as file:
+        reader = Reader(file)
+        index = [[entry.pts, entry.offset] for entry in reader.index]
+        for packet in reader:
+            count.add(packet)
+            times.append((int(packet.kind), packet.sequence, packet.pts))
+            if packet.kind == Kind.STREAM:
+                headers.append(StreamHeader.from_payload(packet.payload))
+            elif packet.kind == Kind.KEYFRAME:
+                keyframe = assembler.push(packet)
+                if keyframe is not None:
+                    keyframes.append(describe_keyframe(keyframe))
+            elif packet.kind == Kind.MOTION:
+                numbers.update(
+                    parse_motion(headers[-1].profile, packet.payload).to_array().tobytes()
+                )
+            elif packet.kind == Kind.AUDIO:
+                rms.append(float(np.sqrt(np.mean(decoder.decode(packet.payload) ** 2))))
+    return {
+        "file": digest(path.read_bytes()),
+        "headers": [describe_header(header) for header in headers],
+        "index": index,
+        "packets": digest(str(times).encode()),
+        "keyframes": keyframes,
+        "motion": numbers.hexdigest(),
+        "motion_packets": reader.motion_packets,
+        "rms": [round(value, 4) for value in rms],
+        "bits": count.bits,
+    }
+
+
+def describe_header(header: StreamHeader) -> dict[str, Any]:
+    """Field by field, so that fields of later versions change nothing."""
+    audio = header.audio
+    return {
+        "model": header.model,
+        "weights": header.weights_sha256.hex(),
+        "size": [header.width, header.height],
+        "fps": str(header.fps),
+        "tick": str(header.time_base),
+        "profile": header.profile,
+        "synthetic": header.synthetic,
+        "audio": None if audio is None else [audio.codec, audio.frame_ms, audio.bitrate],
+    }
+
+
+def describe_keyframe(keyframe: Keyframe) -> dict[str, Any]:
+    return {
+        "id": keyframe.id,
+        "pts": keyframe.pts,
+        "codec": keyframe.picture.codec.name,
+        "quality": keyframe.picture.quality,
+        "bytes": len(keyframe.picture.data),
+        "rgb": digest(decode_picture(keyframe.picture)),
+        "shape": digest(unpack_shape(keyframe.shape)),
+        "motion": digest(keyframe.motion.to_array()),
+    }
+
+
+def main() -> int:
+    for recipe in RECIPES:
+        path = FOLDER / f"{recipe.name}.fwire"
+        if path.exists():
+            print(f"{path.name} is there and stays")
+            continue
+        with path.open("xb") as file:
+            writer = Writer(file)
+            for packet in make(recipe):
+                writer.write(packet)
+            writer.close()
+        path.with_suffix(".json").write_text(json.dumps(describe(path), indent=1) + "\n")
+        print(f"{path.name}: {path.stat().st_size} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from facewire.codec.errors import ConfigError, TrainingError
+from facewire.models.avfr import Avfr, AvfrConfig
+from facewire.models.face import FaceTable
+from facewire.models.mesh import POINTS
+from facewire.models.training.cache import read_cache, write_clip
+from facewire.models.training.config import LossWeights, TrainConfig
+from facewire.models.training.data import Augmentation, Pairs
+from facewire.models.training.fit_face import fit_face_table
+from facewire.models.training.loop import fit, split_by_person
+
+from .conftest import made_clip
+
+NO_FEATURES = LossWeights(perceptual=0, face=0)  # no pretrained files in unit tests
+QUICK = TrainConfig(
+    steps=3, batch=1, drivings=2, size=64, evaluate_every=10**6, picture_every=10**6,
+    checkpoint_every=2, threads=1, losses=NO_FEATURES,
+)  # fmt: skip
+
+
+def train(cache: Path, out: Path, network: AvfrConfig, settings: TrainConfig = QUICK, **kw) -> Avfr:
+    clips = read_cache(cache)
+    return fit(network, settings, clips, [], out, face=FaceTable.blank(), progress=False, **kw)
+
+
+@pytest.mark.parametrize("mode", ["mesh", "detector", "unsupervised"])
+def test_a_few_steps_change_the_weights(
+    cache: Path, tmp_path: Path, tiny: AvfrConfig, mode: str
+) -> None:
+    torch.manual_seed(0)
+    model = train(cache, tmp_path / "run", tiny.with_changes(keypoint_mode=mode))
+    again = Avfr.from_pretrained(tmp_path / "run")
+    first = dict(model.named_parameters())["generator.enter.weight"]
+    torch.manual_seed(0)
+    fresh = dict(Avfr(model.config).named_parameters())["generator.enter.weight"]
+    assert not torch.equal(first.cpu(), fresh)
+    assert again.config.keypoint_mode == mode
+
+
+def test_the_adversarial_loss_trains_both_sides(
+    cache: Path, tmp_path: Path, tiny: AvfrConfig
+) -> None:
+    settings = replace(QUICK, losses=replace(NO_FEATURES, adversarial=0.1))
+    settings = replace(settings, steps=50, minutes=0.03)
+    train(cache, tmp_path / "run", tiny, settings)
+    state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    assert state["discriminator"] is not None
+    assert state["judge"]["state"]
+
+
+def test_resume_goes_on_where_it_stopped(cache: Path, tmp_path: Path, tiny: AvfrConfig) -> None:
+    out = tmp_path / "run"
+    train(cache, out, tiny)
+    longer = replace(QUICK, steps=5)
+    train(cache, out, tiny, longer, resume=out / "checkpoint.pt")
+    assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] == 5
+
+
+def test_the_same_seed_gives_the_same_network(
+    cache: Path, tmp_path: Path, tiny: AvfrConfig
+) -> None:
+    one, two = (train(cache, tmp_path / name, tiny) for name in ("a", "b"))
+    for first, second in zip(one.parameters(), two.parameters(), strict=True):
+        assert torch.allclose(first, second, atol=1e-6)
+
+
+def test_a_checkpoint_of_another_network_is_refused(
+    cache: Path, tmp_path: Path, tiny: AvfrConfig
+) -> None:
+    out = tmp_path / "run"
+    train(cache, out, tiny)
+    with pytest.raises(TrainingError, match="another network"):
+        train(cache, out, tiny.with_changes(channels=(8, 12, 24)), resume=out / "checkpoint.pt")
+    (out / "checkpoint.pt").write_bytes(b"nonsense")
+    with pytest.raises(TrainingError, match="not a checkpoint"):
+        train(cache, out, tiny, resume=out / "checkpoint.pt")
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good(
+    cache: Path, tmp_path: Path, tiny: AvfrConfig
+) -> None:
+    out = tmp_path / "run"
+    train(cache, out, tiny)
+    before = (out / "model.safetensors").read_bytes()
+    broken = Avfr(tiny)
+    with torch.no_grad():
+        next(broken.generator.parameters()).fill_(float("nan"))
+    with pytest.raises(TrainingError, match="no longer a number at step 0"):
+        train(cache, out, tiny, start_from=broken)
+    assert (out / "model.safetensors").read_bytes() == before
+
+
+def test_curves_are_a_table(cache: Path, tmp_path: Path, tiny: AvfrConfig) -> None:
+    clips = read_cache(cache)
+    settings = replace(QUICK, steps=50)
+    fit(tiny, settings, clips, [], tmp_path / "run", face=FaceTable.blank(), progress=False)
+    rows = list(csv.DictReader((tmp_path / "run" / "curves.csv").open()))
+    assert {row["name"] for row in rows} >= {"rate", "pixel", "warped"}
+    assert all(float(row["value"]) >= 0 for row in rows)
+
+
+def test_people_are_held_out_whole(cache: Path) -> None:
+    kept, away = split_by_person(read_cache(cache), 1)
+    assert kept
+    assert away
+    assert not {c.identity for c in kept} & {c.identity for c in away}
+    with pytest.raises(TrainingError, match="one person"):
+        split_by_person([made_clip("a", "x"), made_clip("b", "x")], 1)
+
+
+def test_samples_are_consistent(cache: Path) -> None:
+    pairs = Pairs(read_cache(cache), FaceTable.blank(), drivings=2, size=64, structural=True)
+    sample = next(iter(pairs))
+    assert sample["picture"].shape == (2, 3, 64, 64)
+    assert sample["points"].shape == (2, len(POINTS), 2)
+    assert sample["mel"].shape == (2, 1, 80, 20)
+    assert sample["prior"].shape == (2, 1, 64, 64)
+    # A smooth motion of the made-up face is rebuilt to a fraction of a pixel.
+    assert np.abs(sample["points"] - sample["true_points"]).max() < 0.05
+
+
+def test_pictures_and_landmarks_change_together(tmp_path: Path) -> None:
+    clip = made_clip("marked", "x", 8)
+    frames, landmarks = np.zeros_like(clip.frames), clip.landmarks.copy()
+    landmarks[:] = np.array([0.25, -0.25], np.float32)
+    frames[:, 22:26, 38:42] = 255  # around (0.25, -0.25) of a 64-pixel picture
+    clip = replace(clip, frames=frames, landmarks=landmarks)
+    pairs = Pairs([clip], FaceTable.blank(), size=64, augmentation=Augmentation(colour=0, gamma=0))
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        sample = pairs.sample(clip, rng)
+        ys, xs = np.nonzero(sample["source_picture"][0] > 128)
+        centre = np.array([xs.mean() + 0.5, ys.mean() + 0.5]) / 32 - 1
+        np.testing.assert_allclose(centre, sample["source_points"][0], atol=0.02)
+
+
+def test_the_face_table_learns_what_affine_maps_miss() -> None:
+    rng = np.random.default_rng(0)
+    base = FaceTable.blank().mean * 0.5
+    clips = []
+    for _ in range(12):
+        amount = rng.uniform(-1, 1, (10, 1, 1))
+        bend = np.stack([base[:, 1] ** 2, base[:, 0] * base[:, 1]], -1)
+        size = rng.uniform(0.8, 1.2)
+        clips.append(((base[None] + 0.3 * amount * bend[None]) * size).astype(np.float32))
+    table = fit_face_table(clips, ridge=1e-5)
+    from facewire.models.landmarks import PointRebuilder
+    from facewire.models.training.fit_face import sample_pairs
+
+    source, points, driving, target = sample_pairs(table, clips, 16, np.random.default_rng(1))
+    bare = FaceTable(table.mean, table.shape_mean, table.shape_basis, table.ridge * 0)
+    error = [
+        np.abs(PointRebuilder(t).rebuild(source, points, driving) - target).mean()
+        for t in (bare, table)
+    ]
+    assert error[1] < 0.5 * error[0]
+
+
+def test_caches_that_are_not_there_or_damaged(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no prepared clips"):
+        read_cache(tmp_path / "nothing")
+    write_clip(tmp_path, made_clip("one", "x"))
+    (tmp_path / "one.npz").write_bytes(b"PK garbage")
+    with pytest.raises(TrainingError, match="damaged"):
+        read_cache(tmp_path)
+
+
+def test_data_without_faces_is_refused() -> None:
+    clip = made_clip("empty", "x")
+    with pytest.raises(TrainingError, match="no clip has two frames"):
+        Pairs([replace(clip, faces=np.zeros_like(clip.faces))], FaceTable.blank())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"steps": 0}, {"learning_rate": -1.0}, {"precision": "8"}, {"perceptual_net": "resnet"}],
+)
+def test_settings_that_make_no_sense(changes: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        replace(TrainConfig(), **changes)
