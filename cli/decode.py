@@ -81,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
         ),
         badge=not args.no_badge,
     )
-    with tqdm(desc="decode", unit=" frames", disable=args.quiet, file=sys.stderr) as bar:
+    # disable=None: no bar where stderr is no terminal.
+    with tqdm(desc="decoding", unit="frame", disable=True if args.quiet else None) as bar:
 
         def progress(done: int, total: int | None) -> None:
             bar.total = total

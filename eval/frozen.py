@@ -24,7 +24,7 @@ from ..codec.errors import FacewireError
 from ..receiver.decoder import Decoder, DecoderConfig
 from ..sender.capture import Capture
 from ..sender.config import EncoderConfig
-from ..sender.encoder import encode_file
+from ..sender.files import encode_file
 from ..sender.tracker import Tracker
 from .metrics import LandmarkDistance, Opening, PairDistance, Psnr, face_box
 

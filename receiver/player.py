@@ -29,8 +29,6 @@ _FILE_PAUSE_MS = 10_000_000
 """Any pause is believed: records are guarded by a checksum, so time stamps are right."""
 _LATE_START = 1
 """Seconds: a recording that begins later than this was joined in the middle; it is moved to 0."""
-_MOST_HELD = 250
-"""Pieces of sound kept before the first picture (10 s)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,6 @@ class _Recording:
         self._stack = contextlib.ExitStack()
         self._writer: VideoWriter | None = None
         self._input: InputFrames | None = None
-        self._held: list[Output] = []
         self._origin = Fraction(0)
 
     @property
@@ -124,35 +121,35 @@ class _Recording:
         return self._writer.frames if self._writer else 0
 
     def write(self, outputs: list[Output]) -> None:
-        """Write pictures and sound; sound before the first picture waits for it (bounded)."""
+        """Write pictures and sound."""
         for output in outputs:
-            if self._writer is None and output.frame is None:
-                self._held = [*self._held[-_MOST_HELD:], output]
-                continue
             if self._writer is None:
                 self._writer = self._begin(output)
-                for early in self._held:
-                    self._put(self._writer, early)
-                self._held.clear()
-            self._put(self._writer, output)
+            if output.pcm is not None:
+                self._writer.sound(output.pcm, output.pts - self._origin)
+            if output.frame is not None:
+                frame = output.frame
+                if self._input is not None:
+                    frame = beside(self._input.at(output.pts), frame)
+                self._writer.picture(frame, output.pts - self._origin)
 
     def finish(self, source: Path) -> tuple[StreamHeader, int]:
         """Close the file and name it; raises `StreamError` where there was no picture."""
         header = self._decoder.header
         if header is None:
             raise StreamError(f"{source} holds no stream header: there is nothing to decode")
-        if self._writer is None:
+        if self._writer is None or not self._writer.frames:
             raise StreamError(f"{source} holds no picture that can be decoded")
         self._writer.close()
         return header, self._writer.frames
 
     def _begin(self, first: Output) -> VideoWriter:
         header = self._decoder.header
-        if header is None or first.frame is None:
-            raise StreamError("a picture came before the stream's header")
+        if header is None:
+            raise StreamError("a picture or sound came before the stream's header")
         if first.pts > _LATE_START:
             self._origin = first.pts
-        height, width = first.frame.shape[:2]
+        width, height = header.width, header.height
         if self._original is not None:
             constant = header.time_base * header.fps == 1
             tolerance = 1 / (2 * header.fps) if constant else header.time_base
@@ -168,15 +165,6 @@ class _Recording:
                 sound=header.audio is not None,
             )
         )
-
-    def _put(self, writer: VideoWriter, output: Output) -> None:
-        if output.pcm is not None:
-            writer.sound(output.pcm, output.pts - self._origin)
-        if output.frame is not None:
-            frame = output.frame
-            if self._input is not None:
-                frame = beside(self._input.at(output.pts), frame)
-            writer.picture(frame, output.pts - self._origin)
 
     def __enter__(self) -> _Recording:
         return self

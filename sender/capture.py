@@ -255,12 +255,11 @@ def _samples(frames: list[av.AudioFrame]) -> Sound:
     if not frames:
         return np.zeros(0, np.float32)
     pcm = np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames])
-    return np.nan_to_num(pcm, posinf=1.0, neginf=-1.0).clip(-1, 1).astype(np.float32)
+    finite = np.nan_to_num(pcm, posinf=1.0, neginf=-1.0)
+    return np.asarray(finite.clip(-1, 1), np.float32)
 
 
 def _silence(samples: int) -> Iterator[Sound]:
     """In pieces of at most a second: a stamp far off must not fill the memory."""
     for start in range(0, samples, SAMPLE_RATE):
         yield np.zeros(min(SAMPLE_RATE, samples - start), np.float32)
-
-

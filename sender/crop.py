@@ -20,6 +20,7 @@ __all__ = ["Cropper", "Rectangle", "cut", "resize", "to_picture"]
 Frame = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float32]
 Box = tuple[float, float, float, float]
+Square = tuple[float, float, float]  # centre x, centre y, side
 
 _FACE = 0.55  # height of the face mesh in the crop, as in the training clips (median 0.58)
 _DOWN = 0.56  # centre of the mesh from the top
@@ -50,7 +51,7 @@ class Cropper:
     def reset(self) -> None:
         """Place the crop afresh at the next face (scene cut, other person)."""
         self._shape: tuple[int, int] | None = None
-        self._current: tuple[float, float, float] | None = None  # centre x, y, side
+        self._current: Square | None = None
         self._following = False
 
     def update(self, box: Box, shape: tuple[int, int], seconds: float) -> Rectangle:
@@ -70,7 +71,7 @@ class Cropper:
         elif _is_head_crop(self._current, shape):
             pass  # the whole picture was taken, and stays
         elif self._following or _left(self._current, wanted):
-            self._follow(wanted, seconds)
+            self._follow(self._current, wanted, seconds)
         return self.rectangle()
 
     def rectangle(self) -> Rectangle:
@@ -81,26 +82,25 @@ class Cropper:
         size = max(2, round(side))
         return Rectangle(round(x - size / 2), round(y - size / 2), size)
 
-    def _follow(self, wanted: tuple[float, float, float], seconds: float) -> None:
-        assert self._current is not None  # noqa: S101
+    def _follow(self, current: Square, wanted: Square, seconds: float) -> None:
         share = 1 - math.exp(-max(seconds, 0.0) / _SETTLE_S)
-        x, y, side = (a + share * (b - a) for a, b in zip(self._current, wanted, strict=True))
+        x, y, side = (a + share * (b - a) for a, b in zip(current, wanted, strict=True))
         self._current = (x, y, side)
         rest = max(abs(a - b) for a, b in zip(self._current, wanted, strict=True))
         self._following = rest > _SETTLED * side
 
 
-def _left(current: tuple[float, float, float], wanted: tuple[float, float, float]) -> bool:
+def _left(current: Square, wanted: Square) -> bool:
     (x, y, side), (wx, wy, wanted_side) = current, wanted
     drift = max(abs(wx - x), abs(wy - y)) > _DRIFT * side
     return drift or not 1 / _ZOOM < wanted_side / side < _ZOOM
 
 
-def _is_head_crop(current: tuple[float, float, float], shape: tuple[int, int]) -> bool:
+def _is_head_crop(current: Square, shape: tuple[int, int]) -> bool:
     return shape[0] == shape[1] and current[2] == shape[0]
 
 
-def _place(box: Box, shape: tuple[int, int]) -> tuple[float, float, float]:
+def _place(box: Box, shape: tuple[int, int]) -> Square:
     """Where the crop should lie: inside the frame where the face allows it."""
     height, width = shape
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..codec.errors import ConfigError, MissingExtraError
+from ..codec.errors import ConfigError, MissingExtraError, WeightsError
 
 __all__ = ["Face", "Segmenter", "Tracker"]
 
@@ -26,11 +29,13 @@ class Face:
         landmarks: float32 `[478, 2]` in pixels of the frame (x, y); pixel edges, not centres.
         blink: (right, left) blink blendshape, 0 open to 1 closed; zeros where not asked for.
         pose: float32 `[4, 4]`, the facial transformation matrix, or None.
+        depth: float32 `[478]` in pixels, smaller is nearer, 0 at the head's centre; or None.
     """
 
     landmarks: npt.NDArray[np.float32]
     blink: tuple[float, float] = (0.0, 0.0)
     pose: npt.NDArray[np.float32] | None = None
+    depth: npt.NDArray[np.float32] | None = None
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -39,8 +44,37 @@ class Face:
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep MediaPipe's start-up notes off stderr; no setting of its own stops them.
+
+    Errors come as exceptions and are not lost.
+    """
+    try:
+        sys.stderr.flush()
+        saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    except (OSError, AttributeError):  # no stderr at all, as under pythonw
+        yield
+        return
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+@contextlib.contextmanager
+def _checked(path: Path) -> Iterator[None]:
+    """A model file that MediaPipe refuses is a matter of weights."""
+    try:
+        yield
+    except (RuntimeError, ValueError, OSError) as error:
+        raise WeightsError(f"{path} is not a model that MediaPipe can run: {error}") from error
+
+
 def _vision() -> tuple[Any, Any, Any]:
-    os.environ.setdefault("GLOG_minloglevel", "2")
     try:
         import mediapipe
         from mediapipe.tasks.python import BaseOptions, vision
@@ -69,8 +103,10 @@ class Tracker:
             output_face_blendshapes=details,
             output_facial_transformation_matrixes=details,
         )
-        self._landmarker = vision.FaceLandmarker.create_from_options(options)
+        with _hushed(), _checked(path):
+            self._landmarker = vision.FaceLandmarker.create_from_options(options)
         self._clock = -1
+        self._new = True
 
     def track(self, frame: Frame, time_ms: int | None = None) -> list[Face]:
         """Find the faces in one frame.
@@ -89,17 +125,21 @@ class Tracker:
         image = self._mediapipe.Image(
             image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame)
         )
-        result = self._landmarker.detect_for_video(image, self._clock)
+        # The networks are set up by the first picture, and say so.
+        with _hushed() if self._new else contextlib.nullcontext():
+            result = self._landmarker.detect_for_video(image, self._clock)
+        self._new = False
         faces = []
         for index, points in enumerate(result.face_landmarks):
-            landmarks = np.array([(p.x, p.y) for p in points], np.float32)
+            mesh = np.array([(p.x, p.y, p.z) for p in points], np.float32)
+            mesh *= np.array([width, height, width], np.float32)
             blink, pose = (0.0, 0.0), None
             if result.face_blendshapes:
                 scores = {c.category_name: c.score for c in result.face_blendshapes[index]}
                 blink = (scores.get("eyeBlinkRight", 0.0), scores.get("eyeBlinkLeft", 0.0))
             if result.facial_transformation_matrixes:
                 pose = np.asarray(result.facial_transformation_matrixes[index], np.float32)
-            faces.append(Face(landmarks * np.array([width, height], np.float32), blink, pose))
+            faces.append(Face(mesh[:, :2].copy(), blink, pose, mesh[:, 2].copy()))
         return sorted(faces, key=lambda f: f.box[2] - f.box[0], reverse=True)
 
     def close(self) -> None:
@@ -131,14 +171,18 @@ class Segmenter:
             running_mode=vision.RunningMode.IMAGE,
             output_confidence_masks=True,
         )
-        self._segmenter = vision.ImageSegmenter.create_from_options(options)
+        with _hushed(), _checked(path):
+            self._segmenter = vision.ImageSegmenter.create_from_options(options)
+        self._new = True
 
     def segment(self, frame: Frame) -> npt.NDArray[np.float32]:
         """uint8 RGB `[H, W, 3]` → float32 `[H, W]`, 1 where the person is."""
         image = self._mediapipe.Image(
             image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame)
         )
-        mask = self._segmenter.segment(image).confidence_masks[0].numpy_view()
+        with _hushed() if self._new else contextlib.nullcontext():
+            mask = self._segmenter.segment(image).confidence_masks[0].numpy_view()
+        self._new = False
         return np.asarray(mask, np.float32).reshape(frame.shape[:2])
 
     def close(self) -> None:

@@ -117,23 +117,26 @@ def test_noise_is_a_stream_error(codec: StillCodec) -> None:
             decode_picture(Picture(codec, 0, data))
 
 
+def with_size(data: bytes, side: int) -> bytes:
+    """An AV1 picture of 256x256 whose sequence header claims another size (5.5.1)."""
+    assert data[0] == 0x0A  # sequence header with a size
+    bits = "".join(f"{byte:08b}" for byte in data[2 : 2 + data[1]])
+    widths = 29  # after profile, flags, operating point and level
+    assert bits[widths : widths + 24] == "0111" * 2 + "1" * 16  # 8 bits a side, 256 - 1 each
+    claim = f"{side - 1:016b}" * 2
+    bits = bits[:widths] + "1111" * 2 + claim + bits[widths + 24 :]
+    bits += "0" * (-len(bits) % 8)
+    header = bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8))
+    return bytes([0x0A, len(header)]) + header + data[2 + data[1] :]
+
+
 def test_a_huge_picture_is_refused() -> None:
-    """An AV1 sequence and frame header may claim 65536x65536 pixels in a few bytes."""
-    data = bytearray(encode_picture(make_picture(256), quality=50).data)
-    # obu header, size, then: profile 3 bits, still 1, reduced 1, level 5, width bits - 1: 4, ...
-    assert data[0] == 0x0A
-    bits = "".join(f"{byte:08b}" for byte in data[2:12])
-    start = 10 + 8  # after profile, still, reduced, level, and both counts of bits
-    size = int(bits[10:14], 2) + 1
-    big = bits[:start] + "1" * (2 * size) + bits[start + 2 * size :]
-    data[2:12] = bytes(int(big[at : at + 8], 2) for at in range(0, 80, 8))
-    # With eight bits a side 256x256 is the most it can say; widen the claim to 16 bits each.
-    wide = bits[:10] + "1111" * 2 + "1" * 32 + bits[start + 2 * size :]
-    wide += "0" * (-len(wide) % 8)
-    body = bytes(int(wide[at : at + 8], 2) for at in range(0, len(wide), 8))
-    claim = bytes([0x0A, len(body)]) + body + bytes(data[2 + data[1] :])
-    with pytest.raises(StreamError):
-        decode_picture(Picture(StillCodec.AV1, 0, claim))
+    """An AV1 header may claim 65536x65536 pixels in a few bytes: 6 GB of planes."""
+    data = encode_picture(make_picture(256), quality=50).data
+    assert decode_picture(Picture(StillCodec.AV1, 0, with_size(data, 256))).shape == (256, 256, 3)
+    for side in (1026, 4096, 65536):
+        with pytest.raises(StreamError):
+            decode_picture(Picture(StillCodec.AV1, 0, with_size(data, side)))
 
 
 @pytest.mark.parametrize("times", [2, 50])

@@ -1,0 +1,73 @@
+"""Size `s` next to the full-size first order motion model, per frame, on the same backend."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import openvino as ov
+import pytest
+import torch
+from facewire.codec.motion import MotionFrame
+from facewire.models.landmarks import PointRebuilder
+from facewire.models.mesh import POINTS
+from facewire.models.weights import load_card
+from facewire.receiver.runtime import load_generator
+
+from .fomm import FirstOrderMotionFrame, example
+
+THREADS = 2
+
+
+def motions() -> tuple[MotionFrame, MotionFrame, np.ndarray]:
+    rng = np.random.default_rng(0)
+    eye = np.broadcast_to(np.eye(2, dtype=np.float32), (10, 2, 2))
+    source = rng.uniform(-0.4, 0.4, (10, 2)).astype(np.float32)
+    points = rng.uniform(-0.5, 0.5, (len(POINTS), 2)).astype(np.float32)
+    return MotionFrame(source, eye), MotionFrame(source + np.float32(0.02), eye), points
+
+
+@pytest.mark.parametrize("backend", ["openvino", "torch"])
+@pytest.mark.benchmark(group="generator, one frame")
+def test_size_s(benchmark: Any, backend: Any) -> None:
+    generator = load_generator(load_card("s"), backend, THREADS)
+    still, moved, points = motions()
+    picture = np.random.default_rng(1).integers(0, 256, (256, 256, 3)).astype(np.uint8)
+    source = generator.set_source(picture, still, points)
+    mel = np.zeros((80, 20), np.float32)
+    frame = benchmark.pedantic(
+        generator.render, args=(source, moved, mel), rounds=20, warmup_rounds=3
+    )
+    assert frame.shape == (256, 256, 3)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "f32"])
+@pytest.mark.benchmark(group="generator, one frame")
+def test_full_size_first_order_motion_model(benchmark: Any, precision: str) -> None:
+    torch.manual_seed(0)
+    module, inputs = FirstOrderMotionFrame().eval(), example()
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        trace: Any = torch.jit.trace
+        model = ov.convert_model(torch.jit.freeze(trace(module, inputs)), example_input=inputs)
+    for port, value in zip(model.inputs, inputs, strict=True):
+        port.get_node().set_partial_shape(ov.PartialShape(list(value.shape)))
+    model.validate_nodes_and_infer_types()
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": THREADS,
+        "INFERENCE_PRECISION_HINT": precision,
+    }
+    request = ov.Core().compile_model(model, "CPU", settings).create_infer_request()
+    arrays = [value.numpy() for value in inputs]
+    benchmark.pedantic(request.infer, args=(arrays,), rounds=10, warmup_rounds=2)
+    assert request.get_output_tensor(0).shape == [1, 3, 256, 256]
+
+
+@pytest.mark.benchmark(group="landmarks")
+def test_rebuilding_the_landmarks(benchmark: Any) -> None:
+    rebuilder = PointRebuilder(load_card("s").face_table())
+    still, moved, points = motions()
+    found = benchmark(rebuilder.rebuild, still.to_array(), points, moved.to_array())
+    assert found.shape == points.shape
