@@ -197,7 +197,7 @@ def main(argv: list[str] | None = None) -> int:
     print(
         f"{len(pictures)} pictures, {SIDE}x{SIDE}; PyAV {av.__version__}, Pillow {PIL.__version__}"
     )
-    print(f"{platform.machine()}, one thread\n")
+    print(f"{platform.machine()}; libavif with threads of its own, the others with one\n")
     measure(CONTESTANTS[0], pictures[:1])  # warm-up
     rows = [measure(contestant, pictures) for contestant in CONTESTANTS]
     print(markdown(rows))

@@ -3,7 +3,8 @@
     python -m facewire.eval.frozen clips/ --out table.json
 
 Each clip is encoded and decoded through the real packets. The first frame, repeated, is the
-honest floor: a codec that does not beat it in the face transmits nothing of use.
+honest floor: a codec that does not beat it in the face transmits nothing of use. It is taken as
+transmitted, so that both pay the same bits for it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from ..codec.container import Reader
-from ..codec.errors import FacewireError
+from ..codec.errors import FacewireError, StreamError
+from ..codec.keyframe import KeyframeAssembler, decode_picture
+from ..codec.packet import Kind
 from ..receiver.decoder import Decoder, DecoderConfig
 from ..sender.capture import Capture
 from ..sender.config import EncoderConfig
@@ -79,6 +82,17 @@ class ClipTable:
         return result
 
 
+def first_keyframe(stream: Path) -> Frame:
+    """The picture that the sender paid for, as the receiver has it."""
+    assembler = KeyframeAssembler()
+    with stream.open("rb") as file:
+        for packet in Reader(file):
+            keyframe = assembler.push(packet) if packet.kind is Kind.KEYFRAME else None
+            if keyframe is not None:
+                return decode_picture(keyframe.picture)
+    raise StreamError(f"{stream.name} has no keyframe")
+
+
 def decoded_frames(stream: Path, config: DecoderConfig | None = None) -> Iterator[Frame]:
     """Frames of a `.fwire`, without badge."""
     decoder = Decoder(config)
@@ -110,18 +124,14 @@ def measure_clip(
     with tempfile.TemporaryDirectory() as folder:
         stream = Path(folder) / "clip.fwire"
         encode_file(clip, stream, encoder or EncoderConfig())
-        first: Frame | None = None
-        with Tracker() as seen, Tracker() as made:
-            frozen_marks = None
+        still = first_keyframe(stream)
+        with Tracker() as seen, Tracker() as made, Tracker() as held:
+            frozen = held.track(still)
+            frozen_marks = frozen[0].landmarks if frozen else None
             pairs = zip(Capture(clip).frames(), decoded_frames(stream, decoder), strict=True)
             for index, ((truth, _), frame) in enumerate(pairs):
                 faces = seen.track(truth)
-                if first is None:
-                    if not faces:
-                        continue
-                    first, frozen_marks = truth, faces[0].landmarks
-                    continue
-                if not faces:
+                if not faces or index == 0:
                     continue
                 marks = faces[0].landmarks
                 found = made.track(frame)
@@ -129,7 +139,7 @@ def measure_clip(
                 tables["facewire"].update(
                     truth, frame, marks, found[0].landmarks if found else None, pictures
                 )
-                tables["frozen"].update(truth, first, marks, frozen_marks, pictures)
+                tables["frozen"].update(truth, still, marks, frozen_marks, pictures)
     return {name: table.compute() for name, table in tables.items()}
 
 
@@ -156,10 +166,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     parser.add_argument("--every", type=int, default=5, help="compare pictures each N frames")
     parser.add_argument("--weights", type=Path, help="a trained network in place of the shipped")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
     args = parser.parse_args(argv)
     distances = _distances()
     encoder = EncoderConfig(model=str(args.weights or "s"))
-    decoder = DecoderConfig(weights=args.weights)
+    decoder = DecoderConfig(weights=args.weights, threads=args.threads)
     results: dict[str, dict[str, dict[str, float]]] = {}
     failed = False
     for clip in tqdm(sorted(args.clips.glob("*.mp4")), unit="clip"):

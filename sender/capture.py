@@ -71,18 +71,17 @@ class Capture:
         with self._open() as container:
             stream = _video_stream(container, self._path)
             sound = _sound_stream(container)
-            context = stream.codec_context
-            width, height = context.width, context.height
+            self._aspect = _pixel_aspect(stream)
             timing = measure_timing(container, stream)
         if timing.frames == 0:
             raise MediaError(f"{self._path.name} has a video track without a single frame")
-        # What a frame alone tells: its rotation, and the size where the header is silent.
+        # A frame alone tells its rotation.
         self._start: Fraction | None = None
         first = next(self._decoded(), None)
         if first is None:
             raise NotAVideoError(f"{self._path.name}: not one frame of its video can be decoded")
         self._start = first[1]
-        width, height = _shown_size(first[0])
+        width, height = _shown_size(first[0], self._aspect)
         self.info = VideoInfo(width, height, timing, sound is not None)
 
     def frames(self) -> Iterator[tuple[Frame, Fraction]]:
@@ -100,7 +99,7 @@ class Capture:
             if last is not None and pts <= last:
                 pts = last + step / 4  # doubled or reversed stamps: keep the order
             last = pts
-            yield _upright(frame), pts
+            yield _upright(frame, self._aspect), pts
 
     def sound(self) -> Iterator[Sound]:
         """The sound as mono at 16 kHz, float32 `[n]` on [-1, 1], n of any size.
@@ -179,12 +178,15 @@ def _decode(packet: Any) -> list[Any]:
         return []
 
 
-def _shown_size(frame: av.VideoFrame) -> tuple[int, int]:
+def _pixel_aspect(stream: Any) -> Fraction:
+    """Width of a pixel by its height; 1 where none is given or it is absurd."""
+    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    return Fraction(aspect) if aspect and Fraction(1, 8) <= aspect <= 8 else Fraction(1)
+
+
+def _shown_size(frame: av.VideoFrame, aspect: Fraction) -> tuple[int, int]:
     """Width and height in square pixels, upright."""
-    width, height = frame.width, frame.height
-    aspect: Fraction | None = getattr(frame, "sample_aspect_ratio", None)
-    if aspect and Fraction(1, 8) <= aspect <= 8:
-        width = max(1, round(width * aspect))
+    width, height = max(1, round(frame.width * aspect)), frame.height
     return (height, width) if _turns(frame) % 2 else (width, height)
 
 
@@ -193,8 +195,8 @@ def _turns(frame: av.VideoFrame) -> int:
     return round(frame.rotation / 90) % 4
 
 
-def _upright(frame: av.VideoFrame) -> Frame:
-    width, height = _shown_size(frame)
+def _upright(frame: av.VideoFrame, aspect: Fraction) -> Frame:
+    width, height = _shown_size(frame, aspect)
     scale = min(1.0, MAX_SIDE / max(width, height))
     width, height = max(1, round(width * scale)), max(1, round(height * scale))
     turns = _turns(frame)

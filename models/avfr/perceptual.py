@@ -20,7 +20,7 @@ __all__ = ["Lpips"]
 Net = Literal["alex", "vgg"]
 _FILES = {
     "alex": "alexnet_features_lpips.safetensors",
-    "vgg": "vgg16_features_lpips_fp16.safetensors",
+    "vgg": "vgg16_features_lpips.safetensors",
 }
 # (layer, kernel, stride, padding); "M" pools, "T" taps a feature map
 _ALEX = ((0, 4, 2), "T", "M", (3, 1, 2), "T", "M", (6, 1, 1), "T", (8, 1, 1), "T", (10, 1, 1), "T")

@@ -1,0 +1,135 @@
+"""A demo clip, made once; a network's card without a network; a tracker that follows a script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from facewire.cli.demo_clip import make_demo_clip
+from facewire.codec.errors import MissingExtraError, WeightsError
+from facewire.models.face import FaceTable
+from facewire.sender.capture import Capture
+from facewire.sender.tracker import Face
+from safetensors.numpy import save_file
+
+Frame = npt.NDArray[np.uint8]
+Box = tuple[float, float, float, float]
+CLIP_FRAMES = 75
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds at 25 fps, 256x256, with sound."""
+    try:
+        return make_demo_clip(tmp_path_factory.mktemp("clip") / "demo.mp4", CLIP_FRAMES / 25)
+    except (MissingExtraError, WeightsError) as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def frames(clip: Path) -> list[Frame]:
+    return [frame for frame, _ in Capture(clip).frames()]
+
+
+@pytest.fixture(scope="session")
+def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a network that knows nothing: enough to encode for."""
+    folder = tmp_path_factory.mktemp("network")
+    table = FaceTable.blank()
+    tensors = {f"face.{name}": getattr(table, name) for name in FaceTable.NAMES}
+    save_file(tensors, folder / "model.safetensors", {"config": json.dumps({"name": "s"})})
+    return folder
+
+
+def mesh(box: Box) -> npt.NDArray[np.float32]:
+    """A mesh of 478 points that fills a box; the same face each time."""
+    rng = np.random.default_rng(7)
+    unit = rng.uniform(0, 1, (478, 2))
+    unit = (unit - unit.min(0)) / (unit.max(0) - unit.min(0))
+    low, high = np.array(box[:2]), np.array(box[2:])
+    return (low + unit * (high - low)).astype(np.float32)
+
+
+class FakeTracker:
+    """Gives scripted boxes frame by frame, the last of them for ever; largest first."""
+
+    def __init__(self, script: Sequence[Sequence[Box]]) -> None:
+        self._script = script
+        self._at = 0
+        self.sizes: list[tuple[int, int]] = []
+
+    def track(self, frame: Frame, time_ms: int | None = None) -> list[Face]:
+        self.sizes.append((frame.shape[0], frame.shape[1]))
+        boxes = self._script[min(self._at, len(self._script) - 1)]
+        self._at += 1
+        return [Face(mesh(box)) for box in boxes]
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Callable[..., Path]:
+    """Write a small video; see `write_video`."""
+
+    def make(name: str = "video.mkv", **settings: object) -> Path:
+        return write_video(tmp_path / name, **settings)  # type: ignore[arg-type]
+
+    return make
+
+
+def write_video(
+    path: Path,
+    *,
+    size: tuple[int, int] = (64, 48),
+    pts: Sequence[int] = range(10),
+    tick: Fraction = Fraction(1, 25),
+    codec: str = "ffv1",
+    pixels: str = "yuv420p",
+    rotation: int = 0,
+    aspect: Fraction | None = None,
+    sound: tuple[float, float] | None = None,
+    rate: int = 16_000,
+    layout: str = "mono",
+) -> Path:
+    """Frames whose left half is white; `sound` is (start, length) in seconds: a click at the
+    start of silence. Lossless where the codec is.
+    """
+    import av
+
+    container = av.open(str(path), "w")
+    stream = container.add_stream(codec, rate=Fraction(25))
+    stream.width, stream.height = size
+    stream.pix_fmt = pixels
+    stream.codec_context.time_base = stream.time_base = tick
+    if aspect is not None:
+        stream.codec_context.sample_aspect_ratio = aspect
+        stream.sample_aspect_ratio = aspect
+    if rotation:
+        stream.set_display_rotation(rotation)
+    audio = None
+    if sound is not None:
+        audio = container.add_stream("pcm_s16le", rate=rate, layout=layout)
+    picture = np.zeros((size[1], size[0], 3), np.uint8)
+    picture[:, : size[0] // 2] = 255
+    for at in pts:
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=pixels)
+        frame.pts, frame.time_base = at, tick
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
+    if audio is not None and sound is not None:
+        channels = 2 if layout == "stereo" else 1
+        pcm = np.zeros((1, round(sound[1] * rate) * channels), np.int16)
+        pcm[0, : round(0.005 * rate) * channels] = 20_000
+        frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout=layout)
+        frame.sample_rate, frame.pts = rate, round(sound[0] * rate)
+        frame.time_base = Fraction(1, rate)
+        container.mux(audio.encode(frame))
+        container.mux(audio.encode(None))
+    container.close()
+    return path

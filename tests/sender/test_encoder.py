@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from facewire.codec.errors import ConfigError, MediaError, NoFaceError, WeightsError
+from facewire.codec.keyframe import Keyframe, KeyframeAssembler
+from facewire.codec.motion import FP16_BYTES, MotionFrame
+from facewire.codec.packet import MAX_DATAGRAM, Flags, Kind, Packet
+from facewire.codec.stream import StreamHeader
+from facewire.sender.config import EncoderConfig
+from facewire.sender.encoder import Encoder
+from facewire.sender.observer import TRACKED_SIDE
+
+from .conftest import Box, FakeTracker
+
+HERE: Box = (60, 60, 180, 200)
+THERE: Box = (400, 60, 520, 200)
+BLANK = np.full((256, 256, 3), 90, np.uint8)
+WIDE = np.full((360, 640, 3), 90, np.uint8)
+
+
+def make(card: Path, script: list[list[Box]], settings: Any = None, **more: Any) -> Encoder:
+    config = EncoderConfig(model=str(card), **(settings or {}))
+    return Encoder(config, tracker=FakeTracker(script), **more)  # type: ignore[arg-type]
+
+
+def kinds(packets: list[Packet]) -> list[Kind]:
+    return [packet.kind for packet in packets]
+
+
+def keyframes(packets: list[Packet]) -> list[Keyframe]:
+    assembler = KeyframeAssembler()
+    whole = (assembler.push(p) for p in packets if p.kind == Kind.KEYFRAME)
+    return [keyframe for keyframe in whole if keyframe is not None]
+
+
+def motion(packets: list[Packet]) -> list[MotionFrame]:
+    return [MotionFrame.from_fp16(p.payload) for p in packets if p.kind == Kind.MOTION]
+
+
+def test_first_frame_gives_stream_keyframe_motion(card: Path) -> None:
+    encoder = make(card, [[HERE]])
+    packets = encoder.encode(BLANK)
+    found = kinds(packets)
+    assert found[0] == Kind.STREAM
+    assert found[-1] == Kind.MOTION
+    assert set(found[1:-1]) == {Kind.KEYFRAME}
+    assert StreamHeader.from_payload(packets[0].payload) == encoder.header
+    (keyframe,) = keyframes(packets)
+    assert keyframe.pts == 0
+    assert keyframe.motion == motion(packets)[0]
+    assert kinds(encoder.encode(BLANK)) == [Kind.MOTION]
+
+
+def test_packets_are_numbered_flagged_and_small(card: Path) -> None:
+    encoder = make(card, [[HERE]], {"keyframe_bytes": 6000})
+    rng = np.random.default_rng(0)
+    packets = []
+    for _ in range(30):
+        packets += encoder.encode(rng.integers(0, 255, BLANK.shape, np.uint8), np.zeros(640, "f4"))
+    packets += encoder.flush()
+    assert [p.sequence for p in packets] == list(range(len(packets)))
+    assert max(len(bytes(p)) for p in packets) <= MAX_DATAGRAM
+    moving = [p for p in packets if p.kind == Kind.MOTION]
+    assert [p.pts for p in moving] == list(range(30))
+    assert all(len(p.payload) == FP16_BYTES for p in moving)
+    assert all(p.flags == Flags.SYNTHETIC | Flags.INTRA for p in moving)
+    sounds = [p for p in packets if p.kind == Kind.AUDIO]
+    assert [p.pts for p in sounds] == list(range(30))
+
+
+def test_all_counters_wrap(card: Path) -> None:
+    encoder = make(card, [[HERE]], {"keyframe_interval": 0.1})
+    packets = []
+    for index in range(60):
+        packets += encoder.encode(BLANK, pts=65_500 + index)
+    assert {p.reference for p in packets if p.kind == Kind.MOTION} == set(range(16))
+    assert [k.pts for k in keyframes(packets)][:3] == [65_500, 65_503, 65_506]
+    pts = [p.pts for p in packets if p.kind == Kind.MOTION]
+    assert pts == [(65_500 + k) % 65_536 for k in range(60)]
+
+
+def test_no_face_repeats_and_goes_on(card: Path) -> None:
+    moved: Box = (70, 60, 190, 200)
+    encoder = make(card, [[HERE], [], [], [moved]])
+    packets = [p for _ in range(5) for p in encoder.encode(BLANK)]
+    first, *repeated, back, last = motion(packets)
+    assert repeated == [first, first]
+    assert back == last != first
+    assert encoder.statistics.repeated == 2
+    assert encoder.statistics.keyframes == 1
+
+
+def test_frames_before_the_first_face_are_not_lost(card: Path) -> None:
+    encoder = make(card, [[]] * 300 + [[HERE]], duration_s=Fraction(301, 25))
+    early = [p for _ in range(300) for p in encoder.encode(BLANK)]
+    assert kinds(early) == [Kind.STREAM]
+    packets = encoder.encode(BLANK)
+    assert [p.pts for p in packets if p.kind == Kind.MOTION] == list(range(301))
+    assert keyframes(packets)[0].pts == 0
+    assert packets[0].kind == Kind.STREAM
+    assert encoder.statistics.frames == 301
+
+
+def test_a_call_keeps_only_so_many_of_them(card: Path) -> None:
+    encoder = make(card, [[]] * 1000 + [[HERE]])
+    packets = [p for _ in range(1001) for p in encoder.encode(BLANK)]
+    pts = [p.pts for p in packets if p.kind == Kind.MOTION]
+    assert pts == list(range(750, 1001))
+    assert keyframes(packets)[0].pts == 750
+
+
+def test_no_face_at_all(card: Path) -> None:
+    encoder = make(card, [[]])
+    encoder.encode(BLANK, np.zeros(640, np.float32))
+    with pytest.raises(NoFaceError, match="no face"):
+        encoder.flush()
+
+
+def test_nothing_at_all(card: Path) -> None:
+    assert make(card, [[]]).flush() == []
+
+
+def test_sound_without_a_picture(card: Path) -> None:
+    encoder = make(card, [[HERE]])
+    packets = encoder.encode(pcm=np.zeros(16_000, np.float32)) + encoder.flush()
+    assert kinds(packets) == [Kind.STREAM] + [Kind.AUDIO] * 25
+
+
+def test_two_people_and_a_cut(card: Path) -> None:
+    encoder = make(card, [[HERE], [HERE, THERE], [THERE]])
+    packets = encoder.encode(WIDE) + encoder.encode(WIDE)
+    assert len(keyframes(packets)) == 1
+    packets += encoder.encode(255 - WIDE)  # another scene
+    assert len(keyframes(packets)) == 2
+    assert packets[-1].reference == 1
+
+
+def test_without_auto_a_cut_sends_no_keyframe(card: Path) -> None:
+    encoder = make(card, [[HERE], [THERE]], {"keyframe_interval": None})
+    packets = encoder.encode(WIDE) + encoder.encode(255 - WIDE)
+    assert len(keyframes(packets)) == 1
+
+
+@pytest.mark.parametrize("gone", [0, 3])
+def test_keyframe_on_request_waits_for_a_face(card: Path, gone: int) -> None:
+    encoder = make(card, [[HERE]] + [[]] * gone + [[HERE]])
+    encoder.encode(BLANK)
+    encoder.request_keyframe()
+    for _ in range(gone):
+        assert kinds(encoder.encode(BLANK)) == [Kind.MOTION]
+    assert kinds(encoder.encode(BLANK))[:2] == [Kind.STREAM, Kind.KEYFRAME]
+    assert kinds(encoder.encode(BLANK)) == [Kind.MOTION]
+
+
+def test_keyframe_interval(card: Path) -> None:
+    encoder = make(card, [[HERE]], {"keyframe_interval": 1.0})
+    packets = [p for _ in range(76) for p in encoder.encode(BLANK)]
+    assert [k.pts for k in keyframes(packets)] == [0, 25, 50, 75]
+
+
+def test_a_pause_too_long_for_16_bits_brings_a_keyframe(card: Path) -> None:
+    encoder = make(card, [[HERE]], time_base=Fraction(1, 1000))
+    packets = encoder.encode(BLANK) + encoder.encode(BLANK, pts=40_000)
+    assert [k.pts for k in keyframes(packets)] == [0, 40_000]
+
+
+def test_reset_begins_the_same_stream_again(card: Path) -> None:
+    encoder = make(card, [[HERE]])
+
+    def stream() -> list[bytes]:
+        out = [p for _ in range(3) for p in encoder.encode(BLANK, np.zeros(640, np.float32))]
+        return [bytes(p) for p in out + encoder.flush()]
+
+    first = stream()
+    encoder.reset()
+    assert stream() == first
+
+
+def test_large_frames_are_tracked_small_and_cropped_whole(card: Path) -> None:
+    script = [[(200.0, 200.0, 320.0, 340.0)]]
+    tracker = FakeTracker(script)
+    encoder = Encoder(EncoderConfig(model=str(card)), tracker=tracker)  # type: ignore[arg-type]
+    rng = np.random.default_rng(0)
+    frame = rng.integers(0, 255, (2160, 3840, 3), np.uint8)
+    packets = encoder.encode(frame)
+    assert tracker.sizes == [(720, TRACKED_SIDE)]
+    (keyframe,) = keyframes(packets)
+    # 3840 / 1280 = 3: in the crop the face is where it was found, three times larger in pixels.
+    assert np.abs(keyframe.motion.value).max() < 0.7
+
+
+def test_tiny_frames_have_no_face(card: Path) -> None:
+    encoder = make(card, [[HERE]])
+    assert kinds(encoder.encode(np.zeros((1, 1, 3), np.uint8))) == [Kind.STREAM]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        np.zeros((256, 256), np.uint8),
+        np.zeros((256, 256, 4), np.uint8),
+        np.zeros((256, 256, 3), np.float32),
+        np.zeros((0, 256, 3), np.uint8),
+    ],
+)
+def test_not_a_frame(card: Path, frame: Any) -> None:
+    with pytest.raises(ConfigError, match="uint8"):
+        make(card, [[HERE]]).encode(frame)
+
+
+def test_time_goes_forward(card: Path) -> None:
+    encoder = make(card, [[HERE]])
+    encoder.encode(BLANK, pts=5)
+    with pytest.raises(ConfigError, match="forward"):
+        encoder.encode(BLANK, pts=5)
+
+
+def test_bad_sound(card: Path) -> None:
+    with pytest.raises(MediaError, match="mono"):
+        make(card, [[HERE]]).encode(pcm=np.zeros((2, 100), np.float32))
+
+
+def test_a_mesh_beyond_all_numbers_counts_as_no_face(card: Path) -> None:
+    wild: Box = (60, 60, 60.00001, 60.00002)
+    encoder = make(card, [[HERE], [wild], [HERE]], {"keyframe_interval": None})
+    packets = [p for _ in range(3) for p in encoder.encode(BLANK)]
+    assert len(motion(packets)) == 3
+
+
+def test_unknown_network() -> None:
+    with pytest.raises(WeightsError, match="xxl"):
+        Encoder(EncoderConfig(model="xxl"))

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import tracemalloc
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from facewire.codec.audio import OpusDecoder
+from facewire.codec.container import Reader
+from facewire.codec.errors import ConfigError, NoFaceError, NotAVideoError
+from facewire.codec.packet import Kind, Packet
+from facewire.codec.stream import StreamHeader
+from facewire.receiver.writer import VideoWriter
+from facewire.sender import Encoder, EncoderConfig, encode_file
+from facewire.sender.capture import Capture
+from facewire.sender.files import encode_packets
+
+from .conftest import CLIP_FRAMES, FakeTracker, Frame, write_video
+
+
+def read(path: Path) -> list[Packet]:
+    with path.open("rb") as file:
+        return list(Reader(file))
+
+
+def of(packets: list[Packet], kind: Kind) -> list[Packet]:
+    return [packet for packet in packets if packet.kind == kind]
+
+
+def test_a_real_clip(clip: Path, card: Path, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    target = tmp_path / "out.fwire"
+    report = encode_file(
+        clip, target, EncoderConfig(model=str(card)), lambda done, of: seen.append((done, of))
+    )
+    packets = read(target)
+    moving = of(packets, Kind.MOTION)
+    assert report.frames == len(moving) == CLIP_FRAMES
+    assert [p.pts for p in moving] == list(range(CLIP_FRAMES))
+    assert {len(p.payload) * 8 for p in moving} == {960}
+    assert report.repeated == 0
+    assert len({p.payload for p in moving}) > 0.9 * CLIP_FRAMES
+    assert len(of(packets, Kind.AUDIO)) == 75
+    assert report.bits["total"] == target.stat().st_size * 8
+    assert report.bits["motion"] == 960 * CLIP_FRAMES
+    assert seen == [(k + 1, CLIP_FRAMES) for k in range(CLIP_FRAMES)]
+    header = StreamHeader.from_payload(packets[0].payload)
+    assert (header.fps, header.time_base) == (25, Fraction(1, 25))
+
+
+def test_sound_comes_out_in_time(clip: Path, card: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.fwire"
+    encode_file(clip, target, EncoderConfig(model=str(card), audio_kbps=32))
+    decoder = OpusDecoder()
+    got = np.concatenate([decoder.decode(p.payload) for p in of(read(target), Kind.AUDIO)])
+    was = np.concatenate(list(Capture(clip).sound()))[: len(got)]
+    got = got[: len(was)]
+    spectrum = np.fft.rfft(got, 2 * len(got)) * np.fft.rfft(was, 2 * len(was)).conj()
+    lag = int(np.argmax(np.fft.irfft(spectrum)))
+    assert min(lag, abs(lag - 2 * len(got))) <= 32  # 2 ms
+
+
+def test_sound_is_ahead_of_its_frame(clip: Path, card: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.fwire"
+    encode_file(clip, target, EncoderConfig(model=str(card)))
+    heard = 0
+    for packet in read(target):
+        heard += packet.kind == Kind.AUDIO
+        if packet.kind == Kind.MOTION and packet.pts < 60:
+            assert heard * 0.04 >= packet.pts / 25 + 0.1
+
+
+@pytest.mark.parametrize("kbps", [48.0, 70.0])
+def test_a_rate_is_kept(clip: Path, card: Path, tmp_path: Path, kbps: float) -> None:
+    report = encode_file(clip, tmp_path / "o.fwire", EncoderConfig(model=str(card), kbps=kbps))
+    assert 0.8 * kbps < report.kbps <= kbps
+
+
+def test_too_low_a_rate_leaves_no_file(clip: Path, card: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="at least"):
+        encode_file(clip, tmp_path / "o.fwire", EncoderConfig(model=str(card), bpp=0.014))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_face_in_a_large_portrait_picture(frames: list[Frame], card: Path, tmp_path: Path) -> None:
+    """A person away from the middle of a tall picture: cropped steadily, all frames there."""
+    source = tmp_path / "tall.mp4"
+    with VideoWriter(source, (900, 600), Fraction(30), Fraction(1, 30), sound=False) as writer:
+        for index, frame in enumerate(frames[:25]):
+            canvas = np.full((900, 600, 3), (70, 90, 110), np.uint8)
+            canvas[80:336, 300:556] = frame
+            writer.picture(canvas, Fraction(index, 30))
+    target = tmp_path / "tall.fwire"
+    report = encode_file(source, target, EncoderConfig(model=str(card)))
+    assert (report.frames, report.repeated, report.keyframes) == (25, 0, 1)
+    header = StreamHeader.from_payload(read(target)[0].payload)
+    assert header.fps == 30
+    assert header.audio is None
+
+
+def test_a_face_that_comes_late_leaves_and_comes_back(
+    frames: list[Frame], card: Path, tmp_path: Path
+) -> None:
+    source, target = tmp_path / "gone.mp4", tmp_path / "gone.fwire"
+    empty = np.full((256, 256, 3), (70, 90, 110), np.uint8)
+    shown = [empty] * 8 + frames[:10] + [empty] * 8 + frames[10:20]
+    with VideoWriter(source, (256, 256), Fraction(25), Fraction(1, 25), sound=False) as writer:
+        for index, frame in enumerate(shown):
+            writer.picture(frame, Fraction(index, 25))
+    report = encode_file(source, target, EncoderConfig(model=str(card)))
+    assert report.frames == len(shown)
+    assert 14 <= report.repeated <= 20
+    moving = of(read(target), Kind.MOTION)
+    assert [p.pts for p in moving] == list(range(len(shown)))
+    assert moving[0].payload == moving[8].payload
+    assert moving[17].payload == moving[20].payload != moving[-1].payload
+
+
+def test_variable_rate(clip: Path, frames: list[Frame], card: Path, tmp_path: Path) -> None:
+    source, target = tmp_path / "vfr.mp4", tmp_path / "vfr.fwire"
+    times = [0, 40, 50, 130, 500, 533]
+    tick = Fraction(1, 1000)
+    with VideoWriter(source, (256, 256), Fraction(25), tick, sound=False) as writer:
+        for at, frame in zip(times, frames, strict=False):
+            writer.picture(frame, at * tick)
+    encode_file(source, target, EncoderConfig(model=str(card)))
+    packets = read(target)
+    assert StreamHeader.from_payload(packets[0].payload).time_base == tick
+    assert [p.pts for p in of(packets, Kind.MOTION)] == times
+
+
+@pytest.mark.parametrize("size", [(1, 1), (320, 240), (7680, 4320)])
+def test_no_face(card: Path, tmp_path: Path, size: tuple[int, int]) -> None:
+    source = write_video(tmp_path / "no.avi", size=size, pts=range(2), codec="mjpeg",
+                         pixels="yuvj444p")  # fmt: skip
+    target = tmp_path / "no.fwire"
+    with pytest.raises(NoFaceError):
+        encode_file(source, target, EncoderConfig(model=str(card)))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["no.avi"]
+
+
+def test_output_is_input(clip: Path, card: Path) -> None:
+    before = clip.read_bytes()
+    with pytest.raises(ConfigError, match="input itself"):
+        encode_file(clip, clip, EncoderConfig(model=str(card)))
+    assert clip.read_bytes() == before
+
+
+def test_not_a_video(card: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotAVideoError):
+        encode_file(tmp_path / "none.mp4", tmp_path / "o.fwire", EncoderConfig(model=str(card)))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_interrupted_the_old_file_stays(
+    clip: Path, card: Path, tmp_path: Path, error: type[BaseException]
+) -> None:
+    target = tmp_path / "o.fwire"
+    target.write_bytes(b"old")
+
+    def stop(done: int, expected: int) -> None:
+        if done == 10:
+            raise error
+
+    with pytest.raises(error):
+        encode_file(clip, target, EncoderConfig(model=str(card)), stop)
+    assert target.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["o.fwire"]
+
+
+def test_memory_does_not_grow_with_the_clip(card: Path, tmp_path: Path) -> None:
+    def peak(count: int) -> int:
+        source = tmp_path / f"{count}.mkv"
+        write_video(source, size=(128, 128), pts=range(count), sound=(0, count / 25))
+        tracker = FakeTracker([[(30.0, 30.0, 100.0, 110.0)]])
+        capture = Capture(source)
+        encoder = Encoder(
+            EncoderConfig(model=str(card)),
+            duration_s=capture.info.timing.duration_s,
+            tracker=tracker,  # type: ignore[arg-type]
+        )
+        tracemalloc.start()
+        for _ in encode_packets(capture, encoder):
+            pass
+        top = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return top
+
+    peak(50)
+    assert peak(600) < peak(100) + 300_000  # 500 frames more would be 24 MB
+
+
+def test_video_without_stamps_plays_at_its_rate(card: Path, tmp_path: Path) -> None:
+    path = tmp_path / "raw.h264"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(30))
+        stream.width = stream.height = 64
+        for _ in range(12):
+            frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    times = [pts for _, pts in Capture(path).frames()]
+    assert len(times) == 12
+    assert times == sorted(set(times))
