@@ -1,0 +1,1 @@
+"""The `facewire` command line: a module a command."""

@@ -24,7 +24,7 @@ from ..codec.container import Reader
 from ..codec.errors import FacewireError, StreamError
 from ..codec.keyframe import KeyframeAssembler, decode_picture
 from ..codec.packet import Kind
-from ..receiver.decoder import Decoder, DecoderConfig
+from ..receiver import Decoder, DecoderConfig
 from ..sender.capture import Capture
 from ..sender.config import EncoderConfig
 from ..sender.files import encode_file
@@ -67,8 +67,10 @@ class ClipTable:
         if found is None:
             self.lost += 1
             return
-        for metric in (*self.lmd.values(), *self.opening.values()):
-            metric.update(marks, found)
+        for distance in self.lmd.values():
+            distance.update(marks, found)
+        for opening in self.opening.values():
+            opening.update(marks, found)
 
     def compute(self) -> dict[str, float]:
         """Name → value."""

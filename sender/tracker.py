@@ -86,25 +86,31 @@ def _vision() -> tuple[Any, Any, Any]:
 class Tracker:
     """Follows up to two faces through a video; call it once a frame, in order.
 
+    A face is found from about 0.12 of the longer side of the picture on; see `finder.py`.
+
     Args:
         model: path of `face_landmarker.task`; by default found as `models.assets` says.
         details: also give blink and head pose (a millisecond a frame more).
+        still: look at each picture for itself; they need not follow each other.
     """
 
-    def __init__(self, model: Path | None = None, *, details: bool = False) -> None:
+    def __init__(
+        self, model: Path | None = None, *, details: bool = False, still: bool = False
+    ) -> None:
         from ..models.assets import find_asset
 
         self._mediapipe, base, vision = _vision()
         path = model or find_asset("face_landmarker.task")
         options = vision.FaceLandmarkerOptions(
             base_options=base(model_asset_path=str(path)),
-            running_mode=vision.RunningMode.VIDEO,
+            running_mode=vision.RunningMode.IMAGE if still else vision.RunningMode.VIDEO,
             num_faces=2,
             output_face_blendshapes=details,
             output_facial_transformation_matrixes=details,
         )
         with _hushed(), _checked(path):
             self._landmarker = vision.FaceLandmarker.create_from_options(options)
+        self._still = still
         self._clock = -1
         self._new = True
 
@@ -127,7 +133,10 @@ class Tracker:
         )
         # The networks are set up by the first picture, and say so.
         with _hushed() if self._new else contextlib.nullcontext():
-            result = self._landmarker.detect_for_video(image, self._clock)
+            if self._still:
+                result = self._landmarker.detect(image)
+            else:
+                result = self._landmarker.detect_for_video(image, self._clock)
         self._new = False
         faces = []
         for index, points in enumerate(result.face_landmarks):

@@ -146,7 +146,7 @@ def _trace(module: nn.Module, example: tuple[Tensor, ...]) -> Any:
     trace: Any = torch.jit.trace  # untyped in torch
     with warnings.catch_warnings():
         # Shapes are fixed on purpose: what depends on them may become a constant.
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore")
         return torch.jit.freeze(trace(module.eval(), example))
 
 

@@ -125,7 +125,7 @@ class Pairs(IterableDataset[Sample]):
 
     def _prior(self, clip: CachedClip, position: int, landmarks: Array, change: _Change) -> Array:
         mask = change.plain(clip.mask[clip.kept[position]], clip.mask.shape[-1])
-        return mask.astype(np.float32)[None] / 255
+        return mask.astype(np.float32)[None] / np.float32(255)
 
     def _mel(self, clip: CachedClip, frame: int, rng: np.random.Generator) -> Array:
         ahead = 100

@@ -126,10 +126,13 @@ def write_video(
         channels = 2 if layout == "stereo" else 1
         pcm = np.zeros((1, round(sound[1] * rate) * channels), np.int16)
         pcm[0, : round(0.005 * rate) * channels] = 20_000
-        frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout=layout)
-        frame.sample_rate, frame.pts = rate, round(sound[0] * rate)
-        frame.time_base = Fraction(1, rate)
-        container.mux(audio.encode(frame))
+        piece = rate // 10
+        for at in range(0, pcm.shape[1] // channels, piece):
+            part = np.ascontiguousarray(pcm[:, at * channels : (at + piece) * channels])
+            frame = av.AudioFrame.from_ndarray(part, format="s16", layout=layout)
+            frame.sample_rate, frame.pts = rate, round(sound[0] * rate) + at
+            frame.time_base = Fraction(1, rate)
+            container.mux(audio.encode(frame))
         container.mux(audio.encode(None))
     container.close()
     return path

@@ -11,11 +11,14 @@ from facewire.codec.keyframe import Keyframe, KeyframeAssembler
 from facewire.codec.motion import FP16_BYTES, MotionFrame
 from facewire.codec.packet import MAX_DATAGRAM, Flags, Kind, Packet
 from facewire.codec.stream import StreamHeader
+from facewire.models.weights import load_card
 from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
-from facewire.sender.observer import TRACKED_SIDE
+from facewire.sender.finder import TRACKED_SIDE
+from facewire.sender.keypoints import MeshSource, Observation
+from facewire.sender.tracker import Tracker
 
-from .conftest import Box, FakeTracker
+from .conftest import Box, FakeTracker, Frame
 
 HERE: Box = (60, 60, 180, 200)
 THERE: Box = (400, 60, 520, 200)
@@ -25,7 +28,7 @@ WIDE = np.full((360, 640, 3), 90, np.uint8)
 
 def make(card: Path, script: list[list[Box]], settings: Any = None, **more: Any) -> Encoder:
     config = EncoderConfig(model=str(card), **(settings or {}))
-    return Encoder(config, tracker=FakeTracker(script), **more)  # type: ignore[arg-type]
+    return Encoder(config, tracker=FakeTracker(script), **more)
 
 
 def kinds(packets: list[Packet]) -> list[Kind]:
@@ -182,16 +185,19 @@ def test_reset_begins_the_same_stream_again(card: Path) -> None:
 
 
 def test_large_frames_are_tracked_small_and_cropped_whole(card: Path) -> None:
-    script = [[(200.0, 200.0, 320.0, 340.0)]]
+    script = [[(200.0, 60.0, 320.0, 200.0)]]
     tracker = FakeTracker(script)
-    encoder = Encoder(EncoderConfig(model=str(card)), tracker=tracker)  # type: ignore[arg-type]
+    encoder = Encoder(EncoderConfig(model=str(card)), tracker=tracker)
     rng = np.random.default_rng(0)
     frame = rng.integers(0, 255, (2160, 3840, 3), np.uint8)
     packets = encoder.encode(frame)
-    assert tracker.sizes == [(720, TRACKED_SIDE)]
+    assert tracker.sizes == [(288, TRACKED_SIDE)]
     (keyframe,) = keyframes(packets)
-    # 3840 / 1280 = 3: in the crop the face is where it was found, three times larger in pixels.
+    # In the crop the face is where it was found, 7.5 times larger in pixels of the frame.
     assert np.abs(keyframe.motion.value).max() < 0.7
+    (seen,) = encoder.encode(frame)
+    assert seen.kind == Kind.MOTION
+    assert tracker.sizes[1] == (351, TRACKED_SIDE)  # a window about the face
 
 
 def test_tiny_frames_have_no_face(card: Path) -> None:
@@ -235,3 +241,26 @@ def test_a_mesh_beyond_all_numbers_counts_as_no_face(card: Path) -> None:
 def test_unknown_network() -> None:
     with pytest.raises(WeightsError, match="xxl"):
         Encoder(EncoderConfig(model="xxl"))
+
+
+@pytest.mark.parametrize("yaw", [30, 60, 80, 90])
+def test_profile_views_give_numbers_that_fit(card: Path, frames: list[Frame], yaw: int) -> None:
+    """The real mesh, turned until it is a line: motion stays finite and near the face."""
+    with Tracker() as tracker:
+        face = tracker.track(frames[0])[0]
+    assert face.depth is not None
+    centre = face.landmarks.mean(0)
+    source = MeshSource(load_card(card).face_table())
+    source.keyframe(Observation(BLANK, (face.landmarks / 128 - 1).astype(np.float32)))
+    angle = np.radians(yaw)
+    turned = face.landmarks.copy()
+    turned[:, 0] = (
+        centre[0]
+        + (face.landmarks[:, 0] - centre[0]) * np.cos(angle)
+        + (face.depth - face.depth.mean()) * np.sin(angle)
+    )
+    moved = source.motion(Observation(BLANK, (turned / 128 - 1).astype(np.float32)))
+    assert np.abs(moved.value).max() < 1.5
+    assert np.abs(moved.jacobian).max() < 16
+    again = MotionFrame.from_fp16(moved.to_fp16())
+    assert np.abs(again.value - moved.value).max() < 1e-3

@@ -42,7 +42,7 @@ def test_a_real_clip(clip: Path, card: Path, tmp_path: Path) -> None:
     assert {len(p.payload) * 8 for p in moving} == {960}
     assert report.repeated == 0
     assert len({p.payload for p in moving}) > 0.9 * CLIP_FRAMES
-    assert len(of(packets, Kind.AUDIO)) == 75
+    assert 75 <= len(of(packets, Kind.AUDIO)) <= 77  # AAC comes in pieces of 64 ms
     assert report.bits["total"] == target.stat().st_size * 8
     assert report.bits["motion"] == 960 * CLIP_FRAMES
     assert seen == [(k + 1, CLIP_FRAMES) for k in range(CLIP_FRAMES)]
@@ -179,7 +179,7 @@ def test_memory_does_not_grow_with_the_clip(card: Path, tmp_path: Path) -> None:
         encoder = Encoder(
             EncoderConfig(model=str(card)),
             duration_s=capture.info.timing.duration_s,
-            tracker=tracker,  # type: ignore[arg-type]
+            tracker=tracker,
         )
         tracemalloc.start()
         for _ in encode_packets(capture, encoder):
