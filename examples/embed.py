@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from facewire.codec.errors import FacewireError
 from facewire.codec.packet import Packet
-from facewire.receiver import Decoder, DecoderConfig
+from facewire.receiver import Decoder, DecoderConfig, Output
 from facewire.sender import Encoder, EncoderConfig
 
 Picture = npt.NDArray[np.uint8]
@@ -75,21 +75,20 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return 2
     # In a call, somebody who loses the first keyframe waits for the next: send one now and then.
-    encoder = Encoder(EncoderConfig(profile="fp16", keyframe_interval=2.0))
+    config = EncoderConfig(profile="fp16", keyframe_interval=2.0)
     decoder = Decoder(DecoderConfig(lookahead_ms=40, badge=True))
     network = Network()
     frames = 0
     try:
-        for frame, sound in frames_and_sound(sys.argv[1]):
-            frames += 1
-            for packet in encoder.encode(frame, sound):
-                for datagram in network.send(bytes(packet)):
-                    receive(decoder, datagram)
-        for packet in encoder.flush():
-            receive(decoder, bytes(packet))
-        for output in decoder.flush():
-            if output.frame is not None:
-                show(output.frame)
+        with Encoder(config) as encoder:  # frees the face tracker at the end
+            for frame, sound in frames_and_sound(sys.argv[1]):
+                frames += 1
+                for packet in encoder.encode(frame, sound):
+                    for datagram in network.send(bytes(packet)):
+                        receive(decoder, datagram)
+            for packet in encoder.flush():
+                receive(decoder, bytes(packet))
+        present(decoder.flush())
     except FacewireError as error:
         print(f"embed: {error}", file=sys.stderr)
         return 1
@@ -108,7 +107,12 @@ def receive(decoder: Decoder, datagram: bytes) -> None:
         packet, _ = Packet.parse(datagram)
     except FacewireError:
         return  # not one of ours, or damaged on the way
-    for output in decoder.decode(packet):
+    present(decoder.decode(packet))
+
+
+def present(outputs: list[Output]) -> None:
+    """Each output is a picture or a piece of sound; a real player goes by `output.pts`."""
+    for output in outputs:
         if output.frame is not None:
             show(output.frame)
         elif output.pcm is not None:

@@ -22,6 +22,7 @@ __all__ = [
     "RIGHT_EYE",
     "centroids",
     "mirror_map",
+    "openings",
     "region_maps",
     "select_points",
 ]
@@ -187,6 +188,17 @@ def _similarity(source: Array, driving: Array) -> npt.NDArray[np.float64]:
 def centroids(landmarks: Array) -> Array:
     """Region centroids: `[..., 478, 2]` → `[..., 10, 2]`."""
     return np.stack([landmarks[..., r, :].mean(-2) for r in REGIONS], axis=-2).astype(np.float32)
+
+
+def openings(landmarks: Array) -> Array:
+    """How open eyes and mouth are, over their widths: `[..., 478, 2]` → `[..., 2]`."""
+
+    def length(a: int, b: int) -> Array:
+        return np.asarray(np.linalg.norm(landmarks[..., a, :] - landmarks[..., b, :], axis=-1))
+
+    eyes = (length(159, 145) + length(386, 374)) / (length(33, 133) + length(263, 362) + 1e-6)
+    mouth = length(13, 14) / (length(78, 308) + 1e-6)
+    return np.stack([eyes, mouth], -1).astype(np.float32)
 
 
 def mirror_map() -> npt.NDArray[np.int64]:

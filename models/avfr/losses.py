@@ -25,7 +25,7 @@ _EYES = [_AT[i] for i in (*RIGHT_EYE, *LEFT_EYE)]
 
 
 def region_weights(
-    points: Tensor, side: int, face: float = 2.0, mouth: float = 6.0, eyes: float = 6.0
+    points: Tensor, side: int, face: float = 2.0, mouth: float = 8.0, eyes: float = 12.0
 ) -> Tensor:
     """Weight of each pixel, mean 1: `[B, P, 2]` (true driving landmarks) → `[B, 1, side, side]`."""
     small = max(side // 4, 16)

@@ -19,10 +19,12 @@ from ..face import FaceTable
 from ..keypoints import MeshKeypoints
 from ..landmarks import PointRebuilder
 from ..mel import MEL_STEPS, SAMPLE_RATE, SILENCE, mel_window
-from ..mesh import mirror_map, select_points
+from ..mesh import mirror_map, openings, select_points
 from .cache import CachedClip
 
 __all__ = ["Augmentation", "Pairs", "collate"]
+
+_SPREAD = np.array([0.08, 0.15], np.float32)  # of the openings of eyes and mouth in speech
 
 Array = npt.NDArray[np.float32]
 Sample = dict[str, npt.NDArray[Any]]
@@ -41,6 +43,8 @@ class Augmentation:
         gamma: largest change of the exponent.
         deaf: probability that the sound is left out (calls without sound must work too).
         live: probability that the window's future half is cut at a random look-ahead.
+        expressive: probability that a driving frame is chosen, of four, for eyes and mouth
+            that are open otherwise than the source's: blinks are rare in random frames.
     """
 
     mirror: float = 0.5
@@ -50,6 +54,7 @@ class Augmentation:
     gamma: float = 0.15
     deaf: float = 0.15
     live: float = 0.3
+    expressive: float = 0.5
 
 
 class Pairs(IterableDataset[Sample]):
@@ -87,7 +92,7 @@ class Pairs(IterableDataset[Sample]):
     def sample(self, clip: CachedClip, rng: np.random.Generator) -> Sample:
         """One sample: arrays with a leading axis of drivings where they belong to frames."""
         usable = clip.usable
-        first, *rest = rng.choice(usable, size=1 + self.drivings, replace=len(usable) <= 3)
+        first, *rest = self._choose(clip, usable, rng)
         change = _Change.draw(self.augmentation, rng)
         keypoints = MeshKeypoints(self.table)
         frame, landmarks = self._frame(clip, int(first), change)
@@ -113,6 +118,23 @@ class Pairs(IterableDataset[Sample]):
         if self.structural:
             sample["source_prior"] = self._prior(clip, int(first), landmarks, change)
         return sample
+
+    def _choose(
+        self, clip: CachedClip, usable: npt.NDArray[np.int64], rng: np.random.Generator
+    ) -> list[int]:
+        """Positions of the source and of the driving frames."""
+        first = int(rng.choice(usable))
+        chosen = [first]
+        for _ in range(self.drivings):
+            few = self.augmentation is None or rng.random() >= self.augmentation.expressive
+            candidates = rng.choice(usable, size=1 if few else 4)
+            if not few:
+                frames = clip.landmarks[clip.kept[np.append(candidates, first)]]
+                states = openings(frames)
+                score = (np.abs(states[:-1] - states[-1]) / _SPREAD).sum(-1)
+                candidates = candidates[score.argmax()][None]
+            chosen.append(int(candidates[0]))
+        return chosen
 
     def _frame(self, clip: CachedClip, position: int, change: _Change) -> tuple[Picture, Array]:
         picture = np.asarray(clip.frames[position])
