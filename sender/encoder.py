@@ -21,7 +21,7 @@ from ..codec.profiles import pack_motion
 from ..codec.stream import AudioParameters, StreamHeader
 from ..models.mesh import select_points
 from ..models.shape import pack_shape
-from ..models.weights import load_card
+from ..models.weights import Card, load_card
 from .config import EncoderConfig
 from .finder import FaceTracker
 from .keypoints import KeypointSource, MeshSource, Observation
@@ -106,7 +106,7 @@ class Encoder:
         )
         self._stream_payload = len(self.header.to_payload())
         self._budget: KeyframeBudget = plan_keyframes(self.config, self.header, duration_s)
-        self._keypoints = keypoints or MeshSource(card.face_table())
+        self._keypoints = keypoints or _keypoint_source(card)
         self._opus = OpusEncoder(rate) if audio else None
         self._tracker: FaceTracker = tracker or Tracker()
         self._owns_tracker = tracker is None
@@ -280,3 +280,12 @@ class Encoder:
 
 def _still_tracker() -> Tracker:
     return Tracker(still=True)
+
+
+def _keypoint_source(card: Card) -> KeypointSource:
+    """What the network was trained with: the mesh's closed form, or its own detector."""
+    if card.config.get("keypoint_mode", "mesh") == "mesh":
+        return MeshSource(card.face_table())
+    from .detector import DetectorSource
+
+    return DetectorSource(card.folder)

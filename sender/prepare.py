@@ -15,8 +15,7 @@ from ..models.mel import log_mel
 from ..models.mesh import LANDMARKS
 from ..models.training.cache import MASK_SIDE, CachedClip, write_clip
 from .capture import Capture
-from .crop import Cropper, cut, to_picture
-from .faces import Follower
+from .observer import Observer
 from .tracker import Segmenter, Tracker
 
 __all__ = ["PrepareReport", "find_clips", "people_of", "prepare", "prepare_clip"]
@@ -96,7 +95,7 @@ def prepare(
 def prepare_clip(
     path: Path, name: str, identity: str, segmenter: Segmenter, every: int, size: int
 ) -> CachedClip:
-    """Track one clip (its first minute).
+    """Track one clip: its first minute, up to the first cut.
 
     Raises:
         NotAVideoError, MediaError: it cannot be read.
@@ -105,21 +104,21 @@ def prepare_clip(
     capture = Capture(path)
     fps = float(capture.info.timing.fps)
     landmarks, masks, faces, kept, frames = [], [], [], [], []
-    follower, cropper = Follower(), Cropper()
     with Tracker() as tracker:
+        observer = Observer(tracker, size)
         for index, (frame, pts) in enumerate(capture.frames()):
             if pts >= _LONGEST_S:
                 break
-            face = follower.follow(tracker.track(frame, round(pts * 1000)), 1 / fps).face
-            found = face is not None
-            if face is not None:
-                rectangle = cropper.update(face.box, frame.shape[:2], 1 / fps)
-                landmarks.append(to_picture(face.landmarks, rectangle))
-                picture = cut(frame, rectangle, size)
-                masks.append(_shrink(segmenter.segment(picture)))
+            seen, changed = observer.observe(frame, 1 / fps, round(pts * 1000))
+            if changed:
+                break  # a new scene or somebody else: a clip shows one person
+            found = seen is not None
+            if seen is not None:
+                landmarks.append(seen.landmarks)
+                masks.append(_shrink(segmenter.segment(seen.picture)))
                 if index % every == 0:
                     kept.append(index)
-                    frames.append(picture)
+                    frames.append(seen.picture)
             else:
                 landmarks.append(np.zeros((LANDMARKS, 2), np.float32))
                 masks.append(np.zeros((MASK_SIDE, MASK_SIDE), np.uint8))

@@ -22,7 +22,7 @@ class AvfrConfig:
         keypoints: K.
         keypoint_mode: `mesh` (closed form from the tracker), `detector` (5-channel network,
             supervised by the mesh), `unsupervised` (the same network, trained by equivariance
-            and reconstruction alone, as in the paper).
+            and reconstruction alone, as in the paper; without `landmark_prior`).
         structural_prior, audio_prior, identity_aware: the rows of the paper's table 3.
         landmark_prior: draw the rebuilt driving landmarks as a condition, and offer their own
             motion as one more field of the dense motion (ours; docs/networks.md).
@@ -67,6 +67,10 @@ class AvfrConfig:
         coarsest = self.stem_stride * 2 ** (len(self.channels) - 1)
         if self.stem_stride not in (1, 2) or self.size % coarsest or self.size % self.motion_size:
             raise ConfigError(f"size {self.size} does not divide into the network's scales")
+        if self.keypoint_mode == "unsupervised" and self.landmark_prior:
+            raise ConfigError(
+                "unsupervised keypoints say nothing of landmarks: set landmark_prior=false too"
+            )
         if self.motion_size % 2**self.motion_levels:
             raise ConfigError("motion_size must divide by 2 ** motion_levels")
 

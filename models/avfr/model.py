@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -18,7 +17,6 @@ from ..weights.store import WEIGHTS_FILE, load_card
 from .config import AvfrConfig
 from .detector import KeypointDetector
 from .generator import Generator
-from .geometry import Drawing
 
 __all__ = ["Avfr", "numbers_to_motion"]
 
@@ -39,7 +37,6 @@ class Avfr(nn.Module):
         self.detector: KeypointDetector | None = None
         if config.keypoint_mode != "mesh":
             self.detector = KeypointDetector(config)
-        self.drawing = Drawing()
         self.face = face or FaceTable.blank()
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -68,11 +65,8 @@ class Avfr(nn.Module):
         drivings = batch["picture"].shape[1]
         pictures = torch.cat([batch["source_picture"], batch["picture"].flatten(0, 1)])
         if detector.inputs == 5:
-            points = torch.cat([batch["source_points"], batch["true_points"].flatten(0, 1)])
-            mesh = self.drawing(points, pictures.shape[-1]).amax(1, keepdim=True)
-            mask = torch.cat([batch["source_prior"], batch["prior"].flatten(0, 1)])
-            mask = F.interpolate(mask, size=pictures.shape[-2:], mode="bilinear")
-            pictures = torch.cat([pictures, mesh, mask], 1)
+            priors = torch.cat([batch["source_prior"], batch["prior"].flatten(0, 1)])
+            pictures = torch.cat([pictures, priors], 1)
         value, jacobian = detector(pictures)
         numbers = torch.cat([value, jacobian.flatten(2)], -1)
         count = len(numbers) // (1 + drivings)

@@ -20,6 +20,7 @@ from ..keypoints import MeshKeypoints
 from ..landmarks import PointRebuilder
 from ..mel import MEL_STEPS, SAMPLE_RATE, SILENCE, mel_window
 from ..mesh import mirror_map, openings, select_points
+from ..tessellation import draw_mesh
 from .cache import CachedClip
 
 __all__ = ["Augmentation", "Pairs", "collate"]
@@ -146,8 +147,11 @@ class Pairs(IterableDataset[Sample]):
         return picture, landmarks
 
     def _prior(self, clip: CachedClip, position: int, landmarks: Array, change: _Change) -> Array:
+        """Mesh and person mask, float32 `[2, size, size]`, as `sender.priors` makes them."""
         mask = change.plain(clip.mask[clip.kept[position]], clip.mask.shape[-1])
-        return mask.astype(np.float32)[None] / np.float32(255)
+        mask = np.asarray(cv2.resize(mask, (self.size, self.size)), np.uint8)
+        person = mask.astype(np.float32) / np.float32(255)
+        return np.stack([draw_mesh(landmarks, self.size, self.size), person])
 
     def _mel(self, clip: CachedClip, frame: int, rng: np.random.Generator) -> Array:
         ahead = 100

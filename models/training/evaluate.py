@@ -31,7 +31,7 @@ def face_box(landmarks: npt.NDArray[np.float32], side: int) -> tuple[int, int, i
 
 def to_tensor(frames: Frames) -> Tensor:
     """uint8 `[N, H, W, 3]` → float `[N, 3, H, W]` on [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() / 255
+    return torch.tensor(frames).permute(0, 3, 1, 2).float() / 255
 
 
 @torch.no_grad()

@@ -44,7 +44,7 @@ def test_train_resume_export_decode(
     assert "largest difference" in capsys.readouterr().out
 
     stream, clip = tmp_path / "a.fwire", clips / "person1.mp4"
-    assert main(["encode", str(clip), str(stream), "--model", str(out), "--quiet"]) == 0
+    assert main(["encode", str(clip), str(stream), "--weights", str(out), "--quiet"]) == 0
     decode = ["decode", str(stream), str(tmp_path / "a.mp4"), "--quiet"]
     assert main(decode) == 1  # the network is not a shipped one
     assert "weights" in capsys.readouterr().err

@@ -218,7 +218,14 @@ def test_weights_of_another_shape_do_not_load(tmp_path: Path, tiny: AvfrConfig) 
 
 
 @pytest.mark.parametrize(
-    "changes", [{"channels": (8, 12)}, {"size": 100}, {"motion_levels": 7}, {"stem_stride": 3}]
+    "changes",
+    [
+        {"channels": (8, 12)},
+        {"size": 100},
+        {"motion_levels": 7},
+        {"stem_stride": 3},
+        {"keypoint_mode": "unsupervised"},
+    ],
 )
 def test_impossible_networks_are_refused(tiny: AvfrConfig, changes: dict[str, object]) -> None:
     with pytest.raises(ConfigError):

@@ -35,8 +35,9 @@ def train(cache: Path, out: Path, network: AvfrConfig, settings: TrainConfig = Q
 def test_a_few_steps_change_the_weights(
     cache: Path, tmp_path: Path, tiny: AvfrConfig, mode: str
 ) -> None:
+    network = tiny.with_changes(keypoint_mode=mode, landmark_prior=mode != "unsupervised")
     torch.manual_seed(0)
-    model = train(cache, tmp_path / "run", tiny.with_changes(keypoint_mode=mode))
+    model = train(cache, tmp_path / "run", network)
     again = Avfr.from_pretrained(tmp_path / "run")
     first = dict(model.named_parameters())["generator.enter.weight"]
     torch.manual_seed(0)
@@ -122,7 +123,7 @@ def test_samples_are_consistent(cache: Path) -> None:
     assert sample["picture"].shape == (2, 3, 64, 64)
     assert sample["points"].shape == (2, len(POINTS), 2)
     assert sample["mel"].shape == (2, 1, 80, 20)
-    assert sample["prior"].shape == (2, 1, 64, 64)
+    assert sample["prior"].shape == (2, 2, 64, 64)
     # A smooth motion of the made-up face is rebuilt to a fraction of a pixel.
     assert np.abs(sample["points"] - sample["true_points"]).max() < 0.05
 

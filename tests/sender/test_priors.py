@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import numpy as np
-from facewire.sender.priors import PriorMaker, draw_mesh, mesh_edges
+from facewire.models.tessellation import draw_mesh, mesh_edges
+from facewire.sender.priors import PriorMaker
 from facewire.sender.tracker import Face, Tracker
 
 from .conftest import Frame
