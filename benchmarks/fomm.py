@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
+
 from facewire.models.avfr.blocks import Hourglass, ResBlock, conv
 from facewire.models.avfr.geometry import grid, heatmaps, sparse_motion, warp
-from torch import Tensor, nn
 
 __all__ = ["FirstOrderMotionFrame"]
 

@@ -26,9 +26,10 @@ import av
 import numpy as np
 import numpy.typing as npt
 import PIL
+from PIL import Image
+
 from facewire.codec import Picture, StillCodec, decode_picture, encode_picture
 from facewire.codec.colour import rgb_to_yuv420, yuv420_to_rgb
-from PIL import Image
 
 Rgb = npt.NDArray[np.uint8]
 SIZES = (1000, 1500, 2000, 3000, 4500, 6000)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from facewire.cli.demo_clip import make_demo_clip
 from facewire.models.weights import load_card
 from facewire.sender import EncoderConfig, encode_file

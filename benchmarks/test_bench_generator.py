@@ -9,6 +9,7 @@ import numpy as np
 import openvino as ov
 import pytest
 import torch
+
 from facewire.codec.motion import MotionFrame
 from facewire.models.landmarks import PointRebuilder
 from facewire.models.mesh import POINTS

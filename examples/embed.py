@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import av
 import numpy as np
 import numpy.typing as npt
+
 from facewire.codec.errors import FacewireError
 from facewire.codec.packet import Packet
 from facewire.receiver import Decoder, DecoderConfig, Output

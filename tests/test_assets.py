@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
+
 from facewire.codec.errors import WeightsError
 from facewire.models import assets
 from facewire.models.assets import ASSETS, cache_folder, find_asset
 from facewire.models.conversion import lpips_to_safetensors
-from safetensors.numpy import load_file
 
 NAME = "face_landmarker.task"
 

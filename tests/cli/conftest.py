@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+
 from facewire.codec.audio import OpusEncoder
 from facewire.codec.container import Writer
 from facewire.codec.errors import WeightsError

@@ -5,6 +5,7 @@ from typing import Any
 
 import av
 import pytest
+
 from facewire.cli.main import main
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+
 from facewire.cli.main import main
 from facewire.receiver.writer import VideoWriter
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+
 from facewire.cli.demo_clip import make_demo_clip, poses
 from facewire.cli.demo_face import AnimatedFace, Pose, load_portrait
 from facewire.cli.demo_voice import SAMPLE_RATE, make_voice

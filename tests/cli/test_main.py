@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from facewire.cli import main as module
 from facewire.cli.main import COMMANDS, main
 

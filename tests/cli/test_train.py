@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from facewire.cli.demo_clip import make_demo_clip
 from facewire.cli.main import main
 from facewire.models.training.cache import read_cache

@@ -3,11 +3,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from facewire.codec import OpusDecoder, OpusEncoder
 from facewire.codec.audio import MAX_OPUS, packet_samples
 from facewire.codec.errors import ConfigError, MediaError, StreamError, TruncatedError
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 Array = npt.NDArray[np.float32]
 

@@ -4,6 +4,7 @@ import io
 from fractions import Fraction
 
 import pytest
+
 from facewire.codec import BitCount, Flags, Kind, Packet, StreamHeader, Writer
 from facewire.codec.bits import PARTS
 

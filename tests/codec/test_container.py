@@ -9,6 +9,9 @@ import zlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from facewire.codec import (
     Flags,
     IndexEntry,
@@ -30,8 +33,6 @@ from facewire.codec.errors import (
 )
 from facewire.codec.packet import MAX_PACKET, MAX_PAYLOAD
 from facewire.codec.records import MAX_INDEX, RecordScanner, Trailer, pack_record, record_overhead
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from .makers import make_keyframe, make_motion
 

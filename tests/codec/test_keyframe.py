@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from facewire.codec import Flags, Keyframe, KeyframeAssembler, Kind, Packet, Picture, StillCodec
 from facewire.codec.errors import (
     ConfigError,
@@ -19,8 +22,6 @@ from facewire.codec.errors import (
 )
 from facewire.codec.keyframe import FRAGMENT_BYTES, MAX_FRAGMENTS, MAX_SHAPE, fragment_pts
 from facewire.codec.packet import MAX_DATAGRAM
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from .makers import make_keyframe, make_motion
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from facewire.codec import MotionFrame
 from facewire.codec.errors import MotionError
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import facewire.codec as codec
 import pytest
+
+import facewire.codec as codec
 from facewire.codec import errors
 
 

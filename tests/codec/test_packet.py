@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from facewire.codec import Flags, Kind, Packet, Unwrapper
 from facewire.codec.errors import ConfigError, StreamError, TruncatedError, UnsupportedError
 from facewire.codec.packet import HEADER_BYTES, MAX_PACKET, MAX_PAYLOAD
-from hypothesis import given
-from hypothesis import strategies as st
 
 packets = st.builds(
     Packet,

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from facewire.codec import MotionFrame, Profile, pack_motion, parse_motion
-from facewire.codec.errors import MotionError, TruncatedError, UnsupportedError
-from facewire.codec.motion import FP16_BITS
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
+from facewire.codec import MotionFrame, Profile, pack_motion, parse_motion
+from facewire.codec.errors import MotionError, TruncatedError, UnsupportedError
+from facewire.codec.motion import FP16_BITS
 
 numbers = hnp.arrays(np.float32, (10, 6), elements=st.floats(-64, 64, width=32))
 

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from facewire.codec import Picture, StillCodec, decode_picture, encode_picture
 from facewire.codec.colour import rgb_to_yuv420, yuv420_to_rgb
 from facewire.codec.errors import ConfigError, FacewireError, MediaError, StreamError
 from facewire.codec.still import MAX_PICTURE
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from .makers import make_picture, psnr
 

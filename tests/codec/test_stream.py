@@ -6,11 +6,12 @@ from typing import Any
 
 import msgpack
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from facewire.codec import AudioParameters, Flags, Kind, StreamHeader
 from facewire.codec.errors import ConfigError, StreamError, UnsupportedError
 from facewire.codec.stream import MAX_HEADER
-from hypothesis import given
-from hypothesis import strategies as st
 
 HEADER = StreamHeader("avfr-s", bytes(range(32)), audio=AudioParameters())
 

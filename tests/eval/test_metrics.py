@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from facewire.eval.metrics import LandmarkDistance, Opening, PairDistance, Psnr, face_box
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgpack
 import numpy as np
 import pytest
+
 from facewire.codec import Keyframe, KeyframeAssembler, Kind, Reader, StreamHeader, parse_motion
 from facewire.models.shape import unpack_shape
 

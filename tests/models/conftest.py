@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from facewire.models.avfr import AvfrConfig
 from facewire.models.face import FaceTable
 from facewire.models.training.cache import CachedClip, write_clip

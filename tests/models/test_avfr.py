@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from facewire.codec.errors import ConfigError, WeightsError
 from facewire.models.avfr import SIZES, Avfr, AvfrConfig
 from facewire.models.avfr.audio import attention

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from facewire.codec.motion import MotionFrame
 from facewire.models.face import FaceTable
 from facewire.models.keypoints import MeshKeypoints

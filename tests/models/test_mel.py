@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from facewire.models.mel import HOP, MEL_BANDS, MEL_STEPS, SAMPLE_RATE, SILENCE, log_mel, mel_window
 
 

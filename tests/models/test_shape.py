@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from facewire.codec.errors import StreamError
 from facewire.models.mesh import POINTS
 from facewire.models.shape import MAX_BYTES, pack_shape, unpack_shape
-from hypothesis import given
-from hypothesis import strategies as st
 
 P = len(POINTS)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from facewire.codec.errors import ConfigError, TrainingError
 from facewire.models.avfr import Avfr, AvfrConfig
 from facewire.models.face import FaceTable

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from facewire.codec.errors import ConfigError
 from facewire.receiver.badge import draw_badge
 

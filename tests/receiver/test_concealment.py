@@ -5,10 +5,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from facewire.codec.motion import LIMIT, MotionFrame
-from facewire.receiver.concealment import Moment, between, predict
 from hypothesis import given
 from hypothesis import strategies as st
+
+from facewire.codec.motion import LIMIT, MotionFrame
+from facewire.receiver.concealment import Moment, between, predict
 
 FRAME = Fraction(1, 25)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from facewire.codec.errors import ConfigError, FacewireError, UnsupportedError, WeightsError
 from facewire.codec.packet import Kind, Packet
 from facewire.receiver import Decoder, DecoderConfig, Output

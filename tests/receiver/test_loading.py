@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
+
 from facewire.codec.errors import UnsupportedError, WeightsError
 from facewire.codec.stream import StreamHeader
 from facewire.models.weights import load_card
 from facewire.receiver import Decoder, DecoderConfig
 from facewire.receiver.loading import open_generator
-from safetensors.numpy import save_file
 
 
 @pytest.fixture

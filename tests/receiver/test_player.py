@@ -13,6 +13,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 import pytest
+
 from facewire.codec.container import Reader, Writer
 from facewire.codec.errors import (
     ConfigError,

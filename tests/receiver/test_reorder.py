@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from facewire.codec.packet import Flags, Kind, Packet
 from facewire.receiver.output import Statistics
 from facewire.receiver.reorder import ReorderWindow
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 def packet(sequence: int) -> Packet:

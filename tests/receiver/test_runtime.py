@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from facewire.codec.errors import ConfigError, WeightsError
 from facewire.codec.motion import MotionFrame
 from facewire.models.mesh import POINTS

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from facewire.receiver.timeline import Timeline
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from facewire.receiver.timeline import Timeline
 
 
 def feed(line: Timeline[int], values: list[int]) -> list[int]:

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from safetensors.numpy import save_file
+
 from facewire.cli.demo_clip import make_demo_clip
 from facewire.codec.errors import MissingExtraError, WeightsError
 from facewire.models.face import FaceTable
 from facewire.sender.capture import Capture
 from facewire.sender.tracker import Face
-from safetensors.numpy import save_file
 
 Frame = npt.NDArray[np.uint8]
 Box = tuple[float, float, float, float]

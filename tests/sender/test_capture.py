@@ -8,6 +8,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+
 from facewire.codec.errors import MediaError, NotAVideoError
 from facewire.sender import capture as module
 from facewire.sender.capture import MAX_SIDE, SAMPLE_RATE, Capture

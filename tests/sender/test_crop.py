@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from facewire.sender.crop import Box, Cropper, Rectangle, cut, resize, to_picture
 from hypothesis import given
 from hypothesis import strategies as st
+
+from facewire.sender.crop import Box, Cropper, Rectangle, cut, resize, to_picture
 
 HD = (720, 1280)
 

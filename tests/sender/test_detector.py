@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from facewire.codec.errors import ConfigError
 from facewire.models.avfr import Avfr, AvfrConfig
 from facewire.models.face import FaceTable

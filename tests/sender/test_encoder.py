@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from facewire.codec.errors import ConfigError, MediaError, NoFaceError, WeightsError
 from facewire.codec.keyframe import Keyframe, KeyframeAssembler
 from facewire.codec.motion import FP16_BYTES, MotionFrame

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
 from facewire.sender.crop import Box
 from facewire.sender.faces import CutDetector, Follower, overlap
 from facewire.sender.tracker import Face
-from hypothesis import given
-from hypothesis import strategies as st
 
 from .conftest import mesh
 

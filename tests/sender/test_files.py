@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+
 from facewire.codec.audio import OpusDecoder
 from facewire.codec.container import Reader
 from facewire.codec.errors import ConfigError, NoFaceError, NotAVideoError

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from facewire.sender.crop import resize
 from facewire.sender.finder import TRACKED_SIDE, Finder, tiles
 from facewire.sender.tracker import Tracker
-from hypothesis import given
-from hypothesis import strategies as st
 
 from .conftest import Box, FakeTracker, Frame
 

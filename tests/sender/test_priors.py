@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from facewire.models.tessellation import draw_mesh, mesh_edges
 from facewire.sender.priors import PriorMaker
 from facewire.sender.tracker import Face, Tracker

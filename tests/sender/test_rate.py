@@ -4,6 +4,7 @@ import re
 from fractions import Fraction
 
 import pytest
+
 from facewire.codec.errors import ConfigError, UnsupportedError
 from facewire.codec.stream import AudioParameters, StreamHeader
 from facewire.sender.config import EncoderConfig

@@ -3,9 +3,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from facewire.sender.timing import VARIABLE_TICK, timing_of_stamps
 from hypothesis import given
 from hypothesis import strategies as st
+
+from facewire.sender.timing import VARIABLE_TICK, timing_of_stamps
 
 NTSC = Fraction(30_000, 1001)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from facewire.codec.errors import ConfigError, WeightsError
 from facewire.sender.tracker import Segmenter, Tracker
 
