@@ -58,6 +58,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--adversarial", type=float, default=0.0, metavar="W", help="weight of the GAN loss")
     add("--precision", choices=("32", "bf16"), default="32")
     add("--threads", type=int, default=0, help="CPU threads (default: torch's choice)")
+    add("--accelerator", default="auto", help="auto, gpu or cpu (default: %(default)s)")
+    add("--devices", default="auto", help="how many (default: all GPUs, else the CPU)")
     add("--workers", type=int, default=0, help="processes that prepare samples")
     add("--minutes", type=float, default=0.0, help="stop after this time")
     add("--evaluate-every", type=int, default=500, metavar="STEPS")
@@ -99,6 +101,8 @@ def run(args: argparse.Namespace) -> int:
         perceptual_net=args.perceptual,
         precision=args.precision,
         threads=args.threads,
+        accelerator=args.accelerator,
+        devices=args.devices if args.devices == "auto" else _count(args.devices),
         workers=args.workers,
         minutes=args.minutes,
         evaluate_every=args.evaluate_every,
@@ -122,6 +126,14 @@ def run(args: argparse.Namespace) -> int:
     )
     print(f"{args.out / 'model.safetensors'}; `facewire export {args.out}` makes it ready")
     return 0
+
+
+def _count(text: str) -> int:
+    from ..codec.errors import ConfigError
+
+    if not text.isdigit() or int(text) < 1:
+        raise ConfigError(f"--devices is `auto` or a number of 1 or more, not {text!r}")
+    return int(text)
 
 
 def _prepare(args: argparse.Namespace, cache: Path) -> None:

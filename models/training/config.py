@@ -50,6 +50,7 @@ class TrainConfig:
         person_cap_s: no person counts for more seconds than this.
         precision: `32`, or `bf16` for mixed precision.
         threads: CPU threads of torch, 0 for its own choice.
+        accelerator, devices, strategy: Lightning Fabric's; by default all GPUs, else the CPU.
         workers: processes that prepare samples.
         evaluate_every, picture_every, checkpoint_every: in steps.
         minutes: stop after this time, 0 for no limit.
@@ -67,6 +68,9 @@ class TrainConfig:
     person_cap_s: float = 60.0
     precision: str = "32"
     threads: int = 0
+    accelerator: str = "auto"
+    devices: int | str = "auto"
+    strategy: str = "auto"
     workers: int = 0
     evaluate_every: int = 500
     picture_every: int = 500

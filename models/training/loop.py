@@ -75,7 +75,9 @@ class _Run:
             torch.set_num_threads(settings.threads)
         self.settings, self.held_out, self.out = settings, held_out, out
         # Mixed precision is ours, not Fabric's: it would round the landmarks to bf16 as well.
-        self.fabric = Fabric(accelerator="auto", devices="auto")
+        self.fabric = Fabric(
+            accelerator=settings.accelerator, devices=settings.devices, strategy=settings.strategy
+        )
         self.fabric.launch()
         torch.manual_seed(settings.seed)
         model = start_from or Avfr(network, face)
@@ -141,7 +143,12 @@ class _Run:
         (self.out / "settings.json").write_text(
             json.dumps({"network": self.plain.config.to_dict(), "training": asdict(s)}, indent=1)
         )
-        bar = tqdm(total=s.steps, initial=self.step, desc="train", disable=not progress)
+        bar = tqdm(
+            total=s.steps,
+            initial=self.step,
+            desc="train",
+            disable=not (progress and self.fabric.is_global_zero),
+        )
         source = self.batches()
         try:
             while self.step < s.steps:
@@ -181,10 +188,19 @@ class _Run:
                 loss = self.objective.discriminate(batch, result["image"], result["target"])
             self.judge.zero_grad(set_to_none=True)
             self.fabric.backward(loss)
+            self.share_gradients()
             self.judge.step()
             values["discriminator"] = float(loss.detach())
         self.update_average()
         return values
+
+    def share_gradients(self) -> None:
+        """Average the discriminator's gradients over the devices; the generator's are by DDP."""
+        if self.fabric.world_size > 1 and self.objective.discriminator is not None:
+            for parameter in self.objective.discriminator.parameters():
+                if parameter.grad is not None:
+                    mean = self.fabric.all_reduce(parameter.grad, reduce_op="mean")
+                    parameter.grad = mean if isinstance(mean, Tensor) else parameter.grad
 
     @torch.no_grad()
     def update_average(self) -> None:
