@@ -104,7 +104,8 @@ def find_card(name: str, sha256: bytes) -> Card:
     if not name.startswith("avfr-") or size not in shipped():
         raise WeightsError(
             f"the stream was made for the network {name!r}, which is not shipped here; "
-            f"shipped are {', '.join('avfr-' + s for s in shipped())}"
+            f"shipped are {', '.join('avfr-' + s for s in shipped())}; "
+            "or give the folder of its weights"
         )
     card = load_card(size)
     if card.sha256 != sha256:
