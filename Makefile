@@ -22,7 +22,7 @@ format: $(VENV)/installed
 	$(BIN)/ruff format .
 
 bench: $(VENV)/installed           ## speed and memory; look at ratios, machines are noisy
-	$(BIN)/python -m pytest benchmarks --benchmark-only
+	$(BIN)/python -m pytest benchmarks
 
 clean:
 	rm -rf $(VENV) build out *.egg-info

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     card = load_card(args.network)
     folder = args.out or card.folder
     model = Avfr.from_pretrained(card.folder)
-    written = export_openvino(model, folder)
+    written = export_openvino(model, folder, card.sha256)
     if folder != card.folder:
         (folder / card.weights.name).write_bytes(card.weights.read_bytes())
     if args.onnx:

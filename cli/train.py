@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from ..codec.errors import MissingExtraError
+from ..codec.errors import ConfigError, MissingExtraError
 
 __all__ = ["add_parser", "run"]
 
@@ -45,7 +45,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--held-out-people", metavar="N", type=int, default=4, help="else: hold out N people")
     add("--every", metavar="N", type=int, default=3, help="keep each N-th frame as a picture")
     add("--prepare-only", action="store_true", help="fill the cache and stop")
-    add("--size", default="s", help="s, xs or paper (default: %(default)s)")
+    add("--size", help="s, xs or paper (default: s)")
     add("--set", metavar="NAME=VALUE", action="append", default=[], help="a network setting, "
         "for example audio_prior=false or keypoint_mode=unsupervised")  # fmt: skip
     add("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
@@ -91,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
         train, held_out = clips, read_cache(args.held_out)
     else:
         train, held_out = split_by_person(clips, args.held_out_people, args.seed)
+    if args.start_from and (args.size or args.set):
+        raise ConfigError("--start-from brings its own network: leave out --size and --set")
     network = _network(args)
     start = Avfr.from_pretrained(args.start_from) if args.start_from else None
     settings = TrainConfig(
@@ -108,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
         evaluate_every=args.evaluate_every,
         picture_every=args.evaluate_every,
         seed=args.seed,
-        size=network.size,
+        size=(start.config if start else network).size,
         losses=replace(LossWeights(), adversarial=args.adversarial),
     )
     face = start.face if start else fit_face_table(c.landmarks[c.faces > 0] for c in train)
@@ -129,8 +131,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _count(text: str) -> int:
-    from ..codec.errors import ConfigError
-
     if not text.isdigit() or int(text) < 1:
         raise ConfigError(f"--devices is `auto` or a number of 1 or more, not {text!r}")
     return int(text)
@@ -151,11 +151,11 @@ def _prepare(args: argparse.Namespace, cache: Path) -> None:
 
 def _network(args: argparse.Namespace) -> Any:
     """The size, with `--set`'s changes."""
-    from ..codec.errors import ConfigError
     from ..models.avfr.config import SIZES, AvfrConfig
 
-    if args.size not in SIZES:
-        raise ConfigError(f"--size is one of {', '.join(sorted(SIZES))}, not {args.size!r}")
+    size = args.size or "s"
+    if size not in SIZES:
+        raise ConfigError(f"--size is one of {', '.join(sorted(SIZES))}, not {size!r}")
     kinds = {f.name: f.type for f in fields(AvfrConfig)}
     changes: dict[str, Any] = {}
     for item in args.set:
@@ -177,4 +177,4 @@ def _network(args: argparse.Namespace) -> Any:
                 f"--set {item!r}: a network has {', '.join(sorted(kinds))}; "
                 "write name=value, lists with commas, true or false"
             ) from None
-    return SIZES[args.size].with_changes(**changes)
+    return SIZES[size].with_changes(**changes)

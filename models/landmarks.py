@@ -17,6 +17,7 @@ from .mesh import POINTS, REGIONS, centroids, select_points
 __all__ = [
     "PointRebuilder",
     "affine_points",
+    "memberships",
     "motion_features",
     "normalised_shape",
     "rebuild_points",
@@ -38,7 +39,7 @@ def relative_maps(source: Array, driving: Array) -> Array:
     return np.asarray(driving @ (inverse / determinant[..., None, None]), np.float32)
 
 
-def _memberships(mean: Array) -> Array:
+def memberships(mean: Array) -> Array:
     """How much each region moves each point: `[P, 10]`, rows sum to 1."""
     points = select_points(mean)
     distance = ((points[:, None] - centroids(mean)[None]) ** 2).sum(-1)
@@ -128,7 +129,7 @@ class PointRebuilder:
 
     def __init__(self, table: FaceTable) -> None:
         self._table = table
-        self._weights = _memberships(table.mean)
+        self._weights = memberships(table.mean)
 
     def rebuild(self, source: Array, points: Array, driving: Array) -> Array:
         """Batched: `[..., 10, 6]`, `[..., P, 2]`, `[..., 10, 6]` → `[..., P, 2]`."""

@@ -16,6 +16,7 @@ from ..codec.errors import ConfigError, MissingExtraError, WeightsError
 from ..codec.motion import MotionFrame
 from ..models.landmarks import PointRebuilder
 from ..models.mel import MEL_BANDS, MEL_STEPS, SILENCE
+from ..models.weights.store import HASH_KEY
 
 if TYPE_CHECKING:
     from ..models.weights import Card
@@ -125,13 +126,20 @@ class OpenVinoGenerator:
         for name in ("source", "frame"):
             path = card.folder / f"{name}.xml"
             try:
-                parts.append(core.compile_model(path, "CPU", settings))
+                network = core.read_model(path)
+                parts.append(core.compile_model(network, "CPU", settings))
+                made_from = network.get_rt_info(HASH_KEY).astype(str)
             except RuntimeError as error:
                 reason = str(error).strip().splitlines()[-1]
                 raise WeightsError(
                     f"{path} cannot be loaded ({reason}); write it again with "
                     f"`facewire export {card.folder}`"
                 ) from error
+            if made_from != card.sha256.hex():
+                raise WeightsError(
+                    f"{path} was exported from other weights than {card.weights.name} beside it; "
+                    f"write it again with `facewire export {card.folder}`"
+                )
         self._source, frame = parts
         self._request = frame.create_infer_request()
         self._rebuild = PointRebuilder(card.face_table()).rebuild

@@ -10,7 +10,7 @@ from ..codec.profiles import find_profile
 
 __all__ = ["EncoderConfig", "KeyframeInterval"]
 
-KeyframeInterval = float | Literal["auto"] | None
+KeyframeInterval = float | Literal["auto"]
 
 _MIN_PICTURE, _MAX_PICTURE = 200, 60_000
 
@@ -25,8 +25,9 @@ class EncoderConfig:
             and `audio_kbps`; what remains goes into the keyframe.
         kbps: the same in 1000 bits a second; give at most one of the two.
         audio_kbps: target of the sound; 0 or None leaves it out. Wideband begins at 10.
-        keyframe_interval: seconds from keyframe to keyframe; None: the first alone; "auto": the
-            first, and one where the scene cuts or somebody else is followed.
+        keyframe_interval: seconds from keyframe to keyframe, or "auto": only where one is needed.
+            The first frame needs one, and with any setting so do a cut and somebody else:
+            nobody's picture is driven by another's face.
         keyframe_bytes: size of a keyframe's picture where no rate is set.
         size: side of the coded picture in pixels; the shipped networks want 256.
         model: network of the receiver: a shipped size, or the folder of its weights.
@@ -52,9 +53,10 @@ class EncoderConfig:
         for name, rate in (("bpp", self.bpp), ("kbps", self.kbps)):
             if rate is not None and not 0 < rate < 1e6:
                 raise ConfigError(f"a rate of {rate:g} {name} makes no sense")
-        if self.audio_kbps and not 0.5 <= self.audio_kbps <= 512:
+        if self.audio_kbps and not 0.5 <= self.audio_kbps <= 128:
             raise ConfigError(
-                f"Opus takes 0.5 to 512 kbps, not {self.audio_kbps:g}; 0 leaves the sound out"
+                f"sound takes 0.5 to 128 kbps (a packet must fit a datagram), not "
+                f"{self.audio_kbps:g}; 0 leaves it out"
             )
         interval = self.keyframe_interval
         if isinstance(interval, str) and interval != "auto":

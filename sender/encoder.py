@@ -210,16 +210,16 @@ class Encoder:
                 return self._encode_keyframe(seen, pts, fresh=fresh)
             self._motion = self._keypoints.motion(seen)
         except MotionError:  # a mesh so distorted that its numbers do not fit: as if not found
+            self._wanted |= changed
             return self._repeat(pts)
         return [self._motion_packet(self._motion, pts)]
 
     def _is_due(self, pts: int, changed: bool) -> bool:
         interval = self.config.keyframe_interval
-        if self._wanted or self._motion is None:
+        # Somebody else, or another scene: nobody's picture is driven by another's face.
+        if self._wanted or self._motion is None or changed:
             return True
         if interval == "auto":
-            return changed
-        if interval is None:
             return False
         return (pts - self._keyframe_pts) * self.header.time_base >= interval
 

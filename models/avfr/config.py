@@ -1,4 +1,4 @@
-"""Configurations of AVFR-GAN: `paper`, `l`, `s`, `xs` are the same code."""
+"""Configurations of AVFR-GAN: `paper`, `s`, `xs` are the same code."""
 
 from __future__ import annotations
 

@@ -18,9 +18,11 @@ from torch import Tensor, nn
 from ...codec.errors import MissingExtraError
 from ..mel import MEL_BANDS, MEL_STEPS
 from ..mesh import POINTS
+from ..weights.store import HASH_KEY
 from .model import Avfr
 
 __all__ = [
+    "HASH_KEY",
     "FramePart",
     "SourcePart",
     "example_inputs",
@@ -110,17 +112,18 @@ def _parts(model: Avfr) -> list[_Part]:
         features = source(*first.values())
     names = [f"feature{i}" for i in range(len(features))]
     second = inputs | dict(zip(names, features, strict=True))
-    if not model.config.audio_prior:
-        # A network that does not listen keeps the input, so that runtimes need no special case.
-        second["mel"] = inputs["mel"]
     return [
         _Part("source", source, first, names),
         _Part("frame", FramePart(model), second, ["frame"]),
     ]
 
 
-def export_openvino(model: Avfr, folder: Path) -> list[Path]:
-    """Write `source.xml/.bin` and `frame.xml/.bin` (FP16 weights); returns the `.xml` files."""
+def export_openvino(model: Avfr, folder: Path, sha256: bytes) -> list[Path]:
+    """Write `source.xml/.bin` and `frame.xml/.bin` (FP16 weights); returns the `.xml` files.
+
+    `sha256` of the `model.safetensors` that `model` was loaded from goes into the files: a
+    runtime refuses those of other weights.
+    """
     import openvino as ov
 
     written = []
@@ -136,6 +139,7 @@ def export_openvino(model: Avfr, folder: Path) -> list[Path]:
         for out, name in zip(converted.outputs, part.outputs, strict=True):
             out.get_tensor().set_names({name})
         converted.validate_nodes_and_infer_types()
+        converted.set_rt_info(sha256.hex(), HASH_KEY)
         path = folder / f"{part.name}.xml"
         _save_pair(converted, path)
         written.append(path)

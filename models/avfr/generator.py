@@ -46,7 +46,7 @@ class IdentityEncoder(nn.Module):
 
     def forward(self, picture: Tensor, points: Tensor) -> list[Tensor]:
         """`picture [B, 3, 256, 256]`, `points [B, P, 2]` → features, fine to coarse."""
-        x = F.pixel_unshuffle(picture, self.stride) if self.stride > 1 else picture
+        x = _unshuffle(picture, self.stride)
         if self.landmarks:
             x = torch.cat([x, self.drawing(points, self.scales[0])], 1)
         x = self.stem(x)
@@ -85,6 +85,7 @@ class Generator(nn.Module):
                 above = config.channels[level + 1]
                 self.up.append(conv(above, 4 * width, 3 if above <= 64 else 1))
                 skip = width if config.identity_aware else 0
+                skip += 3 * config.stem_stride**2 if level == 0 else 0
                 self.fuse.append(conv(width + skip + drawn, width))
             modulation = condition if level == len(levels) - 1 else width + drawn
             self.blocks.append(
@@ -93,7 +94,7 @@ class Generator(nn.Module):
                     for _ in range(count)
                 )
             )
-        self.head = silent(conv(config.channels[0], 4 * config.stem_stride**2))
+        self.head = silent(conv(config.channels[0], 3 * config.stem_stride**2))
 
     def encode_source(self, picture: Tensor, points: Tensor) -> list[Tensor]:
         """Identity features of a keyframe: `[B, 3, 256, 256]` on [0, 1], `[B, P, 2]`."""
@@ -125,6 +126,7 @@ class Generator(nn.Module):
         dense: dict[str, Tensor] = self.motion(small, source, driving)
         flow, occlusion = dense["flow"], dense["occlusion"]
         warped = [warp(f, flow) * resize(occlusion, f.shape[-1]) for f in features]
+        moved = warp(picture, flow)
         condition = warped[-1]
         if config.audio_prior:
             if mel is None:
@@ -138,6 +140,8 @@ class Generator(nn.Module):
             level = len(sides) - 1 - step
             x = F.leaky_relu(F.pixel_shuffle(self.up[step - 1](x), 2), 0.1)
             skips = [warped[level]] if config.identity_aware else []
+            if level == 0:
+                skips.append(_unshuffle(moved, config.stem_stride))
             x = self.fuse[step - 1](self._with_lines([x, *skips], driving, sides[level]))
             if config.blocks[level]:
                 guide = self._with_lines([warped[level]], driving, sides[level])
@@ -145,12 +149,15 @@ class Generator(nn.Module):
         x = self.head(F.leaky_relu(x, 0.1))
         if config.stem_stride > 1:
             x = F.pixel_shuffle(x, config.stem_stride)
-        moved = warp(picture, flow)
-        keep = torch.sigmoid(x[:, 3:] + 1.0)
-        image = keep * moved + (1 - keep) * (torch.tanh(x[:, :3]) * 0.75 + 0.5)
-        return {"image": image, "warped": moved, **dense}
+        # A correction, not a gate: a gate between moved and painted pixels learns within a few
+        # hundred steps to let nothing painted through, and then never learns to paint.
+        return {"image": moved + x, "warped": moved, **dense}
 
     def _with_lines(self, parts: list[Tensor], driving: Motion, side: int) -> Tensor:
         if self.config.landmark_prior:
             parts = [*parts, self.drawing(driving["points"], side)]
         return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
+
+
+def _unshuffle(x: Tensor, stride: int) -> Tensor:
+    return F.pixel_unshuffle(x, stride) if stride > 1 else x

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ...codec.errors import WeightsError
 from ..face import FaceTable
+from ..landmarks import PointRebuilder
 from ..weights.store import WEIGHTS_FILE, load_card
 from .config import AvfrConfig
 from .detector import KeypointDetector
@@ -50,6 +51,7 @@ class Avfr(nn.Module):
             extra = self._detect(self.detector, batch)
             source_numbers = extra["source"]
             driving_numbers = extra["driving"]
+            flat["points"] = self._rebuilt(batch, source_numbers, driving_numbers)
         features = self.generator.encode_source(picture, batch["source_points"])
         repeat = [x.repeat_interleave(drivings, 0) for x in features]
         source = numbers_to_motion(source_numbers, batch["source_points"])
@@ -60,6 +62,17 @@ class Avfr(nn.Module):
         )
         detected = {f"detected_{name}": value for name, value in extra.items()}
         return {**result, **detected, "target": flat["picture"]}
+
+    @torch.no_grad()
+    def _rebuilt(self, batch: dict[str, Tensor], source: Tensor, driving: Tensor) -> Tensor:
+        """Driving landmarks as the receiver rebuilds them: from the detector's own numbers."""
+        count = len(driving) // len(source)
+        points = PointRebuilder(self.face).rebuild(
+            source.repeat_interleave(count, 0).float().cpu().numpy(),
+            batch["source_points"].repeat_interleave(count, 0).cpu().numpy(),
+            driving.float().cpu().numpy(),
+        )
+        return torch.from_numpy(points).to(driving.device)
 
     def _detect(self, detector: KeypointDetector, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         drivings = batch["picture"].shape[1]

@@ -107,7 +107,7 @@ class Pairs(IterableDataset[Sample]):
             out["true_points"].append(select_points(marks))
             out["mel"].append(self._mel(clip, int(clip.kept[position]), rng)[None])
             if self.structural:
-                out["prior"].append(self._prior(clip, int(position), marks, change))
+                out["prior"].append(self._prior(clip, int(position), change))
         sample = {name: np.stack(values) for name, values in out.items()}
         shape = (self.drivings, *source.shape)
         sample["points"] = self.rebuilder.rebuild(
@@ -117,7 +117,7 @@ class Pairs(IterableDataset[Sample]):
         )
         sample |= {"source_picture": frame, "source": source, "source_points": points}
         if self.structural:
-            sample["source_prior"] = self._prior(clip, int(first), landmarks, change)
+            sample["source_prior"] = self._prior(clip, int(first), change)
         return sample
 
     def _choose(
@@ -146,11 +146,13 @@ class Pairs(IterableDataset[Sample]):
             landmarks = landmarks[self.mirror]
         return picture, landmarks
 
-    def _prior(self, clip: CachedClip, position: int, landmarks: Array, change: _Change) -> Array:
+    def _prior(self, clip: CachedClip, position: int, change: _Change) -> Array:
         """Mesh and person mask, float32 `[2, size, size]`, as `sender.priors` makes them."""
         mask = change.plain(clip.mask[clip.kept[position]], clip.mask.shape[-1])
         mask = np.asarray(cv2.resize(mask, (self.size, self.size)), np.uint8)
         person = mask.astype(np.float32) / np.float32(255)
+        # Mirrored lines, not swapped names: the drawing is that of the picture.
+        landmarks = change.points(clip.landmarks[clip.kept[position]])
         return np.stack([draw_mesh(landmarks, self.size, self.size), person])
 
     def _mel(self, clip: CachedClip, frame: int, rng: np.random.Generator) -> Array:

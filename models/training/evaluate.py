@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..avfr.model import Avfr, numbers_to_motion
@@ -15,6 +16,7 @@ from ..keypoints import MeshKeypoints
 from ..landmarks import PointRebuilder
 from ..mel import SAMPLE_RATE, mel_window
 from ..mesh import select_points
+from ..tessellation import draw_mesh
 from .cache import CachedClip
 
 __all__ = ["animate_clip", "evaluate", "face_box"]
@@ -34,37 +36,67 @@ def to_tensor(frames: Frames) -> Tensor:
     return torch.tensor(frames).permute(0, 3, 1, 2).float() / 255
 
 
+class _Numbers:
+    """The 60 numbers of a clip's frames, as the sender would make them for this network."""
+
+    def __init__(self, model: Avfr, clip: CachedClip, device: torch.device) -> None:
+        self._model, self._clip, self._device = model, clip, device
+        self._mesh = MeshKeypoints(model.face)
+
+    def of(self, position: int) -> npt.NDArray[np.float32]:
+        """Float32 `[10, 6]` of a kept frame; the first one asked for is the keyframe."""
+        detector = self._model.detector
+        landmarks = self._clip.landmarks[self._clip.kept[position]]
+        if detector is None:
+            return self._mesh.motion(landmarks).to_array()
+        picture = to_tensor(self._clip.frames[position : position + 1])
+        if detector.inputs == 5:
+            side = picture.shape[-1]
+            mesh = torch.from_numpy(draw_mesh(landmarks, side, side))[None, None]
+            mask = torch.tensor(self._clip.mask[self._clip.kept[position]])[None, None].float()
+            mask = F.interpolate(mask / 255, size=(side, side), mode="bilinear")
+            picture = torch.cat([picture, mesh, mask], 1)
+        value, jacobian = detector(picture.to(self._device))
+        numbers = torch.cat([value, jacobian.flatten(2)], -1)[0]
+        return np.asarray(numbers.cpu().numpy(), np.float32)
+
+
 @torch.no_grad()
 def animate_clip(
     model: Avfr, clip: CachedClip, positions: Sequence[int], device: torch.device
-) -> Frames:
-    """Animate the clip's first usable frame to the given kept frames: uint8 `[N, H, W, 3]`."""
+) -> tuple[Frames, npt.NDArray[np.float32]]:
+    """Animate the clip's first usable frame to the given kept frames.
+
+    Returns:
+        Pictures, uint8 `[N, H, W, 3]`, and flows, float32 `[N, h, w, 2]`: where in the source
+        each pixel comes from.
+    """
     first = int(clip.usable[0])
-    keypoints = MeshKeypoints(model.face)
-    source = keypoints.keyframe(clip.landmarks[clip.kept[first]]).to_array()
+    numbers = _Numbers(model, clip, device)
+    source = numbers.of(first)
     points = select_points(clip.landmarks[clip.kept[first]])
     rebuilder = PointRebuilder(model.face)
-    picture = to_tensor(clip.frames[first : first + 1]).to(device)
-    generator = model.generator
-    features = generator.encode_source(picture, torch.from_numpy(points)[None].to(device))
-    still = numbers_to_motion(
-        torch.from_numpy(source)[None].to(device), torch.from_numpy(points)[None].to(device)
-    )
-    out = []
-    for position in positions:
-        frame = int(clip.kept[position])
-        numbers = keypoints.motion(clip.landmarks[frame]).to_array()
-        moved = rebuilder.rebuild(source, points, numbers)
-        mel = mel_window(clip.mel, round(frame * SAMPLE_RATE / clip.fps))
-        driving = numbers_to_motion(
-            torch.from_numpy(numbers)[None].to(device), torch.from_numpy(moved)[None].to(device)
+
+    def motion(values: npt.NDArray[np.float32], at: npt.NDArray[np.float32]) -> dict[str, Tensor]:
+        return numbers_to_motion(
+            torch.tensor(values)[None].to(device), torch.tensor(at)[None].to(device)
         )
-        image = generator(
-            picture, features, still, driving, torch.from_numpy(mel)[None, None].to(device)
-        )["image"]
-        image = image.float().clamp(0, 1)[0].permute(1, 2, 0).mul(255).round()
-        out.append(image.byte().cpu().numpy())
-    return np.stack(out)
+
+    picture = to_tensor(clip.frames[first : first + 1]).to(device)
+    still = motion(source, points)
+    features = model.generator.encode_source(picture, still["points"])
+    frames, flows = [], []
+    for position in positions:
+        driving = numbers.of(position)
+        moved = rebuilder.rebuild(source, points, driving)
+        frame = int(clip.kept[position])
+        mel = mel_window(clip.mel, round(frame * SAMPLE_RATE / clip.fps))
+        sound = torch.from_numpy(mel)[None, None].to(device)
+        made = model.generator(picture, features, still, motion(driving, moved), sound)
+        image = made["image"].float().clamp(0, 1)[0].permute(1, 2, 0).mul(255).round()
+        frames.append(image.byte().cpu().numpy())
+        flows.append(made["flow"][0].float().cpu().numpy())
+    return np.stack(frames), np.stack(flows)
 
 
 @torch.no_grad()
@@ -80,7 +112,7 @@ def evaluate(
         if len(usable) < 2:
             continue
         chosen = usable[np.linspace(1, len(usable) - 1, frames_per_clip).astype(int)]
-        made = animate_clip(model, clip, [int(i) for i in chosen], device)
+        made, _ = animate_clip(model, clip, [int(i) for i in chosen], device)
         frozen = np.repeat(clip.frames[usable[0]][None], len(chosen), 0)
         for index, position in enumerate(chosen):
             x0, y0, x1, y1 = face_box(clip.landmarks[clip.kept[position]], made.shape[1])

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from ..face import SHAPE_COMPONENTS, FaceTable
 from ..keypoints import MeshKeypoints
 from ..landmarks import (
-    PointRebuilder,
     affine_points,
+    memberships,
     motion_features,
     normalised_shape,
     relative_maps,
@@ -25,7 +25,7 @@ Pairs = tuple[Array, Array, Array, Array]
 
 
 def fit_face_table(
-    clips: Iterable[Array], *, pairs_per_clip: int = 24, ridge: float = 3e-2, seed: int = 0
+    clips: Iterable[Array], *, pairs_per_clip: int = 24, ridge: float = 3e-4, seed: int = 0
 ) -> FaceTable:
     """Fit on clips of landmarks, each float32 `[T, 478, 2]`, frames without a face left out."""
     rng = np.random.default_rng(seed)
@@ -41,7 +41,7 @@ def fit_face_table(
     table = FaceTable(
         mean, shape_mean, (basis[:SHAPE_COMPONENTS] / scale).astype(np.float32), table.ridge
     )
-    weights = PointRebuilder(table)._weights
+    weights = memberships(table.mean)
     residual = target - affine_points(weights, source, points, driving)
     features, frame = motion_features(table, source, points, driving)
     eye = np.broadcast_to(np.eye(2, dtype=np.float32), frame.shape)

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
@@ -48,7 +49,7 @@ def fit(
     """Train a network; returns the averaged one, which also lies in `out`.
 
     `out` receives `checkpoint.pt` (to resume), `curves.csv`, `pictures/`, and
-    `model.safetensors`. Ctrl-C stops after the step and saves.
+    `model.safetensors`. Ctrl-C saves and goes on its way.
 
     Raises:
         TrainingError: unusable data, a checkpoint of another configuration, or a loss that is
@@ -157,10 +158,13 @@ class _Run:
                 bar.update()
                 bar.set_postfix({k: f"{v:.3f}" for k, v in terms.items()}, refresh=False)
                 self.after_step(terms)
-                if s.minutes and time.monotonic() - started > 60 * s.minutes:
+                late = bool(s.minutes) and time.monotonic() - started > 60 * s.minutes
+                if s.minutes and self.fabric.broadcast(late):  # one clock for all devices
                     break
         except KeyboardInterrupt:
-            bar.write(f"stopped at step {self.step}; saved, `--resume` goes on from here")
+            bar.close()
+            self.save()
+            raise
         bar.close()
         self.save()
         return self.average
@@ -241,6 +245,10 @@ class _Run:
         state = {
             "network": self.plain.config.to_dict(),
             "step": self.step,
+            "face": {
+                name: torch.from_numpy(np.array(getattr(self.plain.face, name)))
+                for name in FaceTable.NAMES
+            },
             "model": self.plain.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -274,6 +282,9 @@ class _Run:
             self.judge.load_state_dict(state["judge"])
             if self.objective.discriminator is not None:
                 self.objective.discriminator.load_state_dict(state["discriminator"])
+        # The run's own: a table fitted anew would fit other landmarks to the same numbers.
+        face = FaceTable(*(state["face"][name].numpy() for name in FaceTable.NAMES))
+        self.plain.face = self.average.face = face
         self.step = int(state["step"])
 
 

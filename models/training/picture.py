@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from ..avfr.model import Avfr
 from .cache import CachedClip
 from .evaluate import animate_clip
 
-__all__ = ["contact_sheet"]
+__all__ = ["contact_sheet", "draw_flow"]
 
 
 def contact_sheet(model: Avfr, clips: Sequence[CachedClip], rows: int = 6) -> Image.Image:
-    """One row a clip: source, then two driving frames, each with what the network made of it."""
+    """One row a clip: source, then for two frames: driving, output, flow."""
     device = next(model.generator.parameters()).device
     lines = []
     step = max(1, len(clips) // rows)
@@ -24,11 +25,25 @@ def contact_sheet(model: Avfr, clips: Sequence[CachedClip], rows: int = 6) -> Im
         if len(usable) < 3:
             continue
         chosen = [int(usable[len(usable) // 2]), int(usable[-1])]
-        made = animate_clip(model, clip, chosen, device)
+        made, flows = animate_clip(model, clip, chosen, device)
         cells = [np.asarray(clip.frames[usable[0]])]
-        for picture, position in zip(made, chosen, strict=True):
-            cells += [np.asarray(clip.frames[position]), picture]
+        for picture, flow, position in zip(made, flows, chosen, strict=True):
+            cells += [np.asarray(clip.frames[position]), picture, draw_flow(flow, len(picture))]
         lines.append(np.concatenate(cells, 1))
     if not lines:
         return Image.new("RGB", (256, 256))
     return Image.fromarray(np.concatenate(lines, 0))
+
+
+def draw_flow(flow: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.uint8]:
+    """Flow `[h, h, 2]` as colours `[side, side, 3]`: hue is direction, white is stillness.
+
+    Full colour is a move of a quarter of the picture's side.
+    """
+    line = (np.arange(len(flow)) * 2 + 1) / len(flow) - 1
+    shift = flow - np.stack(np.meshgrid(line, line), -1)
+    angle = np.arctan2(shift[..., 1], shift[..., 0])[..., None]
+    strength = np.clip(np.linalg.norm(shift, axis=-1)[..., None] / 0.5, 0, 1)
+    hues = 0.5 + 0.5 * np.cos(angle - np.array([0, 2, 4]) * np.pi / 3)
+    colours = np.round(255 * (1 - strength * (1 - hues))).astype(np.uint8)
+    return np.asarray(Image.fromarray(colours).resize((side, side)), np.uint8)

@@ -26,6 +26,8 @@ __all__ = ["Card", "find_card", "load_card", "shipped"]
 
 _HERE = Path(__file__).parent
 WEIGHTS_FILE = "model.safetensors"
+HASH_KEY = ["facewire", "weights_sha256"]
+"""Where an exported network says which `model.safetensors` it was made from."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import pytest
 from facewire.cli.demo_clip import make_demo_clip, poses
 from facewire.cli.demo_face import AnimatedFace, Pose, load_portrait
 from facewire.cli.demo_voice import SAMPLE_RATE, make_voice
-from facewire.codec.errors import MissingExtraError, WeightsError
 from facewire.sender.capture import Capture
 from facewire.sender.tracker import Face, Tracker
 
@@ -39,10 +38,7 @@ def yaw(face: Face) -> float:
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     """Four seconds, tracked again."""
-    try:
-        path = make_demo_clip(tmp_path_factory.mktemp("clip") / "demo.mp4", FRAMES / 25)
-    except (MissingExtraError, WeightsError) as error:
-        pytest.skip(str(error))
+    path = make_demo_clip(tmp_path_factory.mktemp("clip") / "demo.mp4", FRAMES / 25)
     frames = [frame for frame, _ in Capture(path).frames()]
     with Tracker(details=True) as tracker:
         found = [tracker.track(frame) for frame in frames]

@@ -15,8 +15,10 @@ from facewire.models.mesh import POINTS
 from facewire.models.training.cache import read_cache, write_clip
 from facewire.models.training.config import LossWeights, TrainConfig
 from facewire.models.training.data import Augmentation, Pairs
+from facewire.models.training.evaluate import animate_clip
 from facewire.models.training.fit_face import fit_face_table
 from facewire.models.training.loop import fit, split_by_person
+from facewire.models.training.picture import contact_sheet
 
 from .conftest import made_clip
 
@@ -45,6 +47,11 @@ def test_a_few_steps_change_the_weights(
     fresh = dict(Avfr(model.config).named_parameters())["generator.enter.weight"]
     assert not torch.equal(first.cpu(), fresh)
     assert again.config.keypoint_mode == mode
+    clip = read_cache(cache)[0]
+    _, flows = animate_clip(again, clip, [1], torch.device("cpu"))
+    assert np.isfinite(flows).all()
+    sheet = contact_sheet(again, [clip])
+    assert sheet.size == (7 * 64, 64)
 
 
 def test_the_adversarial_loss_trains_both_sides(
@@ -142,6 +149,25 @@ def test_pictures_and_landmarks_change_together(tmp_path: Path) -> None:
         ys, xs = np.nonzero(sample["source_picture"][0] > 128)
         centre = np.array([xs.mean() + 0.5, ys.mean() + 0.5]) / 32 - 1
         np.testing.assert_allclose(centre, sample["source_points"][0], atol=0.02)
+
+
+def test_the_prior_of_a_mirrored_sample_is_the_mirrored_prior(cache: Path) -> None:
+    clip = read_cache(cache)[0]
+    still = Augmentation(scale=0, shift=0, colour=0, gamma=0, mirror=0, expressive=0)
+    priors = []
+    for mirror in (0.0, 1.0):
+        pairs = Pairs(
+            [clip],
+            FaceTable.blank(),
+            size=64,
+            structural=True,
+            augmentation=replace(still, mirror=mirror),
+        )
+        priors.append(pairs.sample(clip, np.random.default_rng(0))["source_prior"])
+    plain, mirrored = priors
+    assert np.abs(plain[0]).max() > 0.5
+    assert np.abs(plain[0][:, ::-1] - mirrored[0]).mean() < 0.02
+    np.testing.assert_allclose(plain[1][:, ::-1], mirrored[1], atol=0.02)
 
 
 def test_the_face_table_learns_what_affine_maps_miss() -> None:

@@ -144,10 +144,10 @@ def test_two_people_and_a_cut(card: Path) -> None:
     assert packets[-1].reference == 1
 
 
-def test_without_auto_a_cut_sends_no_keyframe(card: Path) -> None:
-    encoder = make(card, [[HERE], [THERE]], {"keyframe_interval": None})
+def test_nobody_drives_anothers_picture_whatever_the_interval(card: Path) -> None:
+    encoder = make(card, [[HERE], [THERE]], {"keyframe_interval": 60.0})
     packets = encoder.encode(WIDE) + encoder.encode(255 - WIDE)
-    assert len(keyframes(packets)) == 1
+    assert len(keyframes(packets)) == 2
 
 
 @pytest.mark.parametrize("gone", [0, 3])
@@ -234,7 +234,7 @@ def test_bad_sound(card: Path) -> None:
 
 def test_a_mesh_beyond_all_numbers_counts_as_no_face(card: Path) -> None:
     wild: Box = (60, 60, 60.00001, 60.00002)
-    encoder = make(card, [[HERE], [wild], [HERE]], {"keyframe_interval": None})
+    encoder = make(card, [[HERE], [wild], [HERE]], {"keyframe_interval": "auto"})
     packets = [p for _ in range(3) for p in encoder.encode(BLANK)]
     assert len(motion(packets)) == 3
 
