@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from fractions import Fraction
@@ -235,10 +236,29 @@ def _encode(coder: _Coder, frame: av.VideoFrame, quality: int) -> bytes:
     context.framerate = Fraction(25)
     context.options = {**coder.options, coder.option: str(quality)}
     try:
-        packets = [*context.encode(frame), *context.encode(None)]
+        with _own_priority():
+            packets = [*context.encode(frame), *context.encode(None)]
     except av.error.FFmpegError as error:
         raise MediaError(f"{coder.encoder} cannot code the picture: {error}") from error
     return _without_delimiter(b"".join(bytes(packet) for packet in packets), coder)
+
+
+@contextmanager
+def _own_priority() -> Iterator[None]:
+    """Give the calling thread its scheduling back.
+
+    Run by root, SVT-AV1 leaves its caller with real-time priority (SCHED_FIFO 99). Every thread
+    that the process starts later inherits it, and two that spin for each other stop the machine.
+    """
+    if not hasattr(os, "sched_setscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        if os.sched_getscheduler(0) != policy:
+            os.sched_setscheduler(0, policy, parameters)
 
 
 def _create(name: str, mode: Literal["r", "w"]) -> VideoCodecContext:

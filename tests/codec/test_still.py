@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -194,3 +196,11 @@ def test_chroma_is_interpolated_between_its_samples() -> None:
     v = np.tile(np.array([128, 128, 168, 168], np.uint8), (2, 1))
     red = yuv420_to_rgb(y, u, v)[0, :, 0].astype(int) - 128
     assert red.tolist() == [0, 0, 0, 14, 42, 56, 56, 56]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="Linux knows scheduling classes")
+def test_coding_a_picture_leaves_the_callers_priority_alone() -> None:
+    before = os.sched_getscheduler(0)
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    encode_picture(picture, quality=40, max_bytes=None)
+    assert os.sched_getscheduler(0) == before
