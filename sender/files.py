@@ -24,6 +24,7 @@ __all__ = ["EncodeReport", "Progress", "encode_file", "encode_packets", "encode_
 Progress = Callable[[int, int], None]
 """Called after each frame with frames done and frames expected."""
 _AHEAD = Fraction(1, 5)  # sound is written this much before its frame: a player need not wait
+_PADDING = 1024  # samples: AAC fills its last frame with silence, 64 ms of it at 16 kHz
 Sound = npt.NDArray[np.float32]
 
 
@@ -129,10 +130,10 @@ def encode_packets(
     """
     timing = capture.info.timing
     sound = _SoundReader(capture.sound()) if encoder.header.audio else None
-    last = -1
+    last, end = -1, timing.duration_s
     for index, (frame, seconds) in enumerate(capture.frames()):
         last = max(last + 1, timing.ticks(seconds))  # two frames in one tick: the next one
-        pcm = sound.until(seconds + 1 / timing.fps + _AHEAD) if sound else None
+        pcm = sound.until(min(seconds + 1 / timing.fps + _AHEAD, end)) if sound else None
         yield from encoder.encode(frame, pcm, last)
         if progress is not None:
             progress(index + 1, max(timing.frames, index + 1))
@@ -163,6 +164,11 @@ class _SoundReader:
         return pcm[:wanted]
 
     def rest(self) -> Iterator[Sound]:
-        """Everything else, in pieces."""
-        yield self._left
-        yield from self._pieces
+        """Everything else, in pieces; nothing where it is no more than a container's padding."""
+        parts, have = [self._left], len(self._left)
+        while have <= _PADDING and (piece := next(self._pieces, None)) is not None:
+            parts.append(piece)
+            have += len(piece)
+        if have > _PADDING:
+            yield np.concatenate(parts)
+            yield from self._pieces
