@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGES := facewire.codec facewire.models facewire.sender facewire.receiver facewire.eval facewire.cli
-FOLDERS := codec models models/avfr models/training models/weights models/weights/* sender receiver eval cli
+FOLDERS := codec models models/avfr models/training models/weights models/weights/* sender receiver eval eval/codecs eval/metrics cli
 
 .PHONY: demo test check format bench clean
 demo: $(VENV)/installed            ## make a clip, encode it, decode it, show the figures

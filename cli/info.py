@@ -6,7 +6,10 @@ import argparse
 import json
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..codec.stream import StreamHeader
 
 __all__ = ["add_parser", "describe", "run", "table"]
 
@@ -58,7 +61,7 @@ def describe(path: Path) -> dict[str, Any]:
     if survey.header is None:
         raise StreamError(f"{path} holds no stream header that can be read")
     survey.bits.fill_to(path.stat().st_size)
-    return survey.facts(reader.damaged)
+    return survey.facts(survey.header, reader.damaged)
 
 
 class _Survey:
@@ -67,7 +70,6 @@ class _Survey:
     def __init__(self) -> None:
         from ..codec.bits import BitCount
         from ..codec.keyframe import KeyframeAssembler
-        from ..codec.stream import StreamHeader
 
         self.header: StreamHeader | None = None
         self.bits = BitCount()
@@ -75,8 +77,8 @@ class _Survey:
         self._keyframes = 0
         self._frames = 0
         self._damaged = 0
-        self._last: int | None = None
-        self._elapsed = 0
+        self._start: int | None = None
+        self._now = 0  # full pts of the last frame
 
     def add(self, packet: Any) -> None:
         """Count one packet."""
@@ -91,7 +93,13 @@ class _Survey:
                 header = StreamHeader.from_payload(packet.payload)
                 self.header = self.header or header
             elif packet.kind == Kind.KEYFRAME:
-                self._keyframes += self._assembler.push(packet) is not None
+                keyframe = self._assembler.push(packet)
+                if keyframe is not None:
+                    self._keyframes += 1
+                    # It carries the whole time: a pause may be longer than 16 bits of ticks.
+                    if self._start is None:
+                        self._start = keyframe.pts
+                    self._now = max(self._now, keyframe.pts)
             elif packet.kind == Kind.MOTION:
                 self._count_frame(packet.pts)
                 if self.header is not None:
@@ -101,17 +109,15 @@ class _Survey:
 
     def _count_frame(self, pts: int) -> None:
         self._frames += 1
-        if self._last is not None:
-            self._elapsed += (pts - self._last) % 65536
-        self._last = pts
+        if self._start is None:
+            self._start = self._now = pts
+        self._now += (pts - self._now) % 65536
 
-    def facts(self, damaged_records: int) -> dict[str, Any]:
+    def facts(self, header: StreamHeader, damaged_records: int) -> dict[str, Any]:
         """The keys of `facewire info --json`, in its order."""
-        header = self.header
-        assert header is not None  # describe() has looked
         duration = Fraction(0)
         if self._frames:
-            duration = self._elapsed * header.time_base + 1 / header.fps
+            duration = (self._now - (self._start or 0)) * header.time_base + 1 / header.fps
         return {
             "frames": self._frames,
             "fps": round(float(header.fps), 6),

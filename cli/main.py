@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast
+
+from .guard import guarded
 
 __all__ = ["COMMANDS", "main", "parse"]
 
@@ -59,23 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
-    try:
+
+    def run() -> int:
         command, args = parse([a for a in arguments if a != "--debug"])
         return command(args)
-    except SystemExit as stop:  # argparse: 0 after --help, 2 after wrong usage
-        return stop.code if isinstance(stop.code, int) else 2
-    except KeyboardInterrupt:
-        print("\nfacewire: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone (`| head`); keep the interpreter from complaining.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        print(f"facewire: {_sentence(error)}", file=sys.stderr)
-        return 1
+
+    return guarded("facewire", run, debug=debug)
 
 
 def parse(
@@ -119,17 +108,6 @@ def _version() -> str:
         return version("facewire")
     except PackageNotFoundError:
         return "(not installed)"
-
-
-def _sentence(error: Exception) -> str:
-    from ..codec.errors import FacewireError
-
-    if isinstance(error, FacewireError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    name = type(error).__name__
-    return f"unexpected {name}: {error} (--debug shows where; please report it)"
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@
     ├── ConfigError (ValueError)           a setting that makes no sense
     ├── WeightsError (RuntimeError)        weights missing, of another model, or with another hash
     ├── MissingExtraError (ImportError)    an optional dependency is not installed
+    ├── EvaluationError (RuntimeError)     a codec or a measurement that failed to run
     └── TrainingError (RuntimeError)       training data or a checkpoint that cannot be used
 
 The command lines turn any of these into one sentence on stderr and exit code 1.
@@ -22,6 +23,7 @@ from __future__ import annotations
 __all__ = [
     "ConfigError",
     "DamagedError",
+    "EvaluationError",
     "FacewireError",
     "MediaError",
     "MissingExtraError",
@@ -80,6 +82,10 @@ class WeightsError(FacewireError, RuntimeError):
     """Weights that are missing, of another model, or whose hash differs."""
 
 
+class EvaluationError(FacewireError, RuntimeError):
+    """A codec under test, or a measurement, that failed to run."""
+
+
 class TrainingError(FacewireError, RuntimeError):
     """Training data or a checkpoint that cannot be used."""
 
@@ -89,3 +95,8 @@ class MissingExtraError(FacewireError, ImportError):
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs an optional part: pip install 'facewire[{extra}]'")
+        self._parts = (feature, extra)
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        """Made again from what it was made of, when it comes from another process."""
+        return type(self), self._parts

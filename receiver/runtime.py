@@ -7,7 +7,7 @@ a frame (`render`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,9 @@ from ..models.weights.store import HASH_KEY
 
 if TYPE_CHECKING:
     from ..models.weights import Card
+    from .output import Backend
 
 __all__ = [
-    "Backend",
     "Generator",
     "OpenVinoGenerator",
     "Source",
@@ -30,7 +30,6 @@ __all__ = [
     "load_generator",
 ]
 
-Backend = Literal["openvino", "torch"]
 Frame = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
 

@@ -30,6 +30,8 @@ class EncoderConfig:
             nobody's picture is driven by another's face.
         keyframe_bytes: size of a keyframe's picture where no rate is set.
         size: side of the coded picture in pixels; the shipped networks want 256.
+        crop: cut the head out of the frame; without, the frame is taken whole (it is a head crop
+            already, and square).
         model: network of the receiver: a shipped size, or the folder of its weights.
 
     Raises:
@@ -44,6 +46,7 @@ class EncoderConfig:
     keyframe_interval: KeyframeInterval = "auto"
     keyframe_bytes: int = 3000
     size: int = 256
+    crop: bool = True
     model: str = "s"
 
     def __post_init__(self) -> None:

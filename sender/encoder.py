@@ -111,7 +111,7 @@ class Encoder:
         self._tracker: FaceTracker = tracker or Tracker()
         self._owns_tracker = tracker is None
         still = _still_tracker if self._owns_tracker else None
-        self._observer = Observer(self._tracker, self.config.size, still)
+        self._observer = Observer(self._tracker, self.config.size, still, crop=self.config.crop)
         self.reset()
 
     def reset(self) -> None:

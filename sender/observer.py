@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codec.errors import ConfigError
-from .crop import Cropper, cut, to_picture
+from .crop import Cropper, Rectangle, cut, to_picture
 from .faces import CutDetector, Follower
 from .finder import FaceTracker, Finder
 from .keypoints import Observation
@@ -25,11 +25,18 @@ class Observer:
         tracker: finds faces.
         size: side of the crop in pixels.
         still: see `Finder`.
+        crop: cut the head out; without, the whole of a square frame is the crop.
     """
 
     def __init__(
-        self, tracker: FaceTracker, size: int, still: Callable[[], FaceTracker] | None = None
+        self,
+        tracker: FaceTracker,
+        size: int,
+        still: Callable[[], FaceTracker] | None = None,
+        *,
+        crop: bool = True,
     ) -> None:
+        self._crop = crop
         self._finder = Finder(tracker, still)
         self._size = size
         self.reset()
@@ -41,6 +48,7 @@ class Observer:
         self._cropper = Cropper()
         self._finder.reset()
         self._cut = False
+        self._last: Rectangle | None = None
 
     def observe(
         self, frame: Frame, seconds: float, time_ms: int
@@ -57,10 +65,12 @@ class Observer:
             or somebody new, so that the last keyframe no longer fits.
 
         Raises:
-            ConfigError: not such a frame.
+            ConfigError: not such a frame, or not square where it is taken whole.
         """
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or not frame.size:
             raise ConfigError(f"a frame is uint8 [H, W, 3], not {frame.dtype} {list(frame.shape)}")
+        if not self._crop and frame.shape[0] != frame.shape[1]:
+            raise ConfigError(f"without cropping a frame is square, not {list(frame.shape[:2])}")
         if self._cuts.push(frame):
             self._cut = True  # until the person in the new scene is found
             self._finder.reset()
@@ -72,9 +82,22 @@ class Observer:
         if followed.changed:
             self._cropper.reset()
         self._cut = False
-        rectangle = self._cropper.update(followed.face.box, frame.shape[:2], seconds)
+        if self._crop:
+            rectangle = self._cropper.update(followed.face.box, frame.shape[:2], seconds)
+        else:
+            rectangle = Rectangle(0, 0, len(frame))
+        self._last = rectangle
         landmarks = to_picture(followed.face.landmarks, rectangle)
         return Observation(cut(frame, rectangle, self._size), landmarks), followed.changed
+
+    def crop(self, frame: Frame, seconds: float, time_ms: int) -> Frame | None:
+        """The crop alone, uint8 `[size, size, 3]`: also of frames from which the face is away,
+        where it was last; None before the first face. Arguments as of `observe`.
+        """
+        seen, _ = self.observe(frame, seconds, time_ms)
+        if seen is not None:
+            return seen.picture
+        return None if self._last is None else cut(frame, self._last, self._size)
 
     def close(self) -> None:
         """Free what was made here; the tracker is the caller's."""

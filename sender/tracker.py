@@ -190,9 +190,11 @@ class Segmenter:
             image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame)
         )
         with _hushed() if self._new else contextlib.nullcontext():
-            mask = self._segmenter.segment(image).confidence_masks[0].numpy_view()
+            result = self._segmenter.segment(image)
         self._new = False
-        return np.asarray(mask, np.float32).reshape(frame.shape[:2])
+        # Copied while `result` lives: the view's memory is freed with it.
+        mask = np.array(result.confidence_masks[0].numpy_view(), np.float32)
+        return mask.reshape(frame.shape[:2])
 
     def close(self) -> None:
         """Free the native segmenter."""

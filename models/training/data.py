@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from ...codec.errors import TrainingError
+from ...codec.still import decode_picture, encode_picture
 from ..face import FaceTable
 from ..keypoints import MeshKeypoints
 from ..landmarks import PointRebuilder
@@ -46,6 +47,9 @@ class Augmentation:
         live: probability that the window's future half is cut at a random look-ahead.
         expressive: probability that a driving frame is chosen, of four, for eyes and mouth
             that are open otherwise than the source's: blinks are rare in random frames.
+        coded: probability that the source has gone through the keyframe's still codec, at a
+            quality drawn from `qualities`: the receiver never has a clean one.
+        qualities: AV1's CRF, best and worst.
     """
 
     mirror: float = 0.5
@@ -56,6 +60,8 @@ class Augmentation:
     deaf: float = 0.15
     live: float = 0.3
     expressive: float = 0.5
+    coded: float = 0.75
+    qualities: tuple[int, int] = (20, 50)
 
 
 class Pairs(IterableDataset[Sample]):
@@ -97,6 +103,7 @@ class Pairs(IterableDataset[Sample]):
         change = _Change.draw(self.augmentation, rng)
         keypoints = MeshKeypoints(self.table)
         frame, landmarks = self._frame(clip, int(first), change)
+        frame = self._coded(frame, rng)
         source = keypoints.keyframe(landmarks).to_array()
         points = select_points(landmarks)
         out: dict[str, list[npt.NDArray[Any]]] = defaultdict(list)
@@ -145,6 +152,16 @@ class Pairs(IterableDataset[Sample]):
         if change.mirror:
             landmarks = landmarks[self.mirror]
         return picture, landmarks
+
+    def _coded(self, picture: Picture, rng: np.random.Generator) -> Picture:
+        """The source as it arrives: uint8 `[3, H, W]`, through the still codec and back."""
+        a = self.augmentation
+        if a is None or rng.random() >= a.coded:
+            return picture
+        quality = int(rng.integers(a.qualities[0], a.qualities[1] + 1))
+        rgb = np.ascontiguousarray(picture.transpose(1, 2, 0))
+        seen = decode_picture(encode_picture(rgb, quality=quality))
+        return np.ascontiguousarray(seen.transpose(2, 0, 1))
 
     def _prior(self, clip: CachedClip, position: int, change: _Change) -> Array:
         """Mesh and person mask, float32 `[2, size, size]`, as `sender.priors` makes them."""

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from facewire.cli.main import main
+from facewire.codec.container import Reader, Writer
+from facewire.codec.keyframe import KeyframeAssembler
+from facewire.codec.packet import Kind
 
 KEYS = [
     "frames", "fps", "width", "height", "duration_s", "profile", "model", "bits", "bpp", "kbps",
@@ -82,3 +86,27 @@ def test_cut_at_every_byte(silent: Path, capsys: pytest.CaptureFixture[str]) -> 
         assert "unexpected" not in capsys.readouterr().err
     assert set(codes) == {0, 1}
     assert codes == sorted(codes, reverse=True)  # once the header is there, it works
+
+
+def test_a_long_pause_in_a_fine_time_base_counts_whole(
+    slow: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """16 bits of milliseconds wrap after 65 s; the keyframe after a pause has the whole time."""
+    packets = list(Reader(slow.open("rb")))
+    keys = [packet for packet in packets if packet.kind is Kind.KEYFRAME]
+    assembler = KeyframeAssembler()
+    keyframe = [k for p in keys if (k := assembler.push(p)) is not None][0]
+    motion = next(packet for packet in packets if packet.kind is Kind.MOTION)
+    late = 200_000
+    path = tmp_path / "pause.fwire"
+    with path.open("wb") as file:
+        writer = Writer(file)
+        for packet in packets:
+            writer.write(packet)
+        for packet in replace(keyframe, pts=late).to_packets(1000):
+            writer.write(packet)
+        writer.write(replace(motion, pts=late % 65536, sequence=1100))
+        writer.close()
+    assert main(["info", str(path), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["duration_s"] == pytest.approx(200, abs=0.5)

@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from facewire.codec.errors import ConfigError, TrainingError
+from facewire.codec.still import Picture, decode_picture, encode_picture
 from facewire.models.avfr import Avfr, AvfrConfig
 from facewire.models.face import FaceTable
 from facewire.models.mesh import POINTS
-from facewire.models.training.cache import read_cache, write_clip
+from facewire.models.training import data
+from facewire.models.training.cache import CachedClip, read_cache, write_clip
 from facewire.models.training.config import LossWeights, TrainConfig
 from facewire.models.training.data import Augmentation, Pairs
 from facewire.models.training.evaluate import animate_clip
@@ -142,7 +144,7 @@ def test_pictures_and_landmarks_change_together(tmp_path: Path) -> None:
     landmarks[:] = np.array([0.25, -0.25], np.float32)
     frames[:, 22:26, 38:42] = 255  # around (0.25, -0.25) of a 64-pixel picture
     clip = replace(clip, frames=frames, landmarks=landmarks)
-    pairs = Pairs([clip], FaceTable.blank(), size=64, augmentation=Augmentation(colour=0, gamma=0))
+    pairs = Pairs([clip], FaceTable.blank(), size=64, augmentation=Augmentation(colour=0, gamma=0, coded=0))
     rng = np.random.default_rng(0)
     for _ in range(20):
         sample = pairs.sample(clip, rng)
@@ -151,9 +153,73 @@ def test_pictures_and_landmarks_change_together(tmp_path: Path) -> None:
         np.testing.assert_allclose(centre, sample["source_points"][0], atol=0.02)
 
 
+STILL = Augmentation(scale=0, shift=0, colour=0, gamma=0, mirror=0, expressive=0, coded=0)
+
+
+def soft_clip() -> CachedClip:
+    """Pictures that a still codec can code well."""
+    clip = made_clip("soft", "x", 8)
+    y, x = np.mgrid[:64, :64] / 64
+    waves = [np.sin(7 * x + i) + np.cos(5 * y - i) for i in range(len(clip.frames))]
+    frames = np.stack([np.stack([128 + 50 * w] * 3, -1) for w in waves])
+    return replace(clip, frames=frames.astype(np.uint8))
+
+
+def test_the_source_goes_through_the_keyframe_codec_and_the_rest_does_not() -> None:
+    clip = soft_clip()
+    plain, coded, none = (
+        Pairs([clip], FaceTable.blank(), size=64, augmentation=augmentation)
+        for augmentation in (STILL, replace(STILL, coded=1.0, qualities=(50, 50)), None)
+    )
+    frames = clip.frames.transpose(0, 3, 1, 2)
+    for seed in range(5):
+        clean = plain.sample(clip, np.random.default_rng(seed))["source_picture"]
+        sample = coded.sample(clip, np.random.default_rng(seed))
+        arrived = sample["source_picture"]
+        assert any(np.array_equal(clean, frame) for frame in frames)
+        rgb = np.ascontiguousarray(clean.transpose(1, 2, 0))
+        wanted = decode_picture(encode_picture(rgb, quality=50)).transpose(2, 0, 1)
+        assert arrived.dtype == np.uint8
+        assert arrived.flags.c_contiguous
+        np.testing.assert_array_equal(arrived, wanted)
+        assert not np.array_equal(arrived, clean)
+        for driven in sample["picture"]:
+            assert any(np.array_equal(driven, frame) for frame in frames)
+        bare = none.sample(clip, np.random.default_rng(seed))["source_picture"]
+        assert any(np.array_equal(bare, frame) for frame in frames)
+
+
+def test_qualities_and_share_of_coded_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+
+    def note(rgb: np.ndarray, *, quality: int) -> Picture:
+        drawn.append(quality)
+        return encode_picture(rgb, quality=quality)
+
+    monkeypatch.setattr(data, "encode_picture", note)
+    clip = soft_clip()
+    augmentation = replace(STILL, coded=0.5, qualities=(40, 42))
+    pairs = Pairs([clip], FaceTable.blank(), size=64, drivings=1, augmentation=augmentation)
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        pairs.sample(clip, rng)
+    assert 15 < len(drawn) < 45
+    assert set(drawn) == {40, 41, 42}
+
+
+def test_coded_samples_are_seeded() -> None:
+    clip = soft_clip()
+    one, other = (
+        next(iter(Pairs([clip], FaceTable.blank(), size=64, augmentation=Augmentation())))
+        for _ in range(2)
+    )
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name])
+
+
 def test_the_prior_of_a_mirrored_sample_is_the_mirrored_prior(cache: Path) -> None:
     clip = read_cache(cache)[0]
-    still = Augmentation(scale=0, shift=0, colour=0, gamma=0, mirror=0, expressive=0)
     priors = []
     for mirror in (0.0, 1.0):
         pairs = Pairs(
@@ -161,7 +227,7 @@ def test_the_prior_of_a_mirrored_sample_is_the_mirrored_prior(cache: Path) -> No
             FaceTable.blank(),
             size=64,
             structural=True,
-            augmentation=replace(still, mirror=mirror),
+            augmentation=replace(STILL, mirror=mirror),
         )
         priors.append(pairs.sample(clip, np.random.default_rng(0))["source_prior"])
     plain, mirrored = priors

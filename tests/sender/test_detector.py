@@ -8,10 +8,16 @@ import pytest
 from facewire.codec.errors import ConfigError
 from facewire.models.avfr import Avfr, AvfrConfig
 from facewire.models.face import FaceTable
+from facewire.models.training.cache import CachedClip
+from facewire.models.training.data import Pairs
 from facewire.sender import Encoder, EncoderConfig
 from facewire.sender.detector import DetectorSource
 from facewire.sender.keypoints import Observation
+from facewire.sender.prepare import _shrink
 from facewire.sender.priors import PriorMaker
+from facewire.sender.tracker import Segmenter, Tracker
+
+from .conftest import Frame
 
 NETWORK = AvfrConfig(detector_base=4, detector_max=16, detector_levels=3, motion_base=4)
 
@@ -43,10 +49,36 @@ def test_a_network_of_the_mesh_has_no_detector(tmp_path: Path) -> None:
         DetectorSource(tmp_path)
 
 
-def test_training_and_sending_draw_the_same_priors() -> None:
-    marks = FaceTable.blank().mean * np.float32(0.4)
-    picture = np.zeros((256, 256, 3), np.uint8)
-    from facewire.models.tessellation import draw_mesh
-
-    priors = PriorMaker().make(picture, marks)
-    np.testing.assert_array_equal(priors.mesh, draw_mesh(marks, 256, 256))
+def test_training_and_sending_draw_the_same_priors(frames: list[Frame]) -> None:
+    """What the detector learns from is what it is given later."""
+    chosen = [frames[0], frames[40]]
+    with Tracker() as tracker:
+        marks = [tracker.track(frame)[0].landmarks / 128 - 1 for frame in chosen]
+    maker, segmenter = PriorMaker(), Segmenter()
+    sent = [maker.make(frame, points) for frame, points in zip(chosen, marks, strict=True)]
+    clip = CachedClip(
+        name="demo",
+        identity="x",
+        fps=25.0,
+        landmarks=np.stack(marks).astype(np.float32),
+        mask=np.stack([_shrink(segmenter.segment(frame)) for frame in chosen]),
+        mel=np.zeros((8, 80), np.float32),
+        faces=np.ones(2, np.uint8),
+        kept=np.arange(2),
+        frames=np.stack(chosen),
+    )
+    maker.close()
+    segmenter.close()
+    pairs = Pairs([clip], FaceTable.blank(), drivings=4, size=256, structural=True)
+    sample = pairs.sample(clip, np.random.default_rng(0))
+    pictures = np.concatenate([sample["source_picture"][None], sample["picture"]])
+    trained = np.concatenate([sample["source_prior"][None], sample["prior"]])
+    met = set()
+    for picture, (drawn, person) in zip(pictures, trained, strict=True):
+        which = int(np.abs(picture.transpose(1, 2, 0).astype(int) - chosen[1]).max() == 0)
+        met.add(which)
+        np.testing.assert_array_equal(drawn, sent[which].mesh)
+        # Stored at 64x64: the edge is softer, no more.
+        assert np.abs(person - sent[which].person).mean() < 0.02
+    assert met == {0, 1}
+    assert np.abs(sent[0].mesh - sent[1].mesh).max() > 0.5, "frames that would not tell"

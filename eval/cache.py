@@ -1,0 +1,94 @@
+"""What was encoded and measured before, found by content: nothing is done twice, nothing is lost.
+
+    cache/clips/CLIP/       frames, sound and what is true of them        (eval.clips, eval.measure)
+    cache/streams/CLIP/CODEC/SETTING.json and its stream
+    cache/figures/HASH.npz  of a clip, a decoded stream and a way of measuring
+
+Names are hashes of everything that the content depends on. Files appear whole: each is written
+under another name first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from .clips import Clip
+from .codecs.base import Codec, Encoded
+
+__all__ = ["StreamStore", "digest", "draft_of"]
+
+
+def digest(parts: Iterable[object]) -> str:
+    """Hex SHA-256 of some values, 32 digits."""
+    text = json.dumps([str(part) for part in parts])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def draft_of(path: Path) -> Path:
+    """A name beside `path` that no other process or thread uses; keeps the suffix."""
+    own = f"{os.getpid()}-{threading.get_ident()}"
+    return path.with_name(f".{path.stem}.{own}{path.suffix}")
+
+
+class StreamStore:
+    """All streams of one clip by one codec."""
+
+    def __init__(self, root: Path, clip: Clip, codec: Codec) -> None:
+        self.codec, self.clip = codec, clip
+        # Absolute: encoders run in a folder of their own.
+        self.folder = (
+            root.absolute()
+            / "streams"
+            / clip.key[:24]
+            / f"{codec.name}-{digest([codec.identity()])}"
+        )
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def known(self) -> list[Encoded]:
+        """Streams of earlier runs; what is damaged is as if it were not there."""
+        found = []
+        for about in sorted(self.folder.glob("[!.]*.json")):
+            try:
+                encoded = Encoded.from_json(about.read_text(), self.folder)
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                continue
+            if encoded.path.is_file():
+                found.append(encoded)
+        return found
+
+    def encode(self, setting: float, scratch: Path) -> Encoded:
+        """Code with a setting and keep the stream."""
+        path = self.folder / f"{setting:.6g}{self.codec.suffix}"
+        draft = draft_of(path)
+        try:
+            made = self.codec.encode(self.clip, setting, draft, scratch)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+        encoded = Encoded(
+            path,
+            made.bits,
+            made.setting,
+            made.command.replace(draft.name, f"out{path.suffix}"),
+            made.seconds,
+            made.notes,
+        )
+        about = path.with_name(path.name + ".json")
+        note = draft_of(about)
+        try:
+            note.write_text(encoded.to_json())
+            note.replace(about)
+        finally:
+            note.unlink(missing_ok=True)
+        return encoded
+
+    def clear(self) -> None:
+        """Forget all of it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True, exist_ok=True)

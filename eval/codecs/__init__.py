@@ -1,0 +1,1 @@
+"""Codecs that can be compared; see `base.Codec`."""

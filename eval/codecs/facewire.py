@@ -1,0 +1,97 @@
+"""facewire itself: real packets in a real file, decoded as any receiver would."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ...codec.bits import BitCount
+from ...codec.container import HEAD_BYTES, Reader, Writer
+from ...codec.packet import Kind, Packet
+from ...models.weights import load_card
+from ...receiver import Decoder, DecoderConfig
+from ...sender.config import EncoderConfig
+from ...sender.encoder import Encoder
+from ..clips import Clip
+from .base import Codec, Encoded, Knob
+
+__all__ = ["AUDIO_KBPS", "FacewireCodec"]
+
+Frame = npt.NDArray[np.uint8]
+AUDIO_KBPS = 10.0
+"""Sound that goes with every codec."""
+_SAMPLES = 16_000
+
+
+class FacewireCodec(Codec):
+    """One profile with one network.
+
+    The picture of the keyframe takes what the motion leaves. The network hears the decoded sound,
+    so the stream holds it; its packets are counted on the line of the sound, which is the same
+    for every codec.
+    """
+
+    suffix = ".fwire"
+    knob = Knob("keyframe bytes", 700, 60_000, 1, start=3000, slope=2.8e-5, tries=4)
+
+    def __init__(self, name: str, profile: str, network: str | Path) -> None:
+        self.name = name
+        self.profile, self.network = profile, str(network)
+        self.about = f"facewire, profile {profile}, network {load_card(self.network).name}"
+
+    def versions(self) -> dict[str, str]:
+        """The network's name and hash."""
+        card = load_card(self.network)
+        return {card.name: card.sha256.hex()[:16], "profile": self.profile}
+
+    def encode(self, clip: Clip, setting: float, out: Path, scratch: Path) -> Encoded:
+        """Encode frames and sound, uncropped: the clip is the crop."""
+        sound = clip.pcm()
+        config = EncoderConfig(
+            profile=self.profile,
+            model=self.network,
+            crop=False,
+            size=clip.width,
+            audio_kbps=AUDIO_KBPS if len(sound) else None,
+            keyframe_bytes=round(setting),
+        )
+        picture, other = BitCount(), BitCount()
+        picture.add_container(HEAD_BYTES)
+        began = time.perf_counter()
+        with out.open("wb") as file:
+            writer = Writer(file)
+            for packet in _packets(clip, config, sound):
+                writer.write(packet)
+                (other if packet.kind is Kind.AUDIO else picture).add(packet)
+            writer.close()
+            written = writer.bytes_written
+        seconds = time.perf_counter() - began
+        picture.fill_to(written - other.bits["total"] // 8)
+        bits = {part: picture.bits[part] for part in ("keyframe", "motion", "container")}
+        command = ["facewire", "encode", clip.name, f"out{self.suffix}", "--profile", self.profile]
+        return Encoded(out, bits, round(setting), shlex.join(command), seconds)
+
+    def decode(self, clip: Clip, encoded: Encoded, scratch: Path) -> Iterator[Frame]:
+        """Decode with the runtime that a receiver uses, on one thread."""
+        folder = Path(self.network) if Path(self.network).is_dir() else None
+        decoder = Decoder(DecoderConfig(threads=1, weights=folder))
+        with encoded.path.open("rb") as file:
+            for packet in Reader(file):
+                yield from (o.frame for o in decoder.decode(packet) if o.frame is not None)
+        yield from (o.frame for o in decoder.flush() if o.frame is not None)
+
+
+def _packets(clip: Clip, config: EncoderConfig, sound: npt.NDArray[np.float32]) -> Iterator[Packet]:
+    taken = 0
+    with Encoder(config, fps=clip.fps, sound=len(sound) > 0) as encoder:
+        for index, frame in enumerate(clip.rgb()):
+            end = round((index + 1) * _SAMPLES / clip.fps) if index + 1 < clip.frames else None
+            pcm = sound[taken:end] if len(sound) else None
+            taken = end or len(sound)
+            yield from encoder.encode(np.asarray(frame), pcm, index)
+        yield from encoder.flush()

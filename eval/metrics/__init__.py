@@ -1,0 +1,1 @@
+"""Metrics of decoded faces: each a class with `update(pair)` and `compute()`."""

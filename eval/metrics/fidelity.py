@@ -1,0 +1,102 @@
+"""Fidelity to the true pixels: PSNR, SSIM, MS-SSIM, on any of the boxes.
+
+Boxes are at least 32 pixels wide and high (`measure`), so that SSIM's window of 11 fits in each.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .base import Frame, MeanMetric, Pair
+
+__all__ = ["MsSsim", "Psnr", "Ssim", "to_tensor"]
+
+_CEILING_DB = 60.0
+_MS_SSIM_SIDE = 176  # four halvings, then a window of 11
+_WINDOW = 11
+
+
+def to_tensor(*frames: Frame) -> Tensor:
+    """uint8 `[H, W, 3]` each → float32 `[N, 3, H, W]` on [0, 1]."""
+    return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float() / 255
+
+
+class Psnr(MeanMetric):
+    """Peak signal-to-noise ratio in dB, `10 log10(255² / MSE)` (ITU-T J.340); higher is better.
+
+    MSE over the pixels and the three channels of a frame, PSNR of each frame, then the mean. A
+    frame counts for at most 60 dB, so that one exact frame does not make the mean infinite.
+
+    Args:
+        box: one of `base.BOXES`.
+    """
+
+    higher_is_better: ClassVar[bool] = True
+    unit: ClassVar[str] = "dB"
+
+    def __init__(self, box: str = "whole") -> None:
+        super().__init__()
+        self._box = box
+
+    def update(self, pair: Pair) -> None:
+        """Compare inside the box."""
+        if (cut := pair.cut(self._box)) is None:
+            return
+        truth, frame = (picture.astype(np.float64) for picture in cut)
+        error = float(((truth - frame) ** 2).mean())
+        self.add(min(_CEILING_DB, 10 * math.log10(255**2 / max(error, 1e-12))))
+
+
+class Ssim(MeanMetric):
+    """Structural similarity, at most 1; higher is better.
+
+    Wang, Bovik, Sheikh and Simoncelli, IEEE Trans. Image Processing 13(4), 2004: Gaussian window
+    of 11 pixels, sigma 1.5, K1 0.01, K2 0.03. Of each RGB channel on [0, 1], then the mean, by
+    torchmetrics, which mirrors the picture where the window leaves it.
+
+    Args:
+        box: one of `base.BOXES`.
+    """
+
+    higher_is_better: ClassVar[bool] = True
+
+    def __init__(self, box: str = "whole") -> None:
+        super().__init__()
+        self._box = box
+
+    def update(self, pair: Pair) -> None:
+        """Compare inside the box; a picture smaller than the window is left out."""
+        from torchmetrics.functional.image import structural_similarity_index_measure as ssim
+
+        cut = pair.cut(self._box)
+        if cut is None or min(cut[0].shape[:2]) < _WINDOW:
+            return
+        truth, frame = (to_tensor(picture) for picture in cut)
+        self.add(float(torch.as_tensor(ssim(frame, truth, data_range=1.0))))
+
+
+class MsSsim(MeanMetric):
+    """Multi-scale SSIM, at most 1; higher is better; whole frames only.
+
+    Wang, Simoncelli and Bovik, Asilomar Conference 2003: five scales with the paper's exponents,
+    window and constants as in `Ssim`, by torchmetrics. A picture below 176 pixels is smaller than
+    the window in the coarsest scale and is left out.
+    """
+
+    higher_is_better: ClassVar[bool] = True
+
+    def update(self, pair: Pair) -> None:
+        """Compare the whole frames."""
+        from torchmetrics.functional.image import (
+            multiscale_structural_similarity_index_measure as ms_ssim,
+        )
+
+        if min(pair.truth.shape[:2]) < _MS_SSIM_SIDE:
+            return
+        truth, frame = to_tensor(pair.truth), to_tensor(pair.frame)
+        self.add(float(ms_ssim(frame, truth, data_range=1.0)))

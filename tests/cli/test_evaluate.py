@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from facewire.cli.demo_clip import make_demo_clip
+from facewire.cli.evaluate import main
+from facewire.eval.codecs import ffmpeg
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_demo_clip(tmp_path_factory.mktemp("clip") / "demo.mp4", 1.6)
+
+
+@pytest.fixture(scope="module")
+def run(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on two seconds, made once; tests read it, or copy it."""
+    out = tmp_path_factory.mktemp("run")
+    assert main([*arguments(clip), "--out", str(out)]) == 0
+    return out
+
+
+def arguments(clip: Path) -> list[str]:
+    return (
+        "--bpp 0.02 --bpp 0.05 --codecs facewire,frozen,x264 --every 10 --jobs 1 --quiet "
+        f"--seconds 1.5 --data {clip}"
+    ).split()
+
+
+def test_results_hold_what_the_design_says(run: Path) -> None:
+    results = json.loads((run / "results.json").read_text())
+    assert {"name", "description", "environment", "config", "results"} <= set(results)
+    assert set(results["results"]) == {"facewire", "frozen", "x264"}
+    for rows in results["results"].values():
+        assert [row["target_bpp"] for row in rows] == [0.02, 0.05]
+        for row in rows:
+            assert row["frames"] > 20
+            assert row["command"]
+            assert row["bpp"]["total"] == pytest.approx(row["bpp"]["video"] + row["bpp"]["audio"])
+            assert {"psnr", "ssim", "lpips", "lmd_mouth", "fid"} <= set(row)
+    x264 = results["results"]["x264"]
+    assert all(row["reached"] for row in x264)
+    assert x264[0]["bpp"]["video"] == pytest.approx(0.02, rel=0.0101)
+    assert x264[1]["psnr"] > x264[0]["psnr"]
+
+
+def test_the_sound_is_the_same_for_all(run: Path) -> None:
+    rows = json.loads((run / "results.json").read_text())["results"]
+    assert len({rows[name][0]["bpp"]["audio"] for name in rows}) == 1
+
+
+def test_a_moved_face_is_nearer_than_a_frozen_one(run: Path) -> None:
+    rows = json.loads((run / "results.json").read_text())["results"]
+    assert rows["facewire"][0]["lmd_mouth"] < rows["frozen"][0]["lmd_mouth"]
+
+
+def test_report_and_table_lie_beside_it(run: Path) -> None:
+    assert "<svg" in (run / "report.html").read_text()
+    assert (run / "results.csv").read_text().count("\n") == 7
+
+
+def test_a_second_run_encodes_nothing(
+    run: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("encoded again")
+
+    monkeypatch.setattr(ffmpeg, "run_program", refuse)
+    before = json.loads((run / "results.json").read_text())["results"]
+    assert main([*arguments(clip), "--out", str(run), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["results"] == before
+
+
+def test_plot_lays_runs_over_each_other(run: Path, tmp_path: Path) -> None:
+    other = json.loads((run / "results.json").read_text())
+    other["name"] = "second"
+    second = tmp_path / "second.json"
+    second.write_text(json.dumps(other))
+    page = tmp_path / "both.html"
+    assert main(["plot", str(run / "results.json"), str(second), "--out", str(page)]) == 0
+    assert "second" in page.read_text()
+
+
+def test_a_broken_video_is_named_and_the_rest_measured(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "good.mp4").write_bytes(clip.read_bytes())
+    (data / "broken.mp4").write_bytes(b"no video at all")
+    out = tmp_path / "out"
+    words = "--bpp 0.05 --codecs frozen --every 20 --jobs 1 --quiet --seconds 1".split()
+    assert main([*words, "--data", str(data), "--out", str(out)]) == 1
+    assert "broken.mp4" in capsys.readouterr().err
+    results = json.loads((out / "results.json").read_text())
+    assert "broken.mp4" in results["skipped"]
+    assert results["results"]["frozen"][0]["clips"] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("", 2, "--bpp"),
+        ("--bpp 0", 2, "above 0"),
+        ("--bpp nan", 2, "above 0"),
+        ("--bpp 1e-9 --data {clip}", 1, "0.00001"),
+        ("--bpp 0.1 --data nowhere", 1, "nowhere"),
+        ("--bpp 0.1 --codecs h267 --data {clip}", 1, "h267"),
+        ("--bpp 0.1 --jobs -1", 2, "whole number"),
+        ("plot nothing.json", 1, "nothing.json"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    words: str,
+    code: int,
+    said: str,
+    clip: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words.format(clip=clip).split()) == code
+    error = capsys.readouterr().err
+    assert said in error
+    assert "Traceback" not in error
+
+
+def test_a_missing_program_is_named_with_how_to_get_it(
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ffmpeg.find_ffmpeg.cache_clear()
+    monkeypatch.setattr(ffmpeg, "_candidates", list)
+    words = "--bpp 0.05 --codecs frozen,x264 --every 20 --jobs 1 --quiet --seconds 1".split()
+    code = main([*words, "--data", str(clip), "--out", str(tmp_path)])
+    ffmpeg.find_ffmpeg.cache_clear()
+    assert code == 1
+    assert "pip install 'imageio-ffmpeg" in capsys.readouterr().err
+    assert "frozen" in json.loads((tmp_path / "results.json").read_text())["results"]
+
+
+def test_a_results_file_of_another_version_is_refused(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = json.loads((run / "results.json").read_text())
+    other["version"] = 99
+    path = tmp_path / "new.json"
+    path.write_text(json.dumps(other))
+    assert main(["plot", str(path)]) == 1
+    assert "version 99" in capsys.readouterr().err

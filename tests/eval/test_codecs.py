@@ -1,0 +1,425 @@
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facewire.cli.demo_clip import make_demo_clip
+from facewire.codec.audio import OpusEncoder
+from facewire.codec.colour import rgb_to_yuv420
+from facewire.codec.container import Reader
+from facewire.codec.errors import ConfigError, EvaluationError
+from facewire.codec.packet import Kind
+from facewire.codec.records import record_overhead
+from facewire.eval.clips import Clip
+from facewire.eval.codecs import ffmpeg
+from facewire.eval.codecs.base import PARTS, Codec, Encoded
+from facewire.eval.codecs.facewire import AUDIO_KBPS, FacewireCodec
+from facewire.eval.codecs.ffmpeg import FfmpegCodec, planes_to_rgb, run_program, write_planes
+from facewire.eval.codecs.frozen import Frozen
+from facewire.eval.codecs.registry import CLASSIC, DEFAULT_CODECS, codec_names, make_codecs
+from facewire.eval.codecs.svtav1 import SvtAv1
+from facewire.eval.codecs.vvenc import VvencLowDelay, VvencRandomAccess
+from facewire.eval.codecs.x264 import X264
+from facewire.eval.codecs.x265 import X265
+from facewire.sender.capture import Capture
+
+from .makers import clip_of, moving_frames, psnr
+
+FRAMES, SIZE = 10, 64
+GOOD: dict[str, float] = {
+    "vvenc": 150_000,
+    "vvenc-psnr": 150_000,
+    "vvenc-ld": 28,
+    "svtav1": 30,
+    "x265": 25,
+    "vp9": 200_000,
+    "x264": 20,
+}
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
+    return clip_of(tmp_path_factory.mktemp("clip"), moving_frames(FRAMES, SIZE))
+
+
+def run(codec: Codec, clip: Clip, folder: Path, setting: float) -> Encoded:
+    return codec.encode(clip, setting, folder / f"out{codec.suffix}", folder)
+
+
+@pytest.mark.parametrize("name", CLASSIC)
+def test_a_classic_codec_gives_its_frames_back(name: str, clip: Clip, tmp_path: Path) -> None:
+    codec = CLASSIC[name]()
+    assert codec.name == name
+    encoded = run(codec, clip, tmp_path, GOOD[name])
+    decoded = list(codec.decode(clip, encoded, tmp_path))
+    assert len(decoded) == FRAMES
+    assert all(frame.shape == (SIZE, SIZE, 3) and frame.dtype == np.uint8 for frame in decoded)
+    for true, frame in zip(clip.rgb(), decoded, strict=True):
+        assert psnr(true, frame) > 25
+    order = [psnr(frame, clip.rgb()[0]) for frame in decoded]
+    assert order[0] == max(order), "frames came back in another order"
+    assert set(encoded.bits) <= set(PARTS)
+    assert encoded.bits["keyframe"] > 0
+    assert encoded.bits["inter"] > 0
+    size = encoded.path.stat().st_size
+    framing = 32 + 12 * FRAMES if encoded.path.suffix == ".ivf" else 0
+    assert encoded.total == 8 * (size - framing)
+    assert encoded.seconds > 0
+    assert f"out{codec.suffix}" in encoded.command
+    assert str(tmp_path) not in encoded.command
+    assert encoded.setting == GOOD[name]
+
+
+@pytest.mark.parametrize("name", CLASSIC)
+def test_the_knob_turns_the_bits_as_it_says(name: str, clip: Clip, tmp_path: Path) -> None:
+    codec = CLASSIC[name]()
+    knob = codec.knob
+    assert knob.low <= GOOD[name] <= knob.high
+    one, other = GOOD[name], GOOD[name] / 4 if knob.slope is None else GOOD[name] + 15
+    first, second = (run(codec, clip, tmp_path, setting).total for setting in (one, other))
+    assert second < 0.8 * first
+
+
+@pytest.mark.parametrize("name", [*CLASSIC, "frozen"])
+def test_a_codec_runs_at_both_ends_of_its_knob(name: str, tmp_path: Path) -> None:
+    """A search goes there; an error would cost the clip all its targets."""
+    clip = clip_of(tmp_path / "c", moving_frames(3, SIZE))
+    (codec,) = make_codecs([name])
+    bits = [run(codec, clip, tmp_path, end).total for end in (codec.knob.low, codec.knob.high)]
+    assert (bits[0] < bits[1]) == (codec.knob.slope is None)
+
+
+@pytest.mark.parametrize(("codec", "setting"), [(X264(), 0), (X265(), 0)], ids=["x264", "x265"])
+def test_colours_survive_a_codec_that_loses_nothing(
+    codec: Codec, setting: float, tmp_path: Path
+) -> None:
+    """Full range, the project's matrix, and no scaler of FFmpeg's in between."""
+    patches = np.array(
+        [[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255], [90, 140, 200]],
+        np.uint8,
+    )
+    frame = np.zeros((SIZE, 96, 3), np.uint8)
+    for index, patch in enumerate(patches):
+        frame[:, 16 * index : 16 * index + 16] = patch
+    clip = clip_of(tmp_path / "c", np.stack([frame] * 4))
+    for got in codec.decode(clip, run(codec, clip, tmp_path, setting), tmp_path):
+        middle = got[SIZE // 2, 8::16].astype(int)
+        assert np.abs(middle - patches).max() <= 2
+
+
+def test_planes_round_trip(clip: Clip, tmp_path: Path) -> None:
+    path = write_planes(clip, tmp_path)
+    size = SIZE * SIZE * 3
+    data = path.read_bytes()
+    assert len(data) == FRAMES * size
+    for index, true in enumerate(clip.rgb()):
+        got = planes_to_rgb(data[index * size : (index + 1) * size], SIZE, SIZE)
+        assert np.abs(got[1:-1, 1:-1].astype(int) - true[1:-1, 1:-1]).max() <= 2
+        again = rgb_to_yuv420(got, 10)[0].astype(int)
+        assert np.abs(again - rgb_to_yuv420(np.asarray(true), 10)[0]).max() <= 6  # of 1023
+
+
+def test_planes_are_written_once_a_folder(clip: Clip, tmp_path: Path) -> None:
+    path = write_planes(clip, tmp_path)
+    path.write_bytes(b"mine")
+    assert write_planes(clip, tmp_path).read_bytes() == b"mine"
+    assert not list(tmp_path.glob("*.draft"))
+
+
+def test_a_picture_that_is_not_square(tmp_path: Path) -> None:
+    """Width and height are not mixed up."""
+    frames = moving_frames(4, 96)[:, :64]
+    clip = clip_of(tmp_path / "c", frames)
+    codec = X264()
+    decoded = list(codec.decode(clip, run(codec, clip, tmp_path, 15), tmp_path))
+    assert [f.shape for f in decoded] == [(64, 96, 3)] * 4
+    assert psnr(decoded[0], frames[0]) > 30
+
+
+def test_the_stream_may_have_a_relative_path(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FFmpeg runs in the scratch folder; a path is the caller's all the same."""
+    monkeypatch.chdir(tmp_path)
+    Path("scratch").mkdir()
+    codec = X264()
+    encoded = codec.encode(clip, 30, Path("here.264"), Path("scratch"))
+    assert (tmp_path / "here.264").is_file()
+    assert "out.264" in encoded.command
+    assert len(list(codec.decode(clip, encoded, Path("scratch")))) == FRAMES
+
+
+def test_identities_follow_the_options() -> None:
+    codecs: list[Codec] = [
+        *(make() for make in CLASSIC.values()),
+        VvencRandomAccess("slow"),
+        VvencLowDelay("faster"),
+        SvtAv1(6),
+        X264("veryslow"),
+        X265("fast"),
+        Frozen(),
+        FacewireCodec("facewire", "fp16", "s"),
+    ]
+    identities = [codec.identity() for codec in codecs]
+    assert len(set(identities)) == len(identities)
+    assert identities == [codec.identity() for codec in codecs]
+
+
+# --- FFmpeg that is not there, or fails ---------------------------------------------------------
+
+
+@pytest.fixture
+def fake_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An FFmpeg of our own: it claims to have x264, and does what is appended to it."""
+    program = tmp_path / "ffmpeg"
+    program.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in\n'
+        "  *-encoders*) echo ' V....D libx264  H.264 '; exit 0;;\n"
+        "  *-version*) echo 'ffmpeg version 0.0-fake Copyright (c) nobody'; exit 0;;\n"
+        "esac\n"
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr(ffmpeg, "_candidates", lambda: [str(program)])
+    ffmpeg.find_ffmpeg.cache_clear()
+    ffmpeg._ask.cache_clear()
+    yield program
+    ffmpeg.find_ffmpeg.cache_clear()
+    ffmpeg._ask.cache_clear()
+
+
+def append(program: Path, script: str) -> None:
+    with program.open("a") as file:
+        file.write(script)
+
+
+def test_an_encoder_that_is_nowhere_names_the_command_that_helps(fake_ffmpeg: Path) -> None:
+    assert X264().versions() == {"ffmpeg": "0.0-fake"}
+    with pytest.raises(EvaluationError, match=r"no FFmpeg with libvvenc .*pip install 'imageio-"):
+        VvencRandomAccess().versions()
+
+
+def test_without_any_ffmpeg(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ffmpeg, "_candidates", list)
+    ffmpeg.find_ffmpeg.cache_clear()
+    with pytest.raises(EvaluationError, match="on PATH"):
+        X265().versions()
+    ffmpeg.find_ffmpeg.cache_clear()
+
+
+def test_the_next_ffmpeg_is_asked_where_the_first_does_not_run(
+    fake_ffmpeg: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = str(tmp_path / "nothing")
+    monkeypatch.setattr(ffmpeg, "_candidates", lambda: [dead, str(fake_ffmpeg)])
+    assert ffmpeg.find_ffmpeg("libx264") == str(fake_ffmpeg)
+
+
+def test_the_last_words_of_a_failing_encoder(fake_ffmpeg: Path, clip: Clip, tmp_path: Path) -> None:
+    append(fake_ffmpeg, "seq 1 5 >&2; echo 'No space left on device' >&2; exit 187\n")
+    with pytest.raises(EvaluationError, match="x264 failed with exit code 187.*No space left"):
+        run(X264(), clip, tmp_path, 30)
+
+
+def test_an_encoder_that_writes_rubbish(fake_ffmpeg: Path, clip: Clip, tmp_path: Path) -> None:
+    append(fake_ffmpeg, f"echo rubbish > {tmp_path}/out.264\n")
+    with pytest.raises(EvaluationError, match="x264 wrote no stream that can be read"):
+        run(X264(), clip, tmp_path, 30)
+
+
+def test_an_encoder_that_writes_nothing(fake_ffmpeg: Path, clip: Clip, tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="x264 wrote no stream"):
+        run(X264(), clip, tmp_path, 30)
+
+
+def decoded_by(program: Path, script: str, clip: Clip, folder: Path) -> list[object]:
+    append(program, script)
+    encoded = Encoded(folder / "out.264", {}, 30, "", 0.0)
+    return list(X264().decode(clip, encoded, folder))
+
+
+def test_a_decoder_that_dies_says_why(fake_ffmpeg: Path, clip: Clip, tmp_path: Path) -> None:
+    script = f"head -c {SIZE * SIZE * 3} /dev/zero; echo 'Cannot decode this' >&2; exit 69\n"
+    with pytest.raises(EvaluationError, match="exit code 69 and said: Cannot decode this"):
+        decoded_by(fake_ffmpeg, script, clip, tmp_path)
+
+
+def test_a_decoder_that_is_killed(fake_ffmpeg: Path, clip: Clip, tmp_path: Path) -> None:
+    script = f"head -c {SIZE * SIZE * 3} /dev/zero; kill -9 $$\n"
+    with pytest.raises(EvaluationError, match="exit code -9"):
+        decoded_by(fake_ffmpeg, script, clip, tmp_path)
+
+
+def test_a_decoder_that_ends_within_a_frame(fake_ffmpeg: Path, clip: Clip, tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="ends within a frame"):
+        decoded_by(fake_ffmpeg, "head -c 100 /dev/zero\n", clip, tmp_path)
+
+
+def test_whoever_stops_reading_leaves_no_process(
+    fake_ffmpeg: Path, clip: Clip, tmp_path: Path
+) -> None:
+    """A decoder that would write for ever is killed, and waited for."""
+    append(fake_ffmpeg, f"echo $$ > {tmp_path}/pid; exec cat /dev/zero\n")
+    encoded = Encoded(tmp_path / "out.264", {}, 30, "", 0.0)
+    frames = X264().decode(clip, encoded, tmp_path)
+    next(frames)
+    pid = int((tmp_path / "pid").read_text())
+    os.kill(pid, 0)
+    frames.close()  # type: ignore[attr-defined]
+    with pytest.raises(ProcessLookupError):  # a zombie would still be found
+        os.kill(pid, 0)
+
+
+def test_a_cut_stream_gives_fewer_frames_or_an_error(clip: Clip, tmp_path: Path) -> None:
+    """Never a hang, never a frame of another size; the measurement counts the frames."""
+    codec = X264()
+    encoded = run(codec, clip, tmp_path, 20)
+    data = encoded.path.read_bytes()
+    for share in (0.0, 0.1, 0.6):
+        encoded.path.write_bytes(data[: int(share * len(data))])
+        count = 0
+        try:
+            for frame in codec.decode(clip, encoded, tmp_path):
+                assert frame.shape == (SIZE, SIZE, 3)
+                count += 1
+        except EvaluationError as error:
+            assert "x264" in str(error)
+        assert count < FRAMES
+
+
+def test_a_stream_that_is_gone_says_so(clip: Clip, tmp_path: Path) -> None:
+    encoded = Encoded(tmp_path / "gone.264", {}, 30, "", 0.0)
+    with pytest.raises(EvaluationError, match="gone.264"):
+        list(X264().decode(clip, encoded, tmp_path))
+
+
+def test_programs_that_do_not_run(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="toy: no program 'no-such-program'"):
+        run_program(["no-such-program"], "toy")
+    plain = tmp_path / "plain"
+    plain.write_text("x")
+    with pytest.raises(EvaluationError, match="toy: .*denied"):
+        run_program([str(plain)], "toy")
+    with pytest.raises(EvaluationError, match="said: nothing"):
+        run_program(["false"], "toy")
+
+
+def test_a_program_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ffmpeg, "_TIMEOUT_S", 0.05)
+    with pytest.raises(EvaluationError, match="timed out"):
+        run_program(["tail", "-f", "/dev/null"], "toy")
+
+
+# --- facewire and its floor -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def talking(tmp_path_factory: pytest.TempPathFactory) -> Clip:
+    """A third of a second of the demo's face, with sound."""
+    folder = tmp_path_factory.mktemp("talk")
+    capture = Capture(make_demo_clip(folder / "demo.mp4", 0.32))
+    frames = np.stack([frame for frame, _ in capture.frames()])
+    sound = np.concatenate(list(capture.sound()))[: len(frames) * 640]
+    return clip_of(folder / "clip", frames, sound)
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["sound", "mute"])
+def test_facewire_counts_every_byte_of_its_file(talking: Clip, tmp_path: Path, heard: bool) -> None:
+    clip = talking
+    if not heard:
+        clip = clip_of(tmp_path / "mute", np.asarray(talking.rgb()))
+    codec = FacewireCodec("facewire", "fp16", "s")
+    encoded = run(codec, clip, tmp_path, 2000)
+    with encoded.path.open("rb") as file:
+        packets = list(Reader(file))
+    sound = [bytes(p) for p in packets if p.kind is Kind.AUDIO]
+    assert bool(sound) == heard
+    carried = sum(len(data) + record_overhead(len(data)) for data in sound)
+    assert encoded.total + 8 * carried == 8 * encoded.path.stat().st_size
+    assert encoded.bits["motion"] == 960 * clip.frames
+    assert 0 < encoded.bits["keyframe"] <= 8 * 3000
+    assert encoded.setting == 2000
+    if heard:
+        opus = OpusEncoder(round(1000 * AUDIO_KBPS))
+        alone = [*opus.encode(clip.pcm()), *opus.flush()]
+        payloads = [p.payload for p in packets if p.kind is Kind.AUDIO]
+        assert payloads == alone, "every codec is charged with the same sound"
+    decoded = list(codec.decode(clip, encoded, tmp_path))
+    assert [frame.shape for frame in decoded] == [(256, 256, 3)] * clip.frames
+    assert psnr(decoded[0], clip.rgb()[0]) > 20
+
+
+def test_facewire_takes_the_clip_whole(talking: Clip, tmp_path: Path) -> None:
+    """The clip is the crop already: a face that fills little of it is not cropped again."""
+    small = np.full((1, 256, 256, 3), 90, np.uint8).repeat(2, 0)
+    small[:, 64:192, 64:192] = talking.rgb()[:2, ::2, ::2]
+    clip = clip_of(tmp_path / "small", small)
+    codec = FacewireCodec("facewire", "fp16", "s")
+    decoded = list(codec.decode(clip, run(codec, clip, tmp_path, 3000), tmp_path))
+    assert np.abs(decoded[0][:40].astype(int) - 90).mean() < 12
+    assert psnr(decoded[0], small[0]) > 20
+
+
+def test_frozen_holds_the_first_frame(talking: Clip, tmp_path: Path) -> None:
+    codec = Frozen()
+    encoded = run(codec, talking, tmp_path, 30)
+    assert encoded.total == 8 * encoded.path.stat().st_size
+    decoded = list(codec.decode(talking, encoded, tmp_path))
+    assert len(decoded) == talking.frames
+    assert all(frame is decoded[0] for frame in decoded)
+    assert psnr(decoded[0], talking.rgb()[0]) > 28
+    assert run(codec, talking, tmp_path, 55).total < encoded.total
+
+
+def test_an_encoded_clip_goes_through_json(tmp_path: Path) -> None:
+    encoded = Encoded(tmp_path / "a.264", {"keyframe": 8}, 0.1 + 0.2, "x", 1.5, ("a", "b"))
+    assert Encoded.from_json(encoded.to_json(), tmp_path) == encoded
+    assert str(tmp_path) not in encoded.to_json()
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def test_all_names_make_a_codec_of_that_name() -> None:
+    names = codec_names()
+    assert [codec.name for codec in make_codecs(names)] == names
+    assert set(DEFAULT_CODECS) <= set(names)
+    assert [c.name for c in make_codecs(["x264", "frozen", "x264"])] == ["x264", "frozen"]
+
+
+def test_an_unknown_name_lists_the_known() -> None:
+    with pytest.raises(ConfigError, match="no codec 'h267'; known are facewire, .*--codec-file"):
+        make_codecs(["h267"])
+
+
+@pytest.mark.skipif(shutil.which("true") is None, reason="no POSIX tools")
+def test_external_codecs_join(tmp_path: Path) -> None:
+    table = tmp_path / "mine.toml"
+    lines = (
+        '[codec.{}]\nencode = "true {{input}} {{stream}}"\ndecode = "true {{stream}} {{output}}"'
+    )
+    table.write_text("\n".join(lines.format(name) for name in ("one", "two")))
+    made = make_codecs(["x264"], tables=[table])
+    assert [codec.name for codec in made] == ["x264", "one", "two"]
+    made = make_codecs(["two", "x264"], tables=[table])
+    assert [codec.name for codec in made] == ["two", "x264"]
+    table.write_text(lines.format("x264"))
+    with pytest.raises(ConfigError, match="x264 is the name of a codec that is built in"):
+        make_codecs(["x264"], tables=[table])
+
+
+def test_knobs_make_sense() -> None:
+    for codec in make_codecs(codec_names()):
+        knob = codec.knob
+        assert knob.low < knob.high
+        assert knob.slope is None or knob.low <= knob.start <= knob.high
+        assert codec.about
+        assert codec.suffix.startswith(".")
+        if isinstance(codec, FfmpegCodec):
+            assert codec.options(knob.low) != codec.options(knob.high)
