@@ -30,6 +30,11 @@ def arguments(clip: Path) -> list[str]:
     ).split()
 
 
+def quick(codecs: str, data: Path, out: Path) -> list[str]:
+    words = f"--bpp 0.05 --codecs {codecs} --every 20 --jobs 1 --quiet --seconds 1"
+    return [*words.split(), "--data", str(data), "--out", str(out)]
+
+
 def test_results_hold_what_the_design_says(run: Path) -> None:
     results = json.loads((run / "results.json").read_text())
     assert {"name", "description", "environment", "config", "results"} <= set(results)
@@ -92,8 +97,8 @@ def test_a_broken_video_is_named_and_the_rest_measured(
     (data / "good.mp4").write_bytes(clip.read_bytes())
     (data / "broken.mp4").write_bytes(b"no video at all")
     out = tmp_path / "out"
-    words = "--bpp 0.05 --codecs frozen --every 20 --jobs 1 --quiet --seconds 1".split()
-    assert main([*words, "--data", str(data), "--out", str(out)]) == 1
+    words = quick("frozen", data, out)
+    assert main(words) == 1
     assert "broken.mp4" in capsys.readouterr().err
     results = json.loads((out / "results.json").read_text())
     assert "broken.mp4" in results["skipped"]
@@ -137,8 +142,7 @@ def test_a_missing_program_is_named_with_how_to_get_it(
 ) -> None:
     ffmpeg.find_ffmpeg.cache_clear()
     monkeypatch.setattr(ffmpeg, "_candidates", list)
-    words = "--bpp 0.05 --codecs frozen,x264 --every 20 --jobs 1 --quiet --seconds 1".split()
-    code = main([*words, "--data", str(clip), "--out", str(tmp_path)])
+    code = main(quick("frozen,x264", clip, tmp_path))
     ffmpeg.find_ffmpeg.cache_clear()
     assert code == 1
     assert "pip install 'imageio-ffmpeg" in capsys.readouterr().err

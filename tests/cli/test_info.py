@@ -95,7 +95,7 @@ def test_a_long_pause_in_a_fine_time_base_counts_whole(
     packets = list(Reader(slow.open("rb")))
     keys = [packet for packet in packets if packet.kind is Kind.KEYFRAME]
     assembler = KeyframeAssembler()
-    keyframe = [k for p in keys if (k := assembler.push(p)) is not None][0]
+    keyframe = next(k for p in keys if (k := assembler.push(p)) is not None)
     motion = next(packet for packet in packets if packet.kind is Kind.MOTION)
     late = 200_000
     path = tmp_path / "pause.fwire"

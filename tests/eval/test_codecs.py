@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -29,7 +30,7 @@ from facewire.eval.codecs.x264 import X264
 from facewire.eval.codecs.x265 import X265
 from facewire.sender.capture import Capture
 
-from .makers import clip_of, moving_frames, psnr
+from .makers import Frame, clip_of, moving_frames, psnr
 
 FRAMES, SIZE = 10, 64
 GOOD: dict[str, float] = {
@@ -223,7 +224,7 @@ def test_the_next_ffmpeg_is_asked_where_the_first_does_not_run(
 
 def test_the_last_words_of_a_failing_encoder(fake_ffmpeg: Path, clip: Clip, tmp_path: Path) -> None:
     append(fake_ffmpeg, "seq 1 5 >&2; echo 'No space left on device' >&2; exit 187\n")
-    with pytest.raises(EvaluationError, match="x264 failed with exit code 187.*No space left"):
+    with pytest.raises(EvaluationError, match=r"x264 failed with exit code 187.*No space left"):
         run(X264(), clip, tmp_path, 30)
 
 
@@ -283,19 +284,16 @@ def test_a_cut_stream_gives_fewer_frames_or_an_error(clip: Clip, tmp_path: Path)
     data = encoded.path.read_bytes()
     for share in (0.0, 0.1, 0.6):
         encoded.path.write_bytes(data[: int(share * len(data))])
-        count = 0
-        try:
-            for frame in codec.decode(clip, encoded, tmp_path):
-                assert frame.shape == (SIZE, SIZE, 3)
-                count += 1
-        except EvaluationError as error:
-            assert "x264" in str(error)
-        assert count < FRAMES
+        frames: list[Frame] = []
+        with contextlib.suppress(EvaluationError):
+            frames += codec.decode(clip, encoded, tmp_path)
+        assert len(frames) < FRAMES
+        assert all(frame.shape == (SIZE, SIZE, 3) for frame in frames)
 
 
 def test_a_stream_that_is_gone_says_so(clip: Clip, tmp_path: Path) -> None:
     encoded = Encoded(tmp_path / "gone.264", {}, 30, "", 0.0)
-    with pytest.raises(EvaluationError, match="gone.264"):
+    with pytest.raises(EvaluationError, match=r"gone\.264"):
         list(X264().decode(clip, encoded, tmp_path))
 
 
@@ -304,7 +302,7 @@ def test_programs_that_do_not_run(tmp_path: Path) -> None:
         run_program(["no-such-program"], "toy")
     plain = tmp_path / "plain"
     plain.write_text("x")
-    with pytest.raises(EvaluationError, match="toy: .*denied"):
+    with pytest.raises(EvaluationError, match=r"toy: .*denied"):
         run_program([str(plain)], "toy")
     with pytest.raises(EvaluationError, match="said: nothing"):
         run_program(["false"], "toy")
@@ -394,7 +392,7 @@ def test_all_names_make_a_codec_of_that_name() -> None:
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(ConfigError, match="no codec 'h267'; known are facewire, .*--codec-file"):
+    with pytest.raises(ConfigError, match=r"no codec 'h267'; known are facewire, .*--codec-file"):
         make_codecs(["h267"])
 
 

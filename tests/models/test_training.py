@@ -144,7 +144,9 @@ def test_pictures_and_landmarks_change_together(tmp_path: Path) -> None:
     landmarks[:] = np.array([0.25, -0.25], np.float32)
     frames[:, 22:26, 38:42] = 255  # around (0.25, -0.25) of a 64-pixel picture
     clip = replace(clip, frames=frames, landmarks=landmarks)
-    pairs = Pairs([clip], FaceTable.blank(), size=64, augmentation=Augmentation(colour=0, gamma=0, coded=0))
+    pairs = Pairs(
+        [clip], FaceTable.blank(), size=64, augmentation=Augmentation(colour=0, gamma=0, coded=0)
+    )
     rng = np.random.default_rng(0)
     for _ in range(20):
         sample = pairs.sample(clip, rng)
