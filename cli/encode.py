@@ -57,6 +57,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="bits a pixel of everything: motion, keyframes, sound, headers",
     )
     rate.add_argument("--kbps", type=_positive, metavar="X", help="the same in 1000 bits a second")
+    rate.add_argument(
+        "--keyframe-bytes",
+        type=int,
+        default=3000,
+        metavar="N",
+        help="size of a keyframe's picture where no rate is set (default: %(default)s)",
+    )
     parser.add_argument(
         "--audio-kbps",
         type=_number,
@@ -72,6 +79,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="S|auto",
         help="seconds from keyframe to keyframe; auto: the first, and one where the scene cuts "
         "or somebody else is followed (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--no-crop",
+        action="store_true",
+        help="IN is a square crop of the head already: take the frames whole",
     )
     parser.add_argument(
         "--weights", type=Path, metavar="DIR", help="a trained network in place of the shipped one"
@@ -92,6 +104,8 @@ def run(args: argparse.Namespace) -> int:
         kbps=args.kbps,
         audio_kbps=args.audio_kbps,
         keyframe_interval=args.keyframe_interval,
+        keyframe_bytes=args.keyframe_bytes,
+        crop=not args.no_crop,
         model=str(args.weights or "s"),
     )
     # disable=None: no bar where stderr is no terminal.

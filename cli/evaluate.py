@@ -174,7 +174,7 @@ def _sweep(arguments: list[str]) -> int:
         command=shown,
         anchor=args.anchor,
     )
-    write_all(results, outcome, config, args.out)
+    results = write_all(results, outcome, config, args.out)
     if args.json:
         print(json.dumps(results.to_json(), indent=1))
     elif not args.quiet:
@@ -184,8 +184,8 @@ def _sweep(arguments: list[str]) -> int:
     for name, why in outcome.skipped.items():
         print(f"codec-eval: skipped {name}: {why}", file=sys.stderr)
     for why in dict.fromkeys(outcome.left_out.values()):
-        names = ", ".join(name for name, said in outcome.left_out.items() if said == why)
-        print(f"codec-eval: left out {names}: {why}", file=sys.stderr)
+        metrics = ", ".join(name for name, said in outcome.left_out.items() if said == why)
+        print(f"codec-eval: left out {metrics}: {why}", file=sys.stderr)
     if outcome.interrupted:
         print("codec-eval: interrupted; the same command goes on from here", file=sys.stderr)
         return 130

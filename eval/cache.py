@@ -1,7 +1,7 @@
 """What was encoded and measured before, found by content: nothing is done twice, nothing is lost.
 
     cache/clips/CLIP/       frames, sound and what is true of them        (eval.clips, eval.measure)
-    cache/streams/CLIP/CODEC/SETTING.json and its stream
+    cache/streams/CLIP/CODEC/SETTING.json and its stream, and which one a target settled on
     cache/figures/HASH.npz  of a clip, a decoded stream and a way of measuring
 
 Names are hashes of everything that the content depends on. Files appear whole: each is written
@@ -15,11 +15,12 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from .clips import Clip
 from .codecs.base import Codec, Encoded
+from .codecs.search import Match
 
 __all__ = ["StreamStore", "digest", "draft_of"]
 
@@ -42,12 +43,8 @@ class StreamStore:
     def __init__(self, root: Path, clip: Clip, codec: Codec) -> None:
         self.codec, self.clip = codec, clip
         # Absolute: encoders run in a folder of their own.
-        self.folder = (
-            root.absolute()
-            / "streams"
-            / clip.key[:24]
-            / f"{codec.name}-{digest([codec.identity()])}"
-        )
+        name = f"{codec.name}-{digest([codec.identity()])}"
+        self.folder = root.absolute() / "streams" / clip.key[:24] / name
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def known(self) -> list[Encoded]:
@@ -87,6 +84,20 @@ class StreamStore:
         finally:
             note.unlink(missing_ok=True)
         return encoded
+
+    def match(self, target_bits: float, search: Callable[[], Match]) -> Match:
+        """The stream of a target as it was settled once, else that of a new search."""
+        path = self.folder / f"{target_bits:.6g}.match"
+        streams = {encoded.path.name: encoded for encoded in self.known()}
+        try:
+            name, reached, note = json.loads(path.read_text())
+            return Match(streams[name], bool(reached), str(note))
+        except (OSError, ValueError, KeyError, TypeError):
+            found = search()
+        draft = draft_of(path)
+        draft.write_text(json.dumps([found.encoded.path.name, found.reached, found.note]))
+        draft.replace(path)
+        return found
 
     def clear(self) -> None:
         """Forget all of it."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any
 
 from ..codec.errors import EvaluationError, MissingExtraError
@@ -38,25 +39,36 @@ def local_runner(jobs: int) -> Callable[[Task, Arguments], Iterator[tuple[int, o
             return
         # Fresh processes: forked ones would share the locks of torch's and OpenVINO's threads.
         pool = ProcessPoolExecutor(
-            min(count, len(arguments)), mp_context=get_context("spawn"), initializer=_quiet
+            min(count, len(arguments)), mp_context=get_context("spawn"), initializer=_worker
         )
         try:
             futures = {pool.submit(_caught, task, values): i for i, values in enumerate(arguments)}
             for future in as_completed(futures):
                 error = future.exception()  # a process that was killed
                 yield futures[future], future.result() if error is None else error
+        except KeyboardInterrupt:
+            # The task at hand is given up; the streams and figures that it has made are kept.
+            for process in active_children():
+                process.terminate()
+            raise
         finally:
-            # After Ctrl-C: what runs ends on its own signal, what waits is dropped.
             pool.shutdown(wait=True, cancel_futures=True)
 
     return run
 
 
-def _quiet() -> None:
-    """Ctrl-C is the parent's affair; a worker ends with the task at hand, which is kept."""
-    import signal
-
+def _worker() -> None:
+    """Ctrl-C is the parent's affair: it ends a worker by a signal that lets it clean up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _stop)
+
+
+class _Stopped(SystemExit):
+    """Raised in a worker that is to end; unwinding closes its files and programs."""
+
+
+def _stop(*_: object) -> None:
+    raise _Stopped(143)
 
 
 def ray_runner(address: str) -> Callable[[Task, Arguments], Iterator[tuple[int, object]]]:
@@ -105,6 +117,8 @@ def _caught(task: Task, values: tuple[object, ...]) -> object:
     """The result, or the error in a form that reaches another process whole."""
     try:
         return task(*values)
+    except _Stopped:
+        os._exit(143)  # and not on to the next task, as the pool would
     except Exception as error:
         try:
             pickle.loads(pickle.dumps(error))

@@ -26,7 +26,7 @@ from .clips import Clip, find_videos, prepare_clip
 from .codecs.base import Codec, Encoded
 from .codecs.facewire import AUDIO_KBPS
 from .codecs.registry import make_codecs
-from .codecs.search import match_bits
+from .codecs.search import Match, match_bits
 from .measure import Figures, Suite, Truth, measure, measure_truth
 
 __all__ = ["ClipRow", "SweepConfig", "SweepOutcome", "frame_of", "run_sweep", "truth_of"]
@@ -263,13 +263,7 @@ def compare(config: SweepConfig, clip: Clip, name: str) -> list[ClipRow]:
         scratch = Path(folder)
         for target in sorted(config.targets):
             bits = target * clip.frames * clip.width * clip.height
-            match = match_bits(
-                lambda setting: store.encode(setting, scratch),
-                codec.knob,
-                bits,
-                clip.seconds,
-                store.known(),
-            )
+            match = store.match(bits, functools.partial(_search, store, bits, scratch))
             figures, decoding = _measured(config, clip, codec, match.encoded, suite, scratch)
             rows.append(
                 ClipRow(
@@ -288,6 +282,11 @@ def compare(config: SweepConfig, clip: Clip, name: str) -> list[ClipRow]:
                 )
             )
     return rows
+
+
+def _search(store: StreamStore, bits: float, scratch: Path) -> Match:
+    encode = functools.partial(store.encode, scratch=scratch)
+    return match_bits(encode, store.codec.knob, bits, store.clip.seconds, store.known())
 
 
 def _measured(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ class FacewireCodec(Codec):
     def versions(self) -> dict[str, str]:
         """The network's name and hash."""
         card = load_card(self.network)
-        return {card.name: card.sha256.hex()[:16], "profile": self.profile}
+        return {card.name: card.sha256.hex()[:16], "profile": self.profile, "av": version("av")}
 
     def encode(self, clip: Clip, setting: float, out: Path, scratch: Path) -> Encoded:
         """Encode frames and sound, uncropped: the clip is the crop."""
@@ -73,7 +74,8 @@ class FacewireCodec(Codec):
         seconds = time.perf_counter() - began
         picture.fill_to(written - other.bits["total"] // 8)
         bits = {part: picture.bits[part] for part in ("keyframe", "motion", "container")}
-        command = ["facewire", "encode", clip.name, f"out{self.suffix}", "--profile", self.profile]
+        command = ["facewire", "encode", "crop.mp4", f"out{self.suffix}", "--no-crop"]
+        command += ["--profile", self.profile, "--keyframe-bytes", str(round(setting))]
         return Encoded(out, bits, round(setting), shlex.join(command), seconds)
 
     def decode(self, clip: Clip, encoded: Encoded, scratch: Path) -> Iterator[Frame]:

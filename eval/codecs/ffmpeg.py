@@ -11,6 +11,7 @@ import functools
 import shlex
 import shutil
 import subprocess
+import threading
 import time
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -201,6 +202,9 @@ class FfmpegCodec(Codec):
             ) as process,
         ):
             assert process.stdout is not None
+            guard = threading.Timer(_TIMEOUT_S, process.kill)  # one that hangs ends some time
+            guard.daemon = True
+            guard.start()
             try:
                 while data := process.stdout.read(size):
                     if len(data) != size:
@@ -210,6 +214,7 @@ class FfmpegCodec(Codec):
                     log.seek(0)
                     raise EvaluationError(_failed(self.name, process.returncode, log.read()))
             finally:
+                guard.cancel()
                 process.kill()
 
 

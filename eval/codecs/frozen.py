@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ class Frozen(Codec):
 
     def versions(self) -> dict[str, str]:
         """Name of the still codec."""
-        return {"still": DEFAULT_CODEC.name}
+        return {"still": DEFAULT_CODEC.name, "av": version("av")}
 
     def encode(self, clip: Clip, setting: float, out: Path, scratch: Path) -> Encoded:
         """Code one picture."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,18 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert "960 bits a frame" in text
     assert "facewire encode talk.mp4 talk.fwire" in text
+
+
+def test_a_head_crop_is_taken_whole_with_a_keyframe_of_any_size(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = []
+    for number in (1000, 5000):
+        stream = tmp_path / f"{number}.fwire"
+        words = ["encode", str(clip), str(stream), "--no-crop", "--keyframe-bytes", str(number)]
+        assert main([*words, "--quiet"]) == 0
+        main(["info", str(stream), "--json"])
+        sizes.append(json.loads(capsys.readouterr().out)["bits"]["keyframe"] // 8)
+    assert sizes[0] < 1500 < 4000 < sizes[1] < 5600
+    assert main(["encode", str(clip), str(stream), "--keyframe-bytes", "3"]) == 1
+    assert "keyframe" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from facewire.codec.errors import EvaluationError
 from facewire.eval.cache import StreamStore, digest, draft_of
 from facewire.eval.clips import Clip
 from facewire.eval.codecs.base import Codec, Encoded, Knob
+from facewire.eval.codecs.search import Match
 
 from .makers import clip_of, moving_frames
 
@@ -191,3 +192,22 @@ def test_digests_tell_values_and_their_borders_apart() -> None:
     assert len({digest(parts) for parts in values}) == len(values)
     assert digest([1, "x"]) == digest(["1", "x"])
     assert len(digest([])) == 32
+
+
+def test_a_settled_target_is_not_searched_again(store: StreamStore, tmp_path: Path) -> None:
+    """Also one that was not reached: a search that ran out of tries would go on otherwise."""
+    encoded = store.encode(20, tmp_path)
+    searches: list[int] = []
+
+    def search() -> Match:
+        searches.append(1)
+        return Match(encoded, False, "its floor")
+
+    assert store.match(100.0, search) == store.match(100.0, search)
+    assert len(searches) == 1
+    assert store.match(200.0, search).note == "its floor"
+    assert len(searches) == 2
+    encoded.path.unlink()  # the stream is gone: what was settled is void
+    store.match(100.0, search)
+    assert len(searches) == 3
+    assert len(store.known()) == 0

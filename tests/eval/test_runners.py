@@ -5,9 +5,11 @@ import json
 import multiprocessing
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +85,35 @@ def test_whoever_stops_reading_leaves_no_process() -> None:
     next(results)
     results.close()  # type: ignore[attr-defined]
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_ends_tasks_that_would_run_for_long(tmp_path: Path) -> None:
+    """Within a moment, with what they clean up, and without a traceback of theirs."""
+    task = (
+        "import tempfile, threading\n"
+        f"with tempfile.TemporaryDirectory(dir={str(tmp_path)!r}):\n"
+        "    print('up', flush=True)\n"
+        "    threading.Event().wait(600)\n"
+    )
+    script = tmp_path / "run.py"
+    script.write_text(
+        "from facewire.eval.runners import local_runner\n"
+        "if __name__ == '__main__':\n"
+        "    try:\n"
+        f"        list(local_runner(2)(exec, [({task!r},)] * 3))\n"
+        "    except KeyboardInterrupt:\n"
+        "        print('stopped')\n"
+    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, str(script)], stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(2)] == [b"up\n"] * 2
+        process.send_signal(signal.SIGINT)
+        out, errors_ = process.communicate(timeout=60)
+    assert out == b"stopped\n"
+    assert errors_ == b""
+    assert [path.name for path in tmp_path.iterdir()] == ["run.py"]
 
 
 @pytest.mark.parametrize(("jobs", "tasks"), [(1, 3), (4, 1)])
