@@ -5,6 +5,7 @@ AV1 is the default; docs/keyframe-codecs.md holds the measurement that chose it.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,15 +118,17 @@ def encode_picture(
     max_bytes: int | None = None,
     quality: int | None = None,
     codec: StillCodec = DEFAULT_CODEC,
+    smallest: bool = False,
 ) -> Picture:
     """Code a picture, either at a given quality or as well as fits a number of bytes.
 
     Args:
         rgb: uint8 `[H, W, 3]`, H and W even, 64 pixels or more each, at most 2^20 together.
-        max_bytes: search the best quality whose bytes are no more (about six codings).
+        max_bytes: search the best quality whose bytes are no more (about eight codings).
         quality: on the codec's own scale (AV1: crf, 63 worst to 1 best). With neither, a
             middling one.
         codec: one of `StillCodec`.
+        smallest: where nothing fits `max_bytes`, give the smallest there is and no error.
 
     Raises:
         ConfigError: both `max_bytes` and `quality`, a quality off the scale, or fewer bytes than
@@ -143,7 +146,13 @@ def encode_picture(
     if max_bytes is None:
         quality = coder.normal if quality is None else quality
         return Picture(codec, quality, _encode(coder, _to_frame(rgb, coder.pixels), quality))
-    return _search(codec, _to_frame(rgb, coder.pixels), max_bytes)
+    frame = _to_frame(rgb, coder.pixels)
+    try:
+        return _search(codec, frame, max_bytes)
+    except ConfigError:
+        if not smallest:
+            raise
+        return Picture(codec, coder.worst, _encode(coder, frame, coder.worst))
 
 
 def decode_picture(picture: Picture) -> npt.NDArray[np.uint8]:
@@ -185,6 +194,22 @@ def _search(codec: StillCodec, frame: av.VideoFrame, max_bytes: int) -> Picture:
             f"the picture does not fit {max_bytes} bytes; at its worst {codec.name} needs "
             f"{len(data)}"
         )
+    return _refine(fits, coder, frame, limit) if codec is StillCodec.AV1 else fits
+
+
+def _refine(fits: Picture, coder: _Coder, frame: av.VideoFrame, limit: int) -> Picture:
+    """SVT-AV1's CRF goes in quarters, FFmpeg's in whole steps of some six percent of the bytes."""
+    better = 0.0
+    for step in (0.5, 0.25):
+        if fits.quality - better - step < coder.best:
+            continue
+        try:
+            data = _encode(coder, frame, fits.quality - better - step)
+        except MediaError:  # a library from before the quarters
+            break
+        if len(fits.data) <= len(data) <= limit:
+            better += step
+            fits = Picture(fits.codec, fits.quality, data)
     return fits
 
 
@@ -227,14 +252,17 @@ def _check_picture(rgb: npt.NDArray[np.uint8]) -> None:
         )
 
 
-def _encode(coder: _Coder, frame: av.VideoFrame, quality: int) -> bytes:
+def _encode(coder: _Coder, frame: av.VideoFrame, quality: float) -> bytes:
     os.environ.setdefault("SVT_LOG", "1")  # else SVT-AV1 writes its banner to stderr; 1: errors
     context = _create(coder.encoder, "w")
     context.height, context.width = frame.height, frame.width
     context.pix_fmt = coder.pixels
     context.time_base = Fraction(1, 25)
     context.framerate = Fraction(25)
-    context.options = {**coder.options, coder.option: str(quality)}
+    options = {**coder.options, coder.option: f"{math.ceil(quality)}"}
+    if quality % 1:  # only the library itself takes fractions
+        options["svtav1-params"] += f":crf={quality:g}"
+    context.options = options
     try:
         with _own_priority():
             packets = [*context.encode(frame), *context.encode(None)]

@@ -241,7 +241,8 @@ class Encoder:
             room = min(room, self.config.keyframe_bytes)  # the rate was spent on the first
         # Frames before the first face show it too: the keyframe is as early as they are.
         first = self._waiting[0] if self._waiting else pts
-        picture = encode_picture(seen.picture, max_bytes=room)
+        # A call does not end because a picture is harder than the rate allows for.
+        picture = encode_picture(seen.picture, max_bytes=room, smallest=True)
         keyframe = Keyframe(self.statistics.keyframes % 16, first, motion, shape, picture)
         packets = [] if fresh else [self._stream_packet(first)]
         fragments = keyframe.to_packets(self._sequence)

@@ -48,7 +48,10 @@ class FacewireCodec(Codec):
     def versions(self) -> dict[str, str]:
         """The network's name and hash."""
         card = load_card(self.network)
-        return {card.name: card.sha256.hex()[:16], "profile": self.profile, "av": version("av")}
+        return {card.name: card.sha256.hex()[:16], "profile": self.profile} | {
+            "still": "AV1, CRF in quarters",
+            "av": version("av"),
+        }
 
     def encode(self, clip: Clip, setting: float, out: Path, scratch: Path) -> Encoded:
         """Encode frames and sound, uncropped: the clip is the crop."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ...codec.still import DEFAULT_CODEC, Picture, StillCodec, decode_picture, encode_picture
+from ...codec.still import Picture, StillCodec, decode_picture, encode_picture
 from ..clips import Clip
 from .base import Codec, Encoded, Knob
 
@@ -25,25 +25,26 @@ class Frozen(Codec):
     name = "frozen"
     about = "the first frame, repeated; all bits in it"
     suffix = ".obu"
-    knob = Knob("AV1 CRF", 1, 63, 1, start=30, slope=-0.06)
+    knob = Knob("bytes", 300, 65_000, 1, start=4000, slope=2e-4, tries=6)
 
     def versions(self) -> dict[str, str]:
         """Name of the still codec."""
-        return {"still": DEFAULT_CODEC.name, "av": version("av")}
+        return {"still": f"{StillCodec.AV1.name}, CRF in quarters", "av": version("av")}
 
     def encode(self, clip: Clip, setting: float, out: Path, scratch: Path) -> Encoded:
         """Code one picture."""
         began = time.perf_counter()
         first = np.ascontiguousarray(clip.rgb()[0])
-        picture = encode_picture(first, quality=round(setting), codec=StillCodec.AV1)
+        picture = encode_picture(first, max_bytes=round(setting), smallest=True)
         seconds = time.perf_counter() - began
         out.write_bytes(picture.data)
         bits = {"keyframe": 8 * len(picture.data)}
-        return Encoded(out, bits, round(setting), "facewire.codec.still.encode_picture", seconds)
+        command = f"facewire.codec.still.encode_picture(first_frame, max_bytes={setting:.0f})"
+        return Encoded(out, bits, round(setting), command, seconds)
 
     def decode(self, clip: Clip, encoded: Encoded, scratch: Path) -> Iterator[Frame]:
         """The picture, again and again."""
         data = encoded.path.read_bytes()
-        frame = decode_picture(Picture(StillCodec.AV1, round(encoded.setting), data))
+        frame = decode_picture(Picture(StillCodec.AV1, 0, data))
         for _ in range(clip.frames):
             yield frame

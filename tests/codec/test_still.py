@@ -48,6 +48,17 @@ def test_grey_stays_grey_and_red_stays_red(codec: StillCodec) -> None:
         assert np.abs(decoded - rgb).max() <= 6
 
 
+def test_bytes_are_met_more_finely_than_by_whole_steps() -> None:
+    """Quarters of CRF: a percent or two of the bytes each, where a whole step is six."""
+    rgb = make_picture(256)
+    limits = range(2000, 4000, 100)
+    whole = [len(encode_picture(rgb, quality=quality).data) for quality in range(1, 64)]
+    coarse = [limit - max(size for size in whole if size <= limit) for limit in limits]
+    fine = [limit - len(encode_picture(rgb, max_bytes=limit).data) for limit in limits]
+    assert min(fine) >= 0
+    assert sum(fine) < 0.7 * sum(coarse)
+
+
 @pytest.mark.parametrize("max_bytes", [700, 1500, 4000])
 def test_the_best_quality_that_fits(max_bytes: int) -> None:
     rgb = make_picture(256)
@@ -60,6 +71,8 @@ def test_the_best_quality_that_fits(max_bytes: int) -> None:
 def test_too_few_bytes_says_how_many_are_needed() -> None:
     with pytest.raises(ConfigError, match="at its worst AV1 needs"):
         encode_picture(make_picture(256), max_bytes=30)
+    least = encode_picture(make_picture(256), max_bytes=30, smallest=True)
+    assert least.data == encode_picture(make_picture(256), quality=63).data
 
 
 def test_settings_that_contradict() -> None:

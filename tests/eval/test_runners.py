@@ -98,7 +98,9 @@ def test_ctrl_c_ends_tasks_that_would_run_for_long(tmp_path: Path) -> None:
     )
     script = tmp_path / "run.py"
     script.write_text(
+        "import signal\n"
         "from facewire.eval.runners import local_runner\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored in background jobs
         "if __name__ == '__main__':\n"
         "    try:\n"
         f"        list(local_runner(2)(exec, [({task!r},)] * 3))\n"
@@ -108,9 +110,12 @@ def test_ctrl_c_ends_tasks_that_would_run_for_long(tmp_path: Path) -> None:
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, str(script)], stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
-        assert [process.stdout.readline() for _ in range(2)] == [b"up\n"] * 2
-        process.send_signal(signal.SIGINT)
-        out, errors_ = process.communicate(timeout=60)
+        try:
+            assert [process.stdout.readline() for _ in range(2)] == [b"up\n"] * 2
+            process.send_signal(signal.SIGINT)
+            out, errors_ = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert out == b"stopped\n"
     assert errors_ == b""
     assert [path.name for path in tmp_path.iterdir()] == ["run.py"]
