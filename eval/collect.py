@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import platform
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,17 @@ from .catalogue import METRICS
 from .codecs.facewire import AUDIO_KBPS
 from .codecs.registry import make_codecs
 from .codecs.search import TOLERANCE
+from .comparison import bd_rates
+from .measure import Figures
 from .metrics.distribution import FrechetDistance, Inception, kid
 from .report import write_report
 from .resultfile import write_clips_csv, write_csv, write_results
 from .schema import BdRow, ClipFigures, FrameSet, Results, Row
-from .statistics import bd_rate, mean, mean_intervals
+from .statistics import mean, mean_intervals
 from .sweep import ClipRow, SweepConfig, SweepOutcome, frame_of, truth_of
 
 __all__ = ["collect", "write_all"]
 
-_BD_METRICS = ("lpips", "dists", "psnr", "face_lpips")
 _KID_FRAMES = 4000  # features of a row that KID chooses its subsets from
 _PACKAGES = ("facewire", "torch", "torchmetrics", "openvino", "mediapipe", "av", "numpy")
 
@@ -63,7 +64,7 @@ def collect(
         rows[codec].append(_row(group, outcome, config, versions.get(codec, {})))
         clips[codec] += [_clip(row) for row in group]
     results = {codec: tuple(found) for codec, found in rows.items()}
-    return Results(
+    found = Results(
         name,
         description,
         environment(),
@@ -86,25 +87,20 @@ def collect(
         {codec: tuple(found) for codec, found in clips.items()},
         outcome.left_out,
         outcome.skipped,
-        (),
-        tuple(_bd_rates(results, anchor)),
     )
+    return replace(found, bd_rate=tuple(_bd_rows(found, anchor)))
 
 
 def write_all(results: Results, outcome: SweepOutcome, config: SweepConfig, out: Path) -> Results:
     """Write `results.json`, CSV, pictures and the report into a folder."""
     out.mkdir(parents=True, exist_ok=True)
     frames = tuple(_pictures(outcome, config, out))
-    results = Results(**{**_fields(results), "frames": frames})
+    results = replace(results, frames=frames)
     write_results(results, out / "results.json")
     write_csv(results, out / "results.csv")
     write_clips_csv(results, out / "clips.csv")
     write_report([results], out / "report.html", out)
     return results
-
-
-def _fields(results: Results) -> dict[str, Any]:
-    return {name: getattr(results, name) for name in results.__dataclass_fields__}
 
 
 def _row(
@@ -171,7 +167,7 @@ def _distances(
     room = max(1, _KID_FRAMES // max(1, len(group)))
     for row in group:
         true_features = truth_of(config, outcome.clips[row.clip]).features
-        features = row.figures.features
+        features = Figures.load(row.measured).features
         distance.update(true_features, features)
         step = max(1, -(-len(features) // room))
         true_kept.append(true_features[::step])
@@ -197,19 +193,10 @@ def _clip(row: ClipRow) -> ClipFigures:
     )
 
 
-def _bd_rates(results: dict[str, tuple[Row, ...]], anchor: str) -> Iterable[BdRow]:
-    if anchor not in results:
-        return
-    for metric, codec in itertools.product(_BD_METRICS, results):
-        if codec == anchor:
-            continue
-        curve, base = (
-            [(r.bpp["video"], r.values[metric]) for r in results[n] if metric in r.values]
-            for n in (codec, anchor)
-        )
-        higher = bool(METRICS[metric].higher_is_better)
-        found = bd_rate(curve, base, higher_is_better=higher)
-        yield BdRow(metric, codec, anchor, found.percent, found.note, found.points)
+def _bd_rows(results: Results, anchor: str) -> Iterable[BdRow]:
+    for metric, rates in bd_rates(results, anchor).items():
+        for codec, found in rates.items():
+            yield BdRow(metric, codec, anchor, found.percent, found.note, found.points)
 
 
 def _pictures(outcome: SweepOutcome, config: SweepConfig, out: Path) -> Iterable[FrameSet]:

@@ -13,7 +13,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +94,8 @@ class ClipRow:
         encoded: the stream.
         audio_bits: of the sound that goes with it.
         decode_seconds: on one thread.
-        figures: what was measured.
+        figures: what was measured, without the features: those of all clips would fill memory.
+        measured: the file that has the features too, `measure.Figures.load`.
     """
 
     codec: str
@@ -109,6 +110,7 @@ class ClipRow:
     audio_bits: int
     decode_seconds: float
     figures: Figures
+    measured: Path
 
     def bits(self) -> dict[str, int]:
         """By part, with `video` (all but the sound) and `total`."""
@@ -264,7 +266,8 @@ def compare(config: SweepConfig, clip: Clip, name: str) -> list[ClipRow]:
         for target in sorted(config.targets):
             bits = target * clip.frames * clip.width * clip.height
             match = store.match(bits, functools.partial(_search, store, bits, scratch))
-            figures, decoding = _measured(config, clip, codec, match.encoded, suite, scratch)
+            measured, decoding = _measured(config, clip, codec, match.encoded, suite, scratch)
+            figures = Figures.load(measured)
             rows.append(
                 ClipRow(
                     codec.name,
@@ -278,7 +281,8 @@ def compare(config: SweepConfig, clip: Clip, name: str) -> list[ClipRow]:
                     match.encoded,
                     _audio_bits(clip),
                     decoding,
-                    figures,
+                    replace(figures, features=figures.features[:0]),
+                    measured,
                 )
             )
     return rows
@@ -291,15 +295,15 @@ def _search(store: StreamStore, bits: float, scratch: Path) -> Match:
 
 def _measured(
     config: SweepConfig, clip: Clip, codec: Codec, encoded: Encoded, suite: Suite, scratch: Path
-) -> tuple[Figures, float]:
-    """Figures of a stream and the seconds that its decoding took, from the cache if they can."""
+) -> tuple[Path, float]:
+    """File with a stream's figures, made where it is not there, and the seconds of decoding."""
     stream = encoded.path.read_bytes()
     name = digest([clip.key, codec.identity(), encoded.setting, stream.hex(), suite.identity])
     folder = config.cache / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     path, note = folder / f"{name}.npz", folder / f"{name}.json"
     if path.is_file() and note.is_file() and not config.fresh:
-        return Figures.load(path), float(json.loads(note.read_text())["decode_seconds"])
+        return path, float(json.loads(note.read_text())["decode_seconds"])
     clock = _Clock(codec.decode(clip, encoded, scratch))
     figures = measure(clip, _truth(clip, suite), clock, suite)
     for target in (path, note):
@@ -309,7 +313,7 @@ def _measured(
         else:
             draft.write_text(json.dumps({"decode_seconds": clock.seconds}))
         draft.replace(target)
-    return figures, clock.seconds
+    return path, clock.seconds
 
 
 class _Clock:
