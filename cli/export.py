@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from ..codec.errors import MissingExtraError
@@ -11,11 +12,13 @@ __all__ = ["add_parser", "run"]
 
 _EPILOG = """\
 examples:
-  facewire export runs/first                   OpenVINO IR beside runs/first/model.safetensors
-  facewire export runs/first --onnx            ONNX too (extra [train])
-  facewire export s --out elsewhere/           the shipped size `s`
+  facewire export runs/first                   what encode, decode and calls read: runtime.zip
+                                               beside runs/first/model.safetensors
+  facewire export s --out elsewhere/           the shipped size `s` for other runtimes: ONNX and
+                                               OpenVINO IR, each in two parts
 
-then: facewire encode … --weights runs/first, facewire decode … --weights runs/first
+`source` runs once a keyframe, `frame` once a frame; interface.json in DIR lists names, shapes and
+ranges. Coordinates are on [-1, 1], pictures RGB on [0, 1]. Writing ONNX needs the extra [train].
 """
 
 
@@ -23,34 +26,46 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Describe `facewire export`."""
     parser = subparsers.add_parser(
         "export",
-        help="make a trained network ready for the torch-free runtime",
-        description="Write OpenVINO IR (and ONNX) of a trained network, and compare it with torch.",
+        help="make a trained network ready to run without torch",
+        description="Write a trained network for other runtimes, and compare it with torch.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("network", metavar="DIR|SIZE", help="a training run, or a shipped size")
-    parser.add_argument("--out", metavar="DIR", type=Path, help="default: beside the weights")
-    parser.add_argument("--onnx", action="store_true", help="also write source.onnx, frame.onnx")
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, help="write ONNX and OpenVINO IR here instead"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Export and compare."""
     try:
-        from ..models.avfr.export import export_onnx, export_openvino, parity
+        from ..models.avfr.export import (
+            describe_interface,
+            export_onnx,
+            export_openvino,
+            openvino_graphs,
+            parity,
+        )
         from ..models.avfr.model import Avfr
     except ImportError as error:
         raise MissingExtraError("exporting a network", "torch") from error
     from ..models.weights import load_card
+    from ..models.weights.graph import load_graph, save_graphs
 
     card = load_card(args.network)
-    folder = args.out or card.folder
     model = Avfr.from_pretrained(card.folder)
-    written = export_openvino(model, folder, card.sha256)
-    if folder != card.folder:
-        (folder / card.weights.name).write_bytes(card.weights.read_bytes())
-    if args.onnx:
-        written += export_onnx(model, folder)
-    for path in written:
-        print(path)
-    print(f"largest difference between torch and OpenVINO (float32): {parity(model, folder):.1e}")
+    if args.out is None:
+        print(save_graphs(card, openvino_graphs(model)))
+        difference = parity(model, load_graph(card, "source"), load_graph(card, "frame"))
+        print(f"largest difference between torch and OpenVINO (float32): {difference:.1e}")
+        return 0
+    for name, write in (("OpenVINO IR", export_openvino), ("ONNX", export_onnx)):
+        source, frame = write(model, args.out)
+        print(f"{source}\n{frame}")
+        difference = parity(model, source, frame)
+        print(f"largest difference between torch and {name} (float32): {difference:.1e}")
+    interface = args.out / "interface.json"
+    interface.write_text(json.dumps(describe_interface(model), indent=1) + "\n")
+    print(interface)
     return 0

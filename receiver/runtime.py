@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..codec.errors import ConfigError, MissingExtraError, WeightsError
+from ..codec.errors import ConfigError, MissingExtraError
 from ..codec.motion import MotionFrame
 from ..models.landmarks import PointRebuilder
 from ..models.mel import MEL_BANDS, MEL_STEPS, SILENCE
-from ..models.weights.store import HASH_KEY
+from ..models.weights.graph import load_graph
 
 if TYPE_CHECKING:
     from ..models.weights import Card
@@ -109,7 +109,7 @@ def _mel(mel: Array | None) -> Array:
 
 
 class OpenVinoGenerator:
-    """Runs `source.xml` and `frame.xml` on the CPU.
+    """Runs the exported graphs (`models.weights.graph`) on the CPU.
 
     OpenVINO chooses the precision: bf16 where the processor multiplies in it, float32 elsewhere.
     """
@@ -121,25 +121,10 @@ class OpenVinoGenerator:
         if threads:
             settings["INFERENCE_NUM_THREADS"] = threads
         core = ov.Core()
-        parts = []
-        for name in ("source", "frame"):
-            path = card.folder / f"{name}.xml"
-            try:
-                network = core.read_model(path)
-                parts.append(core.compile_model(network, "CPU", settings))
-                made_from = network.get_rt_info(HASH_KEY).astype(str)
-            except RuntimeError as error:
-                reason = str(error).strip().splitlines()[-1]
-                raise WeightsError(
-                    f"{path} cannot be loaded ({reason}); write it again with "
-                    f"`facewire export {card.folder}`"
-                ) from error
-            if made_from != card.sha256.hex():
-                raise WeightsError(
-                    f"{path} was exported from other weights than {card.weights.name} beside it; "
-                    f"write it again with `facewire export {card.folder}`"
-                )
-        self._source, frame = parts
+        self._source, frame = (
+            core.compile_model(load_graph(card, part), "CPU", settings)
+            for part in ("source", "frame")
+        )
         self._request = frame.create_infer_request()
         self._rebuild = PointRebuilder(card.face_table()).rebuild
         self._size = int(card.config["size"])

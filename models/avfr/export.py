@@ -18,16 +18,16 @@ from torch import Tensor, nn
 from ...codec.errors import MissingExtraError
 from ..mel import MEL_BANDS, MEL_STEPS
 from ..mesh import POINTS
-from ..weights.store import HASH_KEY
 from .model import Avfr
 
 __all__ = [
-    "HASH_KEY",
     "FramePart",
     "SourcePart",
+    "describe_interface",
     "example_inputs",
     "export_onnx",
     "export_openvino",
+    "openvino_graphs",
     "parity",
 ]
 
@@ -118,15 +118,11 @@ def _parts(model: Avfr) -> list[_Part]:
     ]
 
 
-def export_openvino(model: Avfr, folder: Path, sha256: bytes) -> list[Path]:
-    """Write `source.xml/.bin` and `frame.xml/.bin` (FP16 weights); returns the `.xml` files.
-
-    `sha256` of the `model.safetensors` that `model` was loaded from goes into the files: a
-    runtime refuses those of other weights.
-    """
+def openvino_graphs(model: Avfr) -> dict[str, Any]:
+    """`source` and `frame` as `openvino.Model`, named inputs and outputs, fixed shapes."""
     import openvino as ov
 
-    written = []
+    graphs = {}
     for part in _parts(model):
         example = tuple(part.inputs.values())
         with torch.no_grad():
@@ -139,11 +135,13 @@ def export_openvino(model: Avfr, folder: Path, sha256: bytes) -> list[Path]:
         for out, name in zip(converted.outputs, part.outputs, strict=True):
             out.get_tensor().set_names({name})
         converted.validate_nodes_and_infer_types()
-        converted.set_rt_info(sha256.hex(), HASH_KEY)
-        path = folder / f"{part.name}.xml"
-        _save_pair(converted, path)
-        written.append(path)
-    return written
+        graphs[part.name] = converted
+    return graphs
+
+
+def export_openvino(model: Avfr, folder: Path) -> list[Path]:
+    """Write `source.xml/.bin` and `frame.xml/.bin` (FP16 weights); returns the `.xml` files."""
+    return [_save_pair(g, folder / f"{name}.xml") for name, g in openvino_graphs(model).items()]
 
 
 def _trace(module: nn.Module, example: tuple[Tensor, ...]) -> Any:
@@ -154,7 +152,7 @@ def _trace(module: nn.Module, example: tuple[Tensor, ...]) -> Any:
         return torch.jit.freeze(trace(module.eval(), example))
 
 
-def _save_pair(model: Any, path: Path) -> None:
+def _save_pair(model: Any, path: Path) -> Path:
     """Save under a draft name, then rename both files of an IR."""
     import openvino as ov
 
@@ -167,6 +165,7 @@ def _save_pair(model: Any, path: Path) -> None:
     finally:
         draft.unlink(missing_ok=True)
         draft.with_suffix(".bin").unlink(missing_ok=True)
+    return path
 
 
 def export_onnx(model: Avfr, folder: Path, opset: int = 18) -> list[Path]:
@@ -199,19 +198,60 @@ def export_onnx(model: Avfr, folder: Path, opset: int = 18) -> list[Path]:
     return written
 
 
-def parity(model: Avfr, folder: Path, seed: int = 1) -> float:
-    """Largest difference between torch and the exported IR on random inputs, on [0, 1]."""
+_RANGES = {
+    "picture": "keyframe, RGB on [0, 1]",
+    "source_value": "keyframe's keypoints (x, y) on [-1, 1]",
+    "source_jacobian": "keyframe's jacobians",
+    "source_points": "keyframe's landmarks (x, y) on [-1, 1]",
+    "value": "frame's keypoints (x, y) on [-1, 1]",
+    "jacobian": "frame's jacobians",
+    "points": "frame's landmarks (x, y) on [-1, 1], rebuilt from keypoints and jacobians",
+    "mel": "log-mel of 200 ms of sound about the frame",
+    "frame": "RGB on [0, 1]",
+}
+
+
+def describe_interface(model: Avfr) -> dict[str, Any]:
+    """Inputs and outputs of both parts by name: shape and meaning, for those who run it."""
+    described: dict[str, Any] = {"model": model.config.model_id, "dtype": "float32"}
+    for part in _parts(model):
+        with torch.no_grad():
+            made = part.module(*part.inputs.values())
+        outputs = dict(zip(part.outputs, made if part.name == "source" else [made], strict=True))
+        described[part.name] = {
+            way: {
+                name: {
+                    "shape": list(value.shape),
+                    "meaning": _RANGES.get(name, "of `source`, to `frame` as it is"),
+                }
+                for name, value in tensors.items()
+            }
+            for way, tensors in (("inputs", part.inputs), ("outputs", outputs))
+        }
+    return described
+
+
+def parity(model: Avfr, source: Any, frame: Any, seed: int = 1) -> float:
+    """Largest difference between torch and exported graphs on random inputs, on [0, 1].
+
+    Args:
+        source, frame: what OpenVINO can compile: an `openvino.Model`, or the path of an IR or
+            an ONNX file. Both run in float32.
+    """
     import openvino as ov
 
     core = ov.Core()
     inputs = example_inputs(model, seed)
     config = {"INFERENCE_PRECISION_HINT": "f32"}
-    source = core.compile_model(folder / "source.xml", "CPU", config)
-    frame = core.compile_model(folder / "frame.xml", "CPU", config)
+    first_part = core.compile_model(source, "CPU", config)
+    second_part = core.compile_model(frame, "CPU", config)
     first = {name: inputs[name].numpy() for name in ("picture", "source_points")}
-    found = source(first)
-    features = {f"feature{i}": found[f"feature{i}"] for i in range(len(source.outputs))}
-    got = frame({**{name: value.numpy() for name, value in inputs.items()}, **features})["frame"]
+    found = first_part(first)
+    given = {name: value.numpy() for name, value in inputs.items()}
+    given |= {f"feature{i}": found[f"feature{i}"] for i in range(len(first_part.outputs))}
+    # A network without sound has no such input: tracing leaves out what nothing reads.
+    wanted = {name for port in second_part.inputs for name in port.get_names()}
+    got = second_part({name: value for name, value in given.items() if name in wanted})["frame"]
     with torch.no_grad():
         exact = FramePart(model)(
             *inputs.values(), *SourcePart(model)(*map(torch.from_numpy, first.values()))

@@ -2,8 +2,7 @@
 
 models/weights/s/
 ├── model.safetensors    the network and its face table; metadata: configuration, card figures
-├── source.xml, .bin     the same for the torch-free runtime: once a keyframe
-├── frame.xml, .bin      and once a frame
+├── runtime.zip          its graphs for the torch-free runtime (`weights.graph`)
 └── README.md            the model card
 """
 
@@ -26,8 +25,6 @@ __all__ = ["Card", "find_card", "load_card", "shipped"]
 
 _HERE = Path(__file__).parent
 WEIGHTS_FILE = "model.safetensors"
-HASH_KEY = ["facewire", "weights_sha256"]
-"""Where an exported network says which `model.safetensors` it was made from."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,10 +40,15 @@ def test_train_resume_export_decode(
     assert list((out / "pictures").glob("*.jpg"))
     assert main([*train, "--steps", "3", "--resume"]) == 0
 
-    assert main(["export", str(out), "--onnx"]) == 0
-    assert {p.name for p in out.glob("*.xml")} == {"source.xml", "frame.xml"}
-    assert {p.name for p in out.glob("*.onnx")} == {"source.onnx", "frame.onnx"}
-    assert "largest difference" in capsys.readouterr().out
+    assert main(["export", str(out)]) == 0
+    assert "largest difference between torch and OpenVINO" in capsys.readouterr().out
+    elsewhere = tmp_path / "elsewhere"
+    assert main(["export", str(out), "--out", str(elsewhere)]) == 0
+    assert "torch and ONNX" in capsys.readouterr().out
+    pairs = {f"{part}.{kind}" for part in ("source", "frame") for kind in ("xml", "bin", "onnx")}
+    assert {p.name for p in elsewhere.iterdir()} == pairs | {"interface.json"}
+    interface = json.loads((elsewhere / "interface.json").read_text())
+    assert interface["frame"]["outputs"]["frame"]["shape"] == [1, 3, 256, 256]
 
     stream, clip = tmp_path / "a.fwire", clips / "person1.mp4"
     assert main(["encode", str(clip), str(stream), "--weights", str(out), "--quiet"]) == 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,18 @@ from facewire.models.avfr import SIZES, Avfr, AvfrConfig
 from facewire.models.avfr.audio import attention
 from facewire.models.avfr.detector import KeypointDetector
 from facewire.models.avfr.discriminator import Discriminator
-from facewire.models.avfr.export import example_inputs, export_openvino, parity
+from facewire.models.avfr.export import (
+    example_inputs,
+    export_openvino,
+    openvino_graphs,
+    parity,
+)
 from facewire.models.avfr.generator import Generator
 from facewire.models.avfr.geometry import Drawing, landmark_field, sparse_motion, warp
 from facewire.models.avfr.losses import RandomSpline, equivariance_loss, region_weights
 from facewire.models.mesh import POINTS
 from facewire.models.weights import find_card, load_card, shipped
+from facewire.models.weights.graph import graph_parts, load_graph, save_graphs
 
 
 def run(config: AvfrConfig) -> dict[str, torch.Tensor]:
@@ -184,8 +191,40 @@ def test_openvino_shows_what_torch_shows(tmp_path: Path, tiny: AvfrConfig) -> No
     for parameter in model.generator.parameters():
         torch.nn.init.normal_(parameter, 0, 0.1)
     model.save_pretrained(tmp_path, half=False)
-    export_openvino(model, tmp_path, load_card(tmp_path).sha256)
-    assert parity(model, tmp_path) < 5e-3  # the exported weights are FP16
+    source, frame = export_openvino(model, tmp_path / "elsewhere")
+    assert parity(model, source, frame) < 5e-3  # the exported weights are FP16
+
+
+def test_the_runtime_graph_reads_the_weights_where_they_lie(
+    tmp_path: Path, tiny: AvfrConfig
+) -> None:
+    torch.manual_seed(0)
+    model = Avfr(tiny).eval()
+    for parameter in model.generator.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.1)
+    model.save_pretrained(tmp_path)
+    model = Avfr.from_pretrained(tmp_path)
+    card = load_card(tmp_path)
+    path = save_graphs(card, openvino_graphs(model))
+    assert graph_parts(card) == ["frame", "source"]
+    weights = sum(p.numel() for p in model.generator.parameters())
+    with zipfile.ZipFile(path) as archive:
+        kept = sum(archive.getinfo(f"{part}.bin").file_size for part in ("source", "frame"))
+    assert kept < 400_000 + 2 * weights * 0.1  # drawings and grids, hardly any weights
+    assert parity(model, load_graph(card, "source"), load_graph(card, "frame")) < 5e-3
+
+    # A change of a tensor reaches the graph, and only as one of its own shape.
+    bias = model.generator.head.bias
+    with torch.no_grad():
+        bias += 0.25
+    name = "generator.head.bias"
+    change = {name: bias.detach().numpy()}
+    changed = load_graph(card, "frame", changes=change)
+    assert parity(model, load_graph(card, "source"), changed) < 5e-3
+    with pytest.raises(WeightsError, match="no tensor"):
+        load_graph(card, "frame", changes={name: np.zeros(3, np.float32)})
+    with pytest.raises(WeightsError, match="'source' has no tensor"):
+        load_graph(card, "source", changes=change)
 
 
 @pytest.mark.parametrize(

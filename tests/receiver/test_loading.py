@@ -46,7 +46,7 @@ def test_pictures_of_another_size(folder: Path) -> None:
 
 def test_missing_runtime_files(folder: Path) -> None:
     header = StreamHeader("avfr-s", load_card(folder).sha256)
-    with pytest.raises(WeightsError, match=r"source\.xml"):
+    with pytest.raises(WeightsError, match=r"runtime\.zip is not there"):
         open_generator(header, DecoderConfig(weights=folder))
 
 
