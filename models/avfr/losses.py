@@ -24,10 +24,20 @@ _MOUTH = [_AT[i] for i in MOUTH]
 _EYES = [_AT[i] for i in (*RIGHT_EYE, *LEFT_EYE)]
 
 
-def region_weights(
-    points: Tensor, side: int, face: float = 2.0, mouth: float = 8.0, eyes: float = 12.0
-) -> Tensor:
-    """Weight of each pixel, mean 1: `[B, P, 2]` (true driving landmarks) → `[B, 1, side, side]`."""
+_FACE, _MOUTH_MORE, _EYES_MORE = 2.0, 8.0, 12.0
+
+
+def region_weights(points: Tensor, side: int, strength: float = 1.0) -> Tensor:
+    """Weight of each pixel, mean 1, more in the face and most at mouth and eyes.
+
+    Args:
+        points: true driving landmarks `[B, P, 2]`.
+        side: of the picture.
+        strength: 0 weighs all pixels alike.
+
+    Returns:
+        `[B, 1, side, side]`.
+    """
     small = max(side // 4, 16)
     line = coordinates(small, points)
 
@@ -35,9 +45,9 @@ def region_weights(
         bells = torch.exp(-((line - chosen[..., None]) ** 2) / (2 * sigma**2))
         return (bells[:, :, 1].transpose(1, 2) @ bells[:, :, 0]).clamp(max=1)[:, None]
 
-    weight = 1 + face * splat(points, 0.08)
-    weight = weight + mouth * splat(points[:, _MOUTH], 0.03)
-    weight = weight + eyes * splat(points[:, _EYES], 0.03)
+    weight = 1 + strength * _FACE * splat(points, 0.08)
+    weight = weight + strength * _MOUTH_MORE * splat(points[:, _MOUTH], 0.03)
+    weight = weight + strength * _EYES_MORE * splat(points[:, _EYES], 0.03)
     weight = weight / weight.mean((1, 2, 3), keepdim=True)
     return F.interpolate(weight, size=(side, side), mode="bilinear", align_corners=False)
 

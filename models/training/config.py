@@ -19,6 +19,9 @@ class LossWeights:
         warped: the same of the moved source alone: teaches the flow directly.
         perceptual: LPIPS-type distance of pretrained features.
         face: the same on the face's crop.
+        regions: how far mouth, eyes and face outweigh the rest in `pixel` and `warped`: 1 as
+            `losses.region_weights` says, 0 not at all.
+        distillation: distance to a teacher's picture and flow, where `fit` is given one.
         adversarial, matching: hinge GAN and feature matching.
         keypoints: detector against the mesh's closed form.
         equivariance: value and jacobian of the unsupervised detector.
@@ -28,6 +31,8 @@ class LossWeights:
     warped: float = 2.0
     perceptual: float = 2.0
     face: float = 2.0
+    regions: float = 1.0
+    distillation: float = 0.0
     adversarial: float = 0.0
     matching: float = 10.0
     keypoints: float = 10.0
@@ -47,7 +52,8 @@ class TrainConfig:
         perceptual_net: `alex` (cheap) or `vgg`.
         ema: decay of the averaged weights, which are what is saved for use.
         seed: of the weights, the samples and their changes.
-        person_cap_s: no person counts for more seconds than this.
+        person_cap_s, person_least_s: no person counts for more seconds than the one, or for
+            fewer than the other (which lets a pair of stills weigh something).
         precision: `32`, or `bf16` for mixed precision.
         threads: CPU threads of torch, 0 for its own choice.
         accelerator, devices, strategy: Lightning Fabric's; by default all GPUs, else the CPU.
@@ -66,6 +72,7 @@ class TrainConfig:
     ema: float = 0.999
     seed: int = 0
     person_cap_s: float = 60.0
+    person_least_s: float = 0.0
     precision: str = "32"
     threads: int = 0
     accelerator: str = "auto"

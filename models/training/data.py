@@ -50,6 +50,7 @@ class Augmentation:
         coded: probability that the source has gone through the keyframe's still codec, at a
             quality drawn from `qualities`: the receiver never has a clean one.
         qualities: AV1's CRF, best and worst.
+        within_s: driving frames are at most this far from the source, 0 for no limit.
     """
 
     mirror: float = 0.5
@@ -62,6 +63,7 @@ class Augmentation:
     expressive: float = 0.5
     coded: float = 0.75
     qualities: tuple[int, int] = (20, 50)
+    within_s: float = 0.0
 
 
 class Pairs(IterableDataset[Sample]):
@@ -76,6 +78,7 @@ class Pairs(IterableDataset[Sample]):
         size: int = 256,
         augmentation: Augmentation | None = None,
         person_cap_s: float = 60.0,
+        person_least_s: float = 0.0,
         seed: int = 0,
         structural: bool = False,
     ) -> None:
@@ -88,7 +91,7 @@ class Pairs(IterableDataset[Sample]):
         self.structural = structural
         self.rebuilder = PointRebuilder(table)
         self.mirror = mirror_map()
-        self.weights = _person_weights(self.clips, person_cap_s)
+        self.weights = _person_weights(self.clips, person_least_s, person_cap_s)
 
     def __iter__(self) -> Iterator[Sample]:
         worker = get_worker_info()
@@ -133,6 +136,9 @@ class Pairs(IterableDataset[Sample]):
         """Positions of the source and of the driving frames."""
         first = int(rng.choice(usable))
         chosen = [first]
+        if self.augmentation is not None and self.augmentation.within_s > 0:
+            away = np.abs(clip.kept[usable] - clip.kept[first])
+            usable = usable[away <= self.augmentation.within_s * clip.fps]
         for _ in range(self.drivings):
             few = self.augmentation is None or rng.random() >= self.augmentation.expressive
             candidates = rng.choice(usable, size=1 if few else 4)
@@ -241,15 +247,17 @@ class _Change:
         return np.asarray(x * self.zoom + np.array(self.move), np.float32)
 
 
-def _person_weights(clips: list[CachedClip], cap_s: float) -> npt.NDArray[np.float64]:
-    """Probability of a clip: its seconds, but no person more than `cap_s` in all."""
+def _person_weights(
+    clips: list[CachedClip], least_s: float, cap_s: float
+) -> npt.NDArray[np.float64]:
+    """Probability of a clip: its seconds, each person's brought between the two bounds."""
     seconds = np.array([len(clip.landmarks) / clip.fps for clip in clips])
     total: dict[str, float] = defaultdict(float)
     for clip, length in zip(clips, seconds, strict=True):
         total[clip.identity] += length
     weight = np.array(
         [
-            length * min(1.0, cap_s / total[clip.identity])
+            length * min(max(total[clip.identity], least_s), cap_s) / total[clip.identity]
             for clip, length in zip(clips, seconds, strict=True)
         ]
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -15,20 +16,30 @@ from ..avfr.perceptual import Lpips
 from ..keypoints import MeshKeypoints
 from ..landmarks import PointRebuilder
 from ..mel import SAMPLE_RATE, mel_window
-from ..mesh import select_points
+from ..mesh import LEFT_EYE, MOUTH, RIGHT_EYE, select_points
 from ..tessellation import draw_mesh
 from .cache import CachedClip
 
-__all__ = ["animate_clip", "evaluate", "face_box"]
+__all__ = ["animate_clip", "evaluate", "face_box", "shown"]
 
 Frames = npt.NDArray[np.uint8]
+Box = tuple[int, int, int, int]
 
 
-def face_box(landmarks: npt.NDArray[np.float32], side: int) -> tuple[int, int, int, int]:
-    """Bounding box of the mesh in pixels, x0, y0, x1, y1, inside the picture."""
+def face_box(landmarks: npt.NDArray[np.float32], side: int) -> Box:
+    """Bounding box of landmarks in pixels, x0, y0, x1, y1, inside the picture."""
     low = np.clip((landmarks.min(0) + 1) / 2 * side, 0, side - 16).astype(int)
     high = np.clip((landmarks.max(0) + 1) / 2 * side, low + 16, side).astype(int)
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def shown(clip: CachedClip, position: int, side: int) -> Frames:
+    """A kept picture at a network's size, uint8 `[side, side, 3]`."""
+    picture = np.asarray(clip.frames[position])
+    if len(picture) == side:
+        return picture
+    way = cv2.INTER_AREA if len(picture) > side else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, (side, side), interpolation=way), np.uint8)
 
 
 def to_tensor(frames: Frames) -> Tensor:
@@ -49,7 +60,7 @@ class _Numbers:
         landmarks = self._clip.landmarks[self._clip.kept[position]]
         if detector is None:
             return self._mesh.motion(landmarks).to_array()
-        picture = to_tensor(self._clip.frames[position : position + 1])
+        picture = to_tensor(shown(self._clip, position, self._model.config.size)[None])
         if detector.inputs == 5:
             side = picture.shape[-1]
             mesh = torch.from_numpy(draw_mesh(landmarks, side, side))[None, None]
@@ -68,8 +79,8 @@ def animate_clip(
     """Animate the clip's first usable frame to the given kept frames.
 
     Returns:
-        Pictures, uint8 `[N, H, W, 3]`, and flows, float32 `[N, h, w, 2]`: where in the source
-        each pixel comes from.
+        Pictures of the network's size, uint8 `[N, H, W, 3]`, and flows, float32 `[N, h, w, 2]`:
+        where in the source each pixel comes from.
     """
     first = int(clip.usable[0])
     numbers = _Numbers(model, clip, device)
@@ -82,7 +93,7 @@ def animate_clip(
             torch.tensor(values)[None].to(device), torch.tensor(at)[None].to(device)
         )
 
-    picture = to_tensor(clip.frames[first : first + 1]).to(device)
+    picture = to_tensor(shown(clip, first, model.config.size)[None]).to(device)
     still = motion(source, points)
     features = model.generator.encode_source(picture, still["points"])
     frames, flows = [], []
@@ -99,11 +110,36 @@ def animate_clip(
     return np.stack(frames), np.stack(flows)
 
 
+def _box_of(landmarks: npt.NDArray[np.float32], side: int, margin: float) -> Box:
+    """Bounding box of some landmarks and a margin, in pixels of `side`."""
+    spread = margin * np.ptp(landmarks, axis=0)
+    return face_box(np.stack([landmarks.min(0) - spread, landmarks.max(0) + spread]), side)
+
+
+def _boxes(landmarks: npt.NDArray[np.float32], side: int) -> dict[str, list[Box]]:
+    return {
+        "face": [face_box(landmarks, side)],
+        "mouth": [_box_of(landmarks[list(MOUTH)], side, 0.2)],
+        "eyes": [_box_of(landmarks[list(eye)], side, 0.3) for eye in (RIGHT_EYE, LEFT_EYE)],
+    }
+
+
+def _psnr(frame: Frames, truth: Frames, boxes: Sequence[Box]) -> float:
+    errors = [
+        (frame[y0:y1, x0:x1].astype(np.float64) - truth[y0:y1, x0:x1]) ** 2
+        for x0, y0, x1, y1 in boxes
+    ]
+    return float(10 * np.log10(255**2 / max(float(np.mean([e.mean() for e in errors])), 0.1)))
+
+
 @torch.no_grad()
 def evaluate(
     model: Avfr, clips: Sequence[CachedClip], *, frames_per_clip: int = 6
 ) -> dict[str, float]:
-    """Mean face-box PSNR (dB) and LPIPS-Alex of the network and of the frozen keyframe."""
+    """Mean figures of the network (`net_…`) and of the frozen keyframe (`frozen_…`).
+
+    `psnr` of face, mouth and eyes in dB; `lpips` (AlexNet) of the whole and of the face.
+    """
     device = next(model.generator.parameters()).device
     lpips = Lpips("alex").to(device)
     sums: dict[str, list[float]] = {}
@@ -113,16 +149,17 @@ def evaluate(
             continue
         chosen = usable[np.linspace(1, len(usable) - 1, frames_per_clip).astype(int)]
         made, _ = animate_clip(model, clip, [int(i) for i in chosen], device)
-        frozen = np.repeat(clip.frames[usable[0]][None], len(chosen), 0)
+        side = made.shape[1]
+        frozen = shown(clip, int(usable[0]), side)
         for index, position in enumerate(chosen):
-            x0, y0, x1, y1 = face_box(clip.landmarks[clip.kept[position]], made.shape[1])
-            truth = np.asarray(clip.frames[position])
-            for name, frame in (("net", made[index]), ("frozen", frozen[index])):
-                error = frame[y0:y1, x0:x1].astype(np.float64) - truth[y0:y1, x0:x1]
-                psnr = 10 * np.log10(255**2 / max(float((error**2).mean()), 0.1))
+            boxes = _boxes(clip.landmarks[clip.kept[position]], side)
+            (x0, y0, x1, y1), truth = boxes["face"][0], shown(clip, int(position), side)
+            for name, frame in (("net", made[index]), ("frozen", frozen)):
                 pair = to_tensor(np.stack([frame, truth])).to(device)
                 box = pair[..., y0:y1, x0:x1]
-                sums.setdefault(f"{name}_face_psnr", []).append(psnr)
-                sums.setdefault(f"{name}_lpips", []).append(float(lpips(pair[:1], pair[1:])))
-                sums.setdefault(f"{name}_face_lpips", []).append(float(lpips(box[:1], box[1:])))
+                figures = {f"{part}_psnr": _psnr(frame, truth, b) for part, b in boxes.items()}
+                figures["lpips"] = float(lpips(pair[:1], pair[1:]))
+                figures["face_lpips"] = float(lpips(box[:1], box[1:]))
+                for key, value in figures.items():
+                    sums.setdefault(f"{name}_{key}", []).append(value)
     return {name: float(np.mean(values)) for name, values in sums.items()}

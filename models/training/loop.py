@@ -44,18 +44,20 @@ def fit(
     face: FaceTable,
     resume: Path | None = None,
     start_from: Avfr | None = None,
+    teacher: Avfr | None = None,
     progress: bool = True,
 ) -> Avfr:
     """Train a network; returns the averaged one, which also lies in `out`.
 
     `out` receives `checkpoint.pt` (to resume), `curves.csv`, `pictures/`, and
-    `model.safetensors`. Ctrl-C saves and goes on its way.
+    `model.safetensors`. Ctrl-C saves and goes on its way. A `teacher` is imitated as far as
+    `settings.losses.distillation` says.
 
     Raises:
         TrainingError: unusable data, a checkpoint of another configuration, or a loss that is
             no longer a number (the last good checkpoint stays).
     """
-    run = _Run(network, settings, train, held_out, out, face, start_from)
+    run = _Run(network, settings, train, held_out, out, face, start_from, teacher)
     if resume is not None:
         run.load(resume)
     return run.train(progress)
@@ -71,6 +73,7 @@ class _Run:
         out: Path,
         face: FaceTable,
         start_from: Avfr | None,
+        teacher: Avfr | None,
     ) -> None:
         if settings.threads:
             torch.set_num_threads(settings.threads)
@@ -80,12 +83,17 @@ class _Run:
             accelerator=settings.accelerator, devices=settings.devices, strategy=settings.strategy
         )
         self.fabric.launch()
+        if teacher is not None and teacher.config.size != network.size:
+            raise TrainingError(
+                f"the teacher's pictures have {teacher.config.size} pixels, the network's "
+                f"{network.size}: it can only be imitated at its own size"
+            )
         torch.manual_seed(settings.seed)
         model = start_from or Avfr(network, face)
         model.face = face
         self.average = copy.deepcopy(model).eval().requires_grad_(False)
         adversarial = settings.losses.adversarial > 0
-        objective = Objective(settings.losses, settings.perceptual_net, adversarial)
+        objective = Objective(settings.losses, settings.perceptual_net, adversarial, teacher)
         self.objective = objective.to(self.fabric.device)
         self.average.to(self.fabric.device)
         optimiser = torch.optim.Adam(
@@ -112,6 +120,7 @@ class _Run:
             size=s.size,
             augmentation=s.augmentation,
             person_cap_s=s.person_cap_s,
+            person_least_s=s.person_least_s,
             seed=s.seed + 7919 * self.fabric.global_rank + 104_729 * self.step,
             structural=self.plain.detector is not None,
         )

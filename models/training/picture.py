@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..avfr.model import Avfr
 from .cache import CachedClip
-from .evaluate import animate_clip
+from .evaluate import animate_clip, shown
 
 __all__ = ["contact_sheet", "draw_flow"]
 
@@ -26,9 +26,9 @@ def contact_sheet(model: Avfr, clips: Sequence[CachedClip], rows: int = 6) -> Im
             continue
         chosen = [int(usable[len(usable) // 2]), int(usable[-1])]
         made, flows = animate_clip(model, clip, chosen, device)
-        cells = [np.asarray(clip.frames[usable[0]])]
+        cells = [shown(clip, int(usable[0]), model.config.size)]
         for picture, flow, position in zip(made, flows, chosen, strict=True):
-            cells += [np.asarray(clip.frames[position]), picture, draw_flow(flow, len(picture))]
+            cells += [shown(clip, position, len(picture)), picture, draw_flow(flow, len(picture))]
         lines.append(np.concatenate(cells, 1))
     if not lines:
         return Image.new("RGB", (256, 256))

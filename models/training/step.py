@@ -46,7 +46,13 @@ class Objective(nn.Module):
     A module, so that the discriminator and the frozen features move with it to a device.
     """
 
-    def __init__(self, weights: LossWeights, perceptual_net: str, adversarial: bool) -> None:
+    def __init__(
+        self,
+        weights: LossWeights,
+        perceptual_net: str,
+        adversarial: bool,
+        teacher: Avfr | None = None,
+    ) -> None:
         super().__init__()
         self.weights = weights
         self.perceptual: Lpips | None = None
@@ -54,6 +60,7 @@ class Objective(nn.Module):
             self.perceptual = Lpips("vgg" if perceptual_net == "vgg" else "alex")
         self.drawing = Drawing()
         self.discriminator = Discriminator(Drawing.channels) if adversarial else None
+        self.teacher = teacher.eval().requires_grad_(False) if teacher is not None else None
 
     def losses(
         self, model: Avfr, batch: Batch, adversarial: bool
@@ -63,7 +70,7 @@ class Objective(nn.Module):
         result = model(batch)
         image, target = result["image"].float(), result["target"]
         points = batch["true_points"].flatten(0, 1)
-        weight = region_weights(points, image.shape[-1])
+        weight = region_weights(points, image.shape[-1], w.regions)
         terms = {
             "pixel": w.pixel * weighted_l1(image, target, weight),
             # The flow is smooth: half the resolution teaches it as well, for a quarter of the work.
@@ -75,6 +82,12 @@ class Objective(nn.Module):
             if w.face > 0:
                 crops = face_crop(image, points), face_crop(target, points)
                 terms["face"] = w.face * self.perceptual(*crops).mean()
+        if self.teacher is not None:
+            with torch.no_grad():
+                wanted = self.teacher(batch)
+            likeness = weighted_l1(image, wanted["image"].float(), weight)
+            flow = F.l1_loss(result["flow"], wanted["flow"])
+            terms["distillation"] = w.distillation * (likeness + flow)
         if model.detector is not None:
             terms |= self._keypoint_terms(model, batch, result)
         if adversarial and self.discriminator is not None:
