@@ -29,7 +29,7 @@ class AvfrConfig:
         detector_base, detector_max, detector_levels: hourglass of the keypoint detector.
         motion_size: side of the dense motion network's pictures.
         motion_base, motion_max, motion_levels, motion_kernel: its hourglass, and its heads.
-        stem_stride: 1 or 2, the identity encoder's first step.
+        stem_stride: 1, 2 or 4, the identity encoder's first step.
         channels: identity encoder's features, fine to coarse; the coarsest is Enc_motion's c.
         blocks: residual blocks at each of these scales, in encoder and decoder.
         spade_hidden: hidden channels of SPADE's modulation, 0 for a direct 1x1 modulation.
@@ -65,7 +65,7 @@ class AvfrConfig:
         if len(self.channels) != len(self.blocks) or not self.channels:
             raise ConfigError("`channels` and `blocks` must have one entry for each scale")
         coarsest = self.stem_stride * 2 ** (len(self.channels) - 1)
-        if self.stem_stride not in (1, 2) or self.size % coarsest or self.size % self.motion_size:
+        if self.stem_stride not in (1, 2, 4) or self.size % coarsest or self.size % self.motion_size:
             raise ConfigError(f"size {self.size} does not divide into the network's scales")
         if self.keypoint_mode == "unsupervised" and self.landmark_prior:
             raise ConfigError(
@@ -123,11 +123,16 @@ SIZES: dict[str, AvfrConfig] = {
     "s": AvfrConfig(name="s"),
     "xs": AvfrConfig(
         name="xs",
-        motion_base=24,
+        motion_base=16,
         motion_max=96,
-        channels=(16, 40, 96),
-        blocks=(0, 1, 2),
+        stem_stride=4,
+        channels=(48, 96),
+        blocks=(1, 2),
         audio_channels=8,
     ),
+    "l": AvfrConfig(name="l", blocks=(2, 5, 5)),
 }
-"""Known sizes; the paper's own detector and dense motion are FOMM's (networks.md, section 1)."""
+"""Known sizes; the paper's own detector and dense motion are FOMM's (networks.md, section 1).
+
+`l` is `s` with more blocks: new ones begin as the identity, so it can start from `s`'s weights.
+"""

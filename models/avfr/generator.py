@@ -31,7 +31,7 @@ class IdentityEncoder(nn.Module):
         if self.landmarks:
             self.drawing = Drawing()
             inputs += Drawing.channels
-        self.stem = conv(inputs, config.channels[0], 3 if self.stride == 2 else 7)
+        self.stem = conv(inputs, config.channels[0], 7 if self.stride == 1 else 3)
         self.down = nn.ModuleList(conv(a, b, 3, 2) for a, b in pairwise(config.channels))
         self.spade = config.spade_hidden > 0
         self.blocks = nn.ModuleList(
