@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -18,20 +18,11 @@ from .capture import Capture
 from .observer import Observer
 from .tracker import Segmenter, Tracker
 
-__all__ = ["PrepareReport", "find_clips", "people_of", "prepare", "prepare_clip"]
+__all__ = ["find_clips", "people_of", "prepare", "prepare_clip"]
 
 _VIDEOS = {".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v"}
 _LONGEST_S = 60.0
 """A longer clip is prepared in parts, so that one part fits in memory."""
-
-
-@dataclass(frozen=True)
-class PrepareReport:
-    """What came of a folder: clips in the cache, and why others are not."""
-
-    prepared: int
-    kept: int
-    skipped: dict[str, str]
 
 
 def find_clips(folder: Path) -> list[Path]:
@@ -78,18 +69,17 @@ def prepare(
     """
     clips = find_clips(folder)
     identities = people_of(clips, folder, people)
-    segmenter = Segmenter()
-    for index, path in enumerate(clips):
-        problem = ""
-        name = "-".join(path.relative_to(folder).with_suffix("").parts)
-        if not (cache / f"{name}.npz").exists():
-            try:
-                clip = prepare_clip(path, name, identities[path], segmenter, every, size)
-                write_clip(cache, clip)
-            except FacewireError as error:
-                problem = f"{path.name}: {error}"
-        yield index + 1, len(clips), problem
-    segmenter.close()
+    with closing(Segmenter()) as segmenter:
+        for index, path in enumerate(clips):
+            problem = ""
+            name = "-".join(path.relative_to(folder).with_suffix("").parts)
+            if not (cache / f"{name}.npz").exists():
+                try:
+                    clip = prepare_clip(path, name, identities[path], segmenter, every, size)
+                    write_clip(cache, clip)
+                except FacewireError as error:
+                    problem = f"{path.name}: {error}"
+            yield index + 1, len(clips), problem
 
 
 def prepare_clip(

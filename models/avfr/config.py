@@ -65,7 +65,11 @@ class AvfrConfig:
         if len(self.channels) != len(self.blocks) or not self.channels:
             raise ConfigError("`channels` and `blocks` must have one entry for each scale")
         coarsest = self.stem_stride * 2 ** (len(self.channels) - 1)
-        if self.stem_stride not in (1, 2, 4) or self.size % coarsest or self.size % self.motion_size:
+        if (
+            self.stem_stride not in (1, 2, 4)
+            or self.size % coarsest
+            or self.size % self.motion_size
+        ):
             raise ConfigError(f"size {self.size} does not divide into the network's scales")
         if self.keypoint_mode == "unsupervised" and self.landmark_prior:
             raise ConfigError(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from safetensors import SafetensorError
 from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
@@ -186,14 +187,11 @@ class _Run:
         with self.mixed():
             terms, result = self.objective.losses(self.model, batch, adversarial)
         total = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(total):
-            raise TrainingError(
-                f"the loss is no longer a number at step {self.step}; the last good checkpoint "
-                f"is {self.out / 'checkpoint.pt'}: resume from it with a lower --learning-rate"
-            )
+        self.must_be_finite("loss", total)
         self.optimiser.zero_grad(set_to_none=True)
         self.fabric.backward(total)
-        torch.nn.utils.clip_grad_norm_(self.plain.parameters(), 1.0)
+        norm = torch.nn.utils.clip_grad_norm_(self.plain.parameters(), 1.0)
+        self.must_be_finite("gradient", norm)
         self.optimiser.step()
         values = {name: float(term.detach()) for name, term in terms.items()}
         if adversarial and self.judge is not None:
@@ -206,6 +204,14 @@ class _Run:
             values["discriminator"] = float(loss.detach())
         self.update_average()
         return values
+
+    def must_be_finite(self, what: str, value: Tensor) -> None:
+        """Stop before weights are touched by what is no number."""
+        if not torch.isfinite(value):
+            raise TrainingError(
+                f"the {what} is no longer a number at step {self.step}; the last good checkpoint "
+                f"is {self.out / 'checkpoint.pt'}: resume from it with a lower --learning-rate"
+            )
 
     def share_gradients(self) -> None:
         """Average the discriminator's gradients over the devices; the generator's are by DDP."""
@@ -267,9 +273,17 @@ class _Run:
             "judge": self.judge.state_dict() if self.judge is not None else None,
         }
         draft = self.out / "checkpoint.draft"
-        torch.save(state, draft)
-        draft.replace(self.out / "checkpoint.pt")
-        self.average.save_pretrained(self.out)
+        try:
+            torch.save(state, draft)
+            draft.replace(self.out / "checkpoint.pt")
+            self.average.save_pretrained(self.out)
+        except (OSError, RuntimeError, SafetensorError) as error:  # torch wraps a full disk
+            raise TrainingError(
+                f"step {self.step} could not be saved in {self.out} ({error}): make room there, "
+                "then go on with --resume from the checkpoint before"
+            ) from error
+        finally:
+            draft.unlink(missing_ok=True)
 
     def load(self, path: Path) -> None:
         try:

@@ -109,6 +109,71 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good(
     assert (out / "model.safetensors").read_bytes() == before
 
 
+def test_a_gradient_that_is_no_number_leaves_the_weights_alone(
+    cache: Path, tmp_path: Path, tiny: AvfrConfig
+) -> None:
+    model = Avfr(tiny)
+    head = model.generator.head.weight
+    head.register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(TrainingError, match="gradient is no longer a number at step 0"):
+        train(cache, tmp_path / "run", tiny, start_from=model)
+    assert torch.isfinite(head).all()
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(
+    cache: Path, tmp_path: Path, tiny: AvfrConfig
+) -> None:
+    resource = pytest.importorskip("resource")  # there is none on Windows
+    out = tmp_path / "run"
+    train(cache, out, tiny)
+    before = {p.name: p.read_bytes() for p in (out / "checkpoint.pt", out / "model.safetensors")}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+        with pytest.raises(TrainingError, match="could not be saved"):
+            train(cache, out, tiny, replace(QUICK, steps=5), resume=out / "checkpoint.pt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert {name: (out / name).read_bytes() for name in before} == before
+    assert not list(out.glob("*draft*"))
+
+
+def test_clips_without_sound_train_too(tmp_path: Path, tiny: AvfrConfig) -> None:
+    for name in ("a", "b"):
+        silent = replace(made_clip(name, name), mel=np.zeros((0, 80), np.float32))
+        write_clip(tmp_path / "cache", silent)
+    model = train(tmp_path / "cache", tmp_path / "run", tiny)
+    assert all(torch.isfinite(p).all() for p in model.parameters())
+
+
+def test_a_student_imitates_its_teacher(cache: Path, tmp_path: Path, tiny: AvfrConfig) -> None:
+    torch.manual_seed(3)
+    teacher = Avfr(tiny)
+    torch.nn.init.constant_(teacher.generator.head.bias, 0.5)  # a picture that no clip has
+    only = LossWeights(pixel=0, warped=0, perceptual=0, face=0, distillation=10)
+    settings = replace(QUICK, steps=30, learning_rate=1e-2, warmup=1, losses=only)
+    model = train(cache, tmp_path / "run", tiny, settings, teacher=teacher)
+    assert float(model.generator.head.bias.mean()) > 0.03
+    with pytest.raises(TrainingError, match="its own size"):
+        train(cache, tmp_path / "other", tiny.with_changes(size=128), teacher=teacher)
+
+
+def test_near_frames_and_people_of_few_seconds(cache: Path) -> None:
+    clips = read_cache(cache)
+    near = Augmentation(within_s=1 / clips[0].fps, expressive=0)
+    pairs = Pairs(clips, FaceTable.blank(), size=64, augmentation=near)
+    rng = np.random.default_rng(0)
+    clip = clips[0]
+    for _ in range(10):
+        first, *rest = pairs._choose(clip, clip.usable, rng)
+        assert all(abs(clip.kept[i] - clip.kept[first]) <= 1 for i in rest)
+    short = replace(made_clip("still", "still"), landmarks=clip.landmarks[:2])
+    alone = Pairs([clip, short], FaceTable.blank(), size=64).weights
+    more = Pairs([clip, short], FaceTable.blank(), size=64, person_least_s=1e3, person_cap_s=1e3)
+    assert alone[1] < alone[0]
+    assert more.weights[1] == pytest.approx(more.weights[0])
+
+
 def test_curves_are_a_table(cache: Path, tmp_path: Path, tiny: AvfrConfig) -> None:
     clips = read_cache(cache)
     settings = replace(QUICK, steps=50)
