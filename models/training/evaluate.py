@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import cv2
@@ -20,7 +21,7 @@ from ..mesh import LEFT_EYE, MOUTH, RIGHT_EYE, select_points
 from ..tessellation import draw_mesh
 from .cache import CachedClip
 
-__all__ = ["animate_clip", "evaluate", "face_box", "shown"]
+__all__ = ["Figures", "animate_clip", "evaluate", "face_box", "score", "shown"]
 
 Frames = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]
@@ -132,34 +133,54 @@ def _psnr(frame: Frames, truth: Frames, boxes: Sequence[Box]) -> float:
     return float(10 * np.log10(255**2 / max(float(np.mean([e.mean() for e in errors])), 0.1)))
 
 
+class Figures:
+    """Sums over frames: `psnr` of face, mouth and eyes, `lpips` (AlexNet) of whole and face."""
+
+    def __init__(self, device: torch.device | None = None) -> None:
+        self._lpips = Lpips("alex").to(device or torch.device("cpu"))
+        self._device = device
+        self._found: dict[str, list[float]] = defaultdict(list)
+
+    @torch.no_grad()
+    def add(self, frame: Frames, truth: Frames, landmarks: npt.NDArray[np.float32]) -> None:
+        """One frame, uint8 `[H, W, 3]` twice; `landmarks [478, 2]` are the true frame's."""
+        boxes = _boxes(landmarks, len(truth))
+        x0, y0, x1, y1 = boxes["face"][0]
+        pair = to_tensor(np.stack([frame, truth])).to(self._device)
+        box = pair[..., y0:y1, x0:x1]
+        for part, places in boxes.items():
+            self._found[f"{part}_psnr"].append(_psnr(frame, truth, places))
+        self._found["lpips"].append(float(self._lpips(pair[:1], pair[1:])))
+        self._found["face_lpips"].append(float(self._lpips(box[:1], box[1:])))
+
+    def means(self) -> dict[str, float]:
+        """Mean over all frames added."""
+        return {name: float(np.mean(values)) for name, values in self._found.items()}
+
+
+def score(figures: Figures, clip: CachedClip, positions: Sequence[int], made: Frames) -> None:
+    """Add pictures `[N, H, W, 3]` made for the given kept frames of a clip."""
+    for frame, position in zip(made, positions, strict=True):
+        truth = shown(clip, int(position), len(frame))
+        figures.add(frame, truth, clip.landmarks[clip.kept[position]])
+
+
 @torch.no_grad()
 def evaluate(
     model: Avfr, clips: Sequence[CachedClip], *, frames_per_clip: int = 6
 ) -> dict[str, float]:
-    """Mean figures of the network (`net_…`) and of the frozen keyframe (`frozen_…`).
-
-    `psnr` of face, mouth and eyes in dB; `lpips` (AlexNet) of the whole and of the face.
-    """
+    """Mean `Figures` of the network (`net_…`) and of the frozen keyframe (`frozen_…`)."""
     device = next(model.generator.parameters()).device
-    lpips = Lpips("alex").to(device)
-    sums: dict[str, list[float]] = {}
+    network, keyframe = Figures(device), Figures(device)
     for clip in clips:
         usable = clip.usable
         if len(usable) < 2:
             continue
-        chosen = usable[np.linspace(1, len(usable) - 1, frames_per_clip).astype(int)]
-        made, _ = animate_clip(model, clip, [int(i) for i in chosen], device)
-        side = made.shape[1]
-        frozen = shown(clip, int(usable[0]), side)
-        for index, position in enumerate(chosen):
-            boxes = _boxes(clip.landmarks[clip.kept[position]], side)
-            (x0, y0, x1, y1), truth = boxes["face"][0], shown(clip, int(position), side)
-            for name, frame in (("net", made[index]), ("frozen", frozen)):
-                pair = to_tensor(np.stack([frame, truth])).to(device)
-                box = pair[..., y0:y1, x0:x1]
-                figures = {f"{part}_psnr": _psnr(frame, truth, b) for part, b in boxes.items()}
-                figures["lpips"] = float(lpips(pair[:1], pair[1:]))
-                figures["face_lpips"] = float(lpips(box[:1], box[1:]))
-                for key, value in figures.items():
-                    sums.setdefault(f"{name}_{key}", []).append(value)
-    return {name: float(np.mean(values)) for name, values in sums.items()}
+        places = np.linspace(1, len(usable) - 1, frames_per_clip).astype(int)
+        chosen = [int(i) for i in usable[places]]
+        made, _ = animate_clip(model, clip, chosen, device)
+        score(network, clip, chosen, made)
+        frozen = shown(clip, int(usable[0]), made.shape[1])
+        score(keyframe, clip, chosen, np.broadcast_to(frozen, made.shape))
+    both = {"net": network.means(), "frozen": keyframe.means()}
+    return {f"{who}_{name}": value for who, means in both.items() for name, value in means.items()}
