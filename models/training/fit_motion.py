@@ -1,0 +1,145 @@
+"""Fits the tables of profile `entropy` on prepared clips: PCA and symbol frequencies.
+
+    python -m facewire.models.training.fit_motion CACHE OUT.npz
+
+Each clip is coded as a sender would code it, from a keyframe at its beginning and from others
+within it, at several quantiser steps; the symbols are counted, and what was never seen gets a
+small share from the same context of all components.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ...codec.motion import MotionFrame
+from ...codec.motion_code import MotionEncoder, MotionState
+from ...codec.motion_tables import ACTIVITY, CLASSES, ESCAPE, UNITS, MotionTables
+from ...codec.range_coder import FREQUENCY_BITS
+from ..face import FaceTable
+from ..keypoints import MeshKeypoints
+from .cache import CachedClip, read_cache
+from .fit_face import fit_face_table
+
+__all__ = ["fit_motion_tables", "motion_of"]
+
+_STEPS = (4, 6, 8)
+_CONTEXTS = len(ACTIVITY) + 1
+_TOTAL = 1 << FREQUENCY_BITS
+_INTRA_EVERY = 50
+Frames = list[MotionFrame]
+
+
+def motion_of(clip: CachedClip, table: FaceTable, start: int = 0) -> Frames:
+    """A clip's motion from its `start`-th frame with a face on, which is the keyframe."""
+    seen = clip.landmarks[clip.faces > 0][start:]
+    keypoints = MeshKeypoints(table)
+    return [keypoints.keyframe(seen[0]), *(keypoints.motion(frame) for frame in seen[1:])]
+
+
+def fit_motion_tables(sequences: Sequence[Frames], components: int = 24) -> MotionTables:
+    """Tables from sequences of motion, the first frame of each its keyframe."""
+    basis = _principal(sequences, components)
+    counter = _Counter(components)
+    uniform = MotionTables.from_frequencies(
+        basis,
+        _frequencies(np.ones((components, _CONTEXTS, 2 * ESCAPE))),
+        _frequencies(np.ones((components, CLASSES))),
+    )
+    for step in _STEPS:
+        encoder = MotionEncoder(step, tables=uniform)
+        for frames in sequences:
+            state: MotionState | None = None
+            for index, frame in enumerate(frames):
+                if index % _INTRA_EVERY == _INTRA_EVERY - 1:
+                    encoder.write(counter.reading(uniform), frame, frames[0], None)
+                state = encoder.write(counter.reading(uniform), frame, frames[0], state)
+    shared = counter.difference.sum(0, keepdims=True)
+    shared = shared / shared.sum(-1, keepdims=True)
+    return MotionTables.from_frequencies(
+        basis,
+        _frequencies(counter.difference + 8 * shared + 0.02),
+        _frequencies(counter.intra + 0.5),
+    )
+
+
+def _principal(sequences: Iterable[Frames], components: int) -> npt.NDArray[np.float32]:
+    """Directions of largest variance of the motion relative to the keyframe, `[C, 60]`."""
+    gram = np.zeros((60, 60))
+    for frames in sequences:
+        numbers = np.stack([frame.to_array().reshape(-1) for frame in frames])
+        moved = ((numbers[1:] - numbers[0]) * UNITS).astype(np.float64)
+        gram += moved.T @ moved
+    _, vectors = np.linalg.eigh(gram)
+    basis = vectors[:, ::-1][:, :components].T
+    # A direction and its opposite are the same; choose one, so that a fit can be repeated.
+    signs = np.sign(basis[np.arange(components), np.abs(basis).argmax(1)])
+    return np.asarray(basis * signs[:, None], np.float32)
+
+
+class _Counter:
+    """Counts symbols by table."""
+
+    def __init__(self, components: int) -> None:
+        self.difference = np.zeros((components, _CONTEXTS, 2 * ESCAPE))
+        self.intra = np.zeros((components, CLASSES))
+        self._places: dict[int, npt.NDArray[np.float64]] = {}
+
+    def reading(self, tables: MotionTables) -> _Counter:
+        """Know these tables by identity."""
+        if not self._places:
+            for index, rows in enumerate(tables.difference):
+                for context, row in enumerate(rows):
+                    self._places[id(row)] = self.difference[index, context]
+                self._places[id(tables.intra[index])] = self.intra[index]
+        return self
+
+    def encode(self, cumulative: Sequence[int], symbol: int) -> None:
+        """See `SymbolEncoder`."""
+        self._places[id(cumulative)][symbol] += 1
+
+    def encode_bits(self, value: int, bits: int) -> None:
+        """Costs what it costs."""
+
+
+def _frequencies(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Integers in proportion, each at least 1, that add up to 2 ** 14."""
+    size = counts.shape[-1]
+    share = counts / counts.sum(-1, keepdims=True)
+    whole = 1 + np.floor(share * (_TOTAL - size)).astype(np.int64)
+    largest = np.expand_dims(counts.argmax(-1), -1)
+    rest = _TOTAL - whole.sum(-1, keepdims=True)
+    np.put_along_axis(whole, largest, np.take_along_axis(whole, largest, -1) + rest, -1)
+    return whole
+
+
+def _sequences(clips: Sequence[CachedClip], table: FaceTable) -> Iterator[Frames]:
+    for clip in clips:
+        usable = int((clip.faces > 0).sum())
+        for start in {0, usable // 2}:
+            if usable - start > 2:
+                yield motion_of(clip, table, start)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cache", type=Path, help="prepared training clips")
+    parser.add_argument("out", type=Path, help="codec/motion_tables_N.npz")
+    parser.add_argument("--every", type=int, default=1, help="use each N-th clip")
+    parser.add_argument("--components", type=int, default=24)
+    args = parser.parse_args()
+    clips = read_cache(args.cache)[:: args.every]
+    table = fit_face_table(clip.landmarks[clip.faces > 0] for clip in clips)
+    fit_motion_tables(list(_sequences(clips, table)), args.components).save(args.out)
+    print(f"{args.out}: {len(clips)} clips")
+
+
+if __name__ == "__main__":
+    main()
