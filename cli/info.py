@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..codec.motion import MotionFrame
+    from ..codec.profiles import MotionReader
     from ..codec.stream import StreamHeader
 
 __all__ = ["add_parser", "describe", "run", "table"]
@@ -74,6 +76,8 @@ class _Survey:
         self.header: StreamHeader | None = None
         self.bits = BitCount()
         self._assembler = KeyframeAssembler()
+        self._motion: MotionReader | None = None
+        self._keys: dict[int, MotionFrame] = {}
         self._keyframes = 0
         self._frames = 0
         self._damaged = 0
@@ -84,28 +88,50 @@ class _Survey:
         """Count one packet."""
         from ..codec.errors import FacewireError
         from ..codec.packet import Kind
-        from ..codec.profiles import parse_motion
+        from ..codec.profiles import motion_reader
         from ..codec.stream import StreamHeader
 
-        self.bits.add(packet)
+        if packet.kind != Kind.MOTION:
+            self.bits.add(packet)
         try:
             if packet.kind == Kind.STREAM:
                 header = StreamHeader.from_payload(packet.payload)
+                if self.header is None:
+                    self._motion = motion_reader(header.profile, header.tables)
                 self.header = self.header or header
             elif packet.kind == Kind.KEYFRAME:
                 keyframe = self._assembler.push(packet)
                 if keyframe is not None:
+                    self._keys[keyframe.id] = keyframe.motion
                     self._keyframes += 1
                     # It carries the whole time: a pause may be longer than 16 bits of ticks.
                     if self._start is None:
                         self._start = keyframe.pts
                     self._now = max(self._now, keyframe.pts)
             elif packet.kind == Kind.MOTION:
-                self._count_frame(packet.pts)
-                if self.header is not None:
-                    parse_motion(self.header.profile, packet.payload)
+                self._count_motion(packet)
         except FacewireError:
             self._damaged += 1
+
+    def _count_motion(self, packet: Any) -> None:
+        """Frames of a packet; where they cannot be decoded, as many as it says."""
+        from ..codec.errors import FacewireError
+        from ..codec.motion_code import MissingReferenceError
+
+        ticks = [0]
+        key = self._keys.get(packet.reference)
+        try:
+            if self._motion is not None and key is not None:
+                found = self._motion.decode(packet.payload, packet.pts, packet.reference, key)
+                ticks = [after for after, _ in found]
+        except MissingReferenceError as error:
+            ticks = error.ticks
+            self._damaged += 1
+        except FacewireError:
+            self._damaged += 1
+        self.bits.add(packet, frames=len(ticks))
+        for after in ticks:
+            self._count_frame((packet.pts + after) % 65536)
 
     def _count_frame(self, pts: int) -> None:
         self._frames += 1

@@ -9,8 +9,9 @@ from .clock import Unwrapper
 from .container import IndexEntry, Reader, Writer, atomic_file
 from .keyframe import Keyframe, KeyframeAssembler
 from .motion import MotionFrame
+from .motion_code import MissingReferenceError
 from .packet import Flags, Kind, Packet
-from .profiles import Profile, pack_motion, parse_motion
+from .profiles import MotionSettings, Profile, motion_frames, motion_reader, motion_writer
 from .still import Picture, StillCodec, decode_picture, encode_picture
 from .stream import AudioParameters, StreamHeader
 
@@ -22,7 +23,9 @@ __all__ = [
     "Keyframe",
     "KeyframeAssembler",
     "Kind",
+    "MissingReferenceError",
     "MotionFrame",
+    "MotionSettings",
     "OpusDecoder",
     "OpusEncoder",
     "Packet",
@@ -36,6 +39,7 @@ __all__ = [
     "atomic_file",
     "decode_picture",
     "encode_picture",
-    "pack_motion",
-    "parse_motion",
+    "motion_frames",
+    "motion_reader",
+    "motion_writer",
 ]

@@ -14,6 +14,9 @@ PARTS = ("keyframe", "motion", "audio", "residual", "container", "total")
 _PART = {Kind.KEYFRAME: "keyframe", Kind.MOTION: "motion", Kind.AUDIO: "audio"}
 
 
+_MOST_SIZES = 40_000
+
+
 class BitCount:
     """Counts the bits of packets by what they are for.
 
@@ -25,10 +28,16 @@ class BitCount:
 
     def __init__(self) -> None:
         self._bits = dict.fromkeys(PARTS[:-1], 0)
-        self._sizes: dict[int, int] = {}
+        self._sizes: dict[float, int] = {}
 
-    def add(self, packet: Packet, *, in_file: bool = True) -> None:
-        """Count a packet; `in_file` with the record around it."""
+    def add(self, packet: Packet, *, in_file: bool = True, frames: int = 1) -> None:
+        """Count a packet.
+
+        Args:
+            packet: any.
+            in_file: with the record around it.
+            frames: of a MOTION packet; its bits are shared by them alike.
+        """
         payload = 8 * len(packet.payload)
         overhead = HEADER_BYTES
         if in_file:
@@ -36,7 +45,17 @@ class BitCount:
         self._bits[_PART.get(packet.kind, "container")] += payload
         self._bits["container"] += 8 * overhead
         if packet.kind == Kind.MOTION:
-            self._sizes[payload] = self._sizes.get(payload, 0) + 1
+            share = payload / frames
+            self._sizes[share] = self._sizes.get(share, 0) + frames
+            self._fold()
+
+    def _fold(self) -> None:
+        """Keep the histogram small: whole bits are fine enough."""
+        if len(self._sizes) > _MOST_SIZES:
+            coarse: dict[float, int] = {}
+            for size, times in self._sizes.items():
+                coarse[float(round(size))] = coarse.get(float(round(size)), 0) + times
+            self._sizes = coarse
 
     def add_container(self, size: int = HEAD_BYTES) -> None:
         """Count bytes that belong to no packet: the file's head, its trailer, damaged records."""
@@ -64,12 +83,12 @@ class BitCount:
         return {part: bits * scale for part, bits in self.bits.items()}
 
     def motion_bits_per_frame(self) -> dict[str, float]:
-        """Bits of MOTION payloads a packet: mean, p95 (nearest rank) and max; zeros without any."""
+        """Bits of MOTION payloads a frame: mean, p95 (nearest rank) and max; zeros without any."""
         count = sum(self._sizes.values())
         if not count:
             return {"mean": 0.0, "p95": 0.0, "max": 0.0}
         mean = sum(size * times for size, times in self._sizes.items()) / count
-        rank, seen, p95 = -(-95 * count // 100), 0, 0
+        rank, seen, p95 = -(-95 * count // 100), 0, 0.0
         for size in sorted(self._sizes):
             seen += self._sizes[size]
             if seen >= rank:

@@ -38,6 +38,7 @@ __all__ = [
     "MotionState",
     "SymbolEncoder",
     "TimedMotion",
+    "frames_in",
 ]
 
 MAX_FRAMES = 64
@@ -51,7 +52,15 @@ TimedMotion = tuple[int, MotionFrame]
 
 
 class MissingReferenceError(StreamError):
-    """The payload stands on a frame that never came."""
+    """The payload stands on a frame that never came.
+
+    Attributes:
+        ticks: of the frames in it, after the first.
+    """
+
+    def __init__(self, back: int, ticks: list[int]) -> None:
+        super().__init__(f"motion stands on a frame {back} ticks earlier, which never came")
+        self.ticks = ticks
 
 
 class SymbolEncoder(Protocol):
@@ -250,7 +259,7 @@ class MotionDecoder:
         if back:
             state = self._memory.get(keyframe, pts - back)
             if state is None or state.step != step:
-                raise MissingReferenceError(f"motion stands on a frame {back} ticks back, not here")
+                raise MissingReferenceError(back, [i * stride for i in range(count)])
         coder = RangeDecoder(code)
         result = []
         for index in range(count):
@@ -281,6 +290,11 @@ class MotionDecoder:
     def _motion(self, values: Integers, scale: float, key: MotionFrame) -> MotionFrame:
         moved = (np.array(values, np.float32) * np.float32(scale)) @ self._tables.basis / UNITS
         return MotionFrame.from_array(key.to_array() + moved.reshape(KEYPOINTS, 6))
+
+
+def frames_in(payload: bytes) -> int:
+    """Number of frames in a payload, by its head. Raises `StreamError` as decoding would."""
+    return _parse_head(payload)[2]
 
 
 def _parse_head(payload: bytes) -> tuple[int, int, int, int, bytes]:

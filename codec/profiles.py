@@ -1,15 +1,25 @@
-"""`Profile`: how the motion of a frame becomes bytes. A profile is one entry of the table."""
+"""`Profile`: how the motion of frames becomes payloads. A profile is one entry of the table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
-from .errors import UnsupportedError
+from .errors import ConfigError, UnsupportedError
 from .motion import MotionFrame
+from .motion_code import MotionDecoder, MotionEncoder, TimedMotion, frames_in
+from .motion_tables import TABLES_VERSION, load_tables
 
-__all__ = ["Profile", "find_profile", "pack_motion", "parse_motion"]
+__all__ = [
+    "MotionSettings",
+    "Profile",
+    "find_profile",
+    "motion_frames",
+    "motion_reader",
+    "motion_writer",
+]
 
 
 class Profile(StrEnum):
@@ -17,15 +27,86 @@ class Profile(StrEnum):
 
     FP16 = "fp16"
     """Ten times (x, y, four jacobian values) in binary16: 960 bits exactly, stateless."""
+    ENTROPY = "entropy"
+    """Quantised, predicted and range-coded: 20 to 50 bits (`motion_code`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MotionSettings:
+    """What a sender may choose about profile `entropy`; `fp16` has no choice.
+
+    Attributes:
+        step: quantiser step, 0 (fine) to 15, four to the octave.
+        dead_zone: share of a step, 0.5 to 1, that is not followed.
+    """
+
+    step: int = 5
+    dead_zone: float = 0.65
+
+
+class MotionWriter(Protocol):
+    """Frames of one stream to payloads; see `MotionEncoder.encode`."""
+
+    def encode(
+        self,
+        frames: Sequence[MotionFrame],
+        pts: int,
+        keyframe: int,
+        key: MotionFrame,
+        *,
+        stride: int = 1,
+        reference: int | None = None,
+    ) -> bytes:
+        """The payload of a MOTION packet."""
+
+
+class MotionReader(Protocol):
+    """Payloads of one stream to frames; see `MotionDecoder.decode`."""
+
+    def decode(
+        self, payload: bytes, pts: int, keyframe: int, key: MotionFrame
+    ) -> list[TimedMotion]:
+        """The frames of a MOTION packet."""
+
+
+class _Fp16:
+    """One frame a payload, and each stands for itself."""
+
+    def encode(
+        self,
+        frames: Sequence[MotionFrame],
+        pts: int,
+        keyframe: int,
+        key: MotionFrame,
+        *,
+        stride: int = 1,
+        reference: int | None = None,
+    ) -> bytes:
+        if len(frames) != 1:
+            raise ConfigError("profile fp16 has one frame a packet")
+        return frames[0].to_fp16()
+
+    def decode(
+        self, payload: bytes, pts: int, keyframe: int, key: MotionFrame
+    ) -> list[TimedMotion]:
+        return [(0, MotionFrame.from_fp16(payload))]
 
 
 @dataclass(frozen=True, slots=True)
 class _Coding:
-    pack: Callable[[MotionFrame], bytes]
-    parse: Callable[[bytes], MotionFrame]
+    writer: Callable[[MotionSettings], MotionWriter]
+    reader: Callable[[int], MotionReader]
+    count: Callable[[bytes], int]
 
 
-_CODINGS = {Profile.FP16: _Coding(MotionFrame.to_fp16, MotionFrame.from_fp16)}
+_CODINGS = {
+    Profile.FP16: _Coding(lambda _: _Fp16(), lambda _: _Fp16(), lambda _: 1),
+    Profile.ENTROPY: _Coding(
+        lambda settings: MotionEncoder(settings.step, settings.dead_zone),
+        lambda tables: MotionDecoder(load_tables(tables)),
+        frames_in,
+    ),
+}
 
 
 def find_profile(name: str) -> Profile:
@@ -39,17 +120,30 @@ def find_profile(name: str) -> Profile:
         ) from None
 
 
-def pack_motion(profile: str, motion: MotionFrame) -> bytes:
-    """Payload of a MOTION packet. Raises `UnsupportedError` for an unknown profile."""
-    return _CODINGS[find_profile(profile)].pack(motion)
-
-
-def parse_motion(profile: str, payload: bytes) -> MotionFrame:
-    """Inverse of `pack_motion`.
+def motion_writer(profile: str, settings: MotionSettings | None = None) -> MotionWriter:
+    """What codes a stream's motion.
 
     Raises:
         UnsupportedError: an unknown profile.
-        TruncatedError: a payload of the wrong length.
-        MotionError: numbers that are not finite or absurd.
+        ConfigError: settings out of range.
     """
-    return _CODINGS[find_profile(profile)].parse(payload)
+    return _CODINGS[find_profile(profile)].writer(settings or MotionSettings())
+
+
+def motion_reader(profile: str, tables: int = TABLES_VERSION) -> MotionReader:
+    """What decodes a stream's motion.
+
+    Raises:
+        UnsupportedError: an unknown profile, or tables of a version that this build lacks.
+    """
+    return _CODINGS[find_profile(profile)].reader(tables)
+
+
+def motion_frames(profile: str, payload: bytes) -> int:
+    """Number of frames in a MOTION payload.
+
+    Raises:
+        UnsupportedError: an unknown profile.
+        StreamError: a head that makes no sense.
+    """
+    return _CODINGS[find_profile(profile)].count(payload)

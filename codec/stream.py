@@ -12,6 +12,7 @@ import msgpack
 from .clock import WRAP
 from .errors import ConfigError, StreamError, UnsupportedError
 from .motion import KEYPOINTS
+from .motion_tables import TABLES_VERSION
 from .packet import Flags, Kind, Packet
 from .profiles import Profile, find_profile
 
@@ -81,6 +82,7 @@ class StreamHeader:
             constant, so that pts counts frames; 1/1000 where it varies.
         keypoints: 10.
         profile: how motion is coded, see `profiles.py`.
+        tables: version of the tables of profile `entropy`.
         audio: None in a stream without sound.
         synthetic: what the receiver shows is generated.
         version: of the wire format.
@@ -100,6 +102,7 @@ class StreamHeader:
     profile: str = Profile.FP16
     audio: AudioParameters | None = None
     synthetic: bool = True
+    tables: int = TABLES_VERSION
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -141,6 +144,8 @@ class StreamHeader:
             "profile": str(self.profile),
             "synthetic": self.synthetic,
         }
+        if self.profile == Profile.ENTROPY:
+            fields["tables"] = self.tables
         if self.audio is not None:
             fields["audio"] = {
                 "codec": self.audio.codec,
@@ -194,6 +199,7 @@ class StreamHeader:
                 profile=header.take("profile", str),
                 audio=None if audio is None else _parse_audio(audio),
                 synthetic=header.take("synthetic", bool),
+                tables=header.take("tables", int) if "tables" in header.fields else TABLES_VERSION,
             )
         except ConfigError as error:
             raise StreamError(f"the stream header makes no sense: {error}") from error

@@ -102,9 +102,12 @@ class Statistics:
         late: packets that came after their place had been given up.
         duplicates: packets that had come before.
         lost: sequence numbers that never came.
-        missing_reference: motion packets whose keyframe is not (or no longer) known.
+        missing_reference: motion packets whose keyframe is not (or no longer) known, or that
+            stand on a frame which never came.
         keyframes: keyframes put to use.
         wants_keyframe: the sender should send a keyframe now; cleared when one arrives.
+        wants_refresh: the sender should code the next motion without an earlier one
+            (`Encoder.request_refresh`); cleared when that arrives.
     """
 
     frames: int = 0
@@ -117,3 +120,4 @@ class Statistics:
     missing_reference: int = 0
     keyframes: int = 0
     wants_keyframe: bool = False
+    wants_refresh: bool = False

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from ..codec.errors import MotionError, StreamError
 from ..codec.keyframe import Keyframe
-from ..codec.packet import Packet
-from ..codec.profiles import parse_motion
+from ..codec.motion import MotionFrame
+from ..codec.motion_code import MissingReferenceError
+from ..codec.packet import Flags, Packet
+from ..codec.profiles import motion_reader
 from ..codec.stream import StreamHeader
 from ..models.mel import SAMPLE_RATE
 from .badge import draw_badge
@@ -67,6 +69,8 @@ class PictureTrack:
         self._pool = ReferencePool(generator, config.references, (header.height, header.width))
         pause = max(Fraction(config.max_pause_ms, 1000), _FRAMES_APART / header.fps)
         self._timeline: Timeline[tuple[Packet, int]] = Timeline(int(pause / header.time_base))
+        self._reader = motion_reader(header.profile, header.tables)
+        self._bundle = 1  # frames of the largest packet lately: so much a lost one may have held
         self._past: deque[Moment[Reference]] = deque(maxlen=2)
         self._waiting: deque[_Pending] = deque()
         self._newest: int | None = None
@@ -101,35 +105,58 @@ class PictureTrack:
         return outputs
 
     def _take(self, full: int, packet: Packet, lost: int) -> None:
+        """The frames of a packet whose first one is at `full`."""
+        reference = self._pool.get(packet.reference)
+        frames = self._frames(full, packet, reference)
+        for ticks, motion in frames:
+            moment = None
+            if motion is not None and reference is not None:
+                pts = (full + ticks) * self._header.time_base
+                moment = Moment(pts, motion, reference)
+            self._append(full + ticks, moment, lost * self._bundle, reference)
+            lost = 0
+        self._bundle = max(len(frames), self._bundle - 1)
+
+    def _append(
+        self, full: int, moment: Moment[Reference] | None, lost: int, reference: Reference | None
+    ) -> None:
+        """One frame; `lost` frames before it may be missing."""
         if self._newest is not None and full <= self._newest:
             self._statistics.late += 1
             return
-        pts = full * self._header.time_base
-        moment = self._moment(pts, packet)
         if lost and self._newest is not None:
             self._fill(self._newest, full, lost, moment)
         self._newest = full
         if moment is not None:
             self._past.append(moment)
             self._waiting.append(_Pending(full, moment, False))
-        elif self._pool.get(packet.reference) is None:
+        elif reference is None:
             self._waiting.append(_Pending(full, None, True))
         else:
+            pts = full * self._header.time_base
             self._waiting.append(_Pending(full, self._predicted(pts), True))
 
-    def _moment(self, pts: Fraction, packet: Packet) -> Moment[Reference] | None:
-        """What the packet says, or None where it cannot be used (counted)."""
-        reference = self._pool.get(packet.reference)
+    def _frames(
+        self, full: int, packet: Packet, reference: Reference | None
+    ) -> list[tuple[int, MotionFrame | None]]:
+        """Ticks and motion of a packet's frames; None where there is none (counted)."""
         if reference is None:
             self._statistics.missing_reference += 1
             self._statistics.wants_keyframe = True
-            return None
+            return [(0, None)]
+        key = reference.keyframe
         try:
-            motion = parse_motion(self._header.profile, packet.payload)
+            frames = self._reader.decode(packet.payload, full, key.id, key.motion)
+        except MissingReferenceError as error:
+            self._statistics.missing_reference += 1
+            self._statistics.wants_refresh = True
+            return [(ticks, None) for ticks in error.ticks]
         except (StreamError, MotionError):
             self._statistics.damaged += 1
-            return None
-        return Moment(pts, motion, reference)
+            return [(0, None)]
+        if Flags.INTRA in packet.flags:
+            self._statistics.wants_refresh = False
+        return list(frames)
 
     def _predicted(self, pts: Fraction) -> Moment[Reference] | None:
         if not self._past:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..codec.container import Reader
 from ..codec.errors import ConfigError, StreamError
+from ..codec.packet import Kind
 from ..codec.stream import StreamHeader
 from .decoder import Decoder
 from .output import DecoderConfig, Output, Statistics
@@ -67,7 +68,7 @@ def decode_file(
         config: settings; by default those of a file: badge drawn, long waits for sound allowed.
         side_by_side: the original video, shown to the left at matching times.
         generator: in place of the one that the stream names.
-        progress: called with the pictures written so far, and how many there will be (None
+        progress: called with the motion packets read so far, and how many there are (None
             where the file is cut off and cannot say).
 
     Raises:
@@ -84,10 +85,12 @@ def decode_file(
         file = stack.enter_context(source.open("rb"))
         reader = Reader(file)
         recording = stack.enter_context(_Recording(decoder, target, side_by_side))
+        read = 0
         for packet in reader:
             recording.write(decoder.decode(packet))
+            read += packet.kind == Kind.MOTION
             if progress is not None:
-                progress(recording.frames, reader.motion_packets)
+                progress(read, reader.motion_packets)
         recording.write(decoder.flush())
         header, frames = recording.finish(source)
     return DecodeReport(header, frames, decoder.statistics, reader.damaged, reader.truncated)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ..codec.errors import ConfigError
-from ..codec.profiles import find_profile
+from ..codec.motion_code import MAX_FRAMES
+from ..codec.profiles import MotionSettings, find_profile, motion_writer
 
 __all__ = ["EncoderConfig", "KeyframeInterval"]
 
@@ -20,7 +21,12 @@ class EncoderConfig:
     """Settings of an `Encoder`.
 
     Attributes:
-        profile: how motion is coded: "fp16", 960 bits a frame.
+        profile: how motion is coded: "fp16", 960 bits a frame, or "entropy", 20 to 50.
+        motion: quantiser step and dead zone of profile "entropy".
+        bundle: frames of a MOTION packet of profile "entropy", or "auto": one in a call, one
+            second of them in a file. Fewer headers, and so many frames of delay.
+        refresh_interval: seconds from one frame that stands on the keyframe alone to the next:
+            so long a lost packet can be seen where nothing is acknowledged.
         bpp: bits a pixel of all that is written, or None. Motion and sound are given by profile
             and `audio_kbps`; what remains goes into the keyframe.
         kbps: the same in 1000 bits a second; give at most one of the two.
@@ -40,6 +46,9 @@ class EncoderConfig:
     """
 
     profile: str = "fp16"
+    motion: MotionSettings = field(default_factory=MotionSettings)
+    bundle: int | Literal["auto"] = "auto"
+    refresh_interval: float = 2.0
     bpp: float | None = None
     kbps: float | None = None
     audio_kbps: float | None = 10.0
@@ -50,7 +59,13 @@ class EncoderConfig:
     model: str = "s"
 
     def __post_init__(self) -> None:
-        find_profile(self.profile)
+        motion_writer(find_profile(self.profile), self.motion)
+        if self.bundle != "auto" and not 1 <= self.bundle <= MAX_FRAMES:
+            raise ConfigError(f"a packet holds 1 to {MAX_FRAMES} frames, not {self.bundle}")
+        if not 0 < self.refresh_interval <= 86_400:
+            raise ConfigError(
+                f"motion is refreshed each 0 to 86400 s, not {self.refresh_interval:g}"
+            )
         if self.bpp is not None and self.kbps is not None:
             raise ConfigError("give a rate either as bpp or as kbps, not both")
         for name, rate in (("bpp", self.bpp), ("kbps", self.kbps)):

@@ -17,7 +17,6 @@ from ..codec.errors import ConfigError, MotionError, NoFaceError
 from ..codec.keyframe import Keyframe, encode_picture
 from ..codec.motion import MotionFrame
 from ..codec.packet import Flags, Kind, Packet
-from ..codec.profiles import pack_motion
 from ..codec.stream import AudioParameters, StreamHeader
 from ..models.mesh import select_points
 from ..models.shape import pack_shape
@@ -25,6 +24,7 @@ from ..models.weights import Card, load_card
 from .config import EncoderConfig
 from .finder import FaceTracker
 from .keypoints import KeypointSource, MeshSource, Observation
+from .motion_stream import MotionPayload, MotionStream
 from .observer import Observer
 from .rate import KeyframeBudget, plan_keyframes
 from .tracker import Tracker
@@ -44,7 +44,7 @@ class EncoderStatistics:
     """What was sent so far.
 
     Attributes:
-        frames: MOTION packets.
+        frames: motion frames.
         repeated: frames among them without the face, which repeat the motion before.
         keyframes: keyframes.
     """
@@ -120,6 +120,7 @@ class Encoder:
         self._observer.reset()
         if self._opus is not None:
             self._opus.reset()
+        self._stream = self._motion_stream()
         self._sequence = 0
         self._sounds = 0
         self._pts: int | None = None
@@ -128,6 +129,21 @@ class Encoder:
         self._wanted = True
         self._begun = False
         self._waiting: list[int] = []
+
+    def request_refresh(self) -> None:
+        """The next motion stands on the keyframe alone (a receiver misses frames before it)."""
+        self._stream.refresh()
+
+    def acknowledge(self, pts: int) -> bool:
+        """The receiver has decoded the frame of that time, in ticks of `header.time_base`.
+
+        From the first one on, motion stands on acknowledged frames alone, so that a lost packet
+        breaks nothing after it. Call it for each, or for some.
+
+        Returns:
+            Whether it was taken; frames that were never sent are left aside.
+        """
+        return self._stream.acknowledge(pts)
 
     def request_keyframe(self) -> None:
         """The next frame with a face becomes a keyframe (a receiver has lost its own)."""
@@ -173,8 +189,9 @@ class Encoder:
                 "no face was found in the whole video: it must show one, from the front or half "
                 "from the side, at least a fifteenth of the picture high"
             )
-        packets = self._opus.flush() if self._opus is not None else []
-        return [self._audio_packet(data) for data in packets]
+        packets = self._motion_packets(self._stream.flush())
+        sounds = self._opus.flush() if self._opus is not None else []
+        return packets + [self._audio_packet(data) for data in sounds]
 
     def close(self) -> None:
         """Free the tracker."""
@@ -212,7 +229,7 @@ class Encoder:
         except MotionError:  # a mesh so distorted that its numbers do not fit: as if not found
             self._wanted |= changed
             return self._repeat(pts)
-        return [self._motion_packet(self._motion, pts)]
+        return self._send(self._motion, pts)
 
     def _is_due(self, pts: int, changed: bool) -> bool:
         interval = self.config.keyframe_interval
@@ -231,7 +248,7 @@ class Encoder:
                 del self._waiting[:-_WAITING]
             return []
         self.statistics.repeated += 1
-        return [self._motion_packet(self._motion, pts)]
+        return self._send(self._motion, pts)
 
     def _encode_keyframe(self, seen: Observation, pts: int, *, fresh: bool) -> list[Packet]:
         motion = self._keypoints.keyframe(seen)
@@ -244,14 +261,17 @@ class Encoder:
         # A call does not end because a picture is harder than the rate allows for.
         picture = encode_picture(seen.picture, max_bytes=room, smallest=True)
         keyframe = Keyframe(self.statistics.keyframes % 16, first, motion, shape, picture)
-        packets = [] if fresh else [self._stream_packet(first)]
+        packets = self._motion_packets(self._stream.flush())
+        packets += [] if fresh else [self._stream_packet(first)]
         fragments = keyframe.to_packets(self._sequence)
         self._sequence += len(fragments)
         packets += fragments
         self.statistics.keyframes += 1
+        self._stream.begin(keyframe.id, motion)
         self._motion, self._keyframe_pts, self._wanted = motion, pts, False
         self.statistics.repeated += len(self._waiting)
-        packets += [self._motion_packet(motion, at) for at in (*self._waiting, pts)]
+        for at in (*self._waiting, pts):
+            packets += self._send(motion, at)
         self._waiting.clear()
         return packets
 
@@ -262,16 +282,29 @@ class Encoder:
     def _stream_packet(self, pts: int) -> Packet:
         return self.header.to_packet(self._number(), pts)
 
-    def _motion_packet(self, motion: MotionFrame, pts: int) -> Packet:
+    def _motion_stream(self) -> MotionStream:
+        config, header = self.config, self.header
+        automatic = 1 if self._duration is None else max(1, round(header.fps))
+        bundle = automatic if config.bundle == "auto" else int(config.bundle)
+        refresh = Fraction(config.refresh_interval) / header.time_base
+        return MotionStream(config.profile, config.motion, bundle, refresh)
+
+    def _send(self, motion: MotionFrame, pts: int) -> list[Packet]:
         self.statistics.frames += 1
-        return Packet(
-            Kind.MOTION,
-            Flags.SYNTHETIC | Flags.INTRA,
-            (self.statistics.keyframes - 1) % 16,
-            self._number(),
-            pts % _WRAP,
-            pack_motion(self.config.profile, motion),
-        )
+        return self._motion_packets(self._stream.push(motion, pts))
+
+    def _motion_packets(self, payloads: list[MotionPayload]) -> list[Packet]:
+        return [
+            Packet(
+                Kind.MOTION,
+                Flags.SYNTHETIC | (Flags.INTRA if payload.intra else Flags.NONE),
+                (self.statistics.keyframes - 1) % 16,
+                self._number(),
+                payload.pts % _WRAP,
+                payload.data,
+            )
+            for payload in payloads
+        ]
 
     def _audio_packet(self, data: bytes) -> Packet:
         reference = max(self.statistics.keyframes - 1, 0) % 16

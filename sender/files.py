@@ -14,7 +14,8 @@ import numpy.typing as npt
 from ..codec.bits import BitCount
 from ..codec.container import HEAD_BYTES, Writer, atomic_file
 from ..codec.errors import ConfigError
-from ..codec.packet import Packet
+from ..codec.packet import Kind, Packet
+from ..codec.profiles import motion_frames
 from .capture import SAMPLE_RATE, Capture
 from .config import EncoderConfig
 from .encoder import Encoder
@@ -93,7 +94,9 @@ def encode_to(
         count.add_container(HEAD_BYTES)
         for packet in encode_packets(capture, encoder, progress):
             writer.write(packet)
-            count.add(packet)
+            motion = packet.kind == Kind.MOTION
+            frames = motion_frames(config.profile, packet.payload) if motion else 1
+            count.add(packet, frames=frames)
         writer.close()
         count.fill_to(writer.bytes_written)
         done = encoder.statistics

@@ -114,7 +114,7 @@ def _frequencies(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     largest = np.expand_dims(counts.argmax(-1), -1)
     rest = _TOTAL - whole.sum(-1, keepdims=True)
     np.put_along_axis(whole, largest, np.take_along_axis(whole, largest, -1) + rest, -1)
-    return whole
+    return np.asarray(whole, np.int64)
 
 
 def _sequences(clips: Sequence[CachedClip], table: FaceTable) -> Iterator[Frames]:

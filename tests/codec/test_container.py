@@ -21,7 +21,6 @@ from facewire.codec import (
     StreamHeader,
     Writer,
     atomic_file,
-    pack_motion,
 )
 from facewire.codec.container import HEAD_BYTES
 from facewire.codec.errors import (
@@ -46,7 +45,7 @@ def make_packets(keyframes: int = 3, motion: int = 5, size: int = 1500) -> list[
         keyframe = make_keyframe(index % 16, index * motion, size)
         packets += keyframe.to_packets(len(packets))
         for frame in range(motion):
-            pts, payload = index * motion + frame, pack_motion("fp16", make_motion(frame))
+            pts, payload = index * motion + frame, make_motion(frame).to_fp16()
             sequence = len(packets) % 65536
             packets.append(
                 Packet(Kind.MOTION, Flags.SYNTHETIC, index % 16, sequence, pts % 65536, payload)

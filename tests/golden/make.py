@@ -38,8 +38,6 @@ from facewire.codec import (
     Writer,
     decode_picture,
     encode_picture,
-    pack_motion,
-    parse_motion,
 )
 from facewire.models.mesh import POINTS
 from facewire.models.shape import pack_shape, unpack_shape
@@ -114,7 +112,7 @@ def make(recipe: Recipe) -> Iterator[Packet]:
             keyframe = Keyframe(identity, pts, motion(frame), shape(frame), still)
             packets = [header.to_packet(0), *keyframe.to_packets(0)]
         flags = Flags.SYNTHETIC | Flags.INTRA
-        payload = pack_motion("fp16", motion(frame))
+        payload = motion(frame).to_fp16()
         packets.append(Packet(Kind.MOTION, flags, identity, 0, pts % 65536, payload))
         for _ in range(40 // recipe.audio.frame_ms if recipe.audio else 0):
             packets.append(Packet(Kind.AUDIO, Flags.INTRA, identity, 0, heard, next(sound)))
@@ -152,9 +150,7 @@ def describe(path: Path) -> dict[str, Any]:
                 if keyframe is not None:
                     keyframes.append(describe_keyframe(keyframe))
             elif packet.kind == Kind.MOTION:
-                numbers.update(
-                    parse_motion(headers[-1].profile, packet.payload).to_array().tobytes()
-                )
+                numbers.update(MotionFrame.from_fp16(packet.payload).to_array().tobytes())
             elif packet.kind == Kind.AUDIO:
                 rms.append(float(np.sqrt(np.mean(decoder.decode(packet.payload) ** 2))))
     return {

@@ -10,7 +10,7 @@ import msgpack
 import numpy as np
 import pytest
 
-from facewire.codec import Keyframe, KeyframeAssembler, Kind, Reader, StreamHeader, parse_motion
+from facewire.codec import Keyframe, KeyframeAssembler, Kind, MotionFrame, Reader, StreamHeader
 from facewire.models.shape import unpack_shape
 
 STREAMS = sorted(Path(__file__).parent.glob("v1-*.fwire"))
@@ -72,7 +72,7 @@ def test_a_strangers_decoder_finds_the_same(path: Path) -> None:
         elif kind == 3:
             assert len(payload) == 120
             numbers = np.array(struct.unpack("<60e", payload)).reshape(10, 6)
-            assert np.array_equal(parse_motion("fp16", payload).to_array(), numbers)
+            assert np.array_equal(MotionFrame.from_fp16(payload).to_array(), numbers)
             motion += 1
     check_trailer(trailer, found, keyframes, motion)
 
