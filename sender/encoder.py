@@ -286,7 +286,7 @@ class Encoder:
         config, header = self.config, self.header
         automatic = 1 if self._duration is None else max(1, round(header.fps))
         bundle = automatic if config.bundle == "auto" else int(config.bundle)
-        refresh = Fraction(config.refresh_interval) / header.time_base
+        refresh = Fraction(config.refresh_interval).limit_denominator(1000) / header.time_base
         return MotionStream(config.profile, config.motion, bundle, refresh)
 
     def _send(self, motion: MotionFrame, pts: int) -> list[Packet]:
