@@ -23,6 +23,8 @@ from .cache import CachedClip
 
 __all__ = ["Figures", "animate_clip", "evaluate", "face_box", "score", "shown"]
 
+_LEAST_SIDE = 64  # AlexNet's features need some pixels
+
 Frames = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
@@ -148,6 +150,8 @@ class Figures:
         x0, y0, x1, y1 = boxes["face"][0]
         pair = to_tensor(np.stack([frame, truth])).to(self._device)
         box = pair[..., y0:y1, x0:x1]
+        if min(box.shape[-2:]) < _LEAST_SIDE:
+            box = F.interpolate(box, size=(_LEAST_SIDE, _LEAST_SIDE), mode="bilinear")
         for part, places in boxes.items():
             self._found[f"{part}_psnr"].append(_psnr(frame, truth, places))
         self._found["lpips"].append(float(self._lpips(pair[:1], pair[1:])))
