@@ -27,7 +27,7 @@ import numpy.typing as npt
 from .clock import WRAP
 from .errors import ConfigError, MotionError, StreamError, TruncatedError
 from .motion import KEYPOINTS, MotionFrame
-from .motion_tables import ACTIVITY, ESCAPE, UNITS, MotionTables, load_tables, step_size
+from .motion_tables import ACTIVITY, ESCAPE, MotionTables, load_tables, step_size
 from .range_coder import RangeDecoder, RangeEncoder
 
 __all__ = [
@@ -191,7 +191,7 @@ class MotionEncoder:
         return self._intra(coder, wanted) if state is None else self._next(coder, wanted, state)
 
     def _components(self, frame: MotionFrame, key: MotionFrame) -> npt.NDArray[np.float64]:
-        moved = (frame.to_array() - key.to_array()).reshape(-1) * UNITS
+        moved = (frame.to_array() - key.to_array()).reshape(-1) * self._tables.units
         return np.asarray(self._tables.basis.astype(np.float64) @ moved / step_size(self.step))
 
     def _intra(self, coder: SymbolEncoder, wanted: npt.NDArray[np.float64]) -> MotionState:
@@ -288,7 +288,11 @@ class MotionDecoder:
         return MotionState(state.step, values, sizes, state.last)
 
     def _motion(self, values: Integers, scale: float, key: MotionFrame) -> MotionFrame:
-        moved = (np.array(values, np.float32) * np.float32(scale)) @ self._tables.basis / UNITS
+        moved = (
+            (np.array(values, np.float32) * np.float32(scale))
+            @ self._tables.basis
+            / self._tables.units
+        )
         return MotionFrame.from_array(key.to_array() + moved.reshape(KEYPOINTS, 6))
 
 

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import UnsupportedError
-from .motion import KEYPOINTS
 from .range_coder import FREQUENCY_BITS
 
 __all__ = [
@@ -23,7 +22,6 @@ __all__ = [
     "CLASSES",
     "ESCAPE",
     "TABLES_VERSION",
-    "UNITS",
     "MotionTables",
     "load_tables",
     "step_size",
@@ -31,8 +29,6 @@ __all__ = [
 
 TABLES_VERSION = 1
 """What streams of this build say."""
-UNITS = np.tile(np.array([128, 128, 16, 16, 16, 16], np.float32), KEYPOINTS)
-"""Of the 60 numbers: coordinates weigh as pixels of 256, jacobians as sixteenths."""
 ESCAPE = 16
 """Symbols of a difference d: d + 15 where |d| < 16, else 31."""
 CLASSES = 15
@@ -45,7 +41,7 @@ Cumulative = tuple[int, ...]
 
 
 def step_size(index: int) -> float:
-    """Quantiser step of index 0 to 15 in units of `UNITS`: 0.5 to 6.7, four to the octave."""
+    """Quantiser step of index 0 to 15 in units of the tables: 0.5 to 6.7, four to the octave."""
     return float(0.5 * 2 ** (index / 4))
 
 
@@ -54,12 +50,15 @@ class MotionTables:
     """What both sides of profile `entropy` share.
 
     Attributes:
+        units: float32 `[60]`, what a number is multiplied by before the transform: coordinates
+            become pixels of 256, jacobians weigh as much as what they do to a picture.
         basis: float32 `[C, 60]`, orthonormal rows: components of the motion relative to the
-            keyframe, in `UNITS`, by falling variance.
+            keyframe, in units, by falling variance.
         difference: cumulative frequencies `[component][context]` of symbols, see `ESCAPE`.
         intra: cumulative frequencies `[component]` of classes, see `CLASSES`.
     """
 
+    units: npt.NDArray[np.float32]
     basis: npt.NDArray[np.float32]
     difference: tuple[tuple[Cumulative, ...], ...]
     intra: tuple[Cumulative, ...]
@@ -73,11 +72,14 @@ class MotionTables:
         """Write an `.npz` of basis and frequencies."""
         frequencies = np.diff(np.array(self.difference), axis=-1).astype(np.uint16)
         classes = np.diff(np.array(self.intra), axis=-1).astype(np.uint16)
-        np.savez_compressed(path, basis=self.basis, difference=frequencies, intra=classes)
+        np.savez_compressed(
+            path, units=self.units, basis=self.basis, difference=frequencies, intra=classes
+        )
 
     @classmethod
     def from_frequencies(
         cls,
+        units: npt.NDArray[np.float32],
         basis: npt.NDArray[np.float32],
         difference: npt.NDArray[np.integer],
         intra: npt.NDArray[np.integer],
@@ -85,6 +87,7 @@ class MotionTables:
         """From frequencies that add up to 2 ** `FREQUENCY_BITS`, each at least 1.
 
         Args:
+            units: float32 `[60]`.
             basis: float32 `[C, 60]`.
             difference: `[C, len(ACTIVITY) + 1, 2 * ESCAPE]`.
             intra: `[C, CLASSES]`.
@@ -96,6 +99,7 @@ class MotionTables:
             if (table.sum(-1) != 1 << FREQUENCY_BITS).any() or table.min() < 1:
                 raise ValueError("frequencies of a table must add up to 2 ** 14, each at least 1")
         return cls(
+            units,
             basis,
             tuple(tuple(_cumulative(context) for context in rows) for rows in difference),
             tuple(_cumulative(row) for row in intra),
@@ -116,4 +120,6 @@ def load_tables(version: int = TABLES_VERSION) -> MotionTables:
             f"{TABLES_VERSION}; a newer facewire may read it"
         )
     with np.load(path, allow_pickle=False) as file:
-        return MotionTables.from_frequencies(file["basis"], file["difference"], file["intra"])
+        return MotionTables.from_frequencies(
+            file["units"], file["basis"], file["difference"], file["intra"]
+        )

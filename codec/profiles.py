@@ -40,8 +40,8 @@ class MotionSettings:
         dead_zone: share of a step, 0.5 to 1, that is not followed.
     """
 
-    step: int = 5
-    dead_zone: float = 0.65
+    step: int = 4
+    dead_zone: float = 0.6
 
 
 class MotionWriter(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
 
@@ -93,7 +94,8 @@ class FacewireCodec(Codec):
 
 def _packets(clip: Clip, config: EncoderConfig, sound: npt.NDArray[np.float32]) -> Iterator[Packet]:
     taken = 0
-    with Encoder(config, fps=clip.fps, sound=len(sound) > 0) as encoder:
+    seconds = clip.frames / Fraction(clip.fps)
+    with Encoder(config, fps=clip.fps, duration_s=seconds, sound=len(sound) > 0) as encoder:
         for index, frame in enumerate(clip.rgb()):
             end = round((index + 1) * _SAMPLES / clip.fps) if index + 1 < clip.frames else None
             pcm = sound[taken:end] if len(sound) else None

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ...codec.motion import MotionFrame
+from ...codec.motion import KEYPOINTS, MotionFrame
 from ...codec.motion_code import MotionEncoder, MotionState
-from ...codec.motion_tables import ACTIVITY, CLASSES, ESCAPE, UNITS, MotionTables
+from ...codec.motion_tables import ACTIVITY, CLASSES, ESCAPE, MotionTables
 from ...codec.range_coder import FREQUENCY_BITS
 from ..face import FaceTable
 from ..keypoints import MeshKeypoints
@@ -27,6 +27,8 @@ from .fit_face import fit_face_table
 
 __all__ = ["fit_motion_tables", "motion_of"]
 
+COMPONENTS, JACOBIAN_UNIT = 48, 48.0
+"""Of the shipped tables; chosen on `val`, see docs/rate.md."""
 _STEPS = (4, 6, 8)
 _CONTEXTS = len(ACTIVITY) + 1
 _TOTAL = 1 << FREQUENCY_BITS
@@ -41,11 +43,21 @@ def motion_of(clip: CachedClip, table: FaceTable, start: int = 0) -> Frames:
     return [keypoints.keyframe(seen[0]), *(keypoints.motion(frame) for frame in seen[1:])]
 
 
-def fit_motion_tables(sequences: Sequence[Frames], components: int = 24) -> MotionTables:
-    """Tables from sequences of motion, the first frame of each its keyframe."""
-    basis = _principal(sequences, components)
+def fit_motion_tables(
+    sequences: Sequence[Frames], components: int, jacobian_unit: float
+) -> MotionTables:
+    """Tables from sequences of motion, the first frame of each its keyframe.
+
+    Args:
+        sequences: of many people.
+        components: kept of the transform.
+        jacobian_unit: what a change of 1 in a jacobian weighs, in pixels of 256.
+    """
+    units = np.tile(np.array([128, 128, *4 * [jacobian_unit]], np.float32), KEYPOINTS)
+    basis = _principal(sequences, components, units)
     counter = _Counter(components)
     uniform = MotionTables.from_frequencies(
+        units,
         basis,
         _frequencies(np.ones((components, _CONTEXTS, 2 * ESCAPE))),
         _frequencies(np.ones((components, CLASSES))),
@@ -61,18 +73,21 @@ def fit_motion_tables(sequences: Sequence[Frames], components: int = 24) -> Moti
     shared = counter.difference.sum(0, keepdims=True)
     shared = shared / shared.sum(-1, keepdims=True)
     return MotionTables.from_frequencies(
+        units,
         basis,
         _frequencies(counter.difference + 8 * shared + 0.02),
         _frequencies(counter.intra + 0.5),
     )
 
 
-def _principal(sequences: Iterable[Frames], components: int) -> npt.NDArray[np.float32]:
+def _principal(
+    sequences: Iterable[Frames], components: int, units: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
     """Directions of largest variance of the motion relative to the keyframe, `[C, 60]`."""
     gram = np.zeros((60, 60))
     for frames in sequences:
         numbers = np.stack([frame.to_array().reshape(-1) for frame in frames])
-        moved = ((numbers[1:] - numbers[0]) * UNITS).astype(np.float64)
+        moved = ((numbers[1:] - numbers[0]) * units).astype(np.float64)
         gram += moved.T @ moved
     _, vectors = np.linalg.eigh(gram)
     basis = vectors[:, ::-1][:, :components].T
@@ -133,11 +148,14 @@ def main() -> None:
     parser.add_argument("cache", type=Path, help="prepared training clips")
     parser.add_argument("out", type=Path, help="codec/motion_tables_N.npz")
     parser.add_argument("--every", type=int, default=1, help="use each N-th clip")
-    parser.add_argument("--components", type=int, default=24)
+    parser.add_argument("--components", type=int, default=COMPONENTS)
+    parser.add_argument("--jacobian-unit", type=float, default=JACOBIAN_UNIT)
     args = parser.parse_args()
     clips = read_cache(args.cache)[:: args.every]
     table = fit_face_table(clip.landmarks[clip.faces > 0] for clip in clips)
-    fit_motion_tables(list(_sequences(clips, table)), args.components).save(args.out)
+    fit_motion_tables(list(_sequences(clips, table)), args.components, args.jacobian_unit).save(
+        args.out
+    )
     print(f"{args.out}: {len(clips)} clips")
 
 

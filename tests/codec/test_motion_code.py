@@ -15,7 +15,7 @@ def talk(frames: int, seed: int = 0, size: float = 0.02) -> list[MotionFrame]:
     """A face that moves along the components that faces move along; the first is the keyframe."""
     rng = np.random.default_rng(seed)
     basis = load_tables().basis
-    units = np.tile([128, 128, 16, 16, 16, 16], 10)
+    units = load_tables().units
     eye = np.tile([0, 0, 1, 0, 0, 1], 10)
     place = rng.uniform(-0.4, 0.4, 60) * np.tile([1, 1, 0, 0, 0, 0], 10) + eye
     walk = np.cumsum(rng.normal(0, 40 * size, (frames, len(basis))), 0)
@@ -37,7 +37,7 @@ def test_motion_comes_back_within_its_step(step: int) -> None:
         [(ticks, found)] = decoder.decode(payload, pts, 3, frames[0])
         assert ticks == 0
         # Orthonormal components, each off by at most the dead zone.
-        assert pixels_off(frame, found) < 0.61 * step_size(step) * np.sqrt(24)
+        assert pixels_off(frame, found) < 0.61 * step_size(step) * np.sqrt(48)
     assert len(payload) < 40
 
 

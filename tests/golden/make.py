@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,17 @@ from facewire.codec import (
     OpusDecoder,
     OpusEncoder,
     Packet,
+    Profile,
     Reader,
     StillCodec,
     StreamHeader,
     Writer,
     decode_picture,
     encode_picture,
+    motion_writer,
 )
+from facewire.codec.motion_code import MotionDecoder
+from facewire.codec.motion_tables import load_tables
 from facewire.models.mesh import POINTS
 from facewire.models.shape import pack_shape, unpack_shape
 
@@ -54,12 +59,30 @@ class Recipe:
     fps: Fraction = Fraction(25)
     tick: Fraction = Fraction(1, 25)
     first_pts: int = 0
+    profile: Profile = Profile.FP16
+    bundles: tuple[int, ...] = (1,) * 10  # frames of the packets after a keyframe, ten in all
 
 
 RECIPES = (
     Recipe("v1-fp16-av1-opus", StillCodec.AV1, AudioParameters(bitrate=12000)),
     Recipe("v1-fp16-av1-ms", StillCodec.AV1, None, Fraction(30000, 1001), Fraction(1, 1000), 65000),
     Recipe("v1-fp16-webp-opus20", StillCodec.WEBP, AudioParameters(frame_ms=20, bitrate=24000)),
+    Recipe(
+        "v1-entropy-av1-opus",
+        StillCodec.AV1,
+        AudioParameters(bitrate=12000),
+        profile=Profile.ENTROPY,
+        bundles=(1, 1, 5, 3),
+    ),
+    Recipe(
+        "v1-entropy-webp-ms",
+        StillCodec.WEBP,
+        None,
+        Fraction(30000, 1001),
+        Fraction(1, 1000),
+        65000,
+        Profile.ENTROPY,
+    ),
 )
 
 
@@ -91,8 +114,9 @@ def make(recipe: Recipe) -> Iterator[Packet]:
     """Two keyframes with ten frames of motion after each, and the sound of these frames."""
     header = StreamHeader(
         "avfr-s", hashlib.sha256(b"golden").digest(), SIDE, SIDE, recipe.fps, recipe.tick,
-        audio=recipe.audio,
+        profile=recipe.profile, audio=recipe.audio,
     )  # fmt: skip
+    writer = motion_writer(recipe.profile)
     sequence = 65530  # wraps
     sound: Iterator[bytes] = iter([])
     if recipe.audio:
@@ -111,9 +135,18 @@ def make(recipe: Recipe) -> Iterator[Packet]:
             still = encode_picture(picture(frame), max_bytes=2500, codec=recipe.codec)
             keyframe = Keyframe(identity, pts, motion(frame), shape(frame), still)
             packets = [header.to_packet(0), *keyframe.to_packets(0)]
-        flags = Flags.SYNTHETIC | Flags.INTRA
-        payload = motion(frame).to_fp16()
-        packets.append(Packet(Kind.MOTION, flags, identity, 0, pts % 65536, payload))
+        starts = dict(zip(accumulate((0, *recipe.bundles)), recipe.bundles, strict=False))
+        if count := starts.get(frame % 10):
+            # The last packet stands on the keyframe's frame, as after an acknowledgement.
+            back = frame % 10 if frame % 10 + count == 10 else 1
+            reference = pts - back * step if frame % 10 else None
+            payload = writer.encode(
+                [motion(frame + n) for n in range(count)], pts, identity, motion(frame // 10 * 10),
+                stride=step, reference=reference,
+            )  # fmt: skip
+            intra = recipe.profile == Profile.FP16 or not payload[0] & 7
+            flags = Flags.SYNTHETIC | (Flags.INTRA if intra else Flags.NONE)
+            packets.append(Packet(Kind.MOTION, flags, identity, 0, pts % 65536, payload))
         for _ in range(40 // recipe.audio.frame_ms if recipe.audio else 0):
             packets.append(Packet(Kind.AUDIO, Flags.INTRA, identity, 0, heard, next(sound)))
             heard += 1
@@ -135,6 +168,7 @@ def describe(path: Path) -> dict[str, Any]:
     headers: list[StreamHeader] = []
     keyframes: list[dict[str, Any]] = []
     numbers = hashlib.sha256()
+    integers: MotionDecoder | None = None
     times: list[tuple[int, int, int]] = []
     rms: list[float] = []
     with path.open("rb") as file:
@@ -145,10 +179,15 @@ def describe(path: Path) -> dict[str, Any]:
             times.append((int(packet.kind), packet.sequence, packet.pts))
             if packet.kind == Kind.STREAM:
                 headers.append(StreamHeader.from_payload(packet.payload))
+                if headers[-1].profile == Profile.ENTROPY:
+                    integers = integers or MotionDecoder(load_tables(headers[-1].tables))
             elif packet.kind == Kind.KEYFRAME:
                 keyframe = assembler.push(packet)
                 if keyframe is not None:
                     keyframes.append(describe_keyframe(keyframe))
+            elif packet.kind == Kind.MOTION and integers is not None:
+                found = integers.decode_integers(packet.payload, packet.pts, packet.reference)
+                numbers.update(str(found).encode())
             elif packet.kind == Kind.MOTION:
                 numbers.update(MotionFrame.from_fp16(packet.payload).to_array().tobytes())
             elif packet.kind == Kind.AUDIO:

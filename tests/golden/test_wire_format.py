@@ -10,9 +10,19 @@ import msgpack
 import numpy as np
 import pytest
 
-from facewire.codec import Keyframe, KeyframeAssembler, Kind, MotionFrame, Reader, StreamHeader
+from facewire.codec import (
+    Keyframe,
+    KeyframeAssembler,
+    Kind,
+    MotionFrame,
+    Reader,
+    StreamHeader,
+    motion_tables,
+)
+from facewire.codec.motion_code import MotionDecoder
 from facewire.models.shape import unpack_shape
 
+TABLES = Path(motion_tables.__file__).parent / "motion_tables_1.npz"
 STREAMS = sorted(Path(__file__).parent.glob("v1-*.fwire"))
 
 
@@ -40,6 +50,75 @@ def shape_of(data: bytes) -> np.ndarray:
     return np.stack([np.cumsum(delta[:146]), np.cumsum(delta[146:])], axis=1) / 512
 
 
+class Stranger:
+    """Profile `entropy` by the document: the code as one long fraction, no carries, no bytes."""
+
+    def __init__(self) -> None:
+        with np.load(TABLES) as tables:
+            self.difference = tables["difference"].astype(int).tolist()
+            self.intra = tables["intra"].astype(int).tolist()
+        self.known: dict[tuple[int, int], tuple[list[int], list[int], list[int]]] = {}
+
+    def frames(self, payload: bytes, pts: int, keyframe: int) -> list[tuple[int, list[int]]]:
+        size, several = payload[0] & 7, payload[0] >> 3 & 1
+        back = int.from_bytes(payload[1 : 1 + size], "little")
+        count, stride = payload[1 + size : 3 + size] if several else (0, 1)
+        code = payload[1 + size + 2 * several :]
+        # low and range as exact fractions of 2 ** (8 * shift), the number itself for comparison
+        self.low, self.range, self.shift = 0, (1 << 32) - 1, 0
+        self.number = lambda shift: int.from_bytes(code.ljust(4 + shift, b"\0")[: 4 + shift], "big")
+        state = self.known[keyframe, (pts - back) % 65536] if back else None
+        result = []
+        for index in range(count + 1):
+            state = self.one(state)
+            self.known[keyframe, (pts + index * stride) % 65536] = state
+            result.append((index * stride, state[0]))
+        return result
+
+    def one(
+        self, state: tuple[list[int], list[int], list[int]] | None
+    ) -> tuple[list[int], list[int], list[int]]:
+        if state is None:
+            values = [self.rest(self.symbol(table)) for table in self.intra]
+            return values, [0] * len(values), [0] * len(values)
+        found: list[int] = []
+        for i, (a, b) in enumerate(zip(state[1], state[2], strict=True)):
+            left = [0, 0, *map(abs, found)]
+            total = 2 * a + b + 2 * left[-1] + left[-2]
+            context = sum(bound <= total for bound in (1, 2, 3, 5, 8, 13, 21, 37))
+            symbol = self.symbol(self.difference[i][context])
+            found.append(self.rest(self.bits(4)) if symbol == 31 else symbol - 15)
+        values = [q + d for q, d in zip(state[0], found, strict=True)]
+        return values, [abs(d) for d in found], state[1]
+
+    def symbol(self, frequencies: list[int]) -> int:
+        place = (self.number(self.shift) - self.low) // (self.range >> 14)
+        start = 0
+        for symbol, frequency in enumerate(frequencies):
+            if place < start + frequency or symbol == len(frequencies) - 1:
+                self.narrow(start, start + frequency, 14)
+                return symbol
+            start += frequency
+        raise AssertionError
+
+    def bits(self, count: int) -> int:
+        value = (self.number(self.shift) - self.low) // (self.range >> count)
+        self.narrow(value, value + 1, count)
+        return value
+
+    def rest(self, size: int) -> int:
+        if not size:
+            return 0
+        sign = -1 if self.bits(1) else 1
+        return sign * ((1 << size - 1) + (self.bits(size - 1) if size > 1 else 0))
+
+    def narrow(self, start: int, end: int, bits: int) -> None:
+        share = self.range >> bits
+        self.low, self.range = self.low + start * share, (end - start) * share
+        while self.range < 1 << 24:
+            self.low, self.range, self.shift = self.low << 8, self.range << 8, self.shift + 1
+
+
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
 def test_a_strangers_decoder_finds_the_same(path: Path) -> None:
     data = path.read_bytes()
@@ -49,6 +128,7 @@ def test_a_strangers_decoder_finds_the_same(path: Path) -> None:
     assert [bytes(packet) for packet in packets] == [packet for _, packet in found]
     assembler, parts, motion = KeyframeAssembler(), dict[int, bytes](), 0
     keyframes: list[int] = []
+    decoder, stranger = MotionDecoder(), Stranger()
     for (_, raw), packet in zip(found, packets, strict=True):
         kind, tail, sequence, pts = struct.unpack_from("<BBHH", raw)
         assert (kind, tail >> 4, tail & 15) == (packet.kind, packet.flags, packet.reference)
@@ -70,10 +150,14 @@ def test_a_strangers_decoder_finds_the_same(path: Path) -> None:
                 keyframes.append(check_body(body, keyframe))
                 parts.clear()
         elif kind == 3:
-            assert len(payload) == 120
-            numbers = np.array(struct.unpack("<60e", payload)).reshape(10, 6)
-            assert np.array_equal(MotionFrame.from_fp16(payload).to_array(), numbers)
             motion += 1
+            if header.profile == "entropy":
+                expected = decoder.decode_integers(payload, packet.pts, packet.reference)
+                assert stranger.frames(payload, packet.pts, packet.reference) == expected
+            else:
+                assert len(payload) == 120
+                numbers = np.array(struct.unpack("<60e", payload)).reshape(10, 6)
+                assert np.array_equal(MotionFrame.from_fp16(payload).to_array(), numbers)
     check_trailer(trailer, found, keyframes, motion)
 
 
