@@ -8,7 +8,7 @@ autocast (`models.avfr.geometry.exact`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,7 @@ class BatchGenerator:
         device: None for the GPU where there is one, else the CPU.
         bf16: None for yes on a GPU that has it.
         graph: record the step as a CUDA graph (a GPU only): one launch in place of hundreds.
+        changes: tensors by name that take the place of the stored ones, for all callers.
 
     Raises:
         ConfigError: no callers; bf16 or a graph that the device does not have.
@@ -64,6 +65,7 @@ class BatchGenerator:
         device: torch.device | None = None,
         bf16: bool | None = None,
         graph: bool = False,
+        changes: Mapping[str, Array] | None = None,
     ) -> None:
         if callers < 1:
             raise ConfigError(f"a batch serves 1 caller or more, not {callers}")
@@ -76,6 +78,8 @@ class BatchGenerator:
         if graph and not on_gpu:
             raise ConfigError("a CUDA graph needs a GPU; there is none here")
         model = Avfr.from_pretrained(card.folder)
+        changed = {name: torch.from_numpy(value) for name, value in (changes or {}).items()}
+        model.load_state_dict(changed, strict=False)
         self._generator = model.generator.to(self._device).requires_grad_(False).eval()
         for module in self._generator.modules():
             if self._bf16 and isinstance(module, nn.Conv2d | nn.Linear):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenVinoGenerator"]
 
-_HINTS = {"bf16": "bf16", "int8": "f32", "float32": "f32"}
+_HINTS = {"bf16": "bf16", "float32": "f32"}
 
 
 class OpenVinoGenerator:
@@ -26,27 +27,35 @@ class OpenVinoGenerator:
     Args:
         card: of the network.
         threads: CPU threads, None for OpenVINO's own choice.
-        precision: `bf16`, `int8` (the decoder's convolutions; all else in float32) or `float32`.
+        precision: `bf16`, `int8` (the decoder's convolutions; all else as OpenVINO likes best) or
+            `float32`. Coordinates are float32 in each.
+        changes: tensors by name that take the place of the stored ones; not in int8.
 
     Raises:
-        WeightsError: the exported files are missing or damaged.
+        WeightsError: the exported files are missing or damaged, or changes do not fit them.
     """
 
     def __init__(
-        self, card: Card, threads: int | None = None, precision: Precision = "float32"
+        self,
+        card: Card,
+        threads: int | None = None,
+        precision: Precision = "float32",
+        changes: Mapping[str, Array] | None = None,
     ) -> None:
         import openvino as ov
 
-        settings: dict[str, Any] = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": _HINTS[precision],
-        }
+        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        if precision in _HINTS:
+            settings["INFERENCE_PRECISION_HINT"] = _HINTS[precision]
         if threads:
             settings["INFERENCE_NUM_THREADS"] = threads
         core = ov.Core()
         self._source, frame = (
-            core.compile_model(load_graph(card, part), "CPU", settings)
-            for part in ("source", "frame_int8" if precision == "int8" else "frame")
+            core.compile_model(load_graph(card, part, changed), "CPU", settings)
+            for part, changed in (
+                ("source", None),
+                ("frame_int8" if precision == "int8" else "frame", changes),
+            )
         )
         self._request = frame.create_infer_request()
         self._rebuild = PointRebuilder(card.face_table()).rebuild

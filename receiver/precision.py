@@ -1,8 +1,7 @@
 """Which arithmetic runs a network on this processor: chosen at start by a short self-test.
 
-bf16 and int8 are tried where they can be had, float32 always can. bf16 goes first, since its
-picture is float32's within a level; int8 is for processors that do not multiply in bf16. Neither
-is taken where it is slower than float32, as where the processor only imitates it.
+Where the processor multiplies in bf16 that is tried, else int8 where the network has such a graph;
+float32 always can be had, and stays where it is the faster.
 """
 
 from __future__ import annotations
@@ -59,13 +58,19 @@ def require(card: Card, precision: Precision) -> None:
         raise ConfigError(f"{card.name} cannot run in {precision}: {reason}")
 
 
-def choose(card: Card, threads: int | None = None) -> Precision:
+def choose(card: Card, threads: int | None = None, *, stored: bool = True) -> Precision:
     """The precision for a network on this machine; tested once a process.
+
+    Args:
+        card: of the network.
+        threads: CPU threads, None for the runtime's own choice.
+        stored: it runs with the weights as stored; int8 is no choice otherwise.
 
     Raises:
         WeightsError: the exported files are missing or damaged.
     """
-    return _chosen(_Network(card.sha256, tuple(graph_parts(card)), threads, card))
+    parts = [part for part in graph_parts(card) if stored or part != "frame_int8"]
+    return _chosen(_Network(card.sha256, tuple(parts), threads, card))
 
 
 @dataclass(frozen=True)
@@ -81,9 +86,11 @@ class _Network:
 @lru_cache(maxsize=64)
 def _chosen(network: _Network) -> Precision:
     card = network.card
-    wanted: list[Precision] = [p for p in PRECISIONS if missing(card, p) is None]
-    if "bf16" in wanted and "int8" in wanted:
-        wanted.remove("int8")
+    wanted: list[Precision] = ["float32"]
+    if missing(card, "bf16") is None:
+        wanted.insert(0, "bf16")
+    elif "frame_int8" in network.parts:
+        wanted.insert(0, "int8")
     if len(wanted) == 1:
         return wanted[0]
     times = frame_times(card, wanted, network.threads)

@@ -6,6 +6,7 @@ a frame (`render`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -71,6 +72,7 @@ def load_generator(
     backend: Backend = "openvino",
     threads: int | None = None,
     precision: Precision = "auto",
+    changes: Mapping[str, Array] | None = None,
 ) -> Generator:
     """The generator of a card.
 
@@ -79,26 +81,28 @@ def load_generator(
         backend: `openvino` or `torch`.
         threads: CPU threads, None for the runtime's own choice.
         precision: `auto` takes the fastest that keeps the picture (`receiver.precision`).
+        changes: tensors of the decoder by name that take the place of the stored ones; then
+            there is no int8, which has the stored ones rounded.
 
     Raises:
         ConfigError: an unknown backend, or a precision that cannot be had here.
         MissingExtraError: `torch` without the extra `[torch]`.
-        WeightsError: the exported files are missing or damaged.
+        WeightsError: the exported files are missing or damaged, or changes do not fit them.
     """
     if backend == "openvino":
         from .openvino_generator import OpenVinoGenerator
         from .precision import choose, require
 
         if precision == "auto":
-            precision = choose(card, threads)
+            precision = choose(card, threads, stored=not changes)
         require(card, precision)
-        return OpenVinoGenerator(card, threads, precision)
+        return OpenVinoGenerator(card, threads, precision, changes)
     if backend == "torch":
         try:
             from .torch_generator import TorchGenerator
         except ImportError as error:
             raise MissingExtraError("the torch backend", "torch") from error
-        return TorchGenerator(card, threads, precision)
+        return TorchGenerator(card, threads, precision, changes)
     raise ConfigError(f"the backend is `openvino` or `torch`, not {backend!r}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -27,6 +28,7 @@ class TorchGenerator:
         card: of `models.weights`.
         threads: CPU threads, None for torch's own choice; the whole process shares them.
         precision: `auto` is bf16 on a GPU that has it, else float32.
+        changes: tensors by name that take the place of the stored ones.
 
     Raises:
         ConfigError: a precision that cannot be had.
@@ -34,13 +36,17 @@ class TorchGenerator:
     """
 
     def __init__(
-        self, card: Card, threads: int | None = None, precision: Precision = "auto"
+        self,
+        card: Card,
+        threads: int | None = None,
+        precision: Precision = "auto",
+        changes: Mapping[str, Array] | None = None,
     ) -> None:
         if precision not in _BF16:
             raise ConfigError(f"the torch backend does not run in {precision}; openvino may")
         if threads:
             torch.set_num_threads(threads)
-        self._batch = BatchGenerator(card, 1, bf16=_BF16[precision])
+        self._batch = BatchGenerator(card, 1, bf16=_BF16[precision], changes=changes)
 
     def set_source(self, rgb: Frame, motion: MotionFrame, points: Array) -> Source:
         """See `Generator.set_source`."""
