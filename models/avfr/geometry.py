@@ -1,7 +1,7 @@
 """Fields of motion and drawings of landmarks, all on coordinates of [-1, 1].
 
-Differences are written as sums (`a + -b`), and dimensions added by `reshape`: OpenVINO replaces
-subtractions and unsqueezing by operations of its own, which then compute in bf16.
+Differences are written as sums (`a + -b`), dimensions added by `reshape` and parts taken by `split`:
+OpenVINO replaces the usual ways by operations of its own, which then compute in bf16.
 """
 
 from __future__ import annotations
@@ -46,14 +46,15 @@ def grid(side: int, like: Tensor) -> Tensor:
     return torch.stack([line[None, :].expand(side, side), line[:, None].expand(side, side)], dim=-1)
 
 
-def _bells(positions: Tensor, side: int, sigma: float) -> Tensor:
-    """Gaussians along a line: `[..., 1]` → `[..., side]`."""
-    return torch.exp((positions + -coordinates(side, positions)) ** 2 * (-0.5 / sigma**2))
+def _bells(positions: Tensor, line: Tensor, sigma: float) -> Tensor:
+    """Gaussians about positions, at the coordinates of a line; their shapes broadcast."""
+    return torch.exp((positions + -line) ** 2 * (-0.5 / sigma**2))
 
 
 def heatmaps(points: Tensor, side: int, sigma: float = 0.1) -> Tensor:
     """Gaussians at keypoints (FOMM: variance 0.01): `[B, K, 2]` → `[B, K, side, side]`."""
-    x, y = (_bells(points[..., i : i + 1], side, sigma) for i in (0, 1))
+    line = coordinates(side, points)
+    x, y = (_bells(position, line, sigma) for position in points.split(1, -1))
     return y.reshape(*y.shape, 1) * x.reshape(*x.shape[:-1], 1, side)
 
 
@@ -135,10 +136,12 @@ def smoothed_residual(
     led = torch.cat([at, torch.ones_like(at[:, :, :1])], 2)
     residual = source.transpose(1, 2).reshape(batch, 1, 2, count) + -similarity @ led
     weights = torch.cat([residual, torch.ones_like(residual[:, :, :1])], 2)  # [B, 1, 3, P]
-    x, y = (_bells(driving[..., i : i + 1], side, sigma) for i in (0, 1))
+    line = coordinates(side, driving)
+    x, y = (_bells(position, line, sigma) for position in driving.split(1, -1))
     rows = weights.reshape(batch, 3, count, 1) * x.reshape(batch, 1, count, side)
     total = y.transpose(1, 2).reshape(batch, 1, side, count) @ rows  # [B, 3, side, side]
-    return total[:, :2] / (total[:, 2:] + leak)
+    moved, weight = total.split((2, 1), 1)
+    return moved / (weight + leak)
 
 
 class Drawing(nn.Module):
@@ -154,29 +157,26 @@ class Drawing(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         steps = 3
-        rows, owner = [], []
-        for channel, (_, segments) in enumerate(CHANNELS):
+        rows = []
+        for _, segments in CHANNELS:
             for first, second in segments:
                 for step in range(steps):
                     row = torch.zeros(len(POINTS))
                     row[first] += 1 - step / steps
                     row[second] += step / steps
                     rows.append(row)
-                    owner.append(channel)
-        self.owners = owner
-        self.register_buffer("dots", torch.stack(rows), persistent=False)  # [D, P]
+        self.counts = [steps * len(segments) for _, segments in CHANNELS]
+        self.register_buffer("dots", torch.stack(rows, 1), persistent=False)  # [P, D]
 
     def forward(self, points: Tensor, side: int) -> Tensor:
         """`[B, P, 2]` → `[B, 6, side, side]`; lines are about a pixel and a half wide."""
         with exact(points):
-            dots = self.dots @ points.reshape(-1, 1, *points.shape[1:])  # [B, 1, D, 2]
-            x, y = (_bells(dots[..., i : i + 1], side, 1.4 / side) for i in (0, 1))
-        planes, start = [], 0
-        for channel in range(self.channels):
-            stop = start + self.owners.count(channel)
-            planes.append(y[:, :, start:stop].transpose(2, 3) @ x[:, :, start:stop])
-            start = stop
-        return torch.cat(planes, 1).clamp(0, 1)
+            points = points.transpose(1, 2).reshape(-1, 1, 2, points.shape[1])
+            dots = (points @ self.dots).split(1, 2)  # twice [B, 1, 1, D]
+            line = coordinates(side, points).reshape(side, 1)
+            x, y = (_bells(position, line, 1.4 / side) for position in dots)
+        lines = zip(x.split(self.counts, 3), y.split(self.counts, 3), strict=True)
+        return torch.cat([y @ x.transpose(2, 3) for x, y in lines], 1).clamp(0, 1)
 
 
 def warp(features: Tensor, flow: Tensor) -> Tensor:

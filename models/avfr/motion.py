@@ -78,8 +78,9 @@ class DenseMotion(nn.Module):
             maps = self.maps(source, driving)
             fields = moved(maps, side)
             if self.landmarks:
-                last = fields[:, -1:] + self.bend(maps, source, driving, side)[:, None]
-                fields = torch.cat([fields[:, :-1], last], 1)
+                fields, last = fields.split((self.fields - 2, 1), 1)
+                bend = self.bend(maps, source, driving, side).reshape(batch, 1, 2, side, side)
+                fields = torch.cat([fields, last + bend], 1)
             # One sampling for all fields: they lie one below the other in one tall grid.
             tall = fields.permute(0, 1, 3, 4, 2).reshape(batch, -1, side, 2)
         warped = warp(picture, tall).reshape(batch, 3, -1, side, side).transpose(1, 2)
@@ -95,7 +96,8 @@ class DenseMotion(nn.Module):
             # Of each field only where it differs from the pixel itself: then the mask may be
             # rounded (bf16) and the flow is not.
             still = grid(side, maps).permute(2, 0, 1).reshape(1, 2, side, side)
-            flow = flow + (mask[:, 1:, None] * (moved(maps, side) + -still)).sum(1)
+            weights = mask[:, 1:].reshape(batch, -1, 1, side, side)
+            flow = flow + (weights * (moved(maps, side) + -still)).sum(1)
             if self.landmarks:
                 flow = flow + mask[:, -1:] * self.bend(maps, source, driving, side)
             flow = (flow + still).permute(0, 2, 3, 1)

@@ -4,15 +4,11 @@ Holds for each part (`source`, `frame`, and `frame_int8` where it was calibrated
 `PART.xml`, and `PART.bin` with those constants that are no weights. An offset in the `.xml` counts
 through `model.safetensors`, zeros up to a multiple of 64, and then `PART.bin`; so weights are read
 from where they lie, and changing some of them (`changes`) needs no other tool.
-
-Operations that compute coordinates are marked to stay in float32 in a network that runs in bf16:
-eight bits of mantissa would move a pixel by half its size.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 import zipfile
 from collections import Counter
@@ -34,7 +30,6 @@ __all__ = ["GRAPHS_FILE", "graph_parts", "load_graph", "save_graphs"]
 
 GRAPHS_FILE = "runtime.zip"
 _ALIGN = 64
-_COORDINATES = re.compile(r"__module\.generator\.(motion/|(\w+\.)?drawing/|warp/)")
 _LARGEST = 64 << 20  # of one member, unpacked
 
 
@@ -85,11 +80,8 @@ def save_graphs(card: Card, graphs: Mapping[str, Any]) -> Path:
         with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.comment = card.sha256.hex().encode()
             for part, graph in graphs.items():
-                xml, constants = _serialised(graph)
-                layers = ElementTree.fromstring(xml)
-                rest = _shared(layers, constants, tensors)
-                _keep_coordinates(layers)
-                archive.writestr(f"{part}.xml", ElementTree.tostring(layers))
+                xml, rest = _shared(*_serialised(graph), tensors)
+                archive.writestr(f"{part}.xml", xml)
                 archive.writestr(f"{part}.bin", rest)
         draft.replace(path)
     finally:
@@ -106,22 +98,12 @@ def _serialised(graph: Any) -> tuple[bytes, bytes]:
         return path.read_bytes(), path.with_suffix(".bin").read_bytes()
 
 
-def _keep_coordinates(layers: ElementTree.Element) -> None:
-    """Mark what computes coordinates; to OpenVINO `precise` means: as the model says."""
-    for layer in layers.iter("layer"):
-        if layer.get("type") != "Const" and _COORDINATES.match(layer.get("name", "")):
-            info = layer.find("rt_info")
-            if info is None:
-                info = ElementTree.Element("rt_info")
-                layer.insert(0 if layer.find("data") is None else 1, info)
-            ElementTree.SubElement(info, "attribute", name="precise", version="0")
-
-
-def _shared(layers: ElementTree.Element, constants: bytes, tensors: _Tensors) -> bytes:
-    """Point constants that are weights at the weights; returns what is left of them."""
+def _shared(xml: bytes, constants: bytes, tensors: _Tensors) -> tuple[bytes, bytes]:
+    """Point constants that are weights at the weights; returns the `.xml` and what is left."""
     known = tensors.distinct()
+    tree = ElementTree.fromstring(xml)
     rest, moved = bytearray(), dict[tuple[int, int], int]()
-    for data in layers.iter("data"):
+    for data in tree.iter("data"):
         if "offset" not in data.attrib or "size" not in data.attrib:
             continue
         offset, size = int(data.attrib["offset"]), int(data.attrib["size"])
@@ -132,7 +114,7 @@ def _shared(layers: ElementTree.Element, constants: bytes, tensors: _Tensors) ->
             moved[offset, size] = tensors.padded + len(rest)
             rest += value
         data.set("offset", str(moved[offset, size] if place is None else place))
-    return bytes(rest)
+    return ElementTree.tostring(tree), bytes(rest)
 
 
 def graph_parts(card: Card) -> list[str]:
