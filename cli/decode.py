@@ -41,6 +41,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="what runs the network (default: %(default)s)",
     )
     parser.add_argument(
+        "--precision",
+        choices=("auto", "bf16", "int8", "float32"),
+        default="auto",
+        help="its arithmetic (default: %(default)s, see `facewire info --runtime`)",
+    )
+    parser.add_argument(
         "--side-by-side",
         metavar="IN.mp4",
         type=Path,
@@ -75,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
     config = file_config(
         DecoderConfig(
             backend=args.backend,
+            precision=args.precision,
             threads=args.threads,
             lookahead_ms=args.lookahead_ms,
             weights=args.weights,

@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..codec.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from ..models.avfr.model import Avfr
 
 __all__ = ["add_parser", "run"]
 
@@ -14,11 +18,15 @@ _EPILOG = """\
 examples:
   facewire export runs/first                   what encode, decode and calls read: runtime.zip
                                                beside runs/first/model.safetensors
+  facewire export runs/first --calibrate runs/first/cache
+                                               with an int8 decoder for processors without bf16;
+                                               the folder holds prepared clips (`facewire train`)
   facewire export s --out elsewhere/           the shipped size `s` for other runtimes: ONNX and
                                                OpenVINO IR, each in two parts
 
 `source` runs once a keyframe, `frame` once a frame; interface.json in DIR lists names, shapes and
-ranges. Coordinates are on [-1, 1], pictures RGB on [0, 1]. Writing ONNX needs the extra [train].
+ranges. Coordinates are on [-1, 1], pictures RGB on [0, 1]. Writing ONNX and int8 needs the extra
+[train].
 """
 
 
@@ -32,13 +40,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("network", metavar="DIR|SIZE", help="a training run, or a shipped size")
-    parser.add_argument(
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--calibrate",
+        metavar="CACHE",
+        type=Path,
+        help="add an int8 graph, its ranges taken from these prepared clips",
+    )
+    where.add_argument(
         "--out", metavar="DIR", type=Path, help="write ONNX and OpenVINO IR here instead"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export and compare."""
+    """Export and compare with torch."""
     try:
         from ..models.avfr.export import (
             describe_interface,
@@ -56,7 +71,13 @@ def run(args: argparse.Namespace) -> int:
     card = load_card(args.network)
     model = Avfr.from_pretrained(card.folder)
     if args.out is None:
-        print(save_graphs(card, openvino_graphs(model)))
+        graphs = openvino_graphs(model)
+        path = save_graphs(card, graphs)
+        if args.calibrate is not None:
+            # From the stored graph: its weights are FP16, and stay so where they are not int8.
+            stored = load_graph(card, "frame")
+            path = save_graphs(card, graphs | {"frame_int8": _int8(model, stored, args.calibrate)})
+        print(path)
         difference = parity(model, load_graph(card, "source"), load_graph(card, "frame"))
         print(f"largest difference between torch and OpenVINO (float32): {difference:.1e}")
         return 0
@@ -69,3 +90,11 @@ def run(args: argparse.Namespace) -> int:
     interface.write_text(json.dumps(describe_interface(model), indent=1) + "\n")
     print(interface)
     return 0
+
+
+def _int8(model: Avfr, frame: Any, cache: Path) -> Any:
+    from ..models.avfr.quantise import quantised
+    from ..models.training.cache import read_cache
+    from ..models.training.calibration import calibration_inputs
+
+    return quantised(frame, calibration_inputs(model, read_cache(cache)))

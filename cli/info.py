@@ -19,6 +19,7 @@ _EPILOG = """\
 examples:
   facewire info talk.fwire
   facewire info talk.fwire --json | jq .kbps.total
+  facewire info --runtime                      how fast networks run on this machine, and in what
 
 The bits are those of the file: payloads by kind, and as "container" all else (packet headers,
 checksums, stream headers, index). bpp is bits / (frames x width x height) of the coded square.
@@ -30,16 +31,33 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "info",
         help="what is in a .fwire, and what it costs",
-        description="Show frames, duration and the bits of every part of a .fwire stream.",
+        description="Show frames, duration and the bits of every part of a .fwire stream, "
+        "or what runs the networks on this machine.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", metavar="IN.fwire", type=Path)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("input", metavar="IN.fwire", type=Path, nargs="?")
+    what.add_argument(
+        "--runtime", action="store_true", help="processor, precisions and frames a second"
+    )
+    parser.add_argument(
+        "--weights",
+        metavar="SIZE|DIR",
+        default="s",
+        help="with --runtime: the network to run (default: %(default)s)",
+    )
     parser.add_argument("--json", action="store_true", help="for machines: one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what is in one file."""
+    """Print what is in one file, or what this machine can do."""
+    if args.runtime:
+        from . import runtime_facts
+
+        found = runtime_facts.describe(args.weights)
+        print(json.dumps(found, indent=2) if args.json else runtime_facts.table(found))
+        return 0
     facts = describe(args.input)
     print(json.dumps(facts, indent=2) if args.json else table(facts))
     return 0

@@ -26,6 +26,7 @@ def open_generator(header: StreamHeader, config: DecoderConfig) -> Generator:
     Raises:
         UnsupportedError: a kind of model that this build does not know.
         WeightsError: its weights are not here, or have another hash.
+        ConfigError: a precision that cannot be had here.
     """
     if not header.model.startswith(_FAMILY):
         raise UnsupportedError(
@@ -53,4 +54,4 @@ def open_generator(header: StreamHeader, config: DecoderConfig) -> Generator:
         )
     from .runtime import load_generator
 
-    return load_generator(card, backend=config.backend, threads=config.threads or None)
+    return load_generator(card, config.backend, config.threads or None, config.precision)

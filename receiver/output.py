@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from ..codec.errors import ConfigError
 
-__all__ = ["Backend", "DecoderConfig", "Output", "Picture", "Statistics"]
+__all__ = ["Backend", "DecoderConfig", "Output", "Picture", "Precision", "Statistics"]
 
 Backend = Literal["openvino", "torch"]
+Precision = Literal["auto", "bf16", "int8", "float32"]
 Picture = npt.NDArray[np.uint8]
 """uint8 RGB `[H, W, 3]`."""
 
@@ -25,6 +26,9 @@ class DecoderConfig:
 
     Attributes:
         backend: what runs the generator: "openvino" (fast, no torch needed) or "torch".
+        precision: arithmetic of the generator. "auto" is bf16 where the processor multiplies in
+            it, else int8 where the network has such a graph, and float32 where those are slower
+            (a short self-test, once a process).
         threads: CPU threads of the generator; 0 lets the backend choose.
         lookahead_ms: sound after a frame's time that the generator hears, 0 to 100. The paper
             uses 100; calls use 0 to 40. A frame waits for it, see `Decoder.delay_ms`.
@@ -44,6 +48,7 @@ class DecoderConfig:
     """
 
     backend: Backend = "openvino"
+    precision: Precision = "auto"
     threads: int = 0
     lookahead_ms: int = 100
     weights: Path | None = None
@@ -55,8 +60,11 @@ class DecoderConfig:
     max_concealed: int = 250
 
     def __post_init__(self) -> None:
-        if self.backend not in ("openvino", "torch"):
-            raise ConfigError(f"backend is 'openvino' or 'torch', not {self.backend!r}")
+        for name, known in (("backend", get_args(Backend)), ("precision", get_args(Precision))):
+            if getattr(self, name) not in known:
+                raise ConfigError(
+                    f"{name} is one of {', '.join(known)}, not {getattr(self, name)!r}"
+                )
         for name, low, high in (
             ("threads", 0, 1024),
             ("lookahead_ms", 0, 100),

@@ -6,10 +6,13 @@ inputs of the second. All shapes are fixed, batch 1.
 
 from __future__ import annotations
 
+import re
+import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import torch
@@ -30,6 +33,9 @@ __all__ = [
     "openvino_graphs",
     "parity",
 ]
+
+
+_COORDINATES = re.compile(r"__module\.generator\.(motion/|(\w+\.)?drawing/|warp/)")
 
 
 class SourcePart(nn.Module):
@@ -135,8 +141,34 @@ def openvino_graphs(model: Avfr) -> dict[str, Any]:
         for out, name in zip(converted.outputs, part.outputs, strict=True):
             out.get_tensor().set_names({name})
         converted.validate_nodes_and_infer_types()
-        graphs[part.name] = converted
+        graphs[part.name] = _exact(converted)
     return graphs
+
+
+def _exact(graph: Any) -> Any:
+    """The graph with all that computes coordinates kept in float32, whatever it runs in.
+
+    Eight bits of mantissa would move a pixel by half its size. The mark is an attribute of a node
+    that OpenVINO reads from its files and that Python cannot set.
+    """
+    import openvino as ov
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "graph.xml"
+        ov.save_model(graph, path, compress_to_fp16=False)
+        tree = ElementTree.parse(path).getroot()
+        layers = {layer.get("id", ""): layer for layer in tree.iter("layer")}
+        exact = {key for key, layer in layers.items() if _COORDINATES.match(layer.get("name", ""))}
+        for edge in tree.iter("edge"):  # their constants are not to be halved either
+            start = edge.get("from-layer", "")
+            if edge.get("to-layer") in exact and layers[start].get("type") == "Const":
+                exact.add(start)
+        for key in exact:
+            marks = ElementTree.Element("rt_info")
+            ElementTree.SubElement(marks, "attribute", name="precise", version="0")
+            layers[key].insert(0 if layers[key].find("data") is None else 1, marks)
+        constants = np.frombuffer(path.with_suffix(".bin").read_bytes(), np.uint8)
+        return ov.Core().read_model(ElementTree.tostring(tree), ov.Tensor(constants))
 
 
 def export_openvino(model: Avfr, folder: Path) -> list[Path]:

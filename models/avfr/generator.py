@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .audio import AudioEncoder, fused
 from .blocks import ResBlock, SpadeBlock, Stack, conv, resize, silent
 from .config import AvfrConfig
-from .geometry import Drawing, warp
+from .geometry import Drawing, Warp
 from .motion import DenseMotion
 
 __all__ = ["Generator", "IdentityEncoder"]
@@ -67,6 +67,7 @@ class Generator(nn.Module):
         self.config = config
         self.encoder = IdentityEncoder(config)
         self.motion = DenseMotion(config)
+        self.warp = Warp(self.motion.flow_side, (config.size, *config.scales))
         self.drawing = Drawing()
         coarse = config.channels[-1]
         condition = coarse
@@ -125,8 +126,8 @@ class Generator(nn.Module):
         small = resize(picture, config.motion_size)
         dense: dict[str, Tensor] = self.motion(small, source, driving)
         flow, occlusion = dense["flow"], dense["occlusion"]
-        warped = [warp(f, flow) * resize(occlusion, f.shape[-1]) for f in features]
-        moved = warp(picture, flow)
+        warped = [self.warp(f, flow) * resize(occlusion, f.shape[-1]) for f in features]
+        moved = self.warp(picture, flow)
         condition = warped[-1]
         if config.audio_prior:
             if mel is None:

@@ -1,6 +1,12 @@
-"""Fields of motion and drawings of landmarks, all on coordinates of [-1, 1]."""
+"""Fields of motion and drawings of landmarks, all on coordinates of [-1, 1].
+
+Differences are written as sums (`a + -b`), dimensions added by `reshape` and parts taken by `split`:
+OpenVINO replaces the usual ways by operations of its own, which then compute in bf16.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +20,19 @@ def exact(like: Tensor) -> torch.autocast:
     return torch.autocast(like.device.type, enabled=False)
 
 
-__all__ = ["Drawing", "coordinates", "exact", "heatmaps", "landmark_field", "sparse_motion", "warp"]
+__all__ = [
+    "Drawing",
+    "Warp",
+    "affine_maps",
+    "coordinates",
+    "exact",
+    "grid",
+    "heatmaps",
+    "moved",
+    "similarity_map",
+    "smoothed_residual",
+    "warp",
+]
 
 
 def coordinates(side: int, like: Tensor) -> Tensor:
@@ -28,22 +46,20 @@ def grid(side: int, like: Tensor) -> Tensor:
     return torch.stack([line[None, :].expand(side, side), line[:, None].expand(side, side)], dim=-1)
 
 
-def _bells(positions: Tensor, side: int, sigma: float) -> tuple[Tensor, Tensor]:
-    """Separable Gaussians: `[B, P, 2]` → along x and along y, each `[B, P, side]`."""
-    line = coordinates(side, positions)
-    distance = (line - positions[..., None]) ** 2  # [B, P, 2, side]
-    bells = torch.exp(distance * (-0.5 / sigma**2))
-    return bells[:, :, 0], bells[:, :, 1]
+def _bells(positions: Tensor, line: Tensor, sigma: float) -> Tensor:
+    """Gaussians about positions, at the coordinates of a line; their shapes broadcast."""
+    return torch.exp((positions + -line) ** 2 * (-0.5 / sigma**2))
 
 
 def heatmaps(points: Tensor, side: int, sigma: float = 0.1) -> Tensor:
     """Gaussians at keypoints (FOMM: variance 0.01): `[B, K, 2]` → `[B, K, side, side]`."""
-    x, y = _bells(points, side, sigma)
-    return y[..., :, None] * x[..., None, :]
+    line = coordinates(side, points)
+    x, y = (_bells(position, line, sigma) for position in points.split(1, -1))
+    return y.reshape(*y.shape, 1) * x.reshape(*x.shape[:-1], 1, side)
 
 
-def sparse_motion(
-    value: Tensor, jacobian: Tensor, source_value: Tensor, source_jacobian: Tensor, side: int
+def affine_maps(
+    value: Tensor, jacobian: Tensor, source_value: Tensor, source_jacobian: Tensor
 ) -> Tensor:
     """First-order motion around each keypoint (FOMM eq. 4).
 
@@ -53,65 +69,79 @@ def sparse_motion(
         value, source_value: `[B, K, 2]`; jacobian, source_jacobian: `[B, K, 2, 2]`.
 
     Returns:
-        `[B, K, side, side, 2]`: where in the source each driving pixel comes from.
+        `[B, K, 2, 3]`: takes (x, y, 1) of a driving pixel to where in the source it comes from.
     """
-    a, b = jacobian[..., 0, 0], jacobian[..., 0, 1]
-    c, d = jacobian[..., 1, 0], jacobian[..., 1, 1]
-    determinant = a * d - b * c
+    eye = torch.eye(2, device=value.device, dtype=value.dtype)
+    adjugate = (jacobian * eye).sum((-1, -2), keepdim=True) * eye + -jacobian
+    determinant = 0.5 * (jacobian * adjugate.transpose(-1, -2)).sum((-1, -2), keepdim=True)
     # A closed eye squeezes its region to a line: bound how far the inverse can stretch.
-    size = 0.05 * (a * a + b * b + c * c + d * d) + 1e-6
+    size = 0.05 * (jacobian * jacobian).sum((-1, -2), keepdim=True) + 1e-6
     determinant = torch.where(
         determinant < 0,
         torch.minimum(determinant, -size),
         torch.maximum(determinant, size),
     )
-    inverse = torch.stack([torch.stack([d, -b], -1), torch.stack([-c, a], -1)], -2)
-    linear = source_jacobian @ (inverse / determinant[..., None, None])  # [B, K, 2, 2]
-    z = grid(side, value)
-    offset = z[None, None] - value[:, :, None, None]  # [B, K, H, W, 2]
-    x, y = offset[..., 0], offset[..., 1]
-    m = linear[:, :, None, None]
-    moved = torch.stack(
-        [m[..., 0, 0] * x + m[..., 0, 1] * y, m[..., 1, 0] * x + m[..., 1, 1] * y], -1
+    linear = source_jacobian @ (adjugate / determinant)
+    shift = source_value.reshape(*source_value.shape, 1) + linear @ (-value).reshape(
+        *value.shape, 1
     )
-    return moved + source_value[:, :, None, None]
+    return torch.cat([linear, shift], -1)
 
 
-def landmark_field(
-    source: Tensor, driving: Tensor, side: int, sigma: float = 0.045, leak: float = 0.02
+def moved(maps: Tensor, side: int) -> Tensor:
+    """Pixel centres under affine maps: `[B, K, 2, 3]` → `[B, K, 2, side, side]`, x before y."""
+    z = grid(side, maps).permute(2, 0, 1).reshape(2, -1)
+    z = torch.cat([z, torch.ones_like(z[:1])])
+    batch, count = maps.shape[:2]
+    return (maps.reshape(batch, -1, 3) @ z).reshape(batch, count, 2, side, side)
+
+
+def similarity_map(source: Tensor, driving: Tensor) -> Tensor:
+    """Least-squares similarity from driving to source: `[B, P, 2]` twice → `[B, 1, 2, 3]`."""
+    cs, cd = -source.mean(1, keepdim=True), -driving.mean(1, keepdim=True)
+    s, d = source + cs, driving + cd
+    cross = d.transpose(1, 2) @ s  # [B, 2, 2]
+    eye = torch.eye(2, device=source.device, dtype=source.dtype)
+    turn = torch.cat([-eye[1:], eye[:1]])  # [[0, -1], [1, 0]]
+    norm = (d * d).sum((1, 2), keepdim=True).clamp_min(1e-6)
+    a = (cross * eye).sum((1, 2), keepdim=True) / norm
+    b = (cross * turn.T).sum((1, 2), keepdim=True) / norm
+    linear = a * eye + b * turn
+    shift = linear @ cd.reshape(-1, 2, 1) + -cs.reshape(-1, 2, 1)
+    return torch.cat([linear, shift], -1).reshape(-1, 1, 2, 3)
+
+
+def smoothed_residual(
+    similarity: Tensor,
+    source: Tensor,
+    driving: Tensor,
+    side: int,
+    sigma: float = 0.045,
+    leak: float = 0.02,
 ) -> Tensor:
-    """Motion that follows every landmark: a similarity, plus smoothed residuals.
+    """What a similarity leaves of the landmarks' motion, spread around them.
 
     Args:
+        similarity: `[B, 1, 2, 3]`.
         source, driving: `[B, P, 2]`.
         sigma: width of the smoothing.
-        leak: weight of "no residual", so that the field tends to the similarity far away.
+        leak: weight of "no residual", so that it tends to 0 far away.
 
     Returns:
-        `[B, 1, side, side, 2]`.
+        `[B, 2, side, side]`, x before y: with the similarity it leads each driving landmark to
+        about its source.
     """
-    cs, cd = source.mean(1, keepdim=True), driving.mean(1, keepdim=True)
-    s, d = source - cs, driving - cd
-    norm = (d * d).sum((1, 2)).clamp_min(1e-6)
-    a = (s * d).sum((1, 2)) / norm
-    b = (d[..., 0] * s[..., 1] - d[..., 1] * s[..., 0]).sum(1) / norm
-    a, b = a[:, None], b[:, None]
-
-    def similar(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        return a * x - b * y, b * x + a * y
-
-    px, py = similar(d[..., 0], d[..., 1])
-    residual = torch.stack([s[..., 0] - px, s[..., 1] - py], 1)  # [B, 2, P]
-    bx, by = _bells(driving, side, sigma)
-    weighted = torch.cat([residual, torch.ones_like(residual[:, :1])], 1)  # [B, 3, P]
-    total = by[:, None].transpose(2, 3) @ (weighted[..., None] * bx[:, None])  # [B, 3, H, W]
-    smooth = total[:, :2] / (total[:, 2:] + leak)
-    z = grid(side, source)
-    a, b = a[..., None], b[..., None]
-    zx, zy = z[..., 0] - cd[..., :1], z[..., 1] - cd[..., 1:]
-    fx = a * zx - b * zy + cs[..., :1] + smooth[:, 0]
-    fy = b * zx + a * zy + cs[..., 1:] + smooth[:, 1]
-    return torch.stack([fx, fy], -1)[:, None]
+    batch, count = driving.shape[:2]
+    at = driving.transpose(1, 2).reshape(batch, 1, 2, count)
+    led = torch.cat([at, torch.ones_like(at[:, :, :1])], 2)
+    residual = source.transpose(1, 2).reshape(batch, 1, 2, count) + -similarity @ led
+    weights = torch.cat([residual, torch.ones_like(residual[:, :, :1])], 2)  # [B, 1, 3, P]
+    line = coordinates(side, driving)
+    x, y = (_bells(position, line, sigma) for position in driving.split(1, -1))
+    rows = weights.reshape(batch, 3, count, 1) * x.reshape(batch, 1, count, side)
+    total = y.transpose(1, 2).reshape(batch, 1, side, count) @ rows  # [B, 3, side, side]
+    moved, weight = total.split((2, 1), 1)
+    return moved / (weight + leak)
 
 
 class Drawing(nn.Module):
@@ -127,37 +157,54 @@ class Drawing(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         steps = 3
-        rows, owner = [], []
-        for channel, (_, segments) in enumerate(CHANNELS):
+        rows = []
+        for _, segments in CHANNELS:
             for first, second in segments:
                 for step in range(steps):
                     row = torch.zeros(len(POINTS))
                     row[first] += 1 - step / steps
                     row[second] += step / steps
                     rows.append(row)
-                    owner.append(channel)
-        self.owners = owner
-        self.register_buffer("dots", torch.stack(rows), persistent=False)  # [D, P]
+        self.counts = [steps * len(segments) for _, segments in CHANNELS]
+        self.register_buffer("dots", torch.stack(rows, 1), persistent=False)  # [P, D]
 
     def forward(self, points: Tensor, side: int) -> Tensor:
         """`[B, P, 2]` → `[B, 6, side, side]`; lines are about a pixel and a half wide."""
         with exact(points):
-            dots = self.dots @ points  # [B, D, 2]
-            x, y = _bells(dots, side, 1.4 / side)
-        planes, start = [], 0
-        for channel in range(self.channels):
-            stop = start + self.owners.count(channel)
-            planes.append(y[:, start:stop].transpose(1, 2) @ x[:, start:stop])
-            start = stop
-        return torch.stack(planes, 1).clamp(0, 1)
+            points = points.transpose(1, 2).reshape(-1, 1, 2, points.shape[1])
+            dots = (points @ self.dots).split(1, 2)  # twice [B, 1, 1, D]
+            line = coordinates(side, points).reshape(side, 1)
+            x, y = (_bells(position, line, 1.4 / side) for position in dots)
+        lines = zip(x.split(self.counts, 3), y.split(self.counts, 3), strict=True)
+        return torch.cat([y @ x.transpose(2, 3) for x, y in lines], 1).clamp(0, 1)
 
 
 def warp(features: Tensor, flow: Tensor) -> Tensor:
-    """Sample `[B, C, H, W]` at `flow [B, h, w, 2]`, resized to the features' side."""
-    side = features.shape[-1]
-    if flow.shape[1] != side:
-        flow = F.interpolate(
-            flow.permute(0, 3, 1, 2), size=(side, side), mode="bilinear", align_corners=False
-        ).permute(0, 2, 3, 1)
+    """Sample `[B, C, H, W]` at `flow [B, H, W, 2]`."""
     moved = F.grid_sample(features.float(), flow, padding_mode="border", align_corners=False)
     return moved.to(features.dtype)
+
+
+class Warp(nn.Module):
+    """`warp` at several sides: the flow is resized, bilinearly, by two small matrix products.
+
+    Args:
+        flow_side: of the flows that will be given.
+        sides: of the features that will be given.
+    """
+
+    def __init__(self, flow_side: int, sides: Iterable[int]) -> None:
+        super().__init__()
+        for side in sides:
+            if side != flow_side:
+                rows = F.interpolate(torch.eye(flow_side)[None], side, mode="linear")[0]
+                self.register_buffer(f"resize{side}", rows, persistent=False)  # [flow_side, side]
+
+    def forward(self, features: Tensor, flow: Tensor) -> Tensor:
+        """`[B, C, H, W]` sampled at `flow [B, h, w, 2]`."""
+        side = features.shape[-1]
+        if flow.shape[1] != side:
+            rows = self.get_buffer(f"resize{side}")
+            with exact(flow):
+                flow = (rows.T @ flow.permute(0, 3, 1, 2) @ rows).permute(0, 2, 3, 1)
+        return warp(features, flow)

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import Hourglass, conv, resize, silent
 from .config import AvfrConfig
-from .geometry import Drawing, exact, grid, heatmaps, landmark_field, sparse_motion
+from .geometry import (
+    Drawing,
+    affine_maps,
+    exact,
+    grid,
+    heatmaps,
+    moved,
+    similarity_map,
+    smoothed_residual,
+    warp,
+)
 
 __all__ = ["DenseMotion"]
 
@@ -37,18 +46,20 @@ class DenseMotion(nn.Module):
             nn.init.constant_(self.occlusion.bias, 2.0)
         self.offset = silent(conv(self.hourglass.outputs, 2, kernel))
 
-    def all_fields(
-        self, source: dict[str, Tensor], driving: dict[str, Tensor], side: int
-    ) -> Tensor:
-        """`[B, fields, side, side, 2]`: identity, K affine fields, landmarks' own."""
-        moved = sparse_motion(
-            driving["value"], driving["jacobian"], source["value"], source["jacobian"], side
+    def maps(self, source: dict[str, Tensor], driving: dict[str, Tensor]) -> Tensor:
+        """The fields that move, as affine maps `[B, fields - 1, 2, 3]`; the landmarks' own last."""
+        found = affine_maps(
+            driving["value"], driving["jacobian"], source["value"], source["jacobian"]
         )
-        still = grid(side, moved)[None, None].expand(moved.shape[0], 1, side, side, 2)
-        fields = [still, moved]
-        if self.landmarks:
-            fields.append(landmark_field(source["points"], driving["points"], side))
-        return torch.cat(fields, 1)
+        if not self.landmarks:
+            return found
+        return torch.cat([found, similarity_map(source["points"], driving["points"])], 1)
+
+    def bend(
+        self, maps: Tensor, source: dict[str, Tensor], driving: dict[str, Tensor], side: int
+    ) -> Tensor:
+        """What the landmarks' field adds to its similarity, `[B, 2, side, side]`."""
+        return smoothed_residual(maps[:, -1:], source["points"], driving["points"], side)
 
     def forward(
         self, picture: Tensor, source: dict[str, Tensor], driving: dict[str, Tensor]
@@ -62,24 +73,33 @@ class DenseMotion(nn.Module):
         Returns:
             `flow [B, f, f, 2]`, `occlusion [B, 1, f, f]` on [0, 1], `mask [B, fields, f, f]`.
         """
-        side = self.side
+        side, batch = self.side, picture.shape[0]
         with exact(picture):
-            fields = self.all_fields(source, driving, side)
-            fine = self.all_fields(source, driving, self.flow_side)
-        batch = fields.shape[0]
-        stacked = fields.permute(0, 2, 1, 3, 4).reshape(batch, side, -1, 2)
-        # One sampling for all fields: they lie side by side in one tall grid.
-        warped = F.grid_sample(picture, stacked, padding_mode="border", align_corners=False)
-        warped = warped.reshape(batch, 3, side, self.fields, side).permute(0, 3, 1, 2, 4)
+            maps = self.maps(source, driving)
+            fields = moved(maps, side)
+            if self.landmarks:
+                fields, last = fields.split((self.fields - 2, 1), 1)
+                bend = self.bend(maps, source, driving, side).reshape(batch, 1, 2, side, side)
+                fields = torch.cat([fields, last + bend], 1)
+            # One sampling for all fields: they lie one below the other in one tall grid.
+            tall = fields.permute(0, 1, 3, 4, 2).reshape(batch, -1, side, 2)
+        warped = warp(picture, tall).reshape(batch, 3, -1, side, side).transpose(1, 2)
         difference = heatmaps(driving["value"], side) - heatmaps(source["value"], side)
-        inputs = [difference, warped.reshape(batch, -1, side, side)]
+        inputs = [difference, picture, warped.reshape(batch, -1, side, side)]
         if self.landmarks:
             inputs += [self.drawing(driving["points"], side), self.drawing(source["points"], side)]
         x = self.hourglass(torch.cat(inputs, 1))
         side = self.flow_side
-        logits = resize(self.mask(x), side)
-        mask = torch.softmax(logits.float(), 1)
-        flow = (mask[..., None] * fine).sum(1)
-        flow = flow + 0.1 * resize(self.offset(x), side).permute(0, 2, 3, 1).float()
+        mask = torch.softmax(resize(self.mask(x), side).float(), 1)
+        flow = 0.1 * resize(self.offset(x), side).float()
+        with exact(picture):
+            # Of each field only where it differs from the pixel itself: then the mask may be
+            # rounded (bf16) and the flow is not.
+            still = grid(side, maps).permute(2, 0, 1).reshape(1, 2, side, side)
+            weights = mask[:, 1:].reshape(batch, -1, 1, side, side)
+            flow = flow + (weights * (moved(maps, side) + -still)).sum(1)
+            if self.landmarks:
+                flow = flow + mask[:, -1:] * self.bend(maps, source, driving, side)
+            flow = (flow + still).permute(0, 2, 3, 1)
         occlusion = torch.sigmoid(resize(self.occlusion(x), side))
         return {"flow": flow, "occlusion": occlusion, "mask": mask}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ from ..mesh import LEFT_EYE, MOUTH, RIGHT_EYE, select_points
 from ..tessellation import draw_mesh
 from .cache import CachedClip
 
-__all__ = ["Figures", "animate_clip", "evaluate", "face_box", "score", "shown"]
+__all__ = ["Figures", "animate_clip", "evaluate", "face_box", "generator_inputs", "score", "shown"]
 
 _LEAST_SIDE = 64  # AlexNet's features need some pixels
 
@@ -75,6 +75,42 @@ class _Numbers:
         return np.asarray(numbers.cpu().numpy(), np.float32)
 
 
+Motion = dict[str, Tensor]
+Inputs = tuple[Tensor, list[Tensor], Motion, Motion, Tensor]
+
+
+@torch.no_grad()
+def generator_inputs(
+    model: Avfr, clip: CachedClip, positions: Sequence[int], device: torch.device
+) -> Iterator[Inputs]:
+    """What the generator is given to animate the clip's first usable frame to the given ones.
+
+    Yields:
+        For each position, the arguments of `Generator.forward`, batch 1.
+    """
+    first = int(clip.usable[0])
+    numbers = _Numbers(model, clip, device)
+    source = numbers.of(first)
+    points = select_points(clip.landmarks[clip.kept[first]])
+    rebuilder = PointRebuilder(model.face)
+
+    def motion(values: npt.NDArray[np.float32], at: npt.NDArray[np.float32]) -> Motion:
+        return numbers_to_motion(
+            torch.tensor(values)[None].to(device), torch.tensor(at)[None].to(device)
+        )
+
+    picture = to_tensor(shown(clip, first, model.config.size)[None]).to(device)
+    still = motion(source, points)
+    features = model.generator.encode_source(picture, still["points"])
+    for position in positions:
+        driving = numbers.of(position)
+        moved = rebuilder.rebuild(source, points, driving)
+        frame = int(clip.kept[position])
+        mel = mel_window(clip.mel, round(frame * SAMPLE_RATE / clip.fps))
+        sound = torch.from_numpy(mel)[None, None].to(device)
+        yield picture, features, still, motion(driving, moved), sound
+
+
 @torch.no_grad()
 def animate_clip(
     model: Avfr, clip: CachedClip, positions: Sequence[int], device: torch.device
@@ -85,28 +121,9 @@ def animate_clip(
         Pictures of the network's size, uint8 `[N, H, W, 3]`, and flows, float32 `[N, h, w, 2]`:
         where in the source each pixel comes from.
     """
-    first = int(clip.usable[0])
-    numbers = _Numbers(model, clip, device)
-    source = numbers.of(first)
-    points = select_points(clip.landmarks[clip.kept[first]])
-    rebuilder = PointRebuilder(model.face)
-
-    def motion(values: npt.NDArray[np.float32], at: npt.NDArray[np.float32]) -> dict[str, Tensor]:
-        return numbers_to_motion(
-            torch.tensor(values)[None].to(device), torch.tensor(at)[None].to(device)
-        )
-
-    picture = to_tensor(shown(clip, first, model.config.size)[None]).to(device)
-    still = motion(source, points)
-    features = model.generator.encode_source(picture, still["points"])
     frames, flows = [], []
-    for position in positions:
-        driving = numbers.of(position)
-        moved = rebuilder.rebuild(source, points, driving)
-        frame = int(clip.kept[position])
-        mel = mel_window(clip.mel, round(frame * SAMPLE_RATE / clip.fps))
-        sound = torch.from_numpy(mel)[None, None].to(device)
-        made = model.generator(picture, features, still, motion(driving, moved), sound)
+    for inputs in generator_inputs(model, clip, positions, device):
+        made = model.generator(*inputs)
         image = made["image"].float().clamp(0, 1)[0].permute(1, 2, 0).mul(255).round()
         frames.append(image.byte().cpu().numpy())
         flows.append(made["flow"][0].float().cpu().numpy())

@@ -1,9 +1,9 @@
 """`runtime.zip`: the graphs of a network for OpenVINO, without a second copy of its weights.
 
-Holds for each part (`source`, `frame`) an OpenVINO IR: `PART.xml`, and `PART.bin` with those
-constants that are no weights. An offset in the `.xml` counts through `model.safetensors`, zeros up
-to a multiple of 64, and then `PART.bin`; so weights are read from where they lie, and changing
-some of them (`changes`) needs no other tool.
+Holds for each part (`source`, `frame`, and `frame_int8` where it was calibrated) an OpenVINO IR:
+`PART.xml`, and `PART.bin` with those constants that are no weights. An offset in the `.xml` counts
+through `model.safetensors`, zeros up to a multiple of 64, and then `PART.bin`; so weights are read
+from where they lie, and changing some of them (`changes`) needs no other tool.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def load_graph(
 
     Args:
         card: of the network.
-        part: `source` or `frame`.
+        part: `source`, `frame`, or `frame_int8` where it was made.
         changes: tensors of `model.safetensors` by name, each in its own shape, that take the
             place of the stored ones.
 

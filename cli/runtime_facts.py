@@ -1,0 +1,88 @@
+"""`facewire info --runtime`: what runs a network on this machine, how fast, and what is chosen."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from typing import Any
+
+__all__ = ["describe", "table"]
+
+
+def describe(network: str) -> dict[str, Any]:
+    """Facts as `facewire info --runtime --json` prints them; runs a few frames in each precision.
+
+    Args:
+        network: a shipped size, or a folder of weights.
+
+    Raises:
+        WeightsError: nothing there, or not exported.
+    """
+    from ..models.weights import load_card
+    from ..receiver import precision
+
+    card = load_card(network)
+    reasons = {name: precision.missing(card, name) for name in precision.PRECISIONS}
+    times = precision.frame_times(card, [name for name, reason in reasons.items() if not reason])
+    return {
+        "processor": _processor(),
+        "cores": _cores(),
+        "capabilities": precision.capabilities(),
+        "backends": {name: _version(name) for name in ("openvino", "torch")},
+        "gpu": _gpu(),
+        "model": card.name,
+        "precisions": {
+            name: {"missing": reasons[name]}
+            if name not in times
+            else {"ms": round(1000 * times[name], 2), "fps": round(1 / times[name], 1)}
+            for name in precision.PRECISIONS
+        },
+        "chosen": precision.choose(card),
+    }
+
+
+def table(facts: dict[str, Any]) -> str:
+    """The same for people."""
+    backends = [f"{name} {version or '-'}" for name, version in facts["backends"].items()]
+    lines = [
+        f"{facts['processor']}, {facts['cores']} core{'s' * (facts['cores'] != 1)}; "
+        f"multiplies in {', '.join(facts['capabilities'])}",
+        f"backends: {', '.join(backends)}; GPU for torch: {facts['gpu'] or 'none'}",
+        f"{facts['model']} on openvino, all cores:",
+    ]
+    for name, found in facts["precisions"].items():
+        mark = "  <- chosen" if name == facts["chosen"] else ""
+        if "missing" in found:
+            lines.append(f"  {name:<9}not to be had: {found['missing']}")
+        else:
+            lines.append(f"  {name:<9}{found['ms']:>8.2f} ms{found['fps']:>8.1f} frames/s{mark}")
+    return "\n".join(lines)
+
+
+def _processor() -> str:
+    import openvino as ov
+
+    return str(ov.Core().get_property("CPU", "FULL_DEVICE_NAME")).strip()
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _gpu() -> str | None:
+    """The GPU that the torch backend would take."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
