@@ -7,6 +7,8 @@ from .audio import OpusDecoder, OpusEncoder
 from .bits import BitCount
 from .clock import Unwrapper
 from .container import IndexEntry, Reader, Writer, atomic_file
+from .identity import Identity, TensorChange, read_identity, write_identity
+from .introduction import IdentityAssembler, introduce
 from .keyframe import Keyframe, KeyframeAssembler
 from .motion import MotionFrame
 from .packet import Flags, Kind, Packet
@@ -18,6 +20,8 @@ __all__ = [
     "AudioParameters",
     "BitCount",
     "Flags",
+    "Identity",
+    "IdentityAssembler",
     "IndexEntry",
     "Keyframe",
     "KeyframeAssembler",
@@ -31,11 +35,15 @@ __all__ = [
     "Reader",
     "StillCodec",
     "StreamHeader",
+    "TensorChange",
     "Unwrapper",
     "Writer",
     "atomic_file",
     "decode_picture",
     "encode_picture",
+    "introduce",
     "pack_motion",
     "parse_motion",
+    "read_identity",
+    "write_identity",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..codec.errors import UnsupportedError, WeightsError
+from ..codec.identity import Identity
 from ..codec.stream import StreamHeader
 from .output import DecoderConfig
 
@@ -16,16 +17,20 @@ __all__ = ["open_generator"]
 _FAMILY = "avfr-"
 
 
-def open_generator(header: StreamHeader, config: DecoderConfig) -> Generator:
+def open_generator(
+    header: StreamHeader, config: DecoderConfig, identity: Identity | None = None
+) -> Generator:
     """Find and load the network that a stream was made for.
 
     Args:
         header: names the model and the SHA-256 of its weights.
         config: `weights` may give a folder in place of the shipped networks.
+        identity: fits the network to a person.
 
     Raises:
         UnsupportedError: a kind of model that this build does not know.
-        WeightsError: its weights are not here, or have another hash.
+        WeightsError: its weights are not here, or have another hash; the identity does not fit
+            them.
     """
     if not header.model.startswith(_FAMILY):
         raise UnsupportedError(
@@ -33,7 +38,7 @@ def open_generator(header: StreamHeader, config: DecoderConfig) -> Generator:
             f"name begins with {_FAMILY!r}. A newer facewire may know it"
         )
     # Here, not above: a decoder that was given a generator needs neither weights nor runtime.
-    from ..models.weights import find_card, load_card
+    from ..models.weights import changed_tensors, find_card, load_card
 
     if config.weights is None:
         card = find_card(header.model, header.weights_sha256)
@@ -53,4 +58,7 @@ def open_generator(header: StreamHeader, config: DecoderConfig) -> Generator:
         )
     from .runtime import load_generator
 
-    return load_generator(card, backend=config.backend, threads=config.threads or None)
+    changes = None if identity is None else changed_tensors(card, identity)
+    return load_generator(
+        card, backend=config.backend, threads=config.threads or None, changes=changes
+    )

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codec.errors import ConfigError
+from ..codec.identity import Identity
 
 __all__ = ["Backend", "DecoderConfig", "Output", "Picture", "Statistics"]
 
@@ -30,6 +31,8 @@ class DecoderConfig:
             uses 100; calls use 0 to 40. A frame waits for it, see `Decoder.delay_ms`.
         weights: folder with the model's card, in place of the shipped weights that the stream
             names. Its hash must still be the stream's.
+        identity: what the network learned of the person (`facewire enroll`), where it comes
+            beside the stream, or is kept from an earlier one. One in the stream needs no setting.
         badge: draw the corner badge on every frame. Off here, since an application has its own
             place for it; on in decoded files.
         reorder_window: packets that may wait for a missing one before it counts as lost.
@@ -47,6 +50,7 @@ class DecoderConfig:
     threads: int = 0
     lookahead_ms: int = 100
     weights: Path | None = None
+    identity: Identity | None = None
     badge: bool = False
     reorder_window: int = 8
     references: int = 4
@@ -98,13 +102,16 @@ class Statistics:
         frames: pictures given, concealed ones too.
         concealed: pictures made up.
         concealed_audio: Opus packets made up.
-        damaged: STREAM, KEYFRAME, MOTION and AUDIO packets whose content could not be used.
+        damaged: STREAM, IDENTITY, KEYFRAME, MOTION and AUDIO packets whose content could not be
+            used.
         late: packets that came after their place had been given up.
         duplicates: packets that had come before.
         lost: sequence numbers that never came.
         missing_reference: motion packets whose keyframe is not (or no longer) known.
         keyframes: keyframes put to use.
         wants_keyframe: the sender should send a keyframe now; cleared when one arrives.
+        wants_identity: the stream names an identity that has not come (yet); the face is shown
+            without it.
     """
 
     frames: int = 0
@@ -117,3 +124,4 @@ class Statistics:
     missing_reference: int = 0
     keyframes: int = 0
     wants_keyframe: bool = False
+    wants_identity: bool = False

@@ -6,6 +6,7 @@ a frame (`render`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -68,7 +69,10 @@ class Generator(Protocol):
 
 
 def load_generator(
-    card: Card, backend: Backend = "openvino", threads: int | None = None
+    card: Card,
+    backend: Backend = "openvino",
+    threads: int | None = None,
+    changes: Mapping[str, Array] | None = None,
 ) -> Generator:
     """The generator of a card.
 
@@ -76,6 +80,8 @@ def load_generator(
         card: of `models.weights`.
         backend: `openvino` or `torch`.
         threads: CPU threads, None for the runtime's own choice.
+        changes: tensors of the decoder by name that take the place of the stored ones
+            (`models.weights.changed_tensors`).
 
     Raises:
         ConfigError: an unknown backend.
@@ -83,9 +89,9 @@ def load_generator(
         WeightsError: the exported files are missing or damaged.
     """
     if backend == "openvino":
-        return OpenVinoGenerator(card, threads)
+        return OpenVinoGenerator(card, threads, changes)
     if backend == "torch":
-        return TorchGenerator(card, threads)
+        return TorchGenerator(card, threads, changes)
     raise ConfigError(f"the backend is `openvino` or `torch`, not {backend!r}")
 
 
@@ -114,7 +120,12 @@ class OpenVinoGenerator:
     OpenVINO chooses the precision: bf16 where the processor multiplies in it, float32 elsewhere.
     """
 
-    def __init__(self, card: Card, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        card: Card,
+        threads: int | None = None,
+        changes: Mapping[str, Array] | None = None,
+    ) -> None:
         import openvino as ov
 
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
@@ -122,8 +133,8 @@ class OpenVinoGenerator:
             settings["INFERENCE_NUM_THREADS"] = threads
         core = ov.Core()
         self._source, frame = (
-            core.compile_model(load_graph(card, part), "CPU", settings)
-            for part in ("source", "frame")
+            core.compile_model(load_graph(card, part, adapted), "CPU", settings)
+            for part, adapted in (("source", None), ("frame", changes))
         )
         self._request = frame.create_infer_request()
         self._rebuild = PointRebuilder(card.face_table()).rebuild
@@ -162,7 +173,12 @@ class OpenVinoGenerator:
 class TorchGenerator:
     """Runs the network itself, on a GPU where there is one (extra `[torch]`)."""
 
-    def __init__(self, card: Card, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        card: Card,
+        threads: int | None = None,
+        changes: Mapping[str, Array] | None = None,
+    ) -> None:
         try:
             import torch
 
@@ -174,6 +190,8 @@ class TorchGenerator:
         self._torch, self._to_motion = torch, numbers_to_motion
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         model = Avfr.from_pretrained(card.folder)
+        adapted = {name: torch.from_numpy(value) for name, value in (changes or {}).items()}
+        model.load_state_dict(adapted, strict=False)
         self._generator = model.generator.to(self._device).eval()
         self._rebuild = PointRebuilder(model.face).rebuild
         self._size = model.config.size
