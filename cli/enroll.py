@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..models.training.cache import CachedClip
     from ..models.training.enroll import Enrolled
 
-__all__ = ["add_parser", "run"]
+__all__ = ["add_parser", "prepared", "run"]
 
 _EPILOG = """\
 examples:
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.out.absolute().parent.is_dir():
         raise ConfigError(f"the folder {args.out.absolute().parent} does not exist")
     card = load_card(args.weights or "s")
-    clips = _prepared(args.videos, int(card.config["size"]))
+    clips = prepared(args.videos, int(card.config["size"]))
     bar = not args.quiet and sys.stderr.isatty()
     result = enroll(card, clips, settings, progress=bar)
     write_identity(result.identity, args.out)
@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _prepared(videos: list[Path], size: int) -> list[CachedClip]:
+def prepared(videos: list[Path], size: int) -> list[CachedClip]:
     """Each third frame of the videos as a picture, as in training."""
     from ..sender.prepare import prepare_clip
     from ..sender.tracker import Segmenter

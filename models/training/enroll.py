@@ -31,10 +31,8 @@ from .data import Augmentation, Pairs, collate
 from .evaluate import evaluate
 from .step import Objective
 
-__all__ = ["MIN_SECONDS", "EnrollConfig", "Enrolled", "as_received", "enroll", "part"]
+__all__ = ["EnrollConfig", "Enrolled", "as_received", "enroll", "part"]
 
-MIN_SECONDS = 10.0
-"""Least footage with a face in it; a minute is better."""
 _KEYFRAMES = 3  # pieces of the held-out footage, each shown from a keyframe of its own
 _MEASURED = 24  # frames in all
 _KEYFRAME_BYTES = 3000  # `sender.config`'s default
@@ -56,6 +54,7 @@ class EnrollConfig:
         ema: decay of the averaged weights, which are what is kept.
         evaluate_every: steps between two measurements on held-out footage.
         patience: measurements without a better one before it stops.
+        min_seconds: least footage with a face in it.
         held_out: part of the footage, at its end, that is measured on and not learned from.
         seed: of the samples and their changes.
         threads: CPU threads of torch, 0 for its own choice.
@@ -74,6 +73,7 @@ class EnrollConfig:
     ema: float = 0.98
     evaluate_every: int = 100
     patience: int = 3
+    min_seconds: float = 10.0
     held_out: float = 0.2
     seed: int = 0
     threads: int = 0
@@ -141,10 +141,10 @@ def enroll(
     """
     settings = settings or EnrollConfig()
     seconds = sum(float((clip.faces > 0).sum()) / clip.fps for clip in clips)
-    if seconds < MIN_SECONDS:
+    if seconds < settings.min_seconds:
         raise TrainingError(
             f"{seconds:.1f} s with a face are too little to learn a person from: give at least "
-            f"{MIN_SECONDS:.0f} s, better a minute"
+            f"{settings.min_seconds:g} s, better a minute"
         )
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -186,7 +186,8 @@ class _Enrolment:
         """Of the network with these tensors, on held-out footage."""
         now = self.values()
         self.put(values)
-        frames = max(2, _MEASURED // len(self.held_out))
+        longest = max(len(clip.usable) for clip in self.held_out) - 1
+        frames = min(longest, max(2, _MEASURED // len(self.held_out)))
         found = evaluate(self.model, self.held_out, frames_per_clip=frames)
         self.put(now)
         return found
@@ -301,7 +302,8 @@ def _held_out(clips: Sequence[CachedClip], cuts: Sequence[int]) -> Iterator[Cach
     """The ends of the clips, in pieces, each with a keyframe as it is received."""
     chosen = range(0, len(clips), -(-len(clips) // (4 * _KEYFRAMES)))
     for index in chosen:
-        pieces = max(1, _KEYFRAMES // len(chosen))
+        most = (len(clips[index].kept) - cuts[index]) // 2
+        pieces = max(1, min(_KEYFRAMES // len(chosen), most))
         edges = np.linspace(cuts[index], len(clips[index].kept), pieces + 1).round().astype(int)
         for start, end in pairwise(edges):
             piece = part(clips[index], int(start), int(end))

@@ -25,6 +25,8 @@ from facewire.codec import (
     AudioParameters,
     BitCount,
     Flags,
+    Identity,
+    IdentityAssembler,
     Keyframe,
     KeyframeAssembler,
     Kind,
@@ -38,6 +40,7 @@ from facewire.codec import (
     Writer,
     decode_picture,
     encode_picture,
+    introduce,
     pack_motion,
     parse_motion,
 )
@@ -46,6 +49,7 @@ from facewire.models.shape import pack_shape, unpack_shape
 
 FOLDER = Path(__file__).parent
 SIDE = 256
+WEIGHTS = hashlib.sha256(b"golden").digest()
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,21 @@ class Recipe:
     fps: Fraction = Fraction(25)
     tick: Fraction = Fraction(1, 25)
     first_pts: int = 0
+    identity: Identity | None = None
+
+
+def identity() -> Identity:
+    """Changes to two tensors that no network has; four packets."""
+    weight = np.sin(np.arange(4000, dtype=np.float32) ** 2).reshape(16, 250, 1, 1)
+    changes = {"generator.golden.weight": weight, "generator.golden.bias": weight[:, 0, 0, 0]}
+    return Identity.pack("avfr-s", WEIGHTS, changes)
 
 
 RECIPES = (
     Recipe("v1-fp16-av1-opus", StillCodec.AV1, AudioParameters(bitrate=12000)),
     Recipe("v1-fp16-av1-ms", StillCodec.AV1, None, Fraction(30000, 1001), Fraction(1, 1000), 65000),
     Recipe("v1-fp16-webp-opus20", StillCodec.WEBP, AudioParameters(frame_ms=20, bitrate=24000)),
+    Recipe("v1-fp16-av1-identity", StillCodec.AV1, identity=identity()),
 )
 
 
@@ -92,8 +105,8 @@ def shape(index: int) -> bytes:
 def make(recipe: Recipe) -> Iterator[Packet]:
     """Two keyframes with ten frames of motion after each, and the sound of these frames."""
     header = StreamHeader(
-        "avfr-s", hashlib.sha256(b"golden").digest(), SIDE, SIDE, recipe.fps, recipe.tick,
-        audio=recipe.audio,
+        "avfr-s", WEIGHTS, SIDE, SIDE, recipe.fps, recipe.tick,
+        audio=recipe.audio, identity=recipe.identity.id if recipe.identity else None,
     )  # fmt: skip
     sequence = 65530  # wraps
     sound: Iterator[bytes] = iter([])
@@ -113,6 +126,8 @@ def make(recipe: Recipe) -> Iterator[Packet]:
             still = encode_picture(picture(frame), max_bytes=2500, codec=recipe.codec)
             keyframe = Keyframe(identity, pts, motion(frame), shape(frame), still)
             packets = [header.to_packet(0), *keyframe.to_packets(0)]
+            if frame == 0 and recipe.identity is not None:
+                packets[1:1] = introduce(recipe.identity, 0, pts)
         flags = Flags.SYNTHETIC | Flags.INTRA
         payload = pack_motion("fp16", motion(frame))
         packets.append(Packet(Kind.MOTION, flags, identity, 0, pts % 65536, payload))
@@ -136,6 +151,7 @@ def describe(path: Path) -> dict[str, Any]:
     assembler, decoder, count = KeyframeAssembler(), OpusDecoder(), BitCount()
     headers: list[StreamHeader] = []
     keyframes: list[dict[str, Any]] = []
+    introductions, identities = IdentityAssembler(), list[Identity]()
     numbers = hashlib.sha256()
     times: list[tuple[int, int, int]] = []
     rms: list[float] = []
@@ -151,6 +167,9 @@ def describe(path: Path) -> dict[str, Any]:
                 keyframe = assembler.push(packet)
                 if keyframe is not None:
                     keyframes.append(describe_keyframe(keyframe))
+            elif packet.kind == Kind.IDENTITY:
+                whole = introductions.push(packet)
+                identities += [] if whole is None else [whole]
             elif packet.kind == Kind.MOTION:
                 numbers.update(
                     parse_motion(headers[-1].profile, packet.payload).to_array().tobytes()
@@ -167,6 +186,7 @@ def describe(path: Path) -> dict[str, Any]:
         "motion_packets": reader.motion_packets,
         "rms": [round(value, 4) for value in rms],
         "bits": count.bits,
+        **({"identities": [describe_identity(i) for i in identities]} if identities else {}),
     }
 
 
@@ -182,6 +202,15 @@ def describe_header(header: StreamHeader) -> dict[str, Any]:
         "profile": header.profile,
         "synthetic": header.synthetic,
         "audio": None if audio is None else [audio.codec, audio.frame_ms, audio.bitrate],
+    }
+
+
+def describe_identity(identity: Identity) -> dict[str, Any]:
+    return {
+        "id": identity.id.hex(),
+        "model": identity.model,
+        "weights": identity.weights_sha256.hex(),
+        "changes": {name: digest(change.delta()) for name, change in identity.changes.items()},
     }
 
 
