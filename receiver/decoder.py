@@ -8,6 +8,7 @@ packet ─┬→ order ─┬→ MOTION → PictureTrack ───────�
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -168,7 +169,8 @@ class Decoder:
         if self._loaded is not None and self._loaded[0] == wanted:
             return self._loaded[1]
         try:
-            self._loaded = (wanted, open_generator(header, self.config, identity))
+            config = replace(self.config, identity=identity)
+            self._loaded = (wanted, open_generator(header, config))
         except WeightsError:
             if identity is None or identity is self.config.identity:
                 raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..codec.errors import UnsupportedError, WeightsError
-from ..codec.identity import Identity
 from ..codec.stream import StreamHeader
 from .output import DecoderConfig
 
@@ -17,15 +16,13 @@ __all__ = ["open_generator"]
 _FAMILY = "avfr-"
 
 
-def open_generator(
-    header: StreamHeader, config: DecoderConfig, identity: Identity | None = None
-) -> Generator:
+def open_generator(header: StreamHeader, config: DecoderConfig) -> Generator:
     """Find and load the network that a stream was made for.
 
     Args:
         header: names the model and the SHA-256 of its weights.
-        config: `weights` may give a folder in place of the shipped networks.
-        identity: fits the network to a person.
+        config: `weights` may give a folder in place of the shipped networks, `identity` what it
+            learned of a person.
 
     Raises:
         UnsupportedError: a kind of model that this build does not know.
@@ -58,7 +55,7 @@ def open_generator(
         )
     from .runtime import load_generator
 
-    changes = None if identity is None else changed_tensors(card, identity)
+    changes = None if config.identity is None else changed_tensors(card, config.identity)
     return load_generator(
         card, backend=config.backend, threads=config.threads or None, changes=changes
     )

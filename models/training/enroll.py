@@ -144,7 +144,8 @@ def enroll(
     if seconds < settings.min_seconds:
         raise TrainingError(
             f"{seconds:.1f} s with a face are too little to learn a person from: give at least "
-            f"{settings.min_seconds:g} s, better a minute"
+            f"{settings.min_seconds:g} s, better a minute (of each video its first minute is used, "
+            "up to the first cut)"
         )
     if settings.threads:
         torch.set_num_threads(settings.threads)

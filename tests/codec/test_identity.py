@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 import zlib
 from pathlib import Path
@@ -50,6 +51,7 @@ def deltas(size: int = 400, seed: int = 0) -> dict[str, np.ndarray]:
     return {"generator.head.weight": weight, "generator.head.bias": weight[:, 0, 0, 0].copy()}
 
 
+@functools.cache
 def made(size: int = 400, seed: int = 0) -> Identity:
     return Identity.pack("avfr-s", SHA256, deltas(size, seed))
 

@@ -40,7 +40,8 @@ class Opened:
         self.generators: list[Any] = []
         self.refuse = False
 
-    def __call__(self, header: StreamHeader, config: Any, identity: Identity | None) -> Any:
+    def __call__(self, header: StreamHeader, config: DecoderConfig) -> Any:
+        identity = config.identity
         self.people.append(identity)
         if identity is not None and self.refuse:
             raise WeightsError("it does not fit")
