@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from facewire.cli.enroll import prepared
+from facewire.codec.errors import TrainingError
 from facewire.codec.identity import Identity
 from facewire.eval.metrics.identity import DlibEmbedder
 from facewire.eval.metrics.perceptual import load_lpips
@@ -79,7 +80,11 @@ def report(
     lengths = f"{seconds(adapt):.0f}, {seconds(test):.0f}"
     test = [as_received(clip) for clip in test]
     started = time.process_time()
-    done = enroll(card, adapt, settings, progress=False)
+    try:
+        done = enroll(card, adapt, settings, progress=False)
+    except TrainingError as error:
+        print(f"| {name} | {lengths} | {error} |", flush=True)
+        return
     used = time.process_time() - started
     before, after = (figures(card, who, test, frames) for who in (None, done.identity))
     row = [name, lengths, f"{done.steps}; {used:.0f}", f"{done.identity.file_bytes / 1000:.0f}"]

@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -33,7 +32,7 @@ from .step import Objective
 
 __all__ = ["EnrollConfig", "Enrolled", "as_received", "enroll", "part"]
 
-_KEYFRAMES = 3  # pieces of the held-out footage, each shown from a keyframe of its own
+_MOST_CLIPS = 6  # of many, that are measured on
 _MEASURED = 24  # frames in all
 _KEYFRAME_BYTES = 3000  # `sender.config`'s default
 _MOST_WEIGHTS = 1_500_000  # beyond that 300 kB leave less than 1.6 bits a weight
@@ -55,7 +54,8 @@ class EnrollConfig:
         evaluate_every: steps between two measurements on held-out footage.
         patience: measurements without a better one before it stops.
         min_seconds: least footage with a face in it.
-        held_out: part of the footage, at its end, that is measured on and not learned from.
+        held_out: part of the footage, at its end, that is measured on and not learned from (nor
+            is the first picture, its keyframe).
         seed: of the samples and their changes.
         threads: CPU threads of torch, 0 for its own choice.
         losses: as in training; the moved source is fixed here and teaches nothing.
@@ -167,7 +167,7 @@ class _Enrolment:
         self.average = self.values()
         self.objective = Objective(settings.losses, "alex", adversarial=False).to(device)
         cuts = [round(len(clip.kept) * (1 - settings.held_out)) for clip in clips]
-        self.train = [part(clip, 0, cut) for clip, cut in zip(clips, cuts, strict=True)]
+        self.train = [part(clip, 1, cut) for clip, cut in zip(clips, cuts, strict=True)]
         self.held_out = list(_held_out(clips, cuts))
         if not self.held_out:
             raise TrainingError("no face in the last part of the footage, which is measured on")
@@ -300,14 +300,18 @@ def _learned(model: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def _held_out(clips: Sequence[CachedClip], cuts: Sequence[int]) -> Iterator[CachedClip]:
-    """The ends of the clips, in pieces, each with a keyframe as it is received."""
-    chosen = range(0, len(clips), -(-len(clips) // (4 * _KEYFRAMES)))
-    for index in chosen:
-        most = (len(clips[index].kept) - cuts[index]) // 2
-        pieces = max(1, min(_KEYFRAMES // len(chosen), most))
-        edges = np.linspace(cuts[index], len(clips[index].kept), pieces + 1).round().astype(int)
-        for start, end in pairwise(edges):
-            piece = part(clips[index], int(start), int(end))
+    """The ends of the clips: from the clip's first picture, as a stream shows them, and from their
+    own first one. Both keyframes are as they are received, and neither is learned from.
+    """
+    for index in range(0, len(clips), -(-len(clips) // _MOST_CLIPS)):
+        clip, cut = clips[index], cuts[index]
+        end = part(clip, cut, len(clip.kept))
+        for keyframe in (part(clip, 0, 1), part(clip, cut, cut)):
+            piece = replace(
+                end,
+                kept=np.concatenate([keyframe.kept, end.kept]),
+                frames=np.concatenate([keyframe.frames, end.frames]),
+            )
             if len(piece.usable) > 1:
                 yield as_received(piece)
 

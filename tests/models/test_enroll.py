@@ -59,7 +59,8 @@ def footage(frames: int = 60, fps: float = 5.0, seed: int = 0) -> CachedClip:
     waves = np.stack([np.sin(line[:, None] * (i + 1) + line * (seed + 1)) for i in range(3)], -1)
     picture = (127 + 100 * waves).astype(np.uint8)
     clip = made_clip("me", "me", frames)
-    return replace(clip, fps=fps, frames=np.repeat(picture[None], len(clip.kept), 0))
+    pictures = np.repeat(picture[None], len(clip.kept), 0)
+    return replace(clip, fps=fps, frames=pictures, landmarks=clip.landmarks * np.float32(1.4))
 
 
 @pytest.fixture(scope="module")
@@ -92,12 +93,15 @@ def test_the_same_seed_gives_the_same_identity(card: Card) -> None:
     assert one == two
 
 
-def test_the_end_is_held_out() -> None:
+def test_the_end_and_its_keyframe_are_held_out(card: Card) -> None:
     clip = footage()
     cut = round(len(clip.kept) * 0.8)
-    pieces = list(module._held_out([clip], [cut]))
-    assert len(pieces) == 3
-    assert [n for piece in pieces for n in piece.kept] == list(clip.kept[cut:])
+    far, near = module._held_out([clip], [cut])
+    assert list(far.kept) == [clip.kept[0], *clip.kept[cut:]]
+    assert list(near.kept) == list(clip.kept[cut:])
+    run = module._Enrolment(card, [clip], QUICK)
+    learned = {n for piece in run.train for n in piece.kept}
+    assert learned == set(clip.kept[1:cut])
     many = list(module._held_out([clip] * 30, [cut] * 30))
     assert 6 <= len(many) <= 12
 
