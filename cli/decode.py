@@ -17,6 +17,7 @@ examples:
   facewire decode talk.fwire back.mp4
   facewire decode talk.fwire both.mp4 --side-by-side talk.mp4    the original on the left
   facewire decode talk.fwire back.mp4 --backend torch            needs facewire[torch]
+  facewire decode talk.fwire back.mp4 --identity me.fwid         an identity from beside the stream
 
 OUT is H.264 with AAC sound in .mp4, .m4v, .mov or .mkv. It appears only when it is whole.
 The picture carries a small "AI" badge, and the file a comment: what you see was generated.
@@ -68,6 +69,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--weights", type=Path, metavar="DIR", help="a trained network in place of the shipped one"
     )
+    parser.add_argument(
+        "--identity",
+        type=Path,
+        metavar="ME.fwid",
+        help="what `facewire enroll` learned of the person; one in the stream needs no option",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -75,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
     """Decode one file."""
     from tqdm import tqdm
 
+    from ..codec.identity import read_identity
     from ..receiver.output import DecoderConfig
     from ..receiver.player import decode_file, file_config
 
@@ -85,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
             threads=args.threads,
             lookahead_ms=args.lookahead_ms,
             weights=args.weights,
+            identity=read_identity(args.identity) if args.identity else None,
         ),
         badge=not args.no_badge,
     )
@@ -113,6 +122,8 @@ def warnings(report: DecodeReport) -> list[str]:
     lines = []
     if report.truncated:
         lines.append("the stream is cut off; it was decoded up to the cut")
+    if report.statistics.wants_identity:
+        lines.append("the stream's identity is not whole; the face is shown without it")
     damaged = report.damaged + report.statistics.damaged
     if damaged:
         lines.append(f"{damaged} damaged packet{'s' * (damaged != 1)} skipped")

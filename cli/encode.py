@@ -20,6 +20,7 @@ examples:
   facewire encode talk.mp4 talk.fwire --kbps 40              all in all 40 kbit/s
   facewire encode talk.mp4 talk.fwire --keyframe-interval 2  so that one can join or seek
   facewire encode talk.mp4 talk.fwire --audio-kbps 0         without sound
+  facewire encode talk.mp4 talk.fwire --identity me.fwid     fitted to me (facewire enroll)
 
 IN is any video with one person in it: any size, any frame rate, with or without sound. The face is
 cropped to a steady square of 256x256. Where the face is away, the last picture of it stands; of
@@ -27,7 +28,7 @@ two people the larger is followed.
 
 What it costs: motion takes 960 bits a frame (24 kbit/s at 25 frames/s), sound about 10 kbit/s. With
 --bpp or --kbps the picture of the keyframe gets the rest; too low a rate is refused with the lowest
-that will do. OUT appears only when it is complete.
+that will do. An identity comes on top, once. OUT appears only when it is complete.
 """
 
 
@@ -88,6 +89,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--weights", type=Path, metavar="DIR", help="a trained network in place of the shipped one"
     )
+    parser.add_argument(
+        "--identity",
+        type=Path,
+        metavar="ME.fwid",
+        help="what `facewire enroll` learned of the person; sent once, at the start",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar, no summary")
 
 
@@ -95,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
     """Encode one file."""
     from tqdm import tqdm
 
+    from ..codec.identity import read_identity
     from ..sender.config import EncoderConfig
     from ..sender.files import encode_file
 
@@ -107,6 +115,7 @@ def run(args: argparse.Namespace) -> int:
         keyframe_bytes=args.keyframe_bytes,
         crop=not args.no_crop,
         model=str(args.weights or "s"),
+        identity=read_identity(args.identity) if args.identity else None,
     )
     # disable=None: no bar where stderr is no terminal.
     with tqdm(unit="frame", desc="encoding", disable=True if args.quiet else None) as bar:
@@ -117,16 +126,19 @@ def run(args: argparse.Namespace) -> int:
 
         report = encode_file(args.input, args.output, config, show)
     if not args.quiet:
-        print(_summary(report, args.output), file=sys.stderr)
+        size = config.identity.file_bytes if config.identity else 0
+        print(_summary(report, args.output, size), file=sys.stderr)
     return 0
 
 
-def _summary(report: EncodeReport, output: Path) -> str:
+def _summary(report: EncodeReport, output: Path, identity_bytes: int) -> str:
     plural = "" if report.keyframes == 1 else "s"
     text = (
         f"{output}: {report.frames} frames, {report.keyframes} keyframe{plural}, "
         f"{report.kbps:.1f} kbit/s, {report.bpp:.4f} bits a pixel"
     )
+    if identity_bytes:
+        text += f"; of them an identity of {identity_bytes} bytes, sent once"
     if report.repeated:
         text += f"; no face in {report.repeated} frames, which repeat the one before"
     return text

@@ -21,8 +21,9 @@ examples:
   facewire info talk.fwire --json | jq .kbps.total
   facewire info --runtime                      how fast networks run on this machine, and in what
 
-The bits are those of the file: payloads by kind, and as "container" all else (packet headers,
-checksums, stream headers, index). bpp is bits / (frames x width x height) of the coded square.
+The bits are those of the file: payloads by kind (an identity counts as keyframe), and as
+"container" all else (packet headers, checksums, stream headers, index). bpp is
+bits / (frames x width x height) of the coded square.
 """
 
 
@@ -89,6 +90,7 @@ class _Survey:
 
     def __init__(self) -> None:
         from ..codec.bits import BitCount
+        from ..codec.introduction import IdentityAssembler
         from ..codec.keyframe import KeyframeAssembler
 
         self.header: StreamHeader | None = None
@@ -96,6 +98,9 @@ class _Survey:
         self._assembler = KeyframeAssembler()
         self._motion: MotionReader | None = None
         self._keys: dict[int, MotionFrame] = {}
+        self._introductions = IdentityAssembler()
+        self._identity_bytes = 0
+        self._identity_whole = False
         self._keyframes = 0
         self._frames = 0
         self._damaged = 0
@@ -117,6 +122,9 @@ class _Survey:
                 if self.header is None:
                     self._motion = motion_reader(header.profile, header.tables)
                 self.header = self.header or header
+            elif packet.kind == Kind.IDENTITY:
+                self._identity_bytes += len(packet.payload)
+                self._identity_whole |= self._introductions.push(packet) is not None
             elif packet.kind == Kind.KEYFRAME:
                 keyframe = self._assembler.push(packet)
                 if keyframe is not None:
@@ -158,10 +166,17 @@ class _Survey:
         self._now += (pts - self._now) % 65536
 
     def facts(self, header: StreamHeader, damaged_records: int) -> dict[str, Any]:
-        """The keys of `facewire info --json`, in its order."""
+        """The keys of `facewire info --json`, in its order; `identity` where there is one."""
         duration = Fraction(0)
         if self._frames:
             duration = (self._now - (self._start or 0)) * header.time_base + 1 / header.fps
+        identity: dict[str, Any] = {}
+        if header.identity is not None:
+            identity["identity"] = {
+                "id": header.identity.hex(),
+                "bytes": self._identity_bytes,
+                "whole": self._identity_whole,
+            }
         return {
             "frames": self._frames,
             "fps": round(float(header.fps), 6),
@@ -176,7 +191,18 @@ class _Survey:
             "motion_bits_per_frame": self.bits.motion_bits_per_frame(),
             "keyframes": self._keyframes,
             "damaged_packets": damaged_records + self._damaged,
+            **identity,
         }
+
+
+def _identity_line(facts: dict[str, Any]) -> list[str]:
+    identity = facts.get("identity")
+    if identity is None:
+        return []
+    inside = f"{identity['bytes']} bytes in the stream, counted as keyframe"
+    if not identity["whole"]:
+        inside += ", not whole" if identity["bytes"] else " (it comes beside it)"
+    return [f"identity {identity['id']}: {inside}"]
 
 
 def table(facts: dict[str, Any]) -> str:
@@ -189,6 +215,7 @@ def table(facts: dict[str, Any]) -> str:
         f"motion payload: mean {motion['mean']:.1f} bits a frame, p95 {motion['p95']:g}, "
         f"max {motion['max']:g}",
         f"damaged packets: {facts['damaged_packets']}",
+        *_identity_line(facts),
         "",
         f"{'part':<12}{'bits':>12}{'bpp':>12}{'kbit/s':>12}{'share':>9}",
     ]

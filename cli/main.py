@@ -21,6 +21,7 @@ COMMANDS = {
     "decode": ".fwire to video",
     "info": "what is in a .fwire, and what it costs",
     "demo": "make a clip, encode it, decode it, show the figures; needs no input",
+    "enroll": "fit the network to one person, into a file of at most 300 kB",
     "train": "train a network from a folder of clips",
     "export": "make a trained network ready for the torch-free runtime",
 }

@@ -7,6 +7,8 @@ from .audio import OpusDecoder, OpusEncoder
 from .bits import BitCount
 from .clock import Unwrapper
 from .container import IndexEntry, Reader, Writer, atomic_file
+from .identity import Identity, TensorChange, read_identity, write_identity
+from .introduction import IdentityAssembler, introduce
 from .keyframe import Keyframe, KeyframeAssembler
 from .motion import MotionFrame
 from .motion_code import MissingReferenceError
@@ -19,6 +21,8 @@ __all__ = [
     "AudioParameters",
     "BitCount",
     "Flags",
+    "Identity",
+    "IdentityAssembler",
     "IndexEntry",
     "Keyframe",
     "KeyframeAssembler",
@@ -34,12 +38,16 @@ __all__ = [
     "Reader",
     "StillCodec",
     "StreamHeader",
+    "TensorChange",
     "Unwrapper",
     "Writer",
     "atomic_file",
     "decode_picture",
     "encode_picture",
+    "introduce",
     "motion_frames",
     "motion_reader",
     "motion_writer",
+    "read_identity",
+    "write_identity",
 ]

@@ -11,7 +11,12 @@ from .records import record_overhead
 __all__ = ["PARTS", "BitCount"]
 
 PARTS = ("keyframe", "motion", "audio", "residual", "container", "total")
-_PART = {Kind.KEYFRAME: "keyframe", Kind.MOTION: "motion", Kind.AUDIO: "audio"}
+_PART = {
+    Kind.KEYFRAME: "keyframe",
+    Kind.IDENTITY: "keyframe",
+    Kind.MOTION: "motion",
+    Kind.AUDIO: "audio",
+}
 
 
 _MOST_SIZES = 40_000
@@ -20,10 +25,11 @@ _MOST_SIZES = 40_000
 class BitCount:
     """Counts the bits of packets by what they are for.
 
-    Payloads of KEYFRAME, MOTION and AUDIO packets count under their own name. Everything else is
-    `container`: packet headers, marks, lengths and checksums of records, STREAM, PARITY and
-    CONTROL packets, the file's head and its index. `residual` is 0 in this version. Memory is
-    bounded: of motion packets only a histogram is kept.
+    Payloads of KEYFRAME, MOTION and AUDIO packets count under their own name; IDENTITY under
+    `keyframe`, since both say what the person looks like. Everything else is `container`: packet
+    headers, marks, lengths and checksums of records, STREAM, PARITY and CONTROL packets, the
+    file's head and its index. `residual` is 0 in this version. Memory is bounded: of motion
+    packets only a histogram is kept.
     """
 
     def __init__(self) -> None:

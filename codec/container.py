@@ -217,7 +217,7 @@ class _IndexBuilder:
         self._motion += packet.kind == Kind.MOTION
         if packet.kind == Kind.STREAM:
             self._stream_at = offset
-        elif packet.kind != Kind.AUDIO:  # sound may come between the two
+        elif packet.kind not in (Kind.AUDIO, Kind.IDENTITY):  # they may come between the two
             self._stream_at = None
 
     def trailer(self) -> Trailer:

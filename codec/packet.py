@@ -45,6 +45,7 @@ class Kind(IntEnum):
     AUDIO = 4
     PARITY = 5
     CONTROL = 6
+    IDENTITY = 7
 
 
 class Flags(IntFlag):

@@ -11,6 +11,7 @@ import msgpack
 
 from .clock import WRAP
 from .errors import ConfigError, StreamError, UnsupportedError
+from .identity import ID_BYTES
 from .motion import KEYPOINTS
 from .motion_tables import TABLES_VERSION
 from .packet import Flags, Kind, Packet
@@ -85,6 +86,8 @@ class StreamHeader:
         tables: version of the tables of profile `entropy`.
         audio: None in a stream without sound.
         synthetic: what the receiver shows is generated.
+        identity: `ID_BYTES` bytes, id of the identity (`identity.py`) that belongs to the
+            stream, or None.
         version: of the wire format.
 
     Raises:
@@ -104,6 +107,7 @@ class StreamHeader:
     synthetic: bool = True
     tables: int = TABLES_VERSION
     version: int = VERSION
+    identity: bytes | None = None
 
     def __post_init__(self) -> None:
         if self.version != VERSION:
@@ -120,6 +124,8 @@ class StreamHeader:
             raise ConfigError(f"{self.model!r} is no name of a model")
         if len(self.weights_sha256) != 32:
             raise ConfigError(f"a SHA-256 has 32 bytes, not {len(self.weights_sha256)}")
+        if self.identity is not None and len(self.identity) != ID_BYTES:
+            raise ConfigError(f"an identity's id has {ID_BYTES} bytes, not {len(self.identity)}")
         if not all(MIN_SIZE <= n <= MAX_SIZE and n % 2 == 0 for n in (self.width, self.height)):
             raise ConfigError(
                 f"a picture of {self.width}x{self.height}; even sizes from {MIN_SIZE} to "
@@ -154,6 +160,8 @@ class StreamHeader:
                 "ms": self.audio.frame_ms,
                 "bps": self.audio.bitrate,
             }
+        if self.identity is not None:
+            fields["identity"] = self.identity
         return bytes(msgpack.packb(fields))
 
     def to_packet(self, sequence: int, pts: int = 0) -> Packet:
@@ -187,6 +195,7 @@ class StreamHeader:
             )
         width, height = header.pair("size")
         audio = header.fields.get("audio")
+        named = "identity" in header.fields
         try:
             return cls(
                 model=header.take("model", str),
@@ -200,6 +209,7 @@ class StreamHeader:
                 audio=None if audio is None else _parse_audio(audio),
                 synthetic=header.take("synthetic", bool),
                 tables=header.take("tables", int) if "tables" in header.fields else TABLES_VERSION,
+                identity=header.take("identity", bytes) if named else None,
             )
         except ConfigError as error:
             raise StreamError(f"the stream header makes no sense: {error}") from error

@@ -2,16 +2,19 @@
 
 packet ─┬→ order ─┬→ MOTION → PictureTrack ─────────→ Output
         │         └→ AUDIO  → SoundTrack ─(mel)┘ └──→ Output
-        └→ STREAM, KEYFRAME at once: they serve later packets, whatever their order
+        └→ STREAM, IDENTITY, KEYFRAME at once: they serve later packets, whatever their order
 """
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from ..codec.errors import MotionError, StreamError, UnsupportedError
+from ..codec.errors import MotionError, StreamError, UnsupportedError, WeightsError
+from ..codec.identity import Identity
+from ..codec.introduction import IdentityAssembler, fragment_id
 from ..codec.keyframe import Keyframe, KeyframeAssembler
 from ..codec.packet import Kind, Packet
 from ..codec.stream import StreamHeader
@@ -53,12 +56,16 @@ class Decoder:
         self.config = config or DecoderConfig()
         self.statistics = Statistics()
         self._given = generator
-        self._loaded: tuple[tuple[str, bytes], Generator] | None = None
+        self._loaded: tuple[tuple[str, bytes, bytes | None], Generator] | None = None
+        self._introductions = IdentityAssembler()
+        self._identity: Identity | None = None
         self._order = ReorderWindow(self.config.reorder_window, self.statistics)
         self.reset()
 
     def reset(self) -> None:
-        """Forget the stream (after a seek, or for another one). Weights and counts stay."""
+        """Forget the stream (after a seek, or for another one). Weights, the identity and counts
+        stay.
+        """
         self.header: StreamHeader | None = None
         self._order.reset()
         self._assembler = KeyframeAssembler()
@@ -99,11 +106,14 @@ class Decoder:
         Raises:
             UnsupportedError: the stream is of a version, model, size or sound that this build
                 does not know.
-            WeightsError: the stream's weights are not here, or differ from those that are.
+            WeightsError: the stream's weights are not here, or differ from those that are; the
+                identity of the configuration is not the stream's.
         """
         outputs: list[Output] = []
         if packet.kind == Kind.STREAM:
             outputs += self._on_stream(packet)
+        elif packet.kind == Kind.IDENTITY:
+            self._on_identity(packet)
         elif packet.kind == Kind.KEYFRAME:
             self._on_keyframe(packet)
         for arrival in self._order.push(packet):
@@ -132,6 +142,7 @@ class Decoder:
             return []
         if header == self.header:
             return []
+        self._check_identity(header)
         # All that can be refused comes first: then the old stream goes on as it was.
         generator = self._generator(header)
         sound = None
@@ -143,6 +154,8 @@ class Decoder:
             outputs = self.flush()
             self.reset()
         self.header, self._sound = header, sound
+        unknown = self._identity_of(header) is None
+        self.statistics.wants_identity = header.identity is not None and unknown
         self._pictures = PictureTrack(header, generator, self.config, self.statistics, sound)
         for keyframe in early:
             self._use(keyframe)
@@ -151,10 +164,54 @@ class Decoder:
     def _generator(self, header: StreamHeader) -> Generator:
         if self._given is not None:
             return self._given
-        wanted = (header.model, header.weights_sha256)
-        if self._loaded is None or self._loaded[0] != wanted:
-            self._loaded = (wanted, open_generator(header, self.config))
+        identity = self._identity_of(header)
+        wanted = (header.model, header.weights_sha256, identity.id if identity else None)
+        if self._loaded is not None and self._loaded[0] == wanted:
+            return self._loaded[1]
+        try:
+            config = replace(self.config, identity=identity)
+            self._loaded = (wanted, open_generator(header, config))
+        except WeightsError:
+            if identity is None or identity is self.config.identity:
+                raise
+            # It came with the packets and does not fit: the face is shown without it.
+            self._identity = None
+            self.statistics.damaged += 1
+            return self._generator(header)
         return self._loaded[1]
+
+    def _identity_of(self, header: StreamHeader) -> Identity | None:
+        """What is known of the person: as configured, else the one that the stream names."""
+        given, known = self.config.identity, self._identity
+        return given or (known if known is not None and known.id == header.identity else None)
+
+    def _check_identity(self, header: StreamHeader) -> None:
+        """A stream that names an identity is shown with no other one."""
+        given = self.config.identity
+        if given is not None and header.identity not in (None, given.id):
+            raise WeightsError(
+                f"the stream belongs to the identity {(header.identity or b'').hex()}, the one "
+                f"that was given is {given.id.hex()}: leave it out, or give the stream's own"
+            )
+
+    def _on_identity(self, packet: Packet) -> None:
+        header, known, name = self.header, self._identity, fragment_id(packet)
+        if self.config.identity is not None or (known is not None and known.id == name):
+            return
+        if header is not None and header.identity != name:
+            return  # of another stream
+        try:
+            identity = self._introductions.push(packet)
+        except StreamError:
+            self.statistics.damaged += 1
+            return
+        if identity is None:
+            return
+        self._identity = identity
+        if header is not None and self._pictures is not None:
+            # At once: it loads in less time than its packets take to come.
+            self._pictures.use(self._generator(header))
+            self.statistics.wants_identity = False
 
     def _on_keyframe(self, packet: Packet) -> None:
         try:

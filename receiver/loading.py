@@ -21,11 +21,13 @@ def open_generator(header: StreamHeader, config: DecoderConfig) -> Generator:
 
     Args:
         header: names the model and the SHA-256 of its weights.
-        config: `weights` may give a folder in place of the shipped networks.
+        config: `weights` may give a folder in place of the shipped networks, `identity` what it
+            learned of a person.
 
     Raises:
         UnsupportedError: a kind of model that this build does not know.
-        WeightsError: its weights are not here, or have another hash.
+        WeightsError: its weights are not here, or have another hash; the identity does not fit
+            them.
         ConfigError: a precision that cannot be had here.
     """
     if not header.model.startswith(_FAMILY):
@@ -34,7 +36,7 @@ def open_generator(header: StreamHeader, config: DecoderConfig) -> Generator:
             f"name begins with {_FAMILY!r}. A newer facewire may know it"
         )
     # Here, not above: a decoder that was given a generator needs neither weights nor runtime.
-    from ..models.weights import find_card, load_card
+    from ..models.weights import changed_tensors, find_card, load_card
 
     if config.weights is None:
         card = find_card(header.model, header.weights_sha256)
@@ -54,4 +56,5 @@ def open_generator(header: StreamHeader, config: DecoderConfig) -> Generator:
         )
     from .runtime import load_generator
 
-    return load_generator(card, config.backend, config.threads or None, config.precision)
+    changes = None if config.identity is None else changed_tensors(card, config.identity)
+    return load_generator(card, config.backend, config.threads or None, config.precision, changes)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codec.errors import ConfigError
+from ..codec.identity import Identity
 
 __all__ = ["Backend", "DecoderConfig", "Output", "Picture", "Precision", "Statistics"]
 
@@ -34,6 +35,8 @@ class DecoderConfig:
             uses 100; calls use 0 to 40. A frame waits for it, see `Decoder.delay_ms`.
         weights: folder with the model's card, in place of the shipped weights that the stream
             names. Its hash must still be the stream's.
+        identity: what the network learned of the person (`facewire enroll`), where it comes
+            beside the stream, or is kept from an earlier one. One in the stream needs no setting.
         badge: draw the corner badge on every frame. Off here, since an application has its own
             place for it; on in decoded files.
         reorder_window: packets that may wait for a missing one before it counts as lost.
@@ -52,6 +55,7 @@ class DecoderConfig:
     threads: int = 0
     lookahead_ms: int = 100
     weights: Path | None = None
+    identity: Identity | None = None
     badge: bool = False
     reorder_window: int = 8
     references: int = 4
@@ -106,7 +110,8 @@ class Statistics:
         frames: pictures given, concealed ones too.
         concealed: pictures made up.
         concealed_audio: Opus packets made up.
-        damaged: STREAM, KEYFRAME, MOTION and AUDIO packets whose content could not be used.
+        damaged: STREAM, IDENTITY, KEYFRAME, MOTION and AUDIO packets whose content could not be
+            used.
         late: packets that came after their place had been given up.
         duplicates: packets that had come before.
         lost: sequence numbers that never came.
@@ -116,6 +121,8 @@ class Statistics:
         wants_keyframe: the sender should send a keyframe now; cleared when one arrives.
         wants_refresh: the sender should code the next motion without an earlier one
             (`Encoder.request_refresh`); cleared when that arrives.
+        wants_identity: the stream names an identity that has not come (yet); the face is shown
+            without it.
     """
 
     frames: int = 0
@@ -129,3 +136,4 @@ class Statistics:
     keyframes: int = 0
     wants_keyframe: bool = False
     wants_refresh: bool = False
+    wants_identity: bool = False

@@ -80,6 +80,11 @@ class PictureTrack:
         """Frames that wait."""
         return len(self._waiting)
 
+    def use(self, generator: Generator) -> None:
+        """Render from now on with this one: the same network, adapted to the person."""
+        self._generator = generator
+        self._pool.use(generator)
+
     def add_keyframe(self, keyframe: Keyframe) -> None:
         """Make a keyframe ready for motion that refers to it.
 

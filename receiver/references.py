@@ -69,6 +69,10 @@ class ReferencePool:
             self._pool.popitem(last=False)
         return True
 
+    def use(self, generator: Generator) -> None:
+        """Prepare later keyframes with this one; those that are ready fit it too."""
+        self._generator = generator
+
     def get(self, identity: int) -> Reference | None:
         """The keyframe of that id, or None where it never came or was pushed out."""
         return self._pool.get(identity)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..codec.errors import ConfigError
+from ..codec.identity import Identity
 from ..codec.motion_code import MAX_FRAMES
 from ..codec.profiles import MotionSettings, find_profile, motion_writer
 
@@ -39,6 +40,8 @@ class EncoderConfig:
         crop: cut the head out of the frame; without, the frame is taken whole (it is a head crop
             already, and square).
         model: network of the receiver: a shipped size, or the folder of its weights.
+        identity: what that network learned of the person (`facewire enroll`), or None. It is sent
+            once, at the start, and comes on top of a rate.
 
     Raises:
         ConfigError: a value that makes no sense.
@@ -57,6 +60,7 @@ class EncoderConfig:
     size: int = 256
     crop: bool = True
     model: str = "s"
+    identity: Identity | None = None
 
     def __post_init__(self) -> None:
         motion_writer(find_profile(self.profile), self.motion)

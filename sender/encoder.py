@@ -14,13 +14,14 @@ import numpy.typing as npt
 
 from ..codec.audio import OpusEncoder
 from ..codec.errors import ConfigError, MotionError, NoFaceError
+from ..codec.introduction import introduce
 from ..codec.keyframe import Keyframe, encode_picture
 from ..codec.motion import MotionFrame
 from ..codec.packet import Flags, Kind, Packet
 from ..codec.stream import AudioParameters, StreamHeader
 from ..models.mesh import select_points
 from ..models.shape import pack_shape
-from ..models.weights import Card, load_card
+from ..models.weights import Card, check_identity, load_card
 from .config import EncoderConfig
 from .finder import FaceTracker
 from .keypoints import KeypointSource, MeshSource, Observation
@@ -74,7 +75,8 @@ class Encoder:
 
     Raises:
         ConfigError: settings that make no sense; a rate below the floor.
-        WeightsError: the network or the tracker's model is not there.
+        WeightsError: the network or the tracker's model is not there, or the identity belongs
+            to other weights.
         MissingExtraError: mediapipe is not installed.
     """
 
@@ -92,6 +94,9 @@ class Encoder:
         self.config = config or EncoderConfig()
         self._duration = duration_s
         card = load_card(self.config.model)
+        identity = self.config.identity
+        if identity is not None:
+            check_identity(card, identity)
         rate = round((self.config.audio_kbps or 0) * 1000)
         audio = AudioParameters(bitrate=rate) if sound and self.config.has_sound else None
         self.header = StreamHeader(
@@ -103,6 +108,7 @@ class Encoder:
             time_base=time_base or 1 / Fraction(fps),
             profile=self.config.profile,
             audio=audio,
+            identity=None if identity is None else identity.id,
         )
         self._stream_payload = len(self.header.to_payload())
         self._budget: KeyframeBudget = plan_keyframes(self.config, self.header, duration_s)
@@ -127,6 +133,7 @@ class Encoder:
         self._motion: MotionFrame | None = None
         self._keyframe_pts = 0
         self._wanted = True
+        self._introduce = True
         self._begun = False
         self._waiting: list[int] = []
 
@@ -148,6 +155,12 @@ class Encoder:
     def request_keyframe(self) -> None:
         """The next frame with a face becomes a keyframe (a receiver has lost its own)."""
         self._wanted = True
+
+    def request_identity(self) -> None:
+        """The next call of `encode` sends the identity again, where there is one (a receiver
+        joined late, or lost a part of it).
+        """
+        self._introduce = True
 
     def encode(
         self, frame: Frame | None = None, pcm: Sound | None = None, pts: int | None = None
@@ -172,6 +185,7 @@ class Encoder:
         fresh = not self._begun
         packets = [self._stream_packet(pts or 0)] if fresh else []
         self._begun = True
+        packets += self._identity_packets(pts or 0)
         if pcm is not None and self._opus is not None:
             packets += [self._audio_packet(data) for data in self._opus.encode(pcm)]
         if frame is not None:
@@ -281,6 +295,15 @@ class Encoder:
 
     def _stream_packet(self, pts: int) -> Packet:
         return self.header.to_packet(self._number(), pts)
+
+    def _identity_packets(self, pts: int) -> list[Packet]:
+        """The identity, where there is one and it is not sent yet."""
+        wanted, self._introduce = self._introduce, False
+        if self.config.identity is None or not wanted:
+            return []
+        packets = introduce(self.config.identity, self._sequence, pts)
+        self._sequence += len(packets)
+        return packets
 
     def _motion_stream(self) -> MotionStream:
         config, header = self.config, self.header

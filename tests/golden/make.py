@@ -26,6 +26,8 @@ from facewire.codec import (
     AudioParameters,
     BitCount,
     Flags,
+    Identity,
+    IdentityAssembler,
     Keyframe,
     KeyframeAssembler,
     Kind,
@@ -40,6 +42,7 @@ from facewire.codec import (
     Writer,
     decode_picture,
     encode_picture,
+    introduce,
     motion_writer,
 )
 from facewire.codec.motion_code import MotionDecoder
@@ -49,6 +52,7 @@ from facewire.models.shape import pack_shape, unpack_shape
 
 FOLDER = Path(__file__).parent
 SIDE = 256
+WEIGHTS = hashlib.sha256(b"golden").digest()
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,14 @@ class Recipe:
     first_pts: int = 0
     profile: Profile = Profile.FP16
     bundles: tuple[int, ...] = (1,) * 10  # frames of the packets after a keyframe, ten in all
+    identity: Identity | None = None
+
+
+def identity() -> Identity:
+    """Changes to two tensors that no network has; four packets."""
+    weight = np.sin(np.arange(4000, dtype=np.float32) ** 2).reshape(16, 250, 1, 1)
+    changes = {"generator.golden.weight": weight, "generator.golden.bias": weight[:, 0, 0, 0]}
+    return Identity.pack("avfr-s", WEIGHTS, changes)
 
 
 RECIPES = (
@@ -83,6 +95,7 @@ RECIPES = (
         65000,
         Profile.ENTROPY,
     ),
+    Recipe("v1-fp16-av1-identity", StillCodec.AV1, identity=identity()),
 )
 
 
@@ -113,8 +126,9 @@ def shape(index: int) -> bytes:
 def make(recipe: Recipe) -> Iterator[Packet]:
     """Two keyframes with ten frames of motion after each, and the sound of these frames."""
     header = StreamHeader(
-        "avfr-s", hashlib.sha256(b"golden").digest(), SIDE, SIDE, recipe.fps, recipe.tick,
+        "avfr-s", WEIGHTS, SIDE, SIDE, recipe.fps, recipe.tick,
         profile=recipe.profile, audio=recipe.audio,
+        identity=recipe.identity.id if recipe.identity else None,
     )  # fmt: skip
     writer = motion_writer(recipe.profile)
     sequence = 65530  # wraps
@@ -135,6 +149,8 @@ def make(recipe: Recipe) -> Iterator[Packet]:
             still = encode_picture(picture(frame), max_bytes=2500, codec=recipe.codec)
             keyframe = Keyframe(identity, pts, motion(frame), shape(frame), still)
             packets = [header.to_packet(0), *keyframe.to_packets(0)]
+            if frame == 0 and recipe.identity is not None:
+                packets[1:1] = introduce(recipe.identity, 0, pts)
         starts = dict(zip(accumulate((0, *recipe.bundles)), recipe.bundles, strict=False))
         if count := starts.get(frame % 10):
             # The last packet stands on the keyframe's frame, as after an acknowledgement.
@@ -167,6 +183,7 @@ def describe(path: Path) -> dict[str, Any]:
     assembler, decoder, count = KeyframeAssembler(), OpusDecoder(), BitCount()
     headers: list[StreamHeader] = []
     keyframes: list[dict[str, Any]] = []
+    introductions, identities = IdentityAssembler(), list[Identity]()
     numbers = hashlib.sha256()
     integers: MotionDecoder | None = None
     times: list[tuple[int, int, int]] = []
@@ -185,6 +202,9 @@ def describe(path: Path) -> dict[str, Any]:
                 keyframe = assembler.push(packet)
                 if keyframe is not None:
                     keyframes.append(describe_keyframe(keyframe))
+            elif packet.kind == Kind.IDENTITY:
+                whole = introductions.push(packet)
+                identities += [] if whole is None else [whole]
             elif packet.kind == Kind.MOTION and integers is not None:
                 found = integers.decode_integers(packet.payload, packet.pts, packet.reference)
                 numbers.update(str(found).encode())
@@ -202,6 +222,7 @@ def describe(path: Path) -> dict[str, Any]:
         "motion_packets": reader.motion_packets,
         "rms": [round(value, 4) for value in rms],
         "bits": count.bits,
+        **({"identities": [describe_identity(i) for i in identities]} if identities else {}),
     }
 
 
@@ -217,6 +238,15 @@ def describe_header(header: StreamHeader) -> dict[str, Any]:
         "profile": header.profile,
         "synthetic": header.synthetic,
         "audio": None if audio is None else [audio.codec, audio.frame_ms, audio.bitrate],
+    }
+
+
+def describe_identity(identity: Identity) -> dict[str, Any]:
+    return {
+        "id": identity.id.hex(),
+        "model": identity.model,
+        "weights": identity.weights_sha256.hex(),
+        "changes": {name: digest(change.delta()) for name, change in identity.changes.items()},
     }
 
 

@@ -18,6 +18,7 @@ def test_they_are_there() -> None:
         "v1-fp16-av1-opus",
         "v1-fp16-av1-ms",
         "v1-fp16-webp-opus20",
+        "v1-fp16-av1-identity",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 
 from facewire.codec import (
+    Identity,
+    IdentityAssembler,
     Keyframe,
     KeyframeAssembler,
     Kind,
@@ -127,7 +130,7 @@ def test_a_strangers_decoder_finds_the_same(path: Path) -> None:
         packets = list(Reader(file))
     assert [bytes(packet) for packet in packets] == [packet for _, packet in found]
     assembler, parts, motion = KeyframeAssembler(), dict[int, bytes](), 0
-    keyframes: list[int] = []
+    introductions, keyframes = IdentityAssembler(), list[int]()
     decoder, stranger = MotionDecoder(), Stranger()
     for (_, raw), packet in zip(found, packets, strict=True):
         kind, tail, sequence, pts = struct.unpack_from("<BBHH", raw)
@@ -158,7 +161,28 @@ def test_a_strangers_decoder_finds_the_same(path: Path) -> None:
                 assert len(payload) == 120
                 numbers = np.array(struct.unpack("<60e", payload)).reshape(10, 6)
                 assert np.array_equal(MotionFrame.from_fp16(payload).to_array(), numbers)
+        elif kind == 7:
+            index, count, name = struct.unpack_from("<HH8s", payload)
+            parts[index] = payload[12:]
+            identity = introductions.push(packet)
+            if len(parts) == count:
+                body = b"".join(parts[n] for n in range(count))
+                assert hashlib.sha256(body).digest()[:8] == name == fields["identity"]
+                assert identity is not None
+                check_identity(body, identity)
+                parts.clear()
     check_trailer(trailer, found, keyframes, motion)
+
+
+def check_identity(body: bytes, identity: Identity) -> None:
+    fields = msgpack.unpackb(zlib.decompress(body, -15))
+    assert (fields["model"], fields["sha256"]) == (identity.model, identity.weights_sha256)
+    assert list(fields["tensors"]) == list(identity.changes)
+    for name, tensor in fields["tensors"].items():
+        rows, *rest = tensor["shape"]
+        steps = np.frombuffer(tensor["steps"], "<f4").reshape(rows, *[1] * len(rest))
+        delta = np.frombuffer(tensor["levels"], np.int8).reshape(tensor["shape"]) * steps
+        assert np.array_equal(identity.changes[name].delta(), delta)
 
 
 def check_body(body: bytes, keyframe: Keyframe) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from facewire.codec import Identity, IdentityAssembler
 from facewire.codec.errors import ConfigError, MediaError, NoFaceError, WeightsError
 from facewire.codec.keyframe import Keyframe, KeyframeAssembler
 from facewire.codec.motion import FP16_BYTES, MotionFrame
@@ -265,3 +266,45 @@ def test_profile_views_give_numbers_that_fit(card: Path, frames: list[Frame], ya
     assert np.abs(moved.jacobian).max() < 16
     again = MotionFrame.from_fp16(moved.to_fp16())
     assert np.abs(again.value - moved.value).max() < 1e-3
+
+
+def person(sha256: bytes) -> Identity:
+    delta = np.random.default_rng(0).normal(0, 1, (300, 20)).astype(np.float32)
+    return Identity.pack("avfr-s", sha256, {"generator.head.weight": delta})
+
+
+def test_an_identity_is_sent_once_at_the_start_and_again_on_request(card: Path) -> None:
+    identity = person(load_card(card).sha256)
+    encoder = make(card, [[HERE]], {"identity": identity, "keyframe_interval": 0.1})
+    packets = encoder.encode(BLANK)
+    assert kinds(packets[:2]) == [Kind.STREAM, Kind.IDENTITY]
+    for _ in range(9):
+        packets += encoder.encode(BLANK)
+    found = kinds(packets)
+    parts = found.count(Kind.IDENTITY)
+    assert found[1 : parts + 1] == [Kind.IDENTITY] * parts
+    assert parts > 3
+    headers = [StreamHeader.from_payload(p.payload) for p in packets if p.kind == Kind.STREAM]
+    assert len(headers) > 2
+    assert {header.identity for header in headers} == {identity.id}
+    assembler = IdentityAssembler()
+    assert [w for p in packets[1 : parts + 1] if (w := assembler.push(p))] == [identity]
+    encoder.request_identity()
+    assert kinds(encoder.encode(BLANK)).count(Kind.IDENTITY) == parts
+    packets += encoder.encode(BLANK)
+    assert kinds(encoder.encode(BLANK)).count(Kind.IDENTITY) == 0
+    assert [p.sequence for p in packets[:-1]] == list(range(len(packets) - 1))
+    encoder.reset()
+    assert kinds(encoder.encode(BLANK)).count(Kind.IDENTITY) == parts
+
+
+def test_an_identity_of_other_weights_is_refused(card: Path) -> None:
+    with pytest.raises(WeightsError, match="facewire enroll"):
+        make(card, [[HERE]], {"identity": person(bytes(32))})
+
+
+def test_without_an_identity_there_is_nothing_to_send_again(card: Path) -> None:
+    encoder = make(card, [[HERE]])
+    encoder.encode(BLANK)
+    encoder.request_identity()
+    assert kinds(encoder.encode(BLANK)) == [Kind.MOTION]

@@ -1,0 +1,260 @@
+"""`Identity`: what a network learned of one person; packed, and in a `.fwid` file.
+
+    body    raw deflate (RFC 1951) of a msgpack map: model, sha256 of its weights, tensors
+    file    magic "\\x93FWID" | version u8 | body | crc32 u32, little-endian, of all before
+
+How it travels in packets is in `introduction.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import struct
+import zlib
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import numpy as np
+import numpy.typing as npt
+
+from .container import atomic_file
+from .errors import ConfigError, DamagedError, StreamError, TruncatedError, UnsupportedError
+
+__all__ = [
+    "ID_BYTES",
+    "MAX_BODY",
+    "MAX_FILE",
+    "Identity",
+    "TensorChange",
+    "read_identity",
+    "write_identity",
+]
+
+MAX_FILE = 300_000
+"""Largest `.fwid` file in bytes."""
+ID_BYTES = 8
+VERSION = 1
+_MAGIC = b"\x93FWID"
+_CRC = struct.Struct("<I")
+_FRAMING = len(_MAGIC) + 1 + _CRC.size
+MAX_BODY = MAX_FILE - _FRAMING
+"""Largest body in bytes."""
+_MAX_UNPACKED = 4 << 20
+_MAX_TENSORS, _MAX_AXES = 256, 4
+_LARGEST = np.finfo(np.float16).max
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_COARSE = (0.0, *(0.03 * 1.15**k for k in range(40)))
+"""Step sizes to try, in units of a channel's root mean square: coarser ones pack smaller."""
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TensorChange:
+    """What is added to one tensor: whole numbers of steps, a step size for each output channel.
+
+    Attributes:
+        levels: int8, in the tensor's own shape `[O, …]`.
+        steps: float32 `[O]`, from 0 to 65504 (FP16's largest number).
+    """
+
+    levels: npt.NDArray[np.int8]
+    steps: Array
+
+    def delta(self) -> Array:
+        """Float32, in the tensor's own shape."""
+        return np.asarray(self.levels * _by_row(self.steps, self.levels.ndim), np.float32)
+
+    @classmethod
+    def quantise(cls, delta: Array, coarse: float) -> TensorChange:
+        """Round to steps of `coarse` times each channel's root mean square, and never so fine
+        that its largest change is more than 127 of them.
+        """
+        rows = delta.reshape(len(delta), -1)
+        finest = np.abs(rows).max(1) / np.float32(127)
+        steps = np.maximum(finest, coarse * np.sqrt((rows**2).mean(1))).astype(np.float32)
+        size = _by_row(steps, delta.ndim)
+        counts = np.divide(delta, size, out=np.zeros_like(delta), where=size > 0)
+        return cls(np.clip(np.round(counts), -127, 127).astype(np.int8), steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Changes to a network's weights that fit it to one person; equal where the bodies are.
+
+    Made by `pack` and `parse`, never field by field.
+
+    Attributes:
+        body: what travels.
+        model: name of the network, as "avfr-s".
+        weights_sha256: 32 bytes, of the weights that the changes are added to.
+        changes: by the tensor's name.
+    """
+
+    body: bytes = field(repr=False)
+    model: str = field(compare=False)
+    weights_sha256: bytes = field(compare=False)
+    changes: Mapping[str, TensorChange] = field(compare=False, repr=False)
+
+    @property
+    def id(self) -> bytes:
+        """The first `ID_BYTES` bytes of the body's SHA-256: they name and check it."""
+        return hashlib.sha256(self.body).digest()[:ID_BYTES]
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of its `.fwid` file."""
+        return len(self.body) + _FRAMING
+
+    @classmethod
+    def pack(cls, model: str, weights_sha256: bytes, deltas: Mapping[str, Array]) -> Identity:
+        """Round and pack changes, as finely as fits into `MAX_FILE`.
+
+        Args:
+            model: name of the network.
+            weights_sha256: of the weights that the changes are added to.
+            deltas: float32 by the tensor's name, each `[O, …]`.
+
+        Raises:
+            ConfigError: values that are no numbers of FP16; so many that even the coarsest
+                steps do not fit.
+        """
+        if not all((np.abs(delta) <= _LARGEST).all() for delta in deltas.values()):
+            raise ConfigError(f"an identity's changes are numbers of up to {_LARGEST:.0f}")
+
+        def packed(coarse: float) -> bytes:
+            changes = {name: TensorChange.quantise(d, coarse) for name, d in deltas.items()}
+            return _pack(model, weights_sha256, changes)
+
+        # Sizes fall with the steps' size, so that bisection finds the finest that fit.
+        first = bisect_left(_COARSE, True, key=lambda coarse: len(packed(coarse)) <= MAX_BODY)
+        if first == len(_COARSE):
+            count = sum(delta.size for delta in deltas.values())
+            raise ConfigError(f"{count} changed weights do not fit into {MAX_FILE} bytes")
+        try:
+            return cls.parse(packed(_COARSE[first]))
+        except StreamError as error:
+            raise ConfigError(f"an identity that cannot be: {error}") from error
+
+    @classmethod
+    def parse(cls, body: bytes) -> Identity:
+        """Inverse of taking `body`.
+
+        Raises:
+            TruncatedError: it ends early.
+            StreamError: not such a body, or beyond the limits.
+        """
+        if len(body) > MAX_BODY:
+            raise StreamError(f"an identity of {len(body)} bytes; at most {MAX_BODY} are allowed")
+        try:
+            fields = msgpack.unpackb(_inflate(body))
+            model, sha256, tensors = fields["model"], fields["sha256"], fields["tensors"]
+            if not isinstance(model, str) or not _NAME.fullmatch(model):
+                raise StreamError("an identity without the name of its network")
+            if not isinstance(sha256, bytes) or len(sha256) != 32:
+                raise StreamError("an identity without the hash of its weights")
+            if not isinstance(tensors, dict) or not 0 < len(tensors) <= _MAX_TENSORS:
+                raise StreamError(f"an identity changes 1 to {_MAX_TENSORS} tensors")
+            changes = {name: _parse_change(name, value) for name, value in tensors.items()}
+        except (KeyError, TypeError, ValueError, msgpack.UnpackException) as error:
+            if isinstance(error, StreamError):
+                raise
+            raise StreamError(f"an identity that is no map of tensors ({error})") from error
+        return cls(bytes(body), model, sha256, changes)
+
+
+def write_identity(identity: Identity, path: Path) -> None:
+    """Write a `.fwid` file; it appears only when it is complete."""
+    data = _MAGIC + bytes([VERSION]) + identity.body
+    with atomic_file(path) as file:
+        file.write(data + _CRC.pack(zlib.crc32(data)))
+
+
+def read_identity(path: Path) -> Identity:
+    """Read a `.fwid` file.
+
+    Raises:
+        StreamError: not such a file, or beyond the limits.
+        TruncatedError: shorter than its frame.
+        UnsupportedError: of a later version.
+        DamagedError: the checksum does not match.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        data = file.read(MAX_FILE + 1)
+    if not data.startswith(_MAGIC):
+        raise StreamError(f"{path} is not a .fwid file: `facewire enroll` makes one")
+    if len(data) > MAX_FILE:
+        raise StreamError(f"{path} has more than {MAX_FILE} bytes: no identity is so large")
+    if len(data) <= _FRAMING:
+        raise TruncatedError(f"{path} ends after {len(data)} bytes: copy it again")
+    if data[len(_MAGIC)] != VERSION:
+        raise UnsupportedError(
+            f"{path} has version {data[len(_MAGIC)]}; this build reads {VERSION}, a newer "
+            "facewire may read it"
+        )
+    if _CRC.pack(zlib.crc32(data[: -_CRC.size])) != data[-_CRC.size :]:
+        raise DamagedError(f"{path} is damaged: its checksum does not match; copy it again")
+    return Identity.parse(data[len(_MAGIC) + 1 : -_CRC.size])
+
+
+def _by_row(steps: Array, axes: int) -> Array:
+    """`[O]` → `[O, 1, …]`, to go with a tensor of so many axes."""
+    return steps.reshape(-1, *[1] * (axes - 1))
+
+
+def _pack(model: str, sha256: bytes, changes: Mapping[str, TensorChange]) -> bytes:
+    tensors = {
+        name: {
+            "shape": list(change.levels.shape),
+            "steps": change.steps.astype("<f4").tobytes(),
+            "levels": change.levels.tobytes(),
+        }
+        for name, change in changes.items()
+    }
+    fields: dict[str, Any] = {"model": model, "sha256": sha256, "tensors": tensors}
+    data = msgpack.packb(fields)
+    # Noise has no repetitions to find, except where it is nearly all zeros.
+    return min((_deflate(data, how) for how in (zlib.Z_HUFFMAN_ONLY, zlib.Z_FILTERED)), key=len)
+
+
+def _deflate(data: bytes, strategy: int) -> bytes:
+    deflate = zlib.compressobj(6, zlib.DEFLATED, -15, 9, strategy)
+    return deflate.compress(data) + deflate.flush()
+
+
+def _inflate(body: bytes) -> bytes:
+    inflate = zlib.decompressobj(-15)
+    try:
+        data = inflate.decompress(body, _MAX_UNPACKED)
+    except zlib.error as error:
+        raise StreamError(f"an identity that cannot be unpacked ({error})") from error
+    if inflate.unconsumed_tail:
+        raise StreamError(f"an identity that unpacks to more than {_MAX_UNPACKED} bytes")
+    if not inflate.eof:
+        raise TruncatedError("an identity ends early")
+    return data
+
+
+def _parse_change(name: object, value: Any) -> TensorChange:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise StreamError("an identity changes a tensor without a proper name")
+    shape = value["shape"]
+    if not isinstance(shape, list) or not 0 < len(shape) <= _MAX_AXES:
+        raise StreamError(f"an identity's tensor {name} has no proper shape")
+    if not all(type(n) is int and 0 < n <= _MAX_UNPACKED for n in shape):
+        raise StreamError(f"an identity's tensor {name} has no proper shape")
+    levels, steps = np.frombuffer(value["levels"], np.int8), np.frombuffer(value["steps"], "<f4")
+    size = 1
+    for n in shape:
+        size *= n
+    if len(levels) != size or len(steps) != shape[0]:
+        raise StreamError(f"an identity's tensor {name} has not as many numbers as its shape says")
+    if not ((steps >= 0) & (steps <= _LARGEST)).all():
+        raise StreamError(f"an identity's tensor {name} has steps that are no sizes")
+    return TensorChange(levels.reshape(shape), steps.astype(np.float32))

@@ -1,0 +1,321 @@
+"""Person adaptation: the decoder's weights, fine-tuned on one person's footage and packed small.
+
+Source features, dense motion and sound stay as they are: no gradient goes through them, which is
+what makes a step cheap, and keyframes that a receiver has ready stay valid when an identity comes.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from ...codec.errors import ConfigError, TrainingError
+from ...codec.identity import Identity
+from ...codec.still import decode_picture, encode_picture
+from ..avfr.model import Avfr
+from ..weights import Card, changed_tensors
+from ..weights.graph import graph_parts, load_graph
+from ..weights.identity import DECODER
+from .cache import CachedClip
+from .config import LossWeights
+from .data import Augmentation, Pairs, collate
+from .evaluate import evaluate
+from .step import Objective
+
+__all__ = ["EnrollConfig", "Enrolled", "as_received", "enroll", "part"]
+
+_MOST_CLIPS = 6  # of many, that are measured on
+_MEASURED = 24  # frames in all
+_KEYFRAME_BYTES = 3000  # `sender.config`'s default
+_MOST_WEIGHTS = 1_500_000  # beyond that 300 kB leave less than 1.6 bits a weight
+_SURE = 10  # steps after which their pace is known
+_SLACK_DB = 0.05  # face PSNR that may be lost for a smaller perceptual distance
+Values = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class EnrollConfig:
+    """One enrolment.
+
+    Attributes:
+        minutes: stop after this time, the measurements included.
+        steps: stop after so many optimiser steps.
+        batch, drivings: sources a step, and driving frames of each.
+        learning_rate: Adam's, falling to a twentieth along a cosine over steps or time.
+        ema: decay of the averaged weights, which are what is kept.
+        evaluate_every: steps between two measurements on held-out footage.
+        patience: measurements without a better one before it stops.
+        min_seconds: least footage with a face in it.
+        held_out: part of the footage, at its end, that is measured on and not learned from (nor
+            is the first picture, its keyframe).
+        seed: of the samples and their changes.
+        threads: CPU threads of torch, 0 for its own choice.
+        losses: as in training; the moved source is fixed here and teaches nothing.
+        augmentation: as in training.
+
+    Raises:
+        ConfigError: a value that makes no sense.
+    """
+
+    minutes: float = 8.0
+    steps: int = 1200
+    batch: int = 2
+    drivings: int = 3
+    learning_rate: float = 1e-3
+    ema: float = 0.98
+    evaluate_every: int = 100
+    patience: int = 3
+    min_seconds: float = 10.0
+    held_out: float = 0.2
+    seed: int = 0
+    threads: int = 0
+    losses: LossWeights = field(default_factory=lambda: LossWeights(warped=0))
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.batch, self.drivings, self.evaluate_every, self.patience) < 1:
+            raise ConfigError("steps, batch, drivings and the like must be at least 1")
+        if not 0 < self.learning_rate < 1 or not 0 <= self.ema < 1:
+            raise ConfigError("learning_rate must be in (0, 1) and ema in [0, 1)")
+        if not 0.05 <= self.held_out <= 0.5 or not 0 < self.minutes < 1e4:
+            raise ConfigError("held_out must be in [0.05, 0.5], and minutes above 0")
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """What came of it.
+
+    Attributes:
+        identity: the packed changes.
+        before, after: figures on held-out footage (`evaluate`), of the shipped weights and of
+            what a receiver runs with the identity.
+        steps: optimiser steps taken.
+    """
+
+    identity: Identity
+    before: dict[str, float]
+    after: dict[str, float]
+    steps: int
+
+
+def part(clip: CachedClip, start: int, end: int) -> CachedClip:
+    """The clip with the kept pictures from `start` to before `end` alone."""
+    return replace(clip, kept=clip.kept[start:end], frames=np.array(clip.frames[start:end]))
+
+
+def as_received(clip: CachedClip) -> CachedClip:
+    """The clip with its first usable picture, the keyframe, as a receiver has it."""
+    frames, first = np.array(clip.frames), int(clip.usable[0])
+    picture = encode_picture(np.ascontiguousarray(frames[first]), max_bytes=_KEYFRAME_BYTES)
+    frames[first] = decode_picture(picture)
+    return replace(clip, frames=frames)
+
+
+def enroll(
+    card: Card,
+    clips: Sequence[CachedClip],
+    settings: EnrollConfig | None = None,
+    *,
+    progress: bool = True,
+) -> Enrolled:
+    """Fit a network to one person.
+
+    Args:
+        card: of the network.
+        clips: footage of that person alone.
+        settings: see `EnrollConfig`.
+        progress: show a bar.
+
+    Raises:
+        TrainingError: too little footage, or held-out footage that got no better: then the
+            person is better off without.
+        WeightsError: the network cannot be loaded.
+    """
+    settings = settings or EnrollConfig()
+    seconds = sum(float((clip.faces > 0).sum()) / clip.fps for clip in clips)
+    if seconds < settings.min_seconds:
+        raise TrainingError(
+            f"{seconds:.1f} s with a face are too little to learn a person from: give at least "
+            f"{settings.min_seconds:g} s, better a minute (of each video its first minute is used, "
+            "up to the first cut)"
+        )
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    return _Enrolment(card, clips, settings).run(progress)
+
+
+class _Enrolment:
+    def __init__(self, card: Card, clips: Sequence[CachedClip], settings: EnrollConfig) -> None:
+        self.card, self.settings = card, settings
+        self.started = time.monotonic()
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = Avfr.from_pretrained(card.folder).to(device).requires_grad_(False)
+        self.learned = _learned(self.model)
+        for value in self.learned.values():
+            value.requires_grad_(True)
+        self.shipped = self.values()
+        if "frame" in graph_parts(card):  # rather now than at the receiver
+            load_graph(card, "frame", {n: v.cpu().numpy() for n, v in self.shipped.items()})
+        self.average = self.values()
+        self.objective = Objective(settings.losses, "alex", adversarial=False).to(device)
+        cuts = [round(len(clip.kept) * (1 - settings.held_out)) for clip in clips]
+        self.train = [part(clip, 1, cut) for clip, cut in zip(clips, cuts, strict=True)]
+        self.held_out = list(_held_out(clips, cuts))
+        if not self.held_out:
+            raise TrainingError("no face in the last part of the footage, which is measured on")
+        self.step = 0
+
+    def values(self) -> Values:
+        """A copy of the tensors that are learned."""
+        return {name: value.detach().clone() for name, value in self.learned.items()}
+
+    @torch.no_grad()
+    def put(self, values: Values) -> None:
+        """Set the tensors that are learned."""
+        for name, value in self.learned.items():
+            value.copy_(values[name])
+
+    def figures(self, values: Values) -> dict[str, float]:
+        """Of the network with these tensors, on held-out footage."""
+        now = self.values()
+        self.put(values)
+        longest = max(len(clip.usable) for clip in self.held_out) - 1
+        frames = min(longest, max(2, _MEASURED // len(self.held_out)))
+        found = evaluate(self.model, self.held_out, frames_per_clip=frames)
+        self.put(now)
+        return found
+
+    def batches(self) -> Iterator[dict[str, Tensor]]:
+        s, device = self.settings, next(self.model.parameters()).device
+        pairs = iter(
+            Pairs(
+                self.train,
+                self.model.face,
+                drivings=s.drivings,
+                size=self.model.config.size,
+                augmentation=s.augmentation,
+                seed=s.seed,
+                structural=self.model.detector is not None,
+            )
+        )
+        while True:
+            batch = collate([next(pairs) for _ in range(s.batch)])
+            moved = {name: value.to(device) for name, value in batch.items()}
+            for name in ("picture", "source_picture"):
+                moved[name] = moved[name].float() / 255
+            yield moved
+
+    def done(self) -> float:
+        """Part of the run that is over, on [0, 1]; of the time where the steps will not be done
+        in it. (A run that time does not end gives the same result each time.)
+        """
+        over = (time.monotonic() - self.started) / 60 / self.settings.minutes
+        by_steps = self.step / self.settings.steps
+        return min(1.0, max(by_steps, over) if self.step >= _SURE or over >= 1 else by_steps)
+
+    def run(self, progress: bool) -> Enrolled:
+        """Learn, pack what measured best, and measure that."""
+        before = self.figures(self.shipped)
+        best = self.learn(before, progress)
+        deltas = {name: (best[name] - self.shipped[name]).cpu().numpy() for name in best}
+        identity = Identity.pack(self.card.name, self.card.sha256, deltas)
+        tensors = changed_tensors(self.card, identity)
+        after = self.figures({name: torch.from_numpy(value) for name, value in tensors.items()})
+        if not _is_better(after, before):
+            raise TrainingError(
+                "the network shows this person no better after it than before (face LPIPS "
+                f"{before['net_face_lpips']:.4f} before, {after['net_face_lpips']:.4f} after, on "
+                "footage it had not seen): nothing is written. Longer footage in the light of "
+                "the calls may help"
+            )
+        return Enrolled(identity, before, after, self.step)
+
+    def learn(self, before: dict[str, float], progress: bool) -> Values:
+        """Fine-tune; returns the averaged tensors that measured best."""
+        s = self.settings
+        optimiser = torch.optim.Adam(list(self.learned.values()), s.learning_rate, (0.9, 0.99))
+        best, lowest, worse = self.shipped, before["net_face_lpips"], 0
+        shape = "{l_bar}{bar}| {elapsed}<{remaining}{postfix}"
+        batches = self.batches()
+        with tqdm(total=100, desc="enroll", bar_format=shape, disable=not progress) as bar:
+            while self.done() < 1 and worse < s.patience:
+                if not self.take_step(next(batches), optimiser):
+                    break  # no longer a number: what measured best so far stands
+                bar.update(100 * self.done() - bar.n)
+                if self.step % s.evaluate_every and self.done() < 1:
+                    continue
+                found = self.figures(self.average)["net_face_lpips"]
+                bar.set_postfix_str(f"face LPIPS {before['net_face_lpips']:.4f} → {found:.4f}")
+                worse += 1
+                if found < lowest:
+                    best, lowest, worse = copy.deepcopy(self.average), found, 0
+        return best
+
+    def take_step(self, batch: dict[str, Tensor], optimiser: torch.optim.Optimizer) -> bool:
+        """One optimiser step; False where the loss is no longer a number."""
+        s = self.settings
+        fall = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * self.done()))
+        for group in optimiser.param_groups:
+            group["lr"] = s.learning_rate * fall * min(1.0, (self.step + 1) / 20)
+        terms, _ = self.objective.losses(self.model, batch, adversarial=False)
+        total = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(total):
+            return False
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.learned.values(), 1.0)
+        optimiser.step()
+        self.step += 1
+        decay = min(s.ema, self.step / (9 + self.step))
+        for name, value in self.learned.items():
+            self.average[name].lerp_(value.detach(), 1 - decay)
+        return True
+
+
+def _learned(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The decoder's tensors, from the picture backwards, as many as can be packed."""
+
+    def depth(name: str) -> int:
+        _, block, number = name.split(".")[:3]
+        place = {"enter": -1, "head": len(DECODER) * 100}
+        return place[block] if block in place else int(number) + (block != "blocks")
+
+    found: dict[str, nn.Parameter] = {}
+    decoder = {n: p for n, p in model.named_parameters() if n.startswith(DECODER)}
+    weights = 0
+    for name in sorted(decoder, key=depth, reverse=True):
+        weights += decoder[name].numel()
+        if weights > _MOST_WEIGHTS:
+            break
+        found[name] = decoder[name]
+    return found
+
+
+def _held_out(clips: Sequence[CachedClip], cuts: Sequence[int]) -> Iterator[CachedClip]:
+    """The ends of the clips: from the clip's first picture, as a stream shows them, and from their
+    own first one. Both keyframes are as they are received, and neither is learned from.
+    """
+    for index in range(0, len(clips), -(-len(clips) // _MOST_CLIPS)):
+        clip, cut = clips[index], cuts[index]
+        end = part(clip, cut, len(clip.kept))
+        for keyframe in (part(clip, 0, 1), part(clip, cut, cut)):
+            piece = replace(
+                end,
+                kept=np.concatenate([keyframe.kept, end.kept]),
+                frames=np.concatenate([keyframe.frames, end.frames]),
+            )
+            if len(piece.usable) > 1:
+                yield as_received(piece)
+
+
+def _is_better(after: dict[str, float], before: dict[str, float]) -> bool:
+    nearer = after["net_face_lpips"] < before["net_face_lpips"]
+    return nearer and after["net_face_psnr"] > before["net_face_psnr"] - _SLACK_DB
