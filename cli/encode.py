@@ -18,6 +18,7 @@ _EPILOG = """\
 examples:
   facewire encode talk.mp4 talk.fwire                        a 3 kB picture, 960 bits a frame, Opus
   facewire encode talk.mp4 talk.fwire --kbps 40              all in all 40 kbit/s
+  facewire encode talk.mp4 talk.fwire --profile entropy      motion in a twentieth of the bits
   facewire encode talk.mp4 talk.fwire --keyframe-interval 2  so that one can join or seek
   facewire encode talk.mp4 talk.fwire --audio-kbps 0         without sound
   facewire encode talk.mp4 talk.fwire --identity me.fwid     fitted to me (facewire enroll)
@@ -26,7 +27,8 @@ IN is any video with one person in it: any size, any frame rate, with or without
 cropped to a steady square of 256x256. Where the face is away, the last picture of it stands; of
 two people the larger is followed.
 
-What it costs: motion takes 960 bits a frame (24 kbit/s at 25 frames/s), sound about 10 kbit/s. With
+What it costs: motion takes 960 bits a frame (24 kbit/s at 25 frames/s; --profile entropy: about
+50, 1.3 kbit/s), sound about 10 kbit/s. With
 --bpp or --kbps the picture of the keyframe gets the rest; too low a rate is refused with the lowest
 that will do. An identity comes on top, once. OUT appears only when it is complete.
 """
@@ -46,9 +48,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("output", metavar="OUT.fwire", type=Path)
     parser.add_argument(
         "--profile",
-        choices=("fp16",),
+        choices=("fp16", "entropy"),
         default="fp16",
-        help="how motion is coded (default: %(default)s, exactly 960 bits a frame)",
+        help="how motion is coded: fp16, exactly 960 bits a frame, or entropy, about 50 "
+        "(default: %(default)s)",
     )
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument(

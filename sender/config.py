@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Literal
 
 from ..codec.errors import ConfigError
 from ..codec.identity import Identity
 from ..codec.motion_code import MAX_FRAMES
-from ..codec.profiles import MotionSettings, find_profile, motion_writer
+from ..codec.profiles import MotionSettings, Profile, find_profile, motion_writer
 
 __all__ = ["EncoderConfig", "KeyframeInterval"]
 
@@ -92,6 +93,14 @@ class EncoderConfig:
             )
         if not 64 <= self.size <= 1024 or self.size % 2:
             raise ConfigError(f"the coded picture has an even side of 64 to 1024, not {self.size}")
+
+    def frames_together(self, fps: Fraction, *, live: bool) -> int:
+        """Frames of a MOTION packet: `bundle`, decided."""
+        if self.profile == Profile.FP16:
+            return 1
+        if self.bundle != "auto":
+            return self.bundle
+        return 1 if live else min(max(1, round(fps)), MAX_FRAMES)
 
     @property
     def has_sound(self) -> bool:

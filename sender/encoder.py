@@ -307,8 +307,7 @@ class Encoder:
 
     def _motion_stream(self) -> MotionStream:
         config, header = self.config, self.header
-        automatic = 1 if self._duration is None else max(1, round(header.fps))
-        bundle = automatic if config.bundle == "auto" else int(config.bundle)
+        bundle = config.frames_together(header.fps, live=self._duration is None)
         refresh = Fraction(config.refresh_interval).limit_denominator(1000) / header.time_base
         return MotionStream(config.profile, config.motion, bundle, refresh)
 

@@ -39,7 +39,7 @@ class MotionStream:
     Args:
         profile: of the stream.
         settings: of the profile.
-        bundle: frames of a packet; profile `fp16` has one.
+        bundle: frames of a packet, 1 to `MAX_FRAMES`; profile `fp16` has one.
         refresh: ticks from one intra frame to the next at most.
     """
 
@@ -48,7 +48,7 @@ class MotionStream:
     ) -> None:
         self._writer = motion_writer(profile, settings)
         self._stateless = profile == Profile.FP16
-        self._bundle = 1 if self._stateless else min(bundle, MAX_FRAMES)
+        self._bundle = 1 if self._stateless else bundle
         self._refresh = refresh
         self._waiting: list[tuple[int, MotionFrame]] = []
         self._key: MotionFrame | None = None

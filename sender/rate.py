@@ -1,4 +1,7 @@
-"""Rate control of profile `fp16`: motion and sound are given, the keyframe takes what remains."""
+"""Rate control: motion and sound are given, the keyframe takes what remains.
+
+Profile `fp16` costs what it costs; for `entropy` more is set aside than most faces need.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from ..codec.errors import ConfigError
 from ..codec.keyframe import FRAGMENT_BYTES
 from ..codec.motion import FP16_BYTES
 from ..codec.packet import HEADER_BYTES, MAX_DATAGRAM
+from ..codec.profiles import Profile
 from ..codec.stream import StreamHeader
 from .config import EncoderConfig
 
@@ -24,6 +28,7 @@ _MAX_PICTURE = 60_000
 _FRAGMENT = MAX_DATAGRAM - FRAGMENT_BYTES + record_overhead(MAX_DATAGRAM)
 _BODY = 12 + FP16_BYTES  # of a keyframe, before shape and picture (codec/keyframe.py)
 _SHAPE = 320  # usual size of the landmarks
+_ENTROPY_BITS, _ENTROPY_HEAD = 64, 4  # of a frame (mean of `val`: 50), and bytes of a payload
 _TRAILER, _ENTRY = 21, 16  # of the container, and per keyframe in its index
 
 
@@ -74,7 +79,8 @@ def plan_keyframes(
         allowed = config.bpp * pixels / 8
     else:
         allowed = (config.kbps or 0) * 125 * float(span)
-    fixed = HEAD_BYTES + _TRAILER + count * _ENTRY + frames * _framed(FP16_BYTES)
+    together = config.frames_together(header.fps, live=duration_s is None)
+    fixed = HEAD_BYTES + _TRAILER + count * _ENTRY + _motion_bytes(config, frames, together)
     fixed += _sound_bytes(header, span)
     smallest = _framed(len(header.to_payload())) + _FRAGMENT + _BODY + _SHAPE + MIN_PICTURE
     floor = fixed + count * smallest
@@ -86,6 +92,13 @@ def plan_keyframes(
 def _framed(payload: int) -> int:
     """Bytes of a packet in a file, given those of its payload."""
     return payload + HEADER_BYTES + record_overhead(payload + HEADER_BYTES)
+
+
+def _motion_bytes(config: EncoderConfig, frames: int, together: int) -> int:
+    if config.profile == Profile.FP16:
+        return frames * _framed(FP16_BYTES)
+    payload = _ENTROPY_HEAD + math.ceil(together * _ENTROPY_BITS / 8)
+    return math.ceil(frames / together) * _framed(payload)
 
 
 def _sound_bytes(header: StreamHeader, span: Fraction) -> int:
@@ -103,8 +116,8 @@ def _below(config: EncoderConfig, floor: int, pixels: int, span: Fraction) -> st
     else:
         asked, least = f"{config.kbps:g} kbps", f"{_up(kbps, 1)} kbps ({bpp:.4f} bpp)"
     return (
-        f"{asked} is too little: profile fp16 with this sound takes at least {least}. Ask for "
-        "more, lower --audio-kbps, or take keyframes less often"
+        f"{asked} is too little: profile {config.profile} with this sound takes at least {least}. "
+        "Ask for more, lower --audio-kbps, or take keyframes less often"
     )
 
 
