@@ -193,7 +193,7 @@ def test_both_backends_show_the_same_adapted_face() -> None:
     changes = changed_tensors(card, fitting(card))
     shown = []
     for backend, changed in (("openvino", None), ("openvino", changes), ("torch", changes)):
-        generator = load_generator(card, backend, 1, changed)  # type: ignore[arg-type]
+        generator = load_generator(card, backend, 1, changes=changed)  # type: ignore[arg-type]
         source = generator.set_source(picture(), numbers(), points())
         shown.append(generator.render(source, numbers(0.05), None).astype(int))
     plain, adapted, torch = shown
