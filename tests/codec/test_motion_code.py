@@ -55,7 +55,7 @@ def test_finer_steps_cost_more_and_err_less() -> None:
 
 
 @given(st.integers(1, MAX_FRAMES), st.integers(1, 255), st.integers(0, 1 << 20), st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_bundles_hold_frames_and_times(count: int, stride: int, pts: int, seed: int) -> None:
     frames = talk(count + 1, seed)
     encoder, decoder = MotionEncoder(5), MotionDecoder()
