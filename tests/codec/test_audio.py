@@ -82,7 +82,7 @@ def test_the_very_last_sound_is_there() -> None:
     assert float(np.abs(tail[100:-20]).mean()) > 0.1
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 2000), max_size=12))
 def test_any_pieces_give_the_same_packets(lengths: list[int]) -> None:
     sound = np.random.default_rng(3).uniform(-0.5, 0.5, sum(lengths)).astype(np.float32)
@@ -181,7 +181,7 @@ def test_no_opus_packet() -> None:
         decoder.decode(bytes([80]) + bytes(MAX_OPUS + 300))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=100))
 def test_any_bytes_are_sound_or_a_stream_error(data: bytes) -> None:
     decoder = OpusDecoder()

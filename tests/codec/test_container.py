@@ -112,7 +112,6 @@ def test_through_a_pipe(step: int) -> None:
         pipe.seek(0)
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=300), max_size=20))
 def test_any_payloads(payloads: list[bytes]) -> None:
     packets = [Packet(Kind.CONTROL, Flags.NONE, 0, 0, 0, payload) for payload in payloads]
@@ -210,7 +209,7 @@ def test_garbage_between_records() -> None:
     assert reader.damaged >= 1
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.randoms(use_true_random=False))
 def test_any_damage_behind_the_head(rng: random.Random) -> None:
     data = bytearray(FILE)
@@ -234,7 +233,7 @@ def test_any_damage_behind_the_head(rng: random.Random) -> None:
     assert all(packet in PACKETS for packet in reader)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=400))
 def test_any_bytes_after_a_head(data: bytes) -> None:
     packets, reader = read(FILE[:HEAD_BYTES] + data)

@@ -68,7 +68,7 @@ def body(**changes: Any) -> bytes:
     return deflated(fields | {n: v for n, v in changes.items() if n in fields})
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 40), st.integers(1, 9), st.floats(1e-4, 10), st.integers(0, 2**32 - 1))
 def test_a_small_identity_is_kept_to_half_a_step(
     outputs: int, inputs: int, size: float, seed: int
@@ -190,7 +190,7 @@ def test_a_body_cut_anywhere_is_refused() -> None:
             Identity.parse(whole[:length])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.binary(max_size=300))
 def test_noise_never_crashes(noise: bytes) -> None:
     for data in (noise, deflated(noise), deflated({"model": "a", "tensors": noise})):
@@ -207,7 +207,7 @@ def test_packets_are_small_few_and_numbered() -> None:
     assert {p.kind for p in packets} == {Kind.IDENTITY}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.randoms(use_true_random=False))
 def test_parts_come_in_any_order_and_twice(random: Any) -> None:
     identity = made()

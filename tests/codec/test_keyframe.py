@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from facewire.codec import Flags, Keyframe, KeyframeAssembler, Kind, Packet, Picture, StillCodec
@@ -30,7 +30,6 @@ def push_all(assembler: KeyframeAssembler, packets: list[Packet]) -> list[Keyfra
     return [keyframe for keyframe in pushed if keyframe is not None]
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, 15),
     st.integers(-(1 << 63), (1 << 63) - 1),
@@ -194,7 +193,6 @@ def test_motion_that_is_not_finite(half: float) -> None:
         Keyframe.parse(0, bytes(body))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_body_is_a_keyframe_or_a_typed_error(body: bytes) -> None:
     try:

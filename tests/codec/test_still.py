@@ -111,7 +111,7 @@ def test_cut_at_every_byte(codec: StillCodec) -> None:
 
 
 @pytest.mark.parametrize("codec", StillCodec)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 1 << 32))
 def test_damaged_bytes_are_a_picture_or_an_error(codec: StillCodec, seed: int) -> None:
     random = np.random.default_rng(seed)
