@@ -1,0 +1,111 @@
+"""Bits of the motion against what they cost the picture, profile `entropy` next to `fp16`.
+
+    python benchmarks/motion_bits.py --held-out CACHE
+
+Each prepared clip is coded from its first frame, a second of frames in a packet; eight frames of
+it are rendered from the decoded motion (clean keyframe) and compared with the input.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from facewire.codec.motion import MotionFrame
+from facewire.codec.profiles import MotionSettings, motion_reader, motion_writer
+from facewire.models.face import FaceTable
+from facewire.models.mel import SAMPLE_RATE, mel_window
+from facewire.models.mesh import select_points
+from facewire.models.training.cache import CachedClip, read_cache
+from facewire.models.training.evaluate import Figures
+from facewire.models.training.fit_motion import motion_of
+from facewire.models.weights import load_card
+from facewire.receiver.runtime import Generator, load_generator
+
+TOGETHER, SHOWN = 25, 8
+
+
+@dataclass
+class Way:
+    """One setting and what it gave."""
+
+    name: str
+    settings: MotionSettings | None
+    figures: Figures = field(default_factory=Figures)
+    bits: list[float] = field(default_factory=list)
+    pixels: list[float] = field(default_factory=list)
+
+    def code(self, frames: list[MotionFrame]) -> list[MotionFrame]:
+        """The frames as they arrive; the first is the keyframe."""
+        if self.settings is None:
+            self.bits += [960.0] * (len(frames) - 1)
+            return [MotionFrame.from_fp16(frame.to_fp16()) for frame in frames]
+        writer, reader = motion_writer("entropy", self.settings), motion_reader("entropy")
+        arrived = [frames[0]]
+        for start in range(1, len(frames), TOGETHER):
+            some = frames[start : start + TOGETHER]
+            reference = start - 1 if start > 1 else None
+            payload = writer.encode(some, start, 0, frames[0], reference=reference)
+            self.bits += [8 * len(payload) / len(some)] * len(some)
+            arrived += [frame for _, frame in reader.decode(payload, start, 0, frames[0])]
+        errors = [np.abs(a.value - b.value) for a, b in zip(arrived, frames, strict=True)]
+        self.pixels.append(128 * float(np.mean(errors)))
+        return arrived
+
+
+def show(generator: Generator, clip: CachedClip, table: FaceTable, ways: list[Way]) -> None:
+    """Render the same frames of a clip in every way."""
+    place = {int(frame): index for index, frame in enumerate(clip.kept)}
+    faces = np.flatnonzero(clip.faces > 0)
+    first = next(i for i, frame in enumerate(faces) if int(frame) in place)
+    frames, times = motion_of(clip, table, first), faces[first:]
+    seen = [i for i in range(1, len(times)) if int(times[i]) in place]
+    chosen = [seen[i] for i in np.linspace(0, len(seen) - 1, SHOWN).astype(int)]
+    rgb = np.ascontiguousarray(clip.frames[place[int(times[0])]])
+    source = generator.set_source(rgb, frames[0], select_points(clip.landmarks[times[0]]))
+    for way in ways:
+        arrived = way.code(frames)
+        for index in chosen:
+            at = int(times[index])
+            mel = mel_window(clip.mel, round(at * SAMPLE_RATE / clip.fps))
+            picture = generator.render(source, arrived[index], mel)
+            way.figures.add(picture, np.asarray(clip.frames[place[at]]), clip.landmarks[at])
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--held-out", type=Path, required=True, metavar="CACHE")
+    parser.add_argument("--network", default="s", metavar="SIZE|DIR")
+    parser.add_argument("--steps", type=int, nargs="+", default=[0, 2, 4, 6, 8, 10])
+    parser.add_argument("--dead-zones", type=float, nargs="+", default=[0.6])
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    card = load_card(args.network)
+    generator, table = load_generator(card, threads=1), card.face_table()
+    ways = [Way("fp16", None)] + [
+        Way(f"entropy, step {step}, dead zone {zone:g}", MotionSettings(step, zone))
+        for step in args.steps
+        for zone in args.dead_zones
+    ]
+    for clip in read_cache(args.held_out):
+        show(generator, clip, table, ways)
+    names = list(ways[0].figures.means())
+    print("| motion | bits a frame | keypoints off, px | " + " | ".join(names) + " |")
+    print("|---|---|---|" + "---|" * len(names))
+    for way in ways:
+        values = " | ".join(
+            f"{v:.4f}" if v < 1 else f"{v:.2f}" for v in way.figures.means().values()
+        )
+        off = f"{np.mean(way.pixels):.2f}" if way.pixels else "–"
+        print(f"| {way.name} | {np.mean(way.bits):.1f} | {off} | {values} |")
+
+
+if __name__ == "__main__":
+    main()
