@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facewire.models.avfr.blocks import Hourglass, ResBlock, conv
-from facewire.models.avfr.geometry import grid, heatmaps, sparse_motion, warp
+from facewire.models.avfr.geometry import affine_maps, grid, heatmaps, moved, warp
 
 __all__ = ["FirstOrderMotionFrame"]
 
@@ -40,9 +40,9 @@ class FirstOrderMotionFrame(nn.Module):
         jacobian: Tensor,
     ) -> Tensor:
         """`small [1, 3, 64, 64]`, `features [1, 256, 64, 64]` → `[1, 3, 256, 256]`."""
-        moved = sparse_motion(value, jacobian, source_value, source_jacobian, 64)
-        still = grid(64, moved)[None, None]
-        fields = torch.cat([still, moved], 1)
+        maps = affine_maps(value, jacobian, source_value, source_jacobian)
+        moving = moved(maps, 64).permute(0, 1, 3, 4, 2)
+        fields = torch.cat([grid(64, maps)[None, None], moving], 1)
         count = fields.shape[1]
         warped = F.grid_sample(small.expand(count, -1, -1, -1), fields[0], align_corners=False)
         difference = heatmaps(value, 64) - heatmaps(source_value, 64)

@@ -15,6 +15,7 @@ import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -98,14 +99,15 @@ def measure(decoder: Decoder, frames: int, sha256: bytes, warm: int = 10) -> dic
             since, shown = 0.0, shown + new
     kept = np.array(spent[warm:])
     p50, p95 = np.percentile(kept, [50, 95])
-    return {"p50_ms": p50, "p95_ms": p95, "fps": 1000 / kept.mean()}
+    fps = 1000 / kept.mean()
+    return {"p50_ms": p50, "p95_ms": p95, "fps": fps, "times real time": fps / FPS}
 
 
 def show(name: str, result: dict[str, float]) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(
         f"\n{name:<34} p50 {result['p50_ms']:6.2f} ms  p95 {result['p95_ms']:6.2f} ms  "
-        f"{result['fps']:6.1f} fps  ({cores} cores, load {os.getloadavg()[0]:.1f})"
+        f"{result['fps']:6.1f} fps, {result['times real time']:.1f} x real time  ({cores} cores, load {os.getloadavg()[0]:.1f})"
     )
 
 
@@ -117,10 +119,12 @@ def test_decoder_without_network(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_openvino(threads: int, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.benchmark(group="whole decoder, 10 s of packets")
+def test_openvino(threads: int, benchmark: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """Faster than real time on two cores."""
-    sha256 = shipped()
-    result = measure(Decoder(DecoderConfig(threads=threads)), 250, sha256)
+    decoder = Decoder(DecoderConfig(threads=threads))
+    result = benchmark.pedantic(measure, args=(decoder, 250, shipped()), rounds=1)
+    benchmark.extra_info.update({name: round(value, 2) for name, value in result.items()})
     with capsys.disabled():
         show(f"avfr-s, openvino, {threads} thread{'s' * (threads > 1)}", result)
     if threads == 2 and os.getloadavg()[0] < 1.5:

@@ -1,7 +1,12 @@
-"""Size `s` next to the full-size first order motion model, per frame, on the same backend."""
+"""Sizes next to the full-size first order motion model, per frame, on the same backend, in one run.
+
+The model comes first, in both precisions; each size then tells in `extra_info` how many times
+faster it is (medians). `FACEWIRE_BENCH_WEIGHTS` names a folder to measure beside the shipped sizes.
+"""
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import Any
 
@@ -13,12 +18,15 @@ import torch
 from facewire.codec.motion import MotionFrame
 from facewire.models.landmarks import PointRebuilder
 from facewire.models.mesh import POINTS
-from facewire.models.weights import load_card
+from facewire.models.weights import load_card, shipped
+from facewire.receiver.precision import PRECISIONS, missing
 from facewire.receiver.runtime import load_generator
 
 from .fomm import FirstOrderMotionFrame, example
 
 THREADS = 2
+SIZES = [*shipped(), *filter(None, [os.environ.get("FACEWIRE_BENCH_WEIGHTS")])]
+fomm_seconds: dict[str, float] = {}
 
 
 def motions() -> tuple[MotionFrame, MotionFrame, np.ndarray]:
@@ -27,20 +35,6 @@ def motions() -> tuple[MotionFrame, MotionFrame, np.ndarray]:
     source = rng.uniform(-0.4, 0.4, (10, 2)).astype(np.float32)
     points = rng.uniform(-0.5, 0.5, (len(POINTS), 2)).astype(np.float32)
     return MotionFrame(source, eye), MotionFrame(source + np.float32(0.02), eye), points
-
-
-@pytest.mark.parametrize("backend", ["openvino", "torch"])
-@pytest.mark.benchmark(group="generator, one frame")
-def test_size_s(benchmark: Any, backend: Any) -> None:
-    generator = load_generator(load_card("s"), backend, THREADS)
-    still, moved, points = motions()
-    picture = np.random.default_rng(1).integers(0, 256, (256, 256, 3)).astype(np.uint8)
-    source = generator.set_source(picture, still, points)
-    mel = np.zeros((80, 20), np.float32)
-    frame = benchmark.pedantic(
-        generator.render, args=(source, moved, mel), rounds=20, warmup_rounds=3
-    )
-    assert frame.shape == (256, 256, 3)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "f32"])
@@ -64,6 +58,39 @@ def test_full_size_first_order_motion_model(benchmark: Any, precision: str) -> N
     arrays = [value.numpy() for value in inputs]
     benchmark.pedantic(request.infer, args=(arrays,), rounds=10, warmup_rounds=2)
     assert request.get_output_tensor(0).shape == [1, 3, 256, 256]
+    if benchmark.stats is not None:  # None with --benchmark-disable
+        fomm_seconds[precision] = benchmark.stats.stats.median
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.benchmark(group="generator, one frame")
+def test_openvino(benchmark: Any, size: str, precision: Any) -> None:
+    reason = missing(load_card(size), precision)
+    if reason:
+        pytest.skip(reason)
+    run(benchmark, size, "openvino", precision)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.benchmark(group="generator, one frame")
+def test_torch(benchmark: Any, size: str) -> None:
+    run(benchmark, size, "torch", "auto")
+
+
+def run(benchmark: Any, size: str, backend: Any, precision: Any) -> None:
+    generator = load_generator(load_card(size), backend, THREADS, precision)
+    still, moved, points = motions()
+    picture = np.random.default_rng(1).integers(0, 256, (256, 256, 3)).astype(np.uint8)
+    source = generator.set_source(picture, still, points)
+    mel = np.zeros((80, 20), np.float32)
+    frame = benchmark.pedantic(
+        generator.render, args=(source, moved, mel), rounds=20, warmup_rounds=3
+    )
+    assert frame.shape == (256, 256, 3)
+    for other, seconds in fomm_seconds.items():
+        ratio = seconds / benchmark.stats.stats.median
+        benchmark.extra_info[f"times faster than fomm {other}"] = round(ratio, 2)
 
 
 @pytest.mark.benchmark(group="landmarks")

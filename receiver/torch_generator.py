@@ -9,8 +9,8 @@ import torch
 
 from ..codec.errors import ConfigError
 from ..codec.motion import MotionFrame
-from .batch_generator import BatchGenerator, Request
 from .runtime import Array, Frame, Source
+from .torch_batch import BatchGenerator, Request
 
 if TYPE_CHECKING:
     from ..models.weights import Card

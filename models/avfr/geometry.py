@@ -1,6 +1,6 @@
 """Fields of motion and drawings of landmarks, all on coordinates of [-1, 1].
 
-Differences are written as sums (`a + -b`), dimensions added by `reshape` and parts taken by `split`:
+Differences are written as sums (`a + -b`), dimensions added by `reshape`, parts taken by `split`:
 OpenVINO replaces the usual ways by operations of its own, which then compute in bf16.
 """
 
@@ -54,7 +54,7 @@ def _bells(positions: Tensor, line: Tensor, sigma: float) -> Tensor:
 def heatmaps(points: Tensor, side: int, sigma: float = 0.1) -> Tensor:
     """Gaussians at keypoints (FOMM: variance 0.01): `[B, K, 2]` → `[B, K, side, side]`."""
     line = coordinates(side, points)
-    x, y = (_bells(position, line, sigma) for position in points.split(1, -1))
+    x, y = (_bells(position, line, sigma) for position in torch.split(points, 1, -1))
     return y.reshape(*y.shape, 1) * x.reshape(*x.shape[:-1], 1, side)
 
 
@@ -137,10 +137,10 @@ def smoothed_residual(
     residual = source.transpose(1, 2).reshape(batch, 1, 2, count) + -similarity @ led
     weights = torch.cat([residual, torch.ones_like(residual[:, :, :1])], 2)  # [B, 1, 3, P]
     line = coordinates(side, driving)
-    x, y = (_bells(position, line, sigma) for position in driving.split(1, -1))
+    x, y = (_bells(position, line, sigma) for position in torch.split(driving, 1, -1))
     rows = weights.reshape(batch, 3, count, 1) * x.reshape(batch, 1, count, side)
     total = y.transpose(1, 2).reshape(batch, 1, side, count) @ rows  # [B, 3, side, side]
-    moved, weight = total.split((2, 1), 1)
+    moved, weight = torch.split(total, [2, 1], 1)
     return moved / (weight + leak)
 
 
@@ -172,10 +172,10 @@ class Drawing(nn.Module):
         """`[B, P, 2]` → `[B, 6, side, side]`; lines are about a pixel and a half wide."""
         with exact(points):
             points = points.transpose(1, 2).reshape(-1, 1, 2, points.shape[1])
-            dots = (points @ self.dots).split(1, 2)  # twice [B, 1, 1, D]
+            dots = torch.split(points @ self.dots, 1, 2)  # twice [B, 1, 1, D]
             line = coordinates(side, points).reshape(side, 1)
             x, y = (_bells(position, line, 1.4 / side) for position in dots)
-        lines = zip(x.split(self.counts, 3), y.split(self.counts, 3), strict=True)
+        lines = zip(*(torch.split(bells, self.counts, 3) for bells in (x, y)), strict=True)
         return torch.cat([y @ x.transpose(2, 3) for x, y in lines], 1).clamp(0, 1)
 
 

@@ -78,7 +78,7 @@ class DenseMotion(nn.Module):
             maps = self.maps(source, driving)
             fields = moved(maps, side)
             if self.landmarks:
-                fields, last = fields.split((self.fields - 2, 1), 1)
+                fields, last = torch.split(fields, [self.fields - 2, 1], 1)
                 bend = self.bend(maps, source, driving, side).reshape(batch, 1, 2, side, side)
                 fields = torch.cat([fields, last + bend], 1)
             # One sampling for all fields: they lie one below the other in one tall grid.

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from facewire.cli.main import main
+from facewire.cli.runtime_facts import table
 from facewire.codec.container import Reader, Writer
 from facewire.codec.keyframe import KeyframeAssembler
 from facewire.codec.packet import Kind
@@ -110,3 +111,30 @@ def test_a_long_pause_in_a_fine_time_base_counts_whole(
     assert main(["info", str(path), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["duration_s"] == pytest.approx(200, abs=0.5)
+
+
+def test_the_runtime_needs_no_input(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--runtime", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert list(facts) == [
+        "processor", "cores", "capabilities", "backends", "gpu", "model", "precisions", "chosen",
+    ]  # fmt: skip
+    assert facts["model"] == "avfr-s"
+    assert list(facts["precisions"]) == ["bf16", "int8", "float32"]
+    assert facts["precisions"]["float32"]["ms"] > 0
+    assert "missing" not in facts["precisions"][facts["chosen"]]
+    text = table(facts)
+    assert text.count("<- chosen") == 1
+    assert facts["processor"] in text
+    missing = facts | {"precisions": facts["precisions"] | {"int8": {"missing": "no graph"}}}
+    assert "not to be had: no graph" in table(missing)
+
+
+@pytest.mark.parametrize("arguments", [["--runtime", "a.fwire"], ["--json"]])
+def test_a_file_or_the_runtime(arguments: list[str]) -> None:
+    assert main(["info", *arguments]) == 2
+
+
+def test_the_runtime_of_unknown_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--runtime", "--weights", "gigantic"]) == 1
+    assert "no network 'gigantic'" in capsys.readouterr().err

@@ -339,7 +339,7 @@ def test_badge_is_off_in_the_library_and_on_when_asked(synthetic: Any, generator
 
 def test_settings_out_of_range() -> None:
     settings: list[dict[str, Any]]
-    settings = [{"lookahead_ms": -1}, {"references": 0}, {"backend": "abacus"}]
+    settings = [{"lookahead_ms": -1}, {"references": 0}, {"backend": "abacus"}, {"precision": "f4"}]
     for setting in settings:
         with pytest.raises(ConfigError, match=next(iter(setting))):
             DecoderConfig(**setting)

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from facewire.cli.main import main
+
+
+def test_calibrating_needs_prepared_clips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from facewire.models.avfr import export
+    from facewire.models.weights import graph
+
+    monkeypatch.setattr(export, "openvino_graphs", lambda model: {})
+    monkeypatch.setattr(graph, "save_graphs", lambda card, graphs: tmp_path)
+    monkeypatch.setattr(graph, "load_graph", lambda card, part: None)
+    assert main(["export", "s", "--calibrate", str(tmp_path / "none")]) == 1
+    assert "no prepared clips" in capsys.readouterr().err
+
+
+def test_int8_is_not_for_elsewhere(tmp_path: Path) -> None:
+    assert main(["export", "s", "--calibrate", str(tmp_path), "--out", str(tmp_path)]) == 2
