@@ -107,7 +107,8 @@ def show(name: str, result: dict[str, float]) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(
         f"\n{name:<34} p50 {result['p50_ms']:6.2f} ms  p95 {result['p95_ms']:6.2f} ms  "
-        f"{result['fps']:6.1f} fps, {result['times real time']:.1f} x real time  ({cores} cores, load {os.getloadavg()[0]:.1f})"
+        f"{result['fps']:6.1f} fps, {result['times real time']:.1f} x real time  "
+        f"({cores} cores, load {os.getloadavg()[0]:.1f})"
     )
 
 
