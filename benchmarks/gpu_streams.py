@@ -4,8 +4,8 @@
     python benchmarks/gpu_streams.py --weights l --json  another size, for machines
 
 A step renders one frame for each caller, from keypoints and sound in memory to pictures in memory:
-landmarks, copies to and from the GPU included. Streams are what fits into a step every 40 ms by
-the p95, so that late frames stay rare; 0 where a step takes longer than that.
+landmarks, copies to and from the GPU included. Streams: so many such batches, one after another,
+fit into 40 ms by the p95, so that late frames stay rare; 0 where not even one does.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def measure(args: Any, device: Any, settings: dict[str, Any], callers: int) -> d
         "p50_ms": round(1000 * p50, 3),
         "p95_ms": round(1000 * p95, 3),
         "fps": round(callers / p50, 1),
-        "streams": int(callers * (1 / FPS) // p95),
+        "streams": callers * int(1 / FPS / p95),
     }
 
 
