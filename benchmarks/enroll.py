@@ -45,11 +45,17 @@ def main() -> int:
     parser.add_argument("--weights", default="s")
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--learning-rate", type=float, default=EnrollConfig.learning_rate)
     parser.add_argument("--frames", type=int, default=40, help="measured of each person")
     args = parser.parse_args()
     card = load_card(args.weights)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    settings = EnrollConfig(minutes=args.minutes, steps=args.steps, min_seconds=2)
+    settings = EnrollConfig(
+        minutes=args.minutes,
+        steps=args.steps,
+        learning_rate=args.learning_rate,
+        min_seconds=2,
+    )
     size = int(card.config["size"])
     print(HEAD, flush=True)
     for path in args.halves:
