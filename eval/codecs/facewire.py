@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ...codec.bits import BitCount
 from ...codec.container import HEAD_BYTES, Reader, Writer
 from ...codec.packet import Kind, Packet
+from ...codec.profiles import Profile
 from ...models.weights import load_card
 from ...receiver import Decoder, DecoderConfig
 from ...sender.config import EncoderConfig
@@ -39,11 +40,13 @@ class FacewireCodec(Codec):
     """
 
     suffix = ".fwire"
-    knob = Knob("keyframe bytes", 700, 60_000, 1, start=3000, slope=2.8e-5, tries=4)
 
     def __init__(self, name: str, profile: str, network: str | Path) -> None:
         self.name = name
         self.profile, self.network = profile, str(network)
+        # Beside FP16's motion the keyframe is small; beside entropy-coded motion it is nearly all.
+        slope = 2.8e-5 if profile == Profile.FP16 else 2e-4
+        self.knob = Knob("keyframe bytes", 700, 60_000, 1, start=3000, slope=slope, tries=6)
         self.about = f"facewire, profile {profile}, network {load_card(self.network).name}"
 
     def versions(self) -> dict[str, str]:

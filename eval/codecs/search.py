@@ -49,12 +49,14 @@ def match_bits(
     """
     scale = _Scale(knob)
     points = {scale.index(e.setting): e for e in known}
+    settled = False
     for _ in range(knob.tries):
         best = _nearest(points, target_bits)
         if best is not None and abs(best.total / target_bits - 1) <= TOLERANCE:
             return Match(best, True)
         index = scale.next_index(points, target_bits, seconds)
         if index is None:
+            settled = True
             break
         points[index] = encode(scale.setting(index))
     best = _nearest(points, target_bits)
@@ -63,7 +65,12 @@ def match_bits(
     ratio = best.total / target_bits
     if abs(ratio - 1) <= TOLERANCE:
         return Match(best, True)
-    return Match(best, False, _why(scale, points, target_bits, ratio))
+    reason = _why(scale, points, target_bits, ratio)
+    if not settled and reason.startswith("nearest"):
+        reason = (
+            f"not found in {knob.tries} codings: {100 * (ratio - 1):+.1f} % of the target's bits"
+        )
+    return Match(best, False, reason)
 
 
 def _nearest(points: dict[int, Encoded], target: float) -> Encoded | None:
