@@ -209,7 +209,7 @@ class Decoder:
             return
         self._identity = identity
         if header is not None and self._pictures is not None:
-            # At once: it loads in less time than its packets take to come.
+            # At once: it comes at the start, and loading takes about a second.
             self._pictures.use(self._generator(header))
             self.statistics.wants_identity = False
 
