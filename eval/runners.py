@@ -68,6 +68,8 @@ class _Stopped(SystemExit):
 
 
 def _stop(*_: object) -> None:
+    # The pool sends a second signal once the first process has gone: not into the cleaning up.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise _Stopped(143)
 
 
