@@ -72,23 +72,12 @@ class MotionReader(Protocol):
 class _Fp16:
     """One frame a payload, and each stands for itself."""
 
-    def encode(
-        self,
-        frames: Sequence[MotionFrame],
-        pts: int,
-        keyframe: int,
-        key: MotionFrame,
-        *,
-        stride: int = 1,
-        reference: int | None = None,
-    ) -> bytes:
+    def encode(self, frames: Sequence[MotionFrame], *_: object, **__: object) -> bytes:
         if len(frames) != 1:
             raise ConfigError("profile fp16 has one frame a packet")
         return frames[0].to_fp16()
 
-    def decode(
-        self, payload: bytes, pts: int, keyframe: int, key: MotionFrame
-    ) -> list[TimedMotion]:
+    def decode(self, payload: bytes, *_: object) -> list[TimedMotion]:
         return [(0, MotionFrame.from_fp16(payload))]
 
 

@@ -40,8 +40,7 @@ class RangeEncoder:
     def finish(self) -> bytes:
         """The shortest code of all symbols; the encoder is used up."""
         # Of all numbers in [low, low + range) the one with the most zeros at its end.
-        for kept in range(8, 40, 8):
-            step = 1 << (32 - kept) if kept <= 32 else 1
+        for step in (1 << 24, 1 << 16, 1 << 8, 1):
             value = -(-self._low // step) * step
             if value < self._low + self._range:
                 break

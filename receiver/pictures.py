@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from ..codec.errors import MotionError, StreamError
 from ..codec.keyframe import Keyframe
 from ..codec.motion import MotionFrame
-from ..codec.motion_code import MissingReferenceError
+from ..codec.motion_code import MAX_FRAMES, MissingReferenceError
 from ..codec.packet import Flags, Packet
-from ..codec.profiles import motion_reader
+from ..codec.profiles import Profile, motion_reader
 from ..codec.stream import StreamHeader
 from ..models.mel import SAMPLE_RATE
 from .badge import draw_badge
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PictureTrack"]
 
-_FRAMES_APART = 4
-"""A step of so many nominal frames is always plausible, however slow the video."""
+_PACKETS_APART = 4
+"""A step of so many packets is always plausible, however slow the video."""
 _MOST_WAITING = 512
 
 
@@ -67,7 +67,7 @@ class PictureTrack:
         self._statistics = statistics
         self._sound = sound
         self._pool = ReferencePool(generator, config.references, (header.height, header.width))
-        pause = max(Fraction(config.max_pause_ms, 1000), _FRAMES_APART / header.fps)
+        pause = max(Fraction(config.max_pause_ms, 1000), self._longest_packet() * _PACKETS_APART)
         self._timeline: Timeline[tuple[Packet, int]] = Timeline(int(pause / header.time_base))
         self._reader = motion_reader(header.profile, header.tables)
         self._bundle = 1  # frames of the largest packet lately: so much a lost one may have held
@@ -75,6 +75,11 @@ class PictureTrack:
         self._waiting: deque[_Pending] = deque()
         self._newest: int | None = None
         self._picture: Picture | None = None
+
+    def _longest_packet(self) -> Fraction:
+        """Seconds from one MOTION packet to the next, at most."""
+        frames = 1 if self._header.profile == Profile.FP16 else MAX_FRAMES
+        return frames / self._header.fps
 
     def __len__(self) -> int:
         """Frames that wait."""

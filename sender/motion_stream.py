@@ -75,7 +75,8 @@ class MotionStream:
             Whether it was taken: frames never sent, of an earlier keyframe, or older than one
             acknowledged before are left aside.
         """
-        if pts not in self._sent or (self._acknowledged or -1) >= pts:
+        newest = self._acknowledged
+        if pts not in self._sent or (newest is not None and newest >= pts):
             return False
         self._acknowledged = pts
         return True

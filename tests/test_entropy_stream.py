@@ -30,9 +30,9 @@ def boxes() -> list[list[Box]]:
 
 
 def send(weights: Path, **settings: Any) -> tuple[Encoder, list[Packet]]:
-    duration = settings.pop("duration_s", None)
+    duration, fps = settings.pop("duration_s", None), settings.pop("fps", 25)
     config = EncoderConfig(model=str(weights), profile="entropy", audio_kbps=None, **settings)
-    encoder = Encoder(config, tracker=FakeTracker(boxes()), duration_s=duration)
+    encoder = Encoder(config, tracker=FakeTracker(boxes()), fps=fps, duration_s=duration)
     packets = [p for _ in range(FRAMES) for p in encoder.encode(BLANK)]
     return encoder, packets + encoder.flush()
 
@@ -57,6 +57,15 @@ def test_every_frame_arrives_however_it_is_bundled(card: Path, bundle: Any) -> N
     sway = [float(m.value[0, 0]) for m in generator.motions]
     assert max(sway) - min(sway) > 0.1
     assert decoder.statistics.damaged == decoder.statistics.missing_reference == 0
+
+
+def test_long_packets_of_a_slow_video_are_no_wild_jumps(card: Path) -> None:  # noqa: F811
+    """Packets 5.4 s apart: more than a time stamp may jump without being doubted."""
+    _, packets = send(card, bundle=27, fps=5)
+    decoder, _, outputs = receive(packets)
+    assert [o.pts * 5 for o in outputs] == list(range(FRAMES))
+    assert not any(o.concealed for o in outputs)
+    assert decoder.statistics.late == 0
 
 
 def test_the_bits_are_a_fraction_of_fp16s(card: Path) -> None:  # noqa: F811

@@ -14,9 +14,11 @@ import numpy.typing as npt
 
 from ...codec.bits import BitCount
 from ...codec.container import HEAD_BYTES, Reader, Writer
+from ...codec.motion_tables import TABLES_VERSION
 from ...codec.packet import Kind, Packet
-from ...codec.profiles import Profile
+from ...codec.profiles import MotionSettings, Profile
 from ...models.weights import load_card
+from ...models.weights.graph import graphs_digest
 from ...receiver import Decoder, DecoderConfig
 from ...sender.config import EncoderConfig
 from ...sender.encoder import Encoder
@@ -50,12 +52,21 @@ class FacewireCodec(Codec):
         self.about = f"facewire, profile {profile}, network {load_card(self.network).name}"
 
     def versions(self) -> dict[str, str]:
-        """The network's name and hash."""
+        """The network, what runs it, and how motion and keyframe are coded."""
         card = load_card(self.network)
-        return {card.name: card.sha256.hex()[:16], "profile": self.profile} | {
-            "still": "AV1, CRF in quarters",
-            "av": version("av"),
-        }
+        motion = {}
+        if self.profile != Profile.FP16:
+            used = MotionSettings()
+            motion["motion"] = f"tables {TABLES_VERSION}, step {used.step}, zone {used.dead_zone:g}"
+        return (
+            {card.name: card.sha256.hex()[:16], "profile": self.profile}
+            | motion
+            | {
+                "graphs": graphs_digest(card)[:16],
+                "still": "AV1, CRF in quarters",
+                "av": version("av"),
+            }
+        )
 
     def encode(self, clip: Clip, setting: float, out: Path, scratch: Path) -> Encoded:
         """Encode frames and sound, uncropped: the clip is the crop."""

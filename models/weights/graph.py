@@ -8,6 +8,7 @@ from where they lie, and changing some of them (`changes`) needs no other tool.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 import zipfile
@@ -26,7 +27,7 @@ from ...codec.errors import WeightsError
 if TYPE_CHECKING:
     from .store import Card
 
-__all__ = ["GRAPHS_FILE", "graph_parts", "load_graph", "save_graphs"]
+__all__ = ["GRAPHS_FILE", "graph_parts", "graphs_digest", "load_graph", "save_graphs"]
 
 GRAPHS_FILE = "runtime.zip"
 _ALIGN = 64
@@ -124,6 +125,12 @@ def graph_parts(card: Card) -> list[str]:
             return sorted(n.removesuffix(".xml") for n in archive.namelist() if n[-4:] == ".xml")
     except (OSError, zipfile.BadZipFile):
         return []
+
+
+def graphs_digest(card: Card) -> str:
+    """SHA-256 in hex of what was exported, "" where nothing was."""
+    path = card.folder / GRAPHS_FILE
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def load_graph(

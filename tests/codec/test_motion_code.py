@@ -86,7 +86,7 @@ def test_frames_that_stand_on_what_never_came_are_named_and_later_ones_recover()
     frames = talk(12)
     encoder, decoder = MotionEncoder(5), MotionDecoder()
     first = encoder.encode([frames[1]], 1, 0, frames[0])
-    lost = encoder.encode([frames[2]], 2, 0, frames[0], reference=1)
+    encoder.encode([frames[2]], 2, 0, frames[0], reference=1)  # is lost
     after = encoder.encode(frames[3:6], 3, 0, frames[0], stride=2, reference=2)
     acknowledged = encoder.encode([frames[6]], 10, 0, frames[0], reference=1)
     decoder.decode(first, 1, 0, frames[0])
@@ -95,7 +95,6 @@ def test_frames_that_stand_on_what_never_came_are_named_and_later_ones_recover()
     assert caught.value.ticks == [0, 2, 4]
     [(_, found)] = decoder.decode(acknowledged, 10, 0, frames[0])
     assert pixels_off(found, frames[6]) < 4
-    assert lost
 
 
 def test_another_keyframe_or_step_is_never_stood_on() -> None:
