@@ -61,6 +61,7 @@ ROWS = [
     Row("xs-distilled", "size xs, imitating the base", SCRATCH, size="xs", teacher=True,
         losses={"distillation": 10.0}),
     Row("on", "nothing changed", GO_ON),
+    Row("no-ema", "the last weights in place of their average", GO_ON, training={"ema": 0.0}),
     Row("no-regions", "mouth, eyes and face weigh like the rest", GO_ON, losses={"regions": 0.0}),
     Row("no-perceptual", "no perceptual loss", GO_ON, losses={"perceptual": 0.0, "face": 0.0}),
     Row("vgg", "perceptual loss of VGG16 in place of AlexNet", GO_ON,
