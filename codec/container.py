@@ -201,7 +201,9 @@ class Reader:
 
 
 class _IndexBuilder:
-    """Notes where keyframes begin; past `MAX_INDEX` it keeps only every second of them."""
+    """Notes where keyframes begin from which one can join: those behind a STREAM packet. Past
+    `MAX_INDEX` it keeps only every second of them.
+    """
 
     def __init__(self) -> None:
         self._entries: list[IndexEntry] = []
@@ -212,8 +214,8 @@ class _IndexBuilder:
 
     def add(self, packet: Packet, offset: int) -> None:
         pts = fragment_pts(packet)
-        if pts is not None:
-            self._add_keyframe(pts, offset if self._stream_at is None else self._stream_at)
+        if pts is not None and self._stream_at is not None:
+            self._add_keyframe(pts, self._stream_at)
         self._motion += packet.kind == Kind.MOTION
         if packet.kind == Kind.STREAM:
             self._stream_at = offset

@@ -115,15 +115,20 @@ class Keyframe:
         motion = MotionFrame.from_fp16(body[_BODY.size : start])
         return cls(identity, pts, motion, shape, Picture(codec, quality, data))
 
-    def to_packets(self, sequence: int, *, synthetic: bool = True) -> list[Packet]:
+    def to_packets(
+        self, sequence: int, *, synthetic: bool = True, part: int = FRAGMENT_BYTES
+    ) -> list[Packet]:
         """Split over as many packets as needed, each `MAX_DATAGRAM` bytes or less.
 
         Args:
             sequence: number of the first packet; the others count on, modulo 65536.
             synthetic: sets the flag that says so.
+            part: bytes of the body in a packet, at most `FRAGMENT_BYTES`; more where there would
+                be over `MAX_FRAGMENTS` of them.
         """
         body = bytes(self)
-        parts = [body[at : at + FRAGMENT_BYTES] for at in range(0, len(body), FRAGMENT_BYTES)]
+        part = min(max(part, -(-len(body) // MAX_FRAGMENTS)), FRAGMENT_BYTES)
+        parts = [body[at : at + part] for at in range(0, len(body), part)]
         if len(parts) > MAX_FRAGMENTS:
             raise ConfigError(
                 f"a keyframe of {len(body)} bytes; {MAX_FRAGMENTS * FRAGMENT_BYTES} can be sent"
@@ -137,9 +142,9 @@ class Keyframe:
                 self.id,
                 (sequence + index) % WRAP,
                 self.pts % WRAP,
-                _FRAGMENT.pack(index, len(parts), check) + part,
+                _FRAGMENT.pack(index, len(parts), check) + piece,
             )
-            for index, part in enumerate(parts)
+            for index, piece in enumerate(parts)
         ]
 
 

@@ -40,7 +40,7 @@ class DecoderConfig:
         badge: draw the corner badge on every frame. Off here, since an application has its own
             place for it; on in decoded files.
         reorder_window: packets that may wait for a missing one before it counts as lost.
-        references: keyframes kept, 1 to 16.
+        references: keyframes kept, 1 to 16; a sender uses 4, and one more is on its way.
         max_wait_ms: longest that a frame waits for sound that does not come, in media time.
         max_pause_ms: a longer jump of a time stamp is believed only when a second packet confirms
             it: datagrams may be damaged.
@@ -58,7 +58,7 @@ class DecoderConfig:
     identity: Identity | None = None
     badge: bool = False
     reorder_window: int = 8
-    references: int = 4
+    references: int = 6
     max_wait_ms: int = 400
     max_pause_ms: int = 5000
     max_concealed: int = 250

@@ -25,11 +25,11 @@ class Reference:
 
 
 class ReferencePool:
-    """The last few keyframes by id; a new one with an old id takes its place.
+    """The keyframes used last, by id; a new one with an old id takes its place.
 
     Args:
         generator: computes the source-side features, once a keyframe.
-        size: keyframes kept; the oldest goes first. Bounds the memory.
+        size: keyframes kept; the one not used for longest goes first. Bounds the memory.
         shape: (height, width) that the pictures must have.
     """
 
@@ -74,5 +74,9 @@ class ReferencePool:
         self._generator = generator
 
     def get(self, identity: int) -> Reference | None:
-        """The keyframe of that id, or None where it never came or was pushed out."""
+        """The keyframe of that id, now the one used last, or None where it never came or was
+        pushed out.
+        """
+        if identity in self._pool:
+            self._pool.move_to_end(identity)
         return self._pool.get(identity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
@@ -11,11 +12,13 @@ from ..codec.identity import Identity
 from ..codec.motion_code import MAX_FRAMES
 from ..codec.profiles import MotionSettings, Profile, find_profile, motion_writer
 
-__all__ = ["EncoderConfig", "KeyframeInterval"]
+__all__ = ["MAX_REFERENCES", "EncoderConfig", "KeyframeInterval"]
 
 KeyframeInterval = float | Literal["auto"]
 
 _MIN_PICTURE, _MAX_PICTURE = 200, 60_000
+MAX_REFERENCES = 4
+_LOOKAHEAD = Fraction(10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,15 @@ class EncoderConfig:
             and `audio_kbps`; what remains goes into the keyframe.
         kbps: the same in 1000 bits a second; give at most one of the two.
         audio_kbps: target of the sound; 0 or None leaves it out. Wideband begins at 10.
-        keyframe_interval: seconds from keyframe to keyframe, or "auto": only where one is needed.
-            The first frame needs one, and with any setting so do a cut and somebody else:
-            nobody's picture is driven by another's face.
-        keyframe_bytes: size of a keyframe's picture where no rate is set.
+        keyframe_interval: seconds between keyframes from which one can join or seek, or "auto":
+            only where one is needed. The first frame needs one, and with any setting so do a
+            cut and somebody else: nobody's picture is driven by another's face.
+        keyframe_bytes: size of a reference's picture where no rate is set.
+        references: how many the receiver keeps for this stream, 1 to 4. With more than 1, frames
+            between the keyframes become references where that pays: with a rate, what motion and
+            sound leave of it goes into them.
+        lookahead: seconds that are planned together, or "auto": 10 in a file (shared out evenly
+            over its length), none in a call. So long packets wait.
         size: side of the coded picture in pixels; the shipped networks want 256.
         crop: cut the head out of the frame; without, the frame is taken whole (it is a head crop
             already, and square).
@@ -58,6 +66,8 @@ class EncoderConfig:
     audio_kbps: float | None = 10.0
     keyframe_interval: KeyframeInterval = "auto"
     keyframe_bytes: int = 3000
+    references: int = MAX_REFERENCES
+    lookahead: float | Literal["auto"] = "auto"
     size: int = 256
     crop: bool = True
     model: str = "s"
@@ -91,6 +101,12 @@ class EncoderConfig:
                 f"a keyframe's picture takes {_MIN_PICTURE} to {_MAX_PICTURE} bytes, "
                 f"not {self.keyframe_bytes}"
             )
+        if not 1 <= self.references <= MAX_REFERENCES:
+            raise ConfigError(
+                f"a stream has 1 to {MAX_REFERENCES} references, not {self.references}"
+            )
+        if self.lookahead != "auto" and not 0 <= self.lookahead <= 30:
+            raise ConfigError(f"one looks 0 to 30 seconds ahead, not {self.lookahead:g}")
         if not 64 <= self.size <= 1024 or self.size % 2:
             raise ConfigError(f"the coded picture has an even side of 64 to 1024, not {self.size}")
 
@@ -101,6 +117,14 @@ class EncoderConfig:
         if self.bundle != "auto":
             return self.bundle
         return 1 if live else min(max(1, round(fps)), MAX_FRAMES)
+
+    def look_ahead(self, duration_s: Fraction | None) -> Fraction:
+        """Seconds that are planned together: `lookahead`, decided."""
+        if self.lookahead != "auto":
+            return Fraction(self.lookahead).limit_denominator(1000)
+        if duration_s is None:
+            return Fraction(0)
+        return max(duration_s, Fraction(1)) / max(1, math.ceil(duration_s / _LOOKAHEAD))
 
     @property
     def has_sound(self) -> bool:

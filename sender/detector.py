@@ -40,11 +40,11 @@ class DetectorSource:
         self._torch, self._detector = torch, model.detector
         self._priors = PriorMaker() if model.detector.inputs == 5 else None
 
-    def keyframe(self, seen: Observation) -> MotionFrame:
-        """Motion of a frame that becomes the keyframe."""
-        return self.motion(seen)
+    def keyframe(self, seen: Observation, identity: int) -> MotionFrame:
+        """Motion of a frame that becomes a reference."""
+        return self.motion(seen, identity)
 
-    def motion(self, seen: Observation) -> MotionFrame:
+    def motion(self, seen: Observation, identity: int) -> MotionFrame:
         """Motion of any frame: the detector looks at each by itself."""
         if self._priors is not None:
             inputs = self._priors.make(seen.picture, seen.landmarks).stack(seen.picture)

@@ -1,40 +1,39 @@
 """`Encoder`: frames and sound in, packets out. Push-style; no thread, no clock, no event loop.
 
-frame → track → follow → crop → keypoints → MOTION  (and now and then STREAM, KEYFRAME)
+frame → track → follow → crop ─┬→ LiveCoder ────→ keypoints → MOTION, references → KEYFRAME
+                               └→ SegmentCoder ─→ the same, seconds of it planned together
 sound → Opus → AUDIO
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
 from ..codec.audio import OpusEncoder
-from ..codec.errors import ConfigError, MotionError, NoFaceError
+from ..codec.errors import ConfigError, NoFaceError
 from ..codec.introduction import introduce
-from ..codec.keyframe import Keyframe, encode_picture
-from ..codec.motion import MotionFrame
 from ..codec.packet import Flags, Kind, Packet
 from ..codec.stream import AudioParameters, StreamHeader
-from ..models.mesh import select_points
-from ..models.shape import pack_shape
 from ..models.weights import Card, check_identity, load_card
+from .animation import Animation
 from .config import EncoderConfig
 from .finder import FaceTracker
-from .keypoints import KeypointSource, MeshSource, Observation
-from .motion_stream import MotionPayload, MotionStream
+from .keypoints import KeypointSource, MeshSource
+from .live import LiveCoder
 from .observer import Observer
-from .rate import KeyframeBudget, plan_keyframes
+from .rate import RateControl
+from .segment import Item, Moment, SegmentCoder
 from .tracker import Tracker
 
 __all__ = ["Encoder", "EncoderStatistics"]
 
 _WRAP = 1 << 16
+_MOST = 1000  # frames and packets of sound that wait at most, at any frame rate
 _FAR = 1 << 15  # ticks: a jump that a 16-bit pts cannot tell from one backwards
-_WAITING = 250  # frames of a call that are kept for a face to come
 
 Frame = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
@@ -47,7 +46,7 @@ class EncoderStatistics:
     Attributes:
         frames: motion frames.
         repeated: frames among them without the face, which repeat the motion before.
-        keyframes: keyframes.
+        keyframes: references, those included from which one can join.
     """
 
     frames: int = 0
@@ -110,8 +109,8 @@ class Encoder:
             audio=audio,
             identity=None if identity is None else identity.id,
         )
-        self._stream_payload = len(self.header.to_payload())
-        self._budget: KeyframeBudget = plan_keyframes(self.config, self.header, duration_s)
+        self._rate = RateControl(self.config, self.header, duration_s)
+        self._lookahead = self.config.look_ahead(duration_s)
         self._keypoints = keypoints or _keypoint_source(card)
         self._opus = OpusEncoder(rate) if audio else None
         self._tracker: FaceTracker = tracker or Tracker()
@@ -126,20 +125,26 @@ class Encoder:
         self._observer.reset()
         if self._opus is not None:
             self._opus.reset()
-        self._stream = self._motion_stream()
+        self._rate.reset()
+        live = self._lookahead == 0
+        self._animation = Animation(self.config, self.header, self._keypoints, live=live)
+        parts = (self._animation, self._rate, self._stream_packet)
+        self._live = LiveCoder(self.config, *parts) if live else None
+        self._segment = SegmentCoder(self.config, self.header.fps, *parts)
+        self._items: list[Item] = []
+        self._until = self._lookahead
         self._sequence = 0
         self._sounds = 0
         self._pts: int | None = None
-        self._motion: MotionFrame | None = None
-        self._keyframe_pts = 0
+        self._start = 0
+        self._joined_pts = 0
         self._wanted = True
         self._introduce = True
         self._begun = False
-        self._waiting: list[int] = []
 
     def request_refresh(self) -> None:
         """The next motion stands on the keyframe alone (a receiver misses frames before it)."""
-        self._stream.refresh()
+        self._animation.stream.refresh()
 
     def acknowledge(self, pts: int) -> bool:
         """The receiver has decoded the frame of that time, in ticks of `header.time_base`.
@@ -150,10 +155,12 @@ class Encoder:
         Returns:
             Whether it was taken; frames that were never sent are left aside.
         """
-        return self._stream.acknowledge(pts)
+        return self._animation.stream.acknowledge(pts)
 
     def request_keyframe(self) -> None:
-        """The next frame with a face becomes a keyframe (a receiver has lost its own)."""
+        """The next frame with a face becomes a keyframe from which one can join (a receiver has
+        lost its own).
+        """
         self._wanted = True
 
     def request_identity(self) -> None:
@@ -175,22 +182,25 @@ class Encoder:
                 default one frame after it, the first at 0.
 
         Returns:
-            The packets that are ready, to be sent in this order. Until the first face there is
-            no motion; what was shown till then follows with it.
+            The packets that are ready, to be sent in this order: with `config.lookahead` none
+            for seconds, then many. Until the first face there is no motion; what was shown till
+            then follows with it.
 
         Raises:
             ConfigError: not such a frame, or time that does not go forward.
             MediaError: not such sound.
         """
-        fresh = not self._begun
-        packets = [self._stream_packet(pts or 0)] if fresh else []
-        self._begun = True
+        packets: list[Packet] = []
+        if not self._begun:
+            packets = [self._stream_packet(pts or 0)]
+            self._begun = True
+            self._rate.count(packets)
         packets += self._identity_packets(pts or 0)
         if pcm is not None and self._opus is not None:
-            packets += [self._audio_packet(data) for data in self._opus.encode(pcm)]
+            packets += self._hear(self._opus.encode(pcm))
         if frame is not None:
-            packets += self._encode_frame(frame, self._next_pts(pts), fresh=fresh)
-        return packets
+            packets += self._see(frame, self._next_pts(pts))
+        return self._sent(packets)
 
     def flush(self) -> list[Packet]:
         """The rest of the sound; to be called at the end. After it, `reset` begins anew.
@@ -198,14 +208,16 @@ class Encoder:
         Raises:
             NoFaceError: there were frames, and no face in any of them.
         """
-        if self._pts is not None and self._motion is None:
+        packets = self._hear(self._opus.flush()) if self._opus is not None else []
+        if self._live is None:
+            end = self._duration if self._duration is not None else Fraction(0)
+            packets += self._drain(max(end, self._end()))
+        if self._pts is not None and not self._animation.begun:
             raise NoFaceError(
                 "no face was found in the whole video: it must show one, from the front or half "
                 "from the side, at least a fifteenth of the picture high"
             )
-        packets = self._motion_packets(self._stream.flush())
-        sounds = self._opus.flush() if self._opus is not None else []
-        return packets + [self._audio_packet(data) for data in sounds]
+        return self._sent(self._animation.flush() + packets)
 
     def close(self) -> None:
         """Free the tracker."""
@@ -227,111 +239,82 @@ class Encoder:
             raise ConfigError(f"time goes forward: a frame at tick {pts} after one at {self._pts}")
         return pts
 
-    def _encode_frame(self, frame: Frame, pts: int, *, fresh: bool) -> list[Packet]:
+    def _see(self, frame: Frame, pts: int) -> list[Packet]:
         last, self._pts = self._pts, pts
+        if last is None:
+            self._start = pts
         step = 1 / self.header.fps if last is None else (pts - last) * self.header.time_base
         time_ms = round(pts * self.header.time_base * 1000)
         seen, changed = self._observer.observe(frame, float(step), time_ms)
-        if seen is None:
-            return self._repeat(pts)
         # Over so long a pause a 16-bit pts says too little; a keyframe carries the whole one.
         far = last is not None and pts - last >= _FAR
-        try:
-            if self._is_due(pts, changed) or far:
-                return self._encode_keyframe(seen, pts, fresh=fresh)
-            self._motion = self._keypoints.motion(seen)
-        except MotionError:  # a mesh so distorted that its numbers do not fit: as if not found
-            self._wanted |= changed
-            return self._repeat(pts)
-        return self._send(self._motion, pts)
+        moment = Moment(pts, seen, seen is not None and (self._is_due(pts, changed) or far))
+        if moment.join:
+            self._joined_pts, self._wanted = pts, False
+        if self._live is not None:
+            packets = self._live.code(moment, self._end())
+            self._wanted |= not self._live.joined
+            return packets
+        packets = []
+        full = self._end() > self._until or len(self._items) >= _MOST
+        if self._items and (moment.join or full):
+            packets = self._drain(self._end() - step)
+        self._items.append(moment)
+        return packets
+
+    def _drain(self, end: Fraction) -> list[Packet]:
+        """Code what was looked ahead at, up to `end` seconds."""
+        packets = self._segment.code(self._items, end)
+        self._wanted |= not self._segment.joined
+        self._items, self._until = [], end + self._lookahead
+        return packets
+
+    def _hear(self, coded: list[bytes]) -> list[Packet]:
+        packets = [self._audio_packet(data) for data in coded]
+        if self._live is None:
+            self._items += packets
+            return []
+        self._rate.count(packets)
+        return packets
+
+    def _end(self) -> Fraction:
+        """Seconds from the first frame's time to the end of the last one."""
+        if self._pts is None:
+            return Fraction(0)
+        return (self._pts - self._start) * self.header.time_base + 1 / self.header.fps
 
     def _is_due(self, pts: int, changed: bool) -> bool:
         interval = self.config.keyframe_interval
         # Somebody else, or another scene: nobody's picture is driven by another's face.
-        if self._wanted or self._motion is None or changed:
+        if self._wanted or changed:
             return True
         if interval == "auto":
             return False
-        return (pts - self._keyframe_pts) * self.header.time_base >= interval
+        return (pts - self._joined_pts) * self.header.time_base >= interval
 
-    def _repeat(self, pts: int) -> list[Packet]:
-        """A frame without the face shows the last one that had it."""
-        if self._motion is None:
-            self._waiting.append(pts)
-            if self._duration is None:
-                del self._waiting[:-_WAITING]
-            return []
-        self.statistics.repeated += 1
-        return self._send(self._motion, pts)
-
-    def _encode_keyframe(self, seen: Observation, pts: int, *, fresh: bool) -> list[Packet]:
-        motion = self._keypoints.keyframe(seen)
-        shape = pack_shape(select_points(seen.landmarks))
-        room = self._budget.picture_bytes(self._stream_payload, len(shape))
-        if self.statistics.keyframes and self.config.keyframe_interval == "auto":
-            room = min(room, self.config.keyframe_bytes)  # the rate was spent on the first
-        # Frames before the first face show it too: the keyframe is as early as they are.
-        first = self._waiting[0] if self._waiting else pts
-        # A call does not end because a picture is harder than the rate allows for.
-        picture = encode_picture(seen.picture, max_bytes=room, smallest=True)
-        keyframe = Keyframe(self.statistics.keyframes % 16, first, motion, shape, picture)
-        packets = self._motion_packets(self._stream.flush())
-        packets += [] if fresh else [self._stream_packet(first)]
-        fragments = keyframe.to_packets(self._sequence)
-        self._sequence += len(fragments)
-        packets += fragments
-        self.statistics.keyframes += 1
-        self._stream.begin(keyframe.id, motion)
-        self._motion, self._keyframe_pts, self._wanted = motion, pts, False
-        self.statistics.repeated += len(self._waiting)
-        for at in (*self._waiting, pts):
-            packets += self._send(motion, at)
-        self._waiting.clear()
-        return packets
-
-    def _number(self) -> int:
-        self._sequence += 1
-        return (self._sequence - 1) % _WRAP
+    def _sent(self, packets: list[Packet]) -> list[Packet]:
+        """The same, numbered, and counted."""
+        first, self._sequence = self._sequence, self._sequence + len(packets)
+        done = self._animation
+        self.statistics = EncoderStatistics(done.frames, done.repeated, done.references)
+        return [
+            replace(packet, sequence=(first + index) % _WRAP)
+            for index, packet in enumerate(packets)
+        ]
 
     def _stream_packet(self, pts: int) -> Packet:
-        return self.header.to_packet(self._number(), pts)
+        return self.header.to_packet(0, pts)
 
     def _identity_packets(self, pts: int) -> list[Packet]:
         """The identity, where there is one and it is not sent yet."""
         wanted, self._introduce = self._introduce, False
         if self.config.identity is None or not wanted:
             return []
-        packets = introduce(self.config.identity, self._sequence, pts)
-        self._sequence += len(packets)
-        return packets
-
-    def _motion_stream(self) -> MotionStream:
-        config, header = self.config, self.header
-        bundle = config.frames_together(header.fps, live=self._duration is None)
-        refresh = Fraction(config.refresh_interval).limit_denominator(1000) / header.time_base
-        return MotionStream(config.profile, config.motion, bundle, refresh)
-
-    def _send(self, motion: MotionFrame, pts: int) -> list[Packet]:
-        self.statistics.frames += 1
-        return self._motion_packets(self._stream.push(motion, pts))
-
-    def _motion_packets(self, payloads: list[MotionPayload]) -> list[Packet]:
-        return [
-            Packet(
-                Kind.MOTION,
-                Flags.SYNTHETIC | (Flags.INTRA if payload.intra else Flags.NONE),
-                (self.statistics.keyframes - 1) % 16,
-                self._number(),
-                payload.pts % _WRAP,
-                payload.data,
-            )
-            for payload in payloads
-        ]
+        return introduce(self.config.identity, 0, pts)
 
     def _audio_packet(self, data: bytes) -> Packet:
-        reference = max(self.statistics.keyframes - 1, 0) % 16
         number, self._sounds = self._sounds, self._sounds + 1
-        return Packet(Kind.AUDIO, Flags.INTRA, reference, self._number(), number % _WRAP, data)
+        return Packet(Kind.AUDIO, Flags.INTRA, 0, 0, number % _WRAP, data)
 
 
 def _still_tracker() -> Tracker:

@@ -29,25 +29,27 @@ class Observation:
 
 
 class KeypointSource(Protocol):
-    """Turns observations into motion; keeps what it needs of the last keyframe."""
+    """Turns observations into motion; keeps what it needs of the references."""
 
-    def keyframe(self, seen: Observation) -> MotionFrame:
-        """Motion of a frame that becomes the keyframe."""
+    def keyframe(self, seen: Observation, identity: int) -> MotionFrame:
+        """Motion of a frame that becomes the reference of that id, 0 to 15."""
 
-    def motion(self, seen: Observation) -> MotionFrame:
-        """Motion of any other frame."""
+    def motion(self, seen: Observation, identity: int) -> MotionFrame:
+        """Motion of a frame that is animated from that reference."""
 
 
 class MeshSource:
     """The default: keypoints in closed form from the face mesh. No network, no torch."""
 
     def __init__(self, table: FaceTable) -> None:
-        self._keypoints = MeshKeypoints(table)
+        self._table = table
+        self._references: dict[int, MeshKeypoints] = {}
 
-    def keyframe(self, seen: Observation) -> MotionFrame:
-        """Motion of a frame that becomes the keyframe."""
-        return self._keypoints.keyframe(seen.landmarks)
+    def keyframe(self, seen: Observation, identity: int) -> MotionFrame:
+        """Motion of a frame that becomes the reference of that id, 0 to 15."""
+        self._references[identity] = MeshKeypoints(self._table)
+        return self._references[identity].keyframe(seen.landmarks)
 
-    def motion(self, seen: Observation) -> MotionFrame:
-        """Motion of any other frame."""
-        return self._keypoints.motion(seen.landmarks)
+    def motion(self, seen: Observation, identity: int) -> MotionFrame:
+        """Motion of a frame that is animated from that reference."""
+        return self._references[identity].motion(seen.landmarks)

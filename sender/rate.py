@@ -1,30 +1,32 @@
-"""Rate control: motion and sound are given, the keyframe takes what remains.
+"""`RateControl`: what a stream has cost so far, and what it may.
 
-Profile `fp16` costs what it costs; for `entropy` more is set aside than most faces need.
+Sound and motion cost what they cost; references take what remains. Where a rate is set, the total
+of a file keeps to it (head, index, headers and checksums counted); in a call the same is counted,
+and the first keyframe's bytes are earned back over `LIVE_SPAN` at most.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
 from fractions import Fraction
 
 from ..codec.container import HEAD_BYTES, record_overhead
 from ..codec.errors import ConfigError
 from ..codec.keyframe import FRAGMENT_BYTES
 from ..codec.motion import FP16_BYTES
-from ..codec.packet import HEADER_BYTES, MAX_DATAGRAM
+from ..codec.packet import HEADER_BYTES, MAX_DATAGRAM, Packet
 from ..codec.profiles import Profile
 from ..codec.stream import StreamHeader
 from .config import EncoderConfig
 
-__all__ = ["KeyframeBudget", "plan_keyframes"]
+__all__ = ["LIVE_SPAN", "MAX_PICTURE", "MIN_PICTURE", "RateControl", "framed"]
 
 LIVE_SPAN = Fraction(10)
 """Seconds over which a call's first keyframe is spread where no interval is set."""
 MIN_PICTURE = 700
 """Bytes below which a face of 256x256 is not recognised any more."""
-_MAX_PICTURE = 60_000
+MAX_PICTURE = 60_000
 _FRAGMENT = MAX_DATAGRAM - FRAGMENT_BYTES + record_overhead(MAX_DATAGRAM)
 _BODY = 12 + FP16_BYTES  # of a keyframe, before shape and picture (codec/keyframe.py)
 _SHAPE = 320  # usual size of the landmarks
@@ -32,93 +34,119 @@ _ENTROPY_BITS, _ENTROPY_HEAD = 64, 4  # of a frame (mean of `val`: 50), and byte
 _TRAILER, _ENTRY = 21, 16  # of the container, and per keyframe in its index
 
 
-@dataclass(frozen=True, slots=True)
-class KeyframeBudget:
-    """What a keyframe may cost.
-
-    Attributes:
-        whole: bytes of a keyframe with its STREAM packet and all headers, or None: no rate set.
-        picture: bytes of its picture where no rate is set.
-    """
-
-    whole: int | None
-    picture: int
-
-    def picture_bytes(self, header_bytes: int, shape_bytes: int) -> int:
-        """Bytes left for the picture, given the sizes of the STREAM payload and the shape."""
-        if self.whole is None:
-            return self.picture
-        left = self.whole - _framed(header_bytes)
-        fragments = max(1, math.ceil(left / (FRAGMENT_BYTES + _FRAGMENT)))
-        return min(left - fragments * _FRAGMENT - _BODY - shape_bytes, _MAX_PICTURE)
-
-
-def plan_keyframes(
-    config: EncoderConfig, header: StreamHeader, duration_s: Fraction | None
-) -> KeyframeBudget:
-    """Spread the rate over the keyframes.
-
-    Args:
-        config: with or without a rate.
-        header: of the stream to be made.
-        duration_s: of the whole video; None in a call, where the rate holds over each keyframe
-            interval (without one: over the first ten seconds).
-
-    Raises:
-        ConfigError: the rate is below what motion, sound and the smallest keyframe take.
-    """
-    if config.bpp is None and config.kbps is None:
-        return KeyframeBudget(None, config.keyframe_bytes)
-    interval = config.keyframe_interval
-    seconds = Fraction(interval) if isinstance(interval, int | float) else None
-    span = duration_s if duration_s is not None else seconds or LIVE_SPAN
-    count = max(1, math.ceil(span / seconds)) if seconds else 1
-    frames = max(1, round(span * header.fps))
-    pixels = frames * header.width * header.height
-    if config.bpp is not None:
-        allowed = config.bpp * pixels / 8
-    else:
-        allowed = (config.kbps or 0) * 125 * float(span)
-    together = config.frames_together(header.fps, live=duration_s is None)
-    fixed = HEAD_BYTES + _TRAILER + count * _ENTRY + _motion_bytes(config, frames, together)
-    fixed += _sound_bytes(header, span)
-    smallest = _framed(len(header.to_payload())) + _FRAGMENT + _BODY + _SHAPE + MIN_PICTURE
-    floor = fixed + count * smallest
-    if allowed < floor:
-        raise ConfigError(_below(config, floor, pixels, span))
-    return KeyframeBudget(int((allowed - fixed) / count), config.keyframe_bytes)
-
-
-def _framed(payload: int) -> int:
+def framed(payload: int) -> int:
     """Bytes of a packet in a file, given those of its payload."""
     return payload + HEADER_BYTES + record_overhead(payload + HEADER_BYTES)
 
 
-def _motion_bytes(config: EncoderConfig, frames: int, together: int) -> int:
-    if config.profile == Profile.FP16:
-        return frames * _framed(FP16_BYTES)
-    payload = _ENTROPY_HEAD + math.ceil(together * _ENTROPY_BITS / 8)
-    return math.ceil(frames / together) * _framed(payload)
+class RateControl:
+    """Counts the bytes of a stream.
 
+    Args:
+        config: with or without a rate.
+        header: of the stream.
+        duration_s: of the whole video; None in a call.
 
-def _sound_bytes(header: StreamHeader, span: Fraction) -> int:
-    if header.audio is None:
-        return 0
-    packets = math.ceil(span / header.audio.time_base)
-    payload = math.ceil(header.audio.bitrate * header.audio.frame_ms / 8000)
-    return packets * _framed(payload)
+    Attributes:
+        per_second: bytes that may be sent in a second, None where no rate is set.
+        spent: bytes so far.
 
+    Raises:
+        ConfigError: the rate is below what motion, sound and the smallest keyframe take.
+    """
 
-def _below(config: EncoderConfig, floor: int, pixels: int, span: Fraction) -> str:
-    bpp, kbps = floor * 8 / pixels, floor / 125 / float(span)
-    if config.bpp is not None:
-        asked, least = f"{config.bpp:g} bpp", f"{_up(bpp, 5)} bpp ({kbps:.1f} kbps)"
-    else:
-        asked, least = f"{config.kbps:g} kbps", f"{_up(kbps, 1)} kbps ({bpp:.4f} bpp)"
-    return (
-        f"{asked} is too little: profile {config.profile} with this sound takes at least {least}. "
-        "Ask for more, lower --audio-kbps, or take keyframes less often"
-    )
+    def __init__(
+        self, config: EncoderConfig, header: StreamHeader, duration_s: Fraction | None
+    ) -> None:
+        self._config, self._header = config, header
+        self.per_second: float | None = None
+        if config.bpp is not None:
+            self.per_second = config.bpp * header.width * header.height * float(header.fps) / 8
+        elif config.kbps is not None:
+            self.per_second = config.kbps * 125
+        self._live = duration_s is None
+        if self.per_second is not None:
+            self._check(duration_s)
+        self.reset()
+
+    def reset(self) -> None:
+        """A new stream begins."""
+        self.spent = HEAD_BYTES + _TRAILER + _ENTRY
+
+    def count(self, packets: Iterable[Packet]) -> None:
+        """These are sent."""
+        self.spent += sum(framed(len(packet.payload)) for packet in packets)
+
+    def count_join(self) -> None:
+        """A keyframe from which one can join: the index has an entry for it."""
+        self.spent += _ENTRY
+
+    def left(self, until: Fraction) -> float:
+        """Bytes that may still be sent until so many seconds after the beginning; infinite
+        without a rate, negative where more was sent already.
+        """
+        if self.per_second is None:
+            return math.inf
+        return self.per_second * float(until) - self.spent
+
+    def expected(self, span: Fraction) -> int:
+        """Bytes of motion and sound that a time is expected to take."""
+        frames = max(1, round(span * self._header.fps))
+        return self._motion(frames) + self._sound(span)
+
+    def expected_motion(self, frames: int) -> int:
+        """Bytes of the motion of so many frames, expected."""
+        return self._motion(frames)
+
+    def overhead(self, shape: int = _SHAPE, *, join: bool) -> int:
+        """Bytes of a small keyframe beside its picture, given those of its shape; with its STREAM
+        packet where one can join.
+        """
+        stream = framed(len(self._header.to_payload())) if join else 0
+        return stream + _BODY + shape + _FRAGMENT
+
+    def picture_bytes(self, room: float, shape: int, *, join: bool) -> int:
+        """Bytes that a keyframe's picture may have where the keyframe may have `room` in all."""
+        left = room - (framed(len(self._header.to_payload())) if join else 0)
+        fragments = max(1, math.ceil(left / (FRAGMENT_BYTES + _FRAGMENT)))
+        return max(0, min(int(left) - fragments * _FRAGMENT - _BODY - shape, MAX_PICTURE))
+
+    def _check(self, duration_s: Fraction | None) -> None:
+        interval = self._config.keyframe_interval
+        seconds = Fraction(interval) if isinstance(interval, int | float) else None
+        span = duration_s if duration_s is not None else seconds or LIVE_SPAN
+        count = max(1, math.ceil(span / seconds)) if seconds else 1
+        floor = HEAD_BYTES + _TRAILER + count * _ENTRY + self.expected(span)
+        floor += count * (self.overhead(join=True) + MIN_PICTURE)
+        if (self.per_second or 0) * span < floor:
+            raise ConfigError(self._below(floor, span))
+
+    def _motion(self, frames: int) -> int:
+        if self._config.profile == Profile.FP16:
+            return frames * framed(FP16_BYTES)
+        together = self._config.frames_together(self._header.fps, live=self._live)
+        payload = _ENTROPY_HEAD + math.ceil(together * _ENTROPY_BITS / 8)
+        return math.ceil(frames / together) * framed(payload)
+
+    def _sound(self, span: Fraction) -> int:
+        audio = self._header.audio
+        if audio is None:
+            return 0
+        packets = math.ceil(span / audio.time_base)
+        return packets * framed(math.ceil(audio.bitrate * audio.frame_ms / 8000))
+
+    def _below(self, floor: int, span: Fraction) -> str:
+        config, header = self._config, self._header
+        pixels = max(1, round(span * header.fps)) * header.width * header.height
+        bpp, kbps = floor * 8 / pixels, floor / 125 / float(span)
+        if config.bpp is not None:
+            asked, least = f"{config.bpp:g} bpp", f"{_up(bpp, 5)} bpp ({kbps:.1f} kbps)"
+        else:
+            asked, least = f"{config.kbps:g} kbps", f"{_up(kbps, 1)} kbps ({bpp:.4f} bpp)"
+        return (
+            f"{asked} is too little: profile {config.profile} with this sound takes at least "
+            f"{least}. Ask for more, lower --audio-kbps, or take keyframes less often"
+        )
 
 
 def _up(number: float, digits: int) -> str:

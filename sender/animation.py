@@ -1,0 +1,129 @@
+"""`Animation`: observed frames to MOTION packets, each animated from the best reference known."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from ..codec.clock import WRAP
+from ..codec.motion import MotionFrame
+from ..codec.packet import Flags, Kind, Packet
+from ..codec.stream import StreamHeader
+from ..models.mesh import select_points
+from ..models.shape import pack_shape
+from .config import EncoderConfig
+from .keypoints import KeypointSource, Observation
+from .motion_stream import MotionPayload, MotionStream
+from .references import KnownReferences, Reference
+
+__all__ = ["Animation"]
+
+_IDS = 16
+
+
+class Animation:
+    """One stream's references and motion. Its packets are numbered by who sends them.
+
+    Args:
+        config, header: of the stream.
+        keypoints: where motion comes from.
+        live: in a call; motion is then not held back.
+
+    Attributes:
+        known: references that motion may stand on.
+        stream: codes the motion.
+        waiting: times of frames before the first face.
+        frames, repeated, references: counts; of these frames without the face.
+    """
+
+    def __init__(
+        self, config: EncoderConfig, header: StreamHeader, keypoints: KeypointSource, *, live: bool
+    ) -> None:
+        self._keypoints = keypoints
+        refresh = Fraction(config.refresh_interval).limit_denominator(1000) / header.time_base
+        bundle = config.frames_together(header.fps, live=live)
+        self.stream = MotionStream(config.profile, config.motion, bundle, refresh)
+        self.known = KnownReferences(config.references)
+        self.waiting: list[int] = []
+        self.frames = self.repeated = self.references = 0
+        self._next = 0
+        self._current: Reference | None = None
+        self._motion: MotionFrame | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a face to repeat."""
+        return self._motion is not None
+
+    def refer(self, seen: Observation, pts: int) -> Reference:
+        """Make a frame a reference. Motion does not stand on it before it is `add`ed.
+
+        Raises:
+            MotionError: a mesh so distorted that its numbers do not fit.
+        """
+        while self._next in self.known:
+            self._next = (self._next + 1) % _IDS
+        motion = self._keypoints.keyframe(seen, self._next)
+        points = select_points(seen.landmarks)
+        reference = Reference(self._next, pts, motion, pack_shape(points), points, seen.picture)
+        self._next = (self._next + 1) % _IDS
+        self.references += 1
+        return reference
+
+    def add(self, reference: Reference, *, join: bool) -> None:
+        """The receiver has it from now on; where one can join, nothing stands on earlier ones."""
+        if join:
+            self.known.clear()
+        self.known.add(reference)
+
+    def animate(self, seen: Observation | None, pts: int) -> list[Packet]:
+        """The next frame; without the face it repeats the last that had it.
+
+        Raises:
+            MotionError: as `refer`; nothing has changed then.
+        """
+        if seen is None:
+            return self._repeat(pts)
+        best = self.known.best(select_points(seen.landmarks))
+        if best is None:
+            return self._repeat(pts)
+        motion = self._keypoints.motion(seen, best.id)
+        packets: list[Packet] = []
+        if best is not self._current:
+            packets = self.flush()
+            self.stream.begin(best.id, best.motion)
+            self._current = best
+        waiting, self.waiting = self.waiting, []
+        self.repeated += len(waiting)
+        for at in waiting:
+            packets += self._push(best.motion, at)
+        return packets + self._push(motion, pts)
+
+    def flush(self) -> list[Packet]:
+        """Motion that waits for more, now."""
+        return self._packets(self.stream.flush())
+
+    def _repeat(self, pts: int) -> list[Packet]:
+        if self._motion is None:
+            self.waiting.append(pts)
+            return []
+        self.repeated += 1
+        return self._push(self._motion, pts)
+
+    def _push(self, motion: MotionFrame, pts: int) -> list[Packet]:
+        self.frames += 1
+        self._motion = motion
+        return self._packets(self.stream.push(motion, pts))
+
+    def _packets(self, payloads: list[MotionPayload]) -> list[Packet]:
+        reference = self._current.id if self._current else 0
+        return [
+            Packet(
+                Kind.MOTION,
+                Flags.SYNTHETIC | (Flags.INTRA if payload.intra else Flags.NONE),
+                reference,
+                0,
+                payload.pts % WRAP,
+                payload.data,
+            )
+            for payload in payloads
+        ]

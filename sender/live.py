@@ -1,0 +1,193 @@
+"""`LiveCoder`: a call, frame by frame. Motion goes out at once, references trickle behind it.
+
+Where a rate is set, whatever sound and motion leave of it is always being spent: while one
+reference is on its way in small parts, the frames that pass are weighed, and the best of the last
+two seconds is the next. So the rate is kept at every moment, and nothing comes in a burst but
+keyframes that nothing can be shown without.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from ..codec.errors import MotionError
+from ..codec.keyframe import FRAGMENT_BYTES
+from ..codec.packet import Packet
+from ..codec.still import encode_picture
+from ..models.mesh import select_points
+from .animation import Animation
+from .config import EncoderConfig
+from .keypoints import Observation
+from .planning import WORTH
+from .rate import LIVE_SPAN, MIN_PICTURE, RateControl, framed
+from .references import Reference, expected_losses, picture_loss
+from .segment import Moment
+
+__all__ = ["LiveCoder"]
+
+_LOOK = Fraction(1, 5)  # seconds between frames that may become references
+_WEIGHED = 10  # of them: the last two seconds
+_LIFE = 5.0  # seconds that a reference is expected to serve
+_PART_S = 0.3  # a part of a reference takes so much of what is free
+_SPREAD_S = 3.0  # and the whole of it so much
+_SMALL, _LARGE = 1500, 4000  # bytes of a picture
+_UNBEARABLE, _URGENT = 0.25, 3  # expected loss, in so many weighed frames, for which debt is made
+_WAITING = 250  # frames that are kept for a face to come
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    seen: Observation
+    points: npt.NDArray[np.float32]
+    pts: int
+
+
+class LiveCoder:
+    """Codes the frames of one call.
+
+    Args:
+        config: of the stream.
+        animation: its references and motion.
+        rate: its bytes.
+        stream: makes the STREAM packet that goes before a keyframe from which one can join.
+
+    Attributes:
+        joined: whether a frame that was to be one to join at, became it.
+    """
+
+    def __init__(
+        self,
+        config: EncoderConfig,
+        animation: Animation,
+        rate: RateControl,
+        stream: Callable[[int], Packet],
+    ) -> None:
+        self._config, self._animation = config, animation
+        self._rate, self._stream = rate, stream
+        self._introduced = True  # the stream begins with its STREAM packet
+        self._looked = Fraction(-1)
+        self._lately: deque[_Candidate] = deque(maxlen=_WEIGHED)
+        self._coming: Reference | None = None
+        self._parts: deque[Packet] = deque()
+        self._free = math.inf  # bytes a second that sound and motion leave
+        self.joined = True
+
+    def code(self, moment: Moment, now: Fraction) -> list[Packet]:
+        """Code a frame.
+
+        Args:
+            moment: the frame.
+            now: seconds from the stream's beginning to the frame's end.
+
+        Returns:
+            Its packets, not numbered yet.
+        """
+        self.joined = True
+        seen = moment.seen
+        packets: list[Packet] = []
+        if seen is not None and moment.join:
+            try:
+                packets = self._join(seen, moment.pts)
+            except MotionError:  # so distorted a mesh that its numbers do not fit
+                seen, self.joined = None, False
+        try:
+            packets += self._animation.animate(seen, moment.pts)
+        except MotionError:
+            packets += self._animation.animate(None, moment.pts)
+        del self._animation.waiting[:-_WAITING]
+        self._rate.count(packets)
+        if seen is not None and self._config.references > 1:
+            self._look(seen, moment.pts, now)
+            packets += self._trickle(now)
+        return packets
+
+    def _join(self, seen: Observation, pts: int) -> list[Packet]:
+        """A keyframe at once, on which alone all that follows stands."""
+        waiting = self._animation.waiting
+        reference = self._animation.refer(seen, waiting[0] if waiting else pts)
+        join = not self._introduced
+        self._introduced = False
+        room = self._room(len(reference.shape), join=join)
+        picture = encode_picture(seen.picture, max_bytes=room, smallest=True)
+        packets = self._animation.flush()
+        packets += [self._stream(reference.pts)] if join else []
+        packets += reference.keyframe(picture).to_packets(0)
+        self._animation.add(reference, join=True)
+        self._lately.clear()
+        self._parts.clear()
+        self._coming = None
+        if join:
+            self._rate.count_join()
+        return packets
+
+    def _room(self, shape: int, *, join: bool) -> int:
+        """Bytes of a keyframe's picture that must come at once."""
+        interval = self._config.keyframe_interval
+        if self._rate.per_second is None:
+            return self._config.keyframe_bytes
+        span = Fraction(interval) if isinstance(interval, int | float) else LIVE_SPAN
+        spare = float(self._rate.per_second * span) - self._rate.expected(span)
+        self._free = max(spare, 0.0) / float(span)
+        whole = self._rate.picture_bytes(spare, shape, join=join)
+        # Of a small rate all; of a larger one half, and the rest makes better references.
+        share = max(min(whole, _LARGE), whole // 2) if self._config.references > 1 else whole
+        return max(share, MIN_PICTURE)
+
+    def _look(self, seen: Observation, pts: int, now: Fraction) -> None:
+        """Keep a frame every now and then."""
+        if now - self._looked >= _LOOK:
+            self._looked = now
+            self._lately.append(_Candidate(seen, select_points(seen.landmarks), pts))
+
+    def _trickle(self, now: Fraction) -> list[Packet]:
+        """As much of a reference as there is room for."""
+        if not self._parts and self._looked == now and len(self._lately) == _WEIGHED:
+            self._choose(now)
+        packets: list[Packet] = []
+        while self._parts and self._has_room(self._parts[0], now, sent=len(packets)):
+            packets.append(self._parts.popleft())
+            self._rate.count(packets[-1:])
+        if self._coming is not None and not self._parts:
+            self._animation.add(self._coming, join=False)
+            self._coming = None
+        return packets
+
+    def _has_room(self, part: Packet, now: Fraction, *, sent: int) -> bool:
+        if self._rate.per_second is None:
+            return not sent  # one a frame
+        return self._rate.left(now) >= framed(len(part.payload)) / 2
+
+    def _choose(self, now: Fraction) -> None:
+        """Begin with the next reference, where one pays."""
+        points = np.stack([candidate.points for candidate in self._lately])
+        known = self._animation.known.losses(points)
+        bearable = int((known > _UNBEARABLE).sum()) < _URGENT
+        size = self._config.keyframe_bytes
+        if self._rate.per_second is not None:
+            size = round(min(max(self._free * _SPREAD_S, _SMALL), _LARGE))
+            if bearable and self._rate.left(now) < 0:
+                return  # an earlier keyframe is not earned back yet
+        each = np.stack([expected_losses(candidate.points, points) for candidate in self._lately])
+        gains = (known - np.minimum(known, each + picture_loss(size))).mean(1)
+        best = int(gains.argmax())
+        if self._rate.per_second is None and gains[best] * _LIFE < WORTH * size / 1000:
+            return
+        if gains[best] <= 0:  # a still head: what there is cannot be improved but by its picture
+            best, size = len(self._lately) - 1, 2 * size
+        self._begin(self._lately[best], size)
+
+    def _begin(self, candidate: _Candidate, size: int) -> None:
+        try:
+            self._coming = self._animation.refer(candidate.seen, candidate.pts)
+        except MotionError:
+            return
+        picture = encode_picture(candidate.seen.picture, max_bytes=size, smallest=True)
+        part = FRAGMENT_BYTES if math.isinf(self._free) else round(self._free * _PART_S)
+        self._parts.extend(self._coming.keyframe(picture).to_packets(0, part=max(part, 64)))

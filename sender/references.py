@@ -1,0 +1,147 @@
+"""The sender's references: what it knows of each, and which of them animates a frame best.
+
+To generate each frame from each reference would tell exactly, and cost more than all the rest. The
+estimate here needs landmarks alone: how far the face is from where the reference has it, and how
+far its shape is, once moved, turned and scaled. `benchmarks/reference_loss.py` checks it against
+the generator on people that it was not fitted on.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..codec.keyframe import Keyframe
+from ..codec.motion import MotionFrame
+from ..codec.still import Picture
+
+__all__ = ["KnownReferences", "Reference", "expected_losses", "picture_loss"]
+
+Points = npt.NDArray[np.float32]
+Losses = npt.NDArray[np.float64]
+
+_FAR, _BENT = 0.16, 1.77
+_PICTURE, _FALL = 3565.0, 1.593
+_HOLD = 0.01
+"""Another reference must be better by so much: a change costs bits, and can be seen."""
+
+
+def pose_change(reference: Points, frames: Points) -> tuple[Losses, Losses]:
+    """How far a face is from where a reference has it, and how far its shape.
+
+    Args:
+        reference: landmarks, float32 `[P, 2]` on [-1, 1].
+        frames: those of the frames, `[N, P, 2]`.
+
+    Returns:
+        Mean distance of the landmarks, and the root of its mean square that remains once the
+        reference is moved, turned and scaled in the plane; both `[N]`.
+    """
+    a, b = _complex(reference)[None], _complex(frames)
+    distance = np.abs(a - b).mean(-1)
+    a, b = a - a.mean(-1, keepdims=True), b - b.mean(-1, keepdims=True)
+    turn = (a.conj() * b).sum(-1, keepdims=True) / (np.abs(a) ** 2).sum()
+    return distance, np.sqrt((np.abs(b - turn * a) ** 2).mean(-1))
+
+
+def expected_loss(distance: Losses, bend: Losses) -> Losses:
+    """What animating a perfect picture so far (see `pose_change`) is expected to lose: the mean
+    of LPIPS-Alex over the whole picture and over the face box, about 0 to 0.3.
+    """
+    return _FAR * distance + _BENT * bend
+
+
+def expected_losses(reference: Points, frames: Points) -> Losses:
+    """The same for landmarks, as in `pose_change`."""
+    return expected_loss(*pose_change(reference, frames))
+
+
+def picture_loss(size: float) -> float:
+    """What a picture of 256x256 coded in so many bytes is expected to lose, on the same scale."""
+    return float(_PICTURE * size**-_FALL)
+
+
+def _complex(points: Points) -> npt.NDArray[np.complex128]:
+    return points[..., 0].astype(np.float64) + 1j * points[..., 1]
+
+
+@dataclass(slots=True, eq=False)
+class Reference:
+    """A frame that others are animated from.
+
+    Attributes:
+        id: as on the wire, 0 to 15.
+        pts: its time; of the first one the time of the first frame shown.
+        motion: its keypoints.
+        shape: its landmarks as they are sent.
+        points: the same, float32 `[P, 2]` on [-1, 1].
+        picture: the crop, uint8 `[size, size, 3]`.
+        loss: expected of its coded picture.
+    """
+
+    id: int
+    pts: int
+    motion: MotionFrame
+    shape: bytes
+    points: Points
+    picture: npt.NDArray[np.uint8]
+    loss: float = 0.0
+
+    def keyframe(self, picture: Picture) -> Keyframe:
+        """What is sent of it, given its picture coded."""
+        self.loss = picture_loss(len(picture.data))
+        return Keyframe(self.id, self.pts, self.motion, self.shape, picture)
+
+
+class KnownReferences:
+    """The references that the receiver has; of too many the one goes that was not used longest.
+
+    Args:
+        room: most of them.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._known: OrderedDict[int, Reference] = OrderedDict()
+        self._current: Reference | None = None
+
+    def __iter__(self) -> Iterator[Reference]:
+        return iter(self._known.values())
+
+    def __contains__(self, identity: int) -> bool:
+        return identity in self._known
+
+    def add(self, reference: Reference) -> None:
+        """The receiver has this one too, from now on."""
+        self._known[reference.id] = reference
+        if len(self._known) > self._room:
+            self._known.popitem(last=False)
+
+    def clear(self) -> None:
+        """None of them is to be used any more."""
+        self._known.clear()
+        self._current = None
+
+    def losses(self, frames: Points) -> Losses:
+        """What the best of them is expected to lose on each frame `[N, P, 2]`; infinite where
+        there is none.
+        """
+        each = [known.loss + expected_losses(known.points, frames) for known in self]
+        return np.min(each, axis=0) if each else np.full(len(frames), np.inf)
+
+    def best(self, points: Points) -> Reference | None:
+        """The one for a frame `[P, 2]`: the last one chosen, unless another is clearly better."""
+        if not self._known:
+            return None
+        losses = {k.id: k.loss + expected_losses(k.points, points[None])[0] for k in self}
+        best = min(losses, key=losses.__getitem__)
+        current = self._current
+        if current is None or current.id not in losses or losses[best] < losses[current.id] - _HOLD:
+            current = self._known[best]
+        self._current = current
+        self._known.move_to_end(current.id)
+        return current
