@@ -89,9 +89,7 @@ def main() -> None:
     centred = [np.concatenate([v - v.mean() for v in values]) for values in (expected, found)]
     within = np.corrcoef(*centred)[0, 1]
     off = np.concatenate(expected) - np.concatenate(found)
-    print(
-        f"held out: correlation {over:.3f}, within a clip {within:.3f}, mean error {off.mean():+.4f}"
-    )
+    print(f"held out: correlation {over:.3f}, within a clip {within:.3f}, error {off.mean():+.4f}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,9 @@ parts of the same one that is sent again do. The body:
     10..11    length    u16 of the shape
     12..131   motion    120 bytes, profile fp16
     132..     shape, then the picture to the end
+
+A shape of one byte is the id of an earlier keyframe, its base: the landmarks are the base's, moved
+as those of a frame would be.
 """
 
 from __future__ import annotations
@@ -64,6 +67,7 @@ class Keyframe:
         motion: keypoints of this very picture; later motion is understood against them.
         shape: the face's landmarks, packed by `models/shape.py`; at most `MAX_SHAPE` bytes.
         picture: the coded picture.
+        base: id of the keyframe from whose landmarks these are rebuilt; the shape is then empty.
 
     Raises:
         ConfigError: a value out of range.
@@ -74,18 +78,22 @@ class Keyframe:
     motion: MotionFrame
     shape: bytes
     picture: Picture
+    base: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.id < 16 or not -(1 << 63) <= self.pts < 1 << 63:
             raise ConfigError(f"a keyframe has an id from 0 to 15 and a 64-bit pts, not {self.id}")
         if len(self.shape) > MAX_SHAPE:
             raise ConfigError(f"a keyframe's shape has {len(self.shape)} bytes, over {MAX_SHAPE}")
+        if self.base is not None and (self.shape or not 0 <= self.base < 16):
+            raise ConfigError("a keyframe has either a shape or a base, an id from 0 to 15")
 
     def __bytes__(self) -> bytes:
         """The body, to be split by `to_packets`."""
         picture = self.picture
-        head = _BODY.pack(self.pts, picture.codec, picture.quality, len(self.shape))
-        return head + self.motion.to_fp16() + self.shape + picture.data
+        shape = self.shape if self.base is None else bytes([self.base])
+        head = _BODY.pack(self.pts, picture.codec, picture.quality, len(shape))
+        return head + self.motion.to_fp16() + shape + picture.data
 
     @classmethod
     def parse(cls, identity: int, body: bytes) -> Keyframe:
@@ -113,7 +121,12 @@ class Keyframe:
         if len(data) > MAX_PICTURE:
             raise StreamError(f"a keyframe's picture has {len(data)} bytes, over {MAX_PICTURE}")
         motion = MotionFrame.from_fp16(body[_BODY.size : start])
-        return cls(identity, pts, motion, shape, Picture(codec, quality, data))
+        base = shape[0] if length == 1 else None
+        if base is not None:
+            if base > 15:
+                raise StreamError(f"a keyframe stands on one of id {base}; ids are below 16")
+            shape = b""
+        return cls(identity, pts, motion, shape, Picture(codec, quality, data), base)
 
     def to_packets(
         self, sequence: int, *, synthetic: bool = True, part: int = FRAGMENT_BYTES

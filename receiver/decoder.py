@@ -22,6 +22,7 @@ from ..models.mel import SAMPLE_RATE
 from .loading import open_generator
 from .output import DecoderConfig, Output, Statistics
 from .pictures import PictureTrack
+from .references import MissingBaseError
 from .reorder import Arrival, ReorderWindow
 from .sound import Sound, SoundTrack, needed_samples
 
@@ -229,6 +230,10 @@ class Decoder:
             return
         try:
             self._pictures.add_keyframe(keyframe)
+        except MissingBaseError:
+            self.statistics.missing_reference += 1
+            self.statistics.wants_keyframe = True
+            return
         except (StreamError, MotionError):
             self._refuse_keyframe()
             return

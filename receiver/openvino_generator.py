@@ -76,9 +76,13 @@ class OpenVinoGenerator:
         }
         return Source(motion.to_array(), points, fixed)
 
+    def points(self, source: Source, motion: MotionFrame) -> Array:
+        """See `Generator.points`."""
+        return self._rebuild(source.numbers, source.points, motion.to_array())
+
     def render(self, source: Source, motion: MotionFrame, mel: Array | None) -> Frame:
         """See `Generator.render`."""
-        moved = self._rebuild(source.numbers, source.points, motion.to_array())
+        moved = self.points(source, motion)
         inputs = {
             **source.features,
             "value": motion.value[None],

@@ -6,6 +6,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from ..codec.errors import StreamError
 from ..codec.keyframe import Keyframe, decode_picture
 from ..models.shape import unpack_shape
@@ -13,7 +16,11 @@ from ..models.shape import unpack_shape
 if TYPE_CHECKING:
     from .runtime import Generator, Source
 
-__all__ = ["Reference", "ReferencePool"]
+__all__ = ["MissingBaseError", "Reference", "ReferencePool"]
+
+
+class MissingBaseError(StreamError):
+    """A keyframe stands on one that never came, or was pushed out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +56,7 @@ class ReferencePool:
             Whether it was new.
 
         Raises:
+            MissingBaseError: the keyframe that it stands on is not here.
             StreamError: the picture or the face shape in it cannot be used.
         """
         known = self._pool.get(keyframe.id)
@@ -61,13 +69,23 @@ class ReferencePool:
             raise StreamError(
                 f"the keyframe is {width}x{height}, the stream {self._shape[1]}x{self._shape[0]}"
             )
-        points = unpack_shape(keyframe.shape)
+        points = self._points(keyframe)
         source = self._generator.set_source(picture, keyframe.motion, points)
         self._pool[keyframe.id] = Reference(keyframe, source)
         self._pool.move_to_end(keyframe.id)
         while len(self._pool) > self._size:
             self._pool.popitem(last=False)
         return True
+
+    def _points(self, keyframe: Keyframe) -> npt.NDArray[np.float32]:
+        if keyframe.base is None:
+            return unpack_shape(keyframe.shape)
+        base = self._pool.get(keyframe.base)
+        if base is None:
+            raise MissingBaseError(
+                f"keyframe {keyframe.id} stands on keyframe {keyframe.base}, which is not here"
+            )
+        return self._generator.points(base.source, keyframe.motion)
 
     def use(self, generator: Generator) -> None:
         """Prepare later keyframes with this one; those that are ready fit it too."""

@@ -55,6 +55,9 @@ class Generator(Protocol):
             points: float32 `[P, 2]` on [-1, 1], the keyframe's landmarks (`models.shape`).
         """
 
+    def points(self, source: Source, motion: MotionFrame) -> Array:
+        """Landmarks of a frame, float32 `[P, 2]`: the keyframe's, moved as its numbers say."""
+
     def render(self, source: Source, motion: MotionFrame, mel: Array | None) -> Frame:
         """One frame.
 

@@ -102,6 +102,10 @@ class BatchGenerator:
             still = [picture, torch.from_numpy(numbers[None]).to(self._device), at]
             return Source(numbers, points, [*still, *self._encode(picture, at)])
 
+    def points(self, source: Source, motion: MotionFrame) -> Array:
+        """See `Generator.points`."""
+        return self._rebuild(source.numbers, source.points, motion.to_array())
+
     def render(self, requests: Sequence[Request | None]) -> list[Frame | None]:
         """One frame for each caller who wants one.
 

@@ -52,6 +52,10 @@ class TorchGenerator:
         """See `Generator.set_source`."""
         return self._batch.set_source(rgb, motion, points)
 
+    def points(self, source: Source, motion: MotionFrame) -> Array:
+        """See `Generator.points`."""
+        return self._batch.points(source, motion)
+
     def render(self, source: Source, motion: MotionFrame, mel: Array | None) -> Frame:
         """See `Generator.render`."""
         (frame,) = self._batch.render([Request(source, motion, mel)])

@@ -46,6 +46,7 @@ class Animation:
         self.waiting: list[int] = []
         self.frames = self.repeated = self.references = 0
         self._next = 0
+        self._base: Reference | None = None
         self._current: Reference | None = None
         self._motion: MotionFrame | None = None
 
@@ -54,8 +55,9 @@ class Animation:
         """Whether there is a face to repeat."""
         return self._motion is not None
 
-    def refer(self, seen: Observation, pts: int) -> Reference:
-        """Make a frame a reference. Motion does not stand on it before it is `add`ed.
+    def refer(self, seen: Observation, pts: int, *, join: bool) -> Reference:
+        """Make a frame a reference. Motion does not stand on it before it is `add`ed; where one
+        can `join` it stands on no earlier one itself.
 
         Raises:
             MotionError: a mesh so distorted that its numbers do not fit.
@@ -64,7 +66,12 @@ class Animation:
             self._next = (self._next + 1) % _IDS
         motion = self._keypoints.keyframe(seen, self._next)
         points = select_points(seen.landmarks)
-        reference = Reference(self._next, pts, motion, pack_shape(points), points, seen.picture)
+        base = self._base
+        if join or (base is not None and not self.known.holds(base)):
+            base = None
+        shape = pack_shape(points) if base is None else b""
+        reference = Reference(self._next, base, pts, motion, shape, points, seen.picture)
+        self._base = reference if base is None else base
         self._next = (self._next + 1) % _IDS
         self.references += 1
         return reference

@@ -111,10 +111,10 @@ class LiveCoder:
     def _join(self, seen: Observation, pts: int) -> list[Packet]:
         """A keyframe at once, on which alone all that follows stands."""
         waiting = self._animation.waiting
-        reference = self._animation.refer(seen, waiting[0] if waiting else pts)
+        reference = self._animation.refer(seen, waiting[0] if waiting else pts, join=True)
         join = not self._introduced
         self._introduced = False
-        room = self._room(len(reference.shape), join=join)
+        room = self._room(reference.shape_bytes, join=join)
         picture = encode_picture(seen.picture, max_bytes=room, smallest=True)
         packets = self._animation.flush()
         packets += [self._stream(reference.pts)] if join else []
@@ -185,7 +185,7 @@ class LiveCoder:
 
     def _begin(self, candidate: _Candidate, size: int) -> None:
         try:
-            self._coming = self._animation.refer(candidate.seen, candidate.pts)
+            self._coming = self._animation.refer(candidate.seen, candidate.pts, join=False)
         except MotionError:
             return
         picture = encode_picture(candidate.seen.picture, max_bytes=size, smallest=True)

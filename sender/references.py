@@ -75,15 +75,17 @@ class Reference:
 
     Attributes:
         id: as on the wire, 0 to 15.
+        base: the reference from whose landmarks the receiver makes its own, None: they are sent.
         pts: its time; of the first one the time of the first frame shown.
         motion: its keypoints.
-        shape: its landmarks as they are sent.
-        points: the same, float32 `[P, 2]` on [-1, 1].
+        shape: its landmarks as they are sent, empty where there is a base.
+        points: its landmarks, float32 `[P, 2]` on [-1, 1].
         picture: the crop, uint8 `[size, size, 3]`.
         loss: expected of its coded picture.
     """
 
     id: int
+    base: Reference | None
     pts: int
     motion: MotionFrame
     shape: bytes
@@ -94,7 +96,13 @@ class Reference:
     def keyframe(self, picture: Picture) -> Keyframe:
         """What is sent of it, given its picture coded."""
         self.loss = picture_loss(len(picture.data))
-        return Keyframe(self.id, self.pts, self.motion, self.shape, picture)
+        base = None if self.base is None else self.base.id
+        return Keyframe(self.id, self.pts, self.motion, self.shape, picture, base)
+
+    @property
+    def shape_bytes(self) -> int:
+        """What the landmarks take."""
+        return 1 if self.base is not None else len(self.shape)
 
 
 class KnownReferences:
@@ -114,6 +122,10 @@ class KnownReferences:
 
     def __contains__(self, identity: int) -> bool:
         return identity in self._known
+
+    def holds(self, reference: Reference) -> bool:
+        """Whether this very one is among them."""
+        return self._known.get(reference.id) is reference
 
     def add(self, reference: Reference) -> None:
         """The receiver has this one too, from now on."""

@@ -125,7 +125,7 @@ class SegmentCoder:
             points,
             self._animation.known,
             room=room,
-            overhead=self._rate.overhead(join=False),
+            overhead=self._rate.overhead(1, join=False),
             size=self._config.keyframe_bytes,
             fps=float(self._fps),
             first=faces[0].join,
@@ -136,7 +136,7 @@ class SegmentCoder:
     def _refer(self, seen: Observation, pts: int, *, join: bool) -> list[Packet | _Place]:
         waiting = self._animation.waiting
         # Frames before the first face show it too: the keyframe is as early as they are.
-        reference = self._animation.refer(seen, waiting[0] if waiting else pts)
+        reference = self._animation.refer(seen, waiting[0] if waiting else pts, join=join)
         reference.loss = picture_loss(self._config.keyframe_bytes)
         flushed = self._animation.flush()
         self._animation.add(reference, join=join)
@@ -169,7 +169,7 @@ class SegmentCoder:
         self._introduced = False
         size = self._config.keyframe_bytes
         if math.isfinite(room):
-            size = self._rate.picture_bytes(room, len(reference.shape), join=join)
+            size = self._rate.picture_bytes(room, reference.shape_bytes, join=join)
         picture = encode_picture(reference.picture, max_bytes=size, smallest=True)
         packets = reference.keyframe(picture).to_packets(0)
         if not join:

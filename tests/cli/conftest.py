@@ -27,6 +27,9 @@ class FakeGenerator:
     ) -> npt.NDArray[np.uint8]:
         return rgb
 
+    def points(self, source: npt.NDArray[np.uint8], motion: MotionFrame) -> npt.NDArray[np.float32]:
+        return np.zeros((len(POINTS), 2), np.float32)
+
     def render(
         self,
         source: npt.NDArray[np.uint8],
