@@ -1,7 +1,8 @@
 """Sizes next to the full-size first order motion model, per frame, on the same backend, in one run.
 
-The model comes first, in both precisions; each size then tells in `extra_info` how many times
-faster it is (medians). `FACEWIRE_BENCH_WEIGHTS` names a folder to measure beside the shipped sizes.
+The model comes first, in both precisions; each size then tells for each of its precisions how many
+times faster it is (medians; printed above the table). `FACEWIRE_BENCH_WEIGHTS` names a folder to
+measure beside the shipped sizes.
 """
 
 from __future__ import annotations

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..receiver.precision import Trial
 
 __all__ = ["describe", "table"]
 
@@ -23,7 +26,7 @@ def describe(network: str) -> dict[str, Any]:
 
     card = load_card(network)
     reasons = {name: precision.missing(card, name) for name in precision.PRECISIONS}
-    times = precision.frame_times(card, [name for name, reason in reasons.items() if not reason])
+    test = precision.self_test(card)
     return {
         "processor": _processor(),
         "cores": _cores(),
@@ -32,12 +35,19 @@ def describe(network: str) -> dict[str, Any]:
         "gpu": _gpu(),
         "model": card.name,
         "precisions": {
-            name: {"missing": reasons[name]}
-            if name not in times
-            else {"ms": round(1000 * times[name], 2), "fps": round(1 / times[name], 1)}
-            for name in precision.PRECISIONS
+            name: {"missing": reason} if reason else _trial(test.trials[name])
+            for name, reason in reasons.items()
         },
-        "chosen": precision.choose(card),
+        "chosen": test.choice(),
+        "self_test_s": round(test.seconds, 2),
+    }
+
+
+def _trial(trial: Trial) -> dict[str, float]:
+    return {
+        "ms": round(1000 * trial.seconds, 2),
+        "fps": round(1 / trial.seconds, 1),
+        "difference": round(trial.difference, 3),
     }
 
 
@@ -55,7 +65,11 @@ def table(facts: dict[str, Any]) -> str:
         if "missing" in found:
             lines.append(f"  {name:<9}not to be had: {found['missing']}")
         else:
-            lines.append(f"  {name:<9}{found['ms']:>8.2f} ms{found['fps']:>8.1f} frames/s{mark}")
+            lines.append(
+                f"  {name:<9}{found['ms']:>8.2f} ms{found['fps']:>8.1f} frames/s, "
+                f"{found['difference']:.2f} of 255 levels from float32{mark}"
+            )
+    lines.append(f"the test took {facts['self_test_s']:.1f} s: once a process, with each network")
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,31 @@ from ..codec.errors import ConfigError, MissingExtraError
 
 __all__ = ["add_parser", "run"]
 
+_DISTILLATION = 5.0  # what `xs` was trained with
+
 _EPILOG = """\
 examples:
   facewire train --data clips/ --out runs/first                 prepare, then train size `s`
   facewire train --data clips/ --out runs/first --resume        go on where it stopped
-  facewire train --data clips/ --out runs/gan --start-from runs/first --adversarial 0.1
-  facewire train --data clips/ --out runs/xs --size xs --steps 50000 --precision bf16
+  facewire train --cache runs/first/cache --out runs/gan --start-from runs/first --adversarial 0.1
+  facewire train --cache runs/first/cache --out runs/l --size l --start-from s
+                                                                `s` and more blocks
+  facewire train --cache runs/first/cache --out runs/xs --size xs --teacher s --steps 50000
+                                                                a small one that imitates `s`
+  facewire train --data pairs/ --cache pairs.cache runs/first/cache --out runs/more \\
+      --start-from s --person-least 4                           pairs of stills beside clips
   facewire export runs/first                                    then make it ready to decode with
 
 DIR holds videos of talking heads, one person in each. People are told apart by a CSV
 (--people, columns file and identity), else by the folder that a clip lies in. Landmarks,
-masks and mels are prepared once, into OUT/cache (or --cache). OUT receives curves.csv,
-pictures/ (source, then driving frame and output), checkpoint.pt and model.safetensors.
+masks and mels are prepared once, into OUT/cache (or the first --cache). OUT receives
+curves.csv, pictures/ (source, then driving frame and output), checkpoint.pt and
+model.safetensors.
+
+--start-from gives weights to begin with: its network has the new one's shape, or fewer blocks
+(as `s` has, of `l`; the new ones begin without effect). --teacher gives pictures and motion to
+imitate, as one more loss: only its picture size must be the new network's. Either brings its
+face table, the start before the teacher.
 """
 
 
@@ -39,17 +52,23 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add = parser.add_argument
     add("--data", metavar="DIR", type=Path, help="videos; not needed with a prepared --cache")
     add("--out", metavar="DIR", type=Path, required=True, help="where the run lives")
-    add("--cache", metavar="DIR", type=Path, help="prepared clips (default: OUT/cache)")
+    add("--cache", metavar="DIR", type=Path, nargs="+", help="prepared clips to learn from; "
+        "--data goes into the first (default: OUT/cache)")  # fmt: skip
     add("--people", metavar="CSV", type=Path, help="columns `file` and `identity`")
     add("--held-out", metavar="DIR", type=Path, help="cache of clips to measure on")
     add("--held-out-people", metavar="N", type=int, default=4, help="else: hold out N people")
     add("--every", metavar="N", type=int, default=3, help="keep each N-th frame as a picture")
     add("--prepare-only", action="store_true", help="fill the cache and stop")
-    add("--size", help="s, xs or paper (default: s)")
+    add("--person-least", metavar="S", type=float, default=0.0, help="nobody counts for less "
+        "than so many seconds; lets a pair of stills weigh something")  # fmt: skip
+    add("--size", help="xs, s, l or paper (default: that of --start-from, else s)")
     add("--set", metavar="NAME=VALUE", action="append", default=[], help="a network setting, "
         "for example audio_prior=false or keypoint_mode=unsupervised")  # fmt: skip
     add("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
-    add("--start-from", metavar="DIR|SIZE", help="begin with these weights")
+    add("--start-from", metavar="SIZE|DIR", help="begin with these weights")
+    add("--teacher", metavar="SIZE|DIR", help="imitate this network's pictures and motion")
+    add("--distillation", type=float, metavar="W", help="weight of the teacher's loss "
+        f"(default: {_DISTILLATION:g})")  # fmt: skip
     add("--steps", type=int, default=20_000)
     add("--batch", type=int, default=4, help="sources a step (default: %(default)s)")
     add("--drivings", type=int, default=3, help="driving frames a source (default: %(default)s)")
@@ -80,21 +99,27 @@ def run(args: argparse.Namespace) -> int:
     from ..models.training.config import LossWeights, TrainConfig
     from ..models.training.fit_face import fit_face_table
     from ..models.training.loop import fit, split_by_person
+    from ..models.training.start import begin_from
 
-    cache = args.cache or args.out / "cache"
+    if args.distillation is not None and not (args.teacher and args.distillation > 0):
+        raise ConfigError("--distillation is a weight above 0, and there must be a --teacher")
+    caches = args.cache or [args.out / "cache"]
     if args.data is not None:
-        _prepare(args, cache)
+        _prepare(args, caches[0])
     if args.prepare_only:
         return 0
-    clips = read_cache(cache)
+    clips = [clip for cache in caches for clip in read_cache(cache)]
     if args.held_out is not None:
         train, held_out = clips, read_cache(args.held_out)
     else:
         train, held_out = split_by_person(clips, args.held_out_people, args.seed)
-    if args.start_from and (args.size or args.set):
-        raise ConfigError("--start-from brings its own network: leave out --size and --set")
-    network = _network(args)
-    start = Avfr.from_pretrained(args.start_from) if args.start_from else None
+    source, teacher = (
+        Avfr.from_pretrained(name) if name else None for name in (args.start_from, args.teacher)
+    )
+    network = _network(args, source.config if source else None)
+    known = source or teacher
+    face = known.face if known else fit_face_table(c.landmarks[c.faces > 0] for c in train)
+    distillation = (args.distillation or _DISTILLATION) if teacher else 0.0
     settings = TrainConfig(
         steps=args.steps,
         batch=args.batch,
@@ -110,20 +135,21 @@ def run(args: argparse.Namespace) -> int:
         evaluate_every=args.evaluate_every,
         picture_every=args.evaluate_every,
         seed=args.seed,
-        size=(start.config if start else network).size,
-        losses=replace(LossWeights(), adversarial=args.adversarial),
+        person_least_s=args.person_least,
+        size=network.size,
+        losses=LossWeights(adversarial=args.adversarial, distillation=distillation),
     )
-    face = start.face if start else fit_face_table(c.landmarks[c.faces > 0] for c in train)
     checkpoint = args.out / "checkpoint.pt"
     fit(
-        start.config if start else network,
+        network,
         settings,
         train,
         held_out,
         args.out,
         face=face,
         resume=checkpoint if args.resume else None,
-        start_from=start,
+        start_from=begin_from(source, network, args.seed) if source else None,
+        teacher=teacher,
         progress=not args.quiet,
     )
     print(f"{args.out / 'model.safetensors'}; `facewire export {args.out}` makes it ready")
@@ -149,13 +175,13 @@ def _prepare(args: argparse.Namespace, cache: Path) -> None:
                 print(f"left out: {problem}", file=sys.stderr)
 
 
-def _network(args: argparse.Namespace) -> Any:
-    """The size, with `--set`'s changes."""
+def _network(args: argparse.Namespace, start: Any) -> Any:
+    """The size, else that of the start, with `--set`'s changes."""
     from ..models.avfr.config import SIZES, AvfrConfig
 
-    size = args.size or "s"
-    if size not in SIZES:
-        raise ConfigError(f"--size is one of {', '.join(sorted(SIZES))}, not {size!r}")
+    if args.size and args.size not in SIZES:
+        raise ConfigError(f"--size is one of {', '.join(sorted(SIZES))}, not {args.size!r}")
+    base = start if start and not args.size else SIZES[args.size or "s"]
     kinds = {f.name: f.type for f in fields(AvfrConfig)}
     changes: dict[str, Any] = {}
     for item in args.set:
@@ -177,4 +203,4 @@ def _network(args: argparse.Namespace) -> Any:
                 f"--set {item!r}: a network has {', '.join(sorted(kinds))}; "
                 "write name=value, lists with commas, true or false"
             ) from None
-    return SIZES[size].with_changes(**changes)
+    return base.with_changes(**changes)

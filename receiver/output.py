@@ -27,9 +27,8 @@ class DecoderConfig:
 
     Attributes:
         backend: what runs the generator: "openvino" (fast, no torch needed) or "torch".
-        precision: arithmetic of the generator. "auto" is bf16 where the processor multiplies in
-            it, else int8 where the network has such a graph, and float32 where those are slower
-            (a short self-test, once a process).
+        precision: arithmetic of the generator. "auto" is the fastest that can be had and keeps
+            float32's picture, int8 only by a clear lead (a short self-test, once a process).
         threads: CPU threads of the generator; 0 lets the backend choose.
         lookahead_ms: sound after a frame's time that the generator hears, 0 to 100. The paper
             uses 100; calls use 0 to 40. A frame waits for it, see `Decoder.delay_ms`.

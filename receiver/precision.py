@@ -1,13 +1,14 @@
 """Which arithmetic runs a network on this processor: chosen at start by a short self-test.
 
-Where the processor multiplies in bf16 that is tried, else int8 where the network has such a graph;
-float32 always can be had, and stays where it is the faster.
+bf16 is tried where the processor multiplies in it, int8 where the network has such a graph. What
+keeps float32's picture may be chosen, and of that the fastest; int8 only where it is clearly so.
 """
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, get_args
@@ -24,12 +25,23 @@ from .output import Precision
 if TYPE_CHECKING:
     from ..models.weights import Card
 
-__all__ = ["PRECISIONS", "capabilities", "choose", "frame_times", "missing", "require"]
+__all__ = [
+    "PRECISIONS",
+    "SelfTest",
+    "Trial",
+    "capabilities",
+    "choose",
+    "missing",
+    "require",
+    "self_test",
+]
 
 PRECISIONS: tuple[Precision, ...] = tuple(p for p in get_args(Precision) if p != "auto")
-"""What a network can run in, the preferred first."""
+"""What a network can run in."""
 
-_WARM, _TIMED = 2, 6
+_WARM, _TIMED = 1, 5
+_CLEARLY = 0.9  # of the time of the fastest other one
+_MOST_DIFFERENCE = 1.0  # levels; bf16 and int8 give 0.2 to 0.3, rounded coordinates about 10
 
 
 def capabilities() -> list[str]:
@@ -59,7 +71,7 @@ def require(card: Card, precision: Precision) -> None:
 
 
 def choose(card: Card, threads: int | None = None, *, stored: bool = True) -> Precision:
-    """The precision for a network on this machine; tested once a process.
+    """The precision for a network on this machine.
 
     Args:
         card: of the network.
@@ -69,13 +81,62 @@ def choose(card: Card, threads: int | None = None, *, stored: bool = True) -> Pr
     Raises:
         WeightsError: the exported files are missing or damaged.
     """
-    parts = [part for part in graph_parts(card) if stored or part != "frame_int8"]
-    return _chosen(_Network(card.sha256, tuple(parts), threads, card))
+    can = [name for name in PRECISIONS if missing(card, name) is None]
+    if not set(can) - {"float32"} - (set() if stored else {"int8"}):
+        return "float32"
+    return self_test(card, threads).choice(stored=stored)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a precision gave.
+
+    Attributes:
+        seconds: a frame, the best of a handful.
+        difference: of a frame from float32's, the mean in levels of 255.
+    """
+
+    seconds: float
+    difference: float
+
+    @property
+    def keeps_the_picture(self) -> bool:
+        """Whether nobody could tell it from float32."""
+        return self.difference <= _MOST_DIFFERENCE
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """All precisions of a network on this machine.
+
+    Attributes:
+        trials: of those that can be had; float32 is among them.
+        seconds: that the test took.
+    """
+
+    trials: Mapping[Precision, Trial]
+    seconds: float
+
+    def choice(self, *, stored: bool = True) -> Precision:
+        """The fastest that keeps the picture; int8 by a clear lead, and with `stored` weights."""
+        good = {name: t.seconds for name, t in self.trials.items() if t.keeps_the_picture}
+        int8 = good.pop("int8", math.inf)
+        best = min(good, key=lambda name: good[name])
+        return "int8" if stored and int8 < _CLEARLY * good[best] else best
+
+
+def self_test(card: Card, threads: int | None = None) -> SelfTest:
+    """Run a few frames in each precision that can be had; once a process.
+
+    Raises:
+        WeightsError: the exported files are missing or damaged.
+    """
+    return _tested(_Network(card.sha256, tuple(graph_parts(card)), threads, card))
 
 
 @dataclass(frozen=True)
 class _Network:
-    """What a choice depends on, and the card to make it with."""
+    """What a test depends on, and the card to make it with."""
 
     sha256: bytes
     parts: tuple[str, ...]
@@ -84,40 +145,39 @@ class _Network:
 
 
 @lru_cache(maxsize=64)
-def _chosen(network: _Network) -> Precision:
-    card = network.card
-    wanted: list[Precision] = ["float32"]
-    if missing(card, "bf16") is None:
-        wanted.insert(0, "bf16")
-    elif "frame_int8" in network.parts:
-        wanted.insert(0, "int8")
-    if len(wanted) == 1:
-        return wanted[0]
-    times = frame_times(card, wanted, network.threads)
-    return min(wanted, key=lambda precision: times[precision])
+def _tested(network: _Network) -> SelfTest:
+    start = time.perf_counter()
+    can = [name for name in PRECISIONS if missing(network.card, name) is None]
+    trials = _trials(network.card, can, network.threads)
+    return SelfTest(trials, time.perf_counter() - start)
 
 
-def frame_times(
-    card: Card, precisions: Sequence[Precision], threads: int | None = None
-) -> dict[Precision, float]:
-    """Seconds a frame in each precision: the best of a handful, run in turns.
+def _trials(
+    card: Card, precisions: Sequence[Precision], threads: int | None
+) -> dict[Precision, Trial]:
+    """Frames of noise in each precision, in turns.
 
-    Whatever else the machine does then slows them alike, and the best is the least disturbed.
+    Whatever else the machine does then slows them alike, and the best is the least disturbed. On
+    noise a coordinate that is rounded shows more than on faces.
     """
     rng = np.random.default_rng(0)
     size = int(card.config["size"])
     eye = np.broadcast_to(np.eye(2, dtype=np.float32), (10, 2, 2))
-    motion = MotionFrame(rng.uniform(-0.4, 0.4, (10, 2)).astype(np.float32), eye)
+    still = MotionFrame(rng.uniform(-0.4, 0.4, (10, 2)).astype(np.float32), eye)
+    moved = MotionFrame(still.value + np.float32(0.02), eye)
     points = rng.uniform(-0.5, 0.5, (len(POINTS), 2)).astype(np.float32)
     picture = rng.integers(0, 256, (size, size, 3), np.uint8)
-    runs = []
-    for precision in precisions:
-        generator = OpenVinoGenerator(card, threads, precision)
-        runs.append((generator.render, generator.set_source(picture, motion, points)))
-    spent = np.empty((_WARM + _TIMED, len(runs)))
+    generators = [OpenVinoGenerator(card, threads, precision) for precision in precisions]
+    sources = [generator.set_source(picture, still, points) for generator in generators]
+    spent = np.empty((_WARM + _TIMED, len(generators)))
+    frames = [picture] * len(generators)
     for turn in range(_WARM + _TIMED):
-        for index, (render, source) in enumerate(runs):
+        for index, (generator, source) in enumerate(zip(generators, sources, strict=True)):
             start = time.perf_counter()
-            render(source, motion, None)
+            frames[index] = generator.render(source, moved, None)
             spent[turn, index] = time.perf_counter() - start
-    return dict(zip(precisions, spent[_WARM:].min(0).tolist(), strict=True))
+    exact = frames[precisions.index("float32")].astype(np.int16)
+    return {
+        name: Trial(float(seconds), float(np.abs(frame - exact).mean()))
+        for name, seconds, frame in zip(precisions, spent[_WARM:].min(0), frames, strict=True)
+    }

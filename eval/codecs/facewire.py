@@ -20,6 +20,8 @@ from ...codec.profiles import MotionSettings, Profile
 from ...models.weights import load_card
 from ...models.weights.graph import graphs_digest
 from ...receiver import Decoder, DecoderConfig
+from ...receiver.output import Precision
+from ...receiver.precision import missing
 from ...sender.config import EncoderConfig
 from ...sender.encoder import Encoder
 from ..clips import Clip
@@ -97,9 +99,13 @@ class FacewireCodec(Codec):
         return Encoded(out, bits, round(setting), shlex.join(command), seconds)
 
     def decode(self, clip: Clip, encoded: Encoded, scratch: Path) -> Iterator[Frame]:
-        """Decode with the runtime that a receiver uses, on one thread."""
+        """Decode with the runtime that a receiver uses, on one thread.
+
+        In a precision that the processor decides, not a clock: the same figures each time.
+        """
         folder = Path(self.network) if Path(self.network).is_dir() else None
-        decoder = Decoder(DecoderConfig(threads=1, weights=folder))
+        precision: Precision = "float32" if missing(load_card(self.network), "bf16") else "bf16"
+        decoder = Decoder(DecoderConfig(threads=1, weights=folder, precision=precision))
         with encoded.path.open("rb") as file:
             for packet in Reader(file):
                 yield from (o.frame for o in decoder.decode(packet) if o.frame is not None)

@@ -36,8 +36,7 @@ class ResBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first, self.second = conv(channels, channels), conv(channels, channels)
-        nn.init.zeros_(self.second.weight)
+        self.first, self.second = conv(channels, channels), silent(conv(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, H, W]` → `[B, C, H, W]`."""
@@ -90,8 +89,7 @@ class SpadeBlock(nn.Module):
         self.norms = nn.ModuleList(
             SpadeNorm(channels, condition, hidden, normalise) for _ in range(2)
         )
-        last = conv(channels, channels)
-        nn.init.zeros_(last.weight)
+        last = silent(conv(channels, channels))
         self.convs = nn.ModuleList([conv(channels, channels), last])
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:

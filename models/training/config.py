@@ -92,6 +92,11 @@ class TrainConfig:
             raise ConfigError("steps, batch and drivings must be at least 1")
         if not 0 < self.learning_rate < 1 or not 0 <= self.ema < 1:
             raise ConfigError("learning_rate must be in (0, 1) and ema in [0, 1)")
+        if not 0 <= self.person_least_s <= self.person_cap_s:
+            raise ConfigError(
+                f"a person's least seconds lie between 0 and the most, {self.person_cap_s:g}, "
+                f"and are not {self.person_least_s:g}"
+            )
         if self.precision not in ("32", "bf16"):
             raise ConfigError("precision is `32` or `bf16`")
         if self.perceptual_net not in ("alex", "vgg"):

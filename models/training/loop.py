@@ -123,7 +123,7 @@ class _Run:
             person_cap_s=s.person_cap_s,
             person_least_s=s.person_least_s,
             seed=s.seed + 7919 * self.fabric.global_rank + 104_729 * self.step,
-            structural=self.plain.detector is not None,
+            structural=any(n and n.detector for n in (self.plain, self.objective.teacher)),
         )
         loader = DataLoader(
             pairs,

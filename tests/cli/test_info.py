@@ -118,10 +118,14 @@ def test_the_runtime_needs_no_input(capsys: pytest.CaptureFixture[str]) -> None:
     facts = json.loads(capsys.readouterr().out)
     assert list(facts) == [
         "processor", "cores", "capabilities", "backends", "gpu", "model", "precisions", "chosen",
+        "self_test_s",
     ]  # fmt: skip
     assert facts["model"] == "avfr-s"
     assert list(facts["precisions"]) == ["bf16", "int8", "float32"]
     assert facts["precisions"]["float32"]["ms"] > 0
+    assert facts["precisions"]["float32"]["difference"] == 0
+    assert 0 < facts["precisions"]["int8"]["difference"] < 1
+    assert facts["self_test_s"] > 0
     assert "missing" not in facts["precisions"][facts["chosen"]]
     text = table(facts)
     assert text.count("<- chosen") == 1

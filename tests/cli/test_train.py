@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from facewire.cli.demo_clip import make_demo_clip
 from facewire.cli.main import main
+from facewire.models.avfr import SIZES, Avfr, AvfrConfig
 from facewire.models.training.cache import read_cache
+from facewire.models.training.config import TrainConfig
 
 SMALL = ["--set", "motion_base=8", "--set", "motion_max=16", "--set", "channels=8,12,16"]
 SMALL += ["--set", "blocks=0,0,1", "--set", "audio_channels=4"]
+TINY = AvfrConfig(
+    name="tiny", motion_base=8, motion_max=16, channels=(8, 12, 16), blocks=(0, 0, 1),
+    audio_channels=4,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +64,43 @@ def test_train_resume_export_decode(
     assert main(decode) == 1  # the network is not a shipped one
     assert "weights" in capsys.readouterr().err
     assert main([*decode, "--weights", str(out)]) == 0
+
+
+def test_a_start_a_teacher_and_two_caches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given: dict[str, Any] = {}
+
+    def fit(network: AvfrConfig, settings: TrainConfig, *more: Any, **others: Any) -> None:
+        given.update(others, network=network, settings=settings, clips=more[0])
+
+    monkeypatch.setattr("facewire.models.training.loop.fit", fit)
+    monkeypatch.setattr("facewire.models.training.cache.read_cache", lambda path: [path.name])
+    Avfr(TINY).save_pretrained(tmp_path / "start")
+    Avfr(TINY.with_changes(channels=(8, 8, 8))).save_pretrained(tmp_path / "teacher")
+    train = ["train", "--out", str(tmp_path), "--cache", "one", "two", "--held-out", "three"]
+    teacher = ["--teacher", str(tmp_path / "teacher")]
+    larger = ["--start-from", str(tmp_path / "start"), "--set", "blocks=0,1,2"]
+    assert main([*train, *larger, *teacher, "--person-least", "4"]) == 0
+    assert given["clips"] == ["one", "two"]
+    assert given["network"] == TINY.with_changes(blocks=(0, 1, 2))
+    assert given["start_from"].config == given["network"]
+    assert given["teacher"].config.channels == (8, 8, 8)
+    assert given["settings"].person_least_s == 4
+    assert given["settings"].losses.distillation > 0
+
+    assert main([*train, *teacher, "--distillation", "0.5"]) == 0
+    assert given["network"] == SIZES["s"]
+    assert given["settings"].losses.distillation == 0.5
+    np.testing.assert_array_equal(given["face"].mean, given["teacher"].face.mean)
+
+    assert main([*train, *larger[:2], "--size", "xs"]) == 1
+    assert "the new network" in capsys.readouterr().err
+    for wrong in (["--distillation", "1"], [*teacher, "--distillation", "0"]):
+        assert main([*train, *wrong]) == 1
+        assert "--teacher" in capsys.readouterr().err
+    assert main([*train, *teacher, "--person-least", "-1"]) == 1
+    assert "least seconds" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

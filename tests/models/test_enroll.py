@@ -16,7 +16,14 @@ from facewire.models.avfr import Avfr, AvfrConfig
 from facewire.models.training import enroll as module
 from facewire.models.training.cache import CachedClip
 from facewire.models.training.config import LossWeights
-from facewire.models.training.enroll import EnrollConfig, Enrolled, as_received, enroll, part
+from facewire.models.training.enroll import (
+    EnrollConfig,
+    Enrolled,
+    as_received,
+    enroll,
+    is_better,
+    part,
+)
 from facewire.models.weights import Card, changed_tensors, load_card
 from facewire.models.weights.identity import DECODER
 
@@ -128,18 +135,54 @@ def test_large_networks_learn_the_end_of_the_decoder(monkeypatch: pytest.MonkeyP
     assert sum(value.numel() for value in some.values()) <= 9000
 
 
+BEFORE = {"net_face_lpips": 0.1, "net_lpips": 0.2, "net_face_psnr": 30.0}
+
+
 def test_what_does_not_help_is_refused(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = {"net_face_lpips": 0.1, "net_face_psnr": 30.0}
-    monkeypatch.setattr(module, "evaluate", lambda *_, **__: dict(figures))
+    monkeypatch.setattr(module, "evaluate", lambda *_, **__: dict(BEFORE))
     settings = replace(QUICK, evaluate_every=1, patience=2)
-    with pytest.raises(TrainingError, match="nothing is written"):
+    with pytest.raises(
+        TrainingError, match=r"face PSNR 30\.00 before and 30\.00 after.*nothing is"
+    ):
         enroll(card, [footage()], settings, progress=False)
 
 
-@pytest.mark.parametrize(("psnr", "good"), [(29.97, True), (29.9, False)])
-def test_a_sharper_face_may_not_be_a_wrong_one(psnr: float, good: bool) -> None:
-    before = {"net_face_lpips": 0.1, "net_face_psnr": 30.0}
-    assert module._is_better({"net_face_lpips": 0.05, "net_face_psnr": psnr}, before) == good
+@pytest.mark.parametrize(
+    ("changes", "good"),
+    [
+        ({"net_face_lpips": 0.09}, True),
+        ({"net_face_lpips": 0.09, "net_face_psnr": 29.92}, True),
+        ({"net_face_lpips": 0.05, "net_face_psnr": 29.88}, False),
+        ({"net_face_lpips": 0.05, "net_lpips": 0.201}, False),
+        ({"net_face_lpips": 0.1, "net_face_psnr": 33.0}, False),
+        ({"net_face_lpips": 0.101, "net_lpips": 0.1, "net_face_psnr": 33.0}, False),
+    ],
+)
+def test_a_sharper_face_may_not_be_a_wrong_one(changes: dict[str, float], good: bool) -> None:
+    assert is_better(BEFORE | changes, BEFORE) == good
+
+
+def test_a_step_that_lost_the_true_face_is_not_kept(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second measurement has the smallest LPIPS, and is not the one that is kept."""
+    run = module._Enrolment(card, [footage()], replace(QUICK, steps=3, evaluate_every=1))
+    measured = [
+        BEFORE | {"net_face_lpips": 0.08},
+        BEFORE | {"net_face_lpips": 0.05, "net_face_psnr": 29.5},
+        BEFORE | {"net_face_lpips": 0.07, "net_lpips": 0.3},
+    ]
+    seen = []
+
+    def figures(values: dict[str, torch.Tensor]) -> dict[str, float]:
+        seen.append({name: value.clone() for name, value in values.items()})
+        return measured[len(seen) - 1]
+
+    monkeypatch.setattr(run, "figures", figures)
+    best = run.learn(BEFORE, progress=False)
+    assert len(seen) == 3
+    assert all(torch.equal(best[name], value) for name, value in seen[0].items())
+    assert not all(torch.equal(best[name], value) for name, value in seen[1].items())
 
 
 def test_a_loss_that_is_no_number_keeps_what_was_best(

@@ -146,9 +146,12 @@ def test_clips_without_sound_train_too(tmp_path: Path, tiny: AvfrConfig) -> None
     assert all(torch.isfinite(p).all() for p in model.parameters())
 
 
-def test_a_student_imitates_its_teacher(cache: Path, tmp_path: Path, tiny: AvfrConfig) -> None:
+@pytest.mark.parametrize("mode", ["mesh", "detector"])
+def test_a_student_imitates_its_teacher(
+    cache: Path, tmp_path: Path, tiny: AvfrConfig, mode: str
+) -> None:
     torch.manual_seed(3)
-    teacher = Avfr(tiny)
+    teacher = Avfr(tiny.with_changes(keypoint_mode=mode))
     torch.nn.init.constant_(teacher.generator.head.bias, 0.5)  # a picture that no clip has
     only = LossWeights(pixel=0, warped=0, perceptual=0, face=0, distillation=10)
     settings = replace(QUICK, steps=30, learning_rate=1e-2, warmup=1, losses=only)
