@@ -6,7 +6,7 @@ import argparse
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from ..sender.config import KeyframeInterval
@@ -16,9 +16,10 @@ __all__ = ["add_parser", "run"]
 
 _EPILOG = """\
 examples:
-  facewire encode talk.mp4 talk.fwire                        a 3 kB picture, 960 bits a frame, Opus
-  facewire encode talk.mp4 talk.fwire --kbps 40              all in all 40 kbit/s
-  facewire encode talk.mp4 talk.fwire --profile entropy      motion in a twentieth of the bits
+  facewire encode talk.mp4 talk.fwire                        pictures of 3 kB where they pay, Opus
+  facewire encode talk.mp4 talk.fwire --kbps 20              all in all 20 kbit/s
+  facewire encode talk.mp4 talk.fwire --bpp 0.014            the same in bits a pixel
+  facewire encode talk.mp4 talk.fwire --profile fp16         960 bits a frame, as in the paper
   facewire encode talk.mp4 talk.fwire --keyframe-interval 2  so that one can join or seek
   facewire encode talk.mp4 talk.fwire --audio-kbps 0         without sound
   facewire encode talk.mp4 talk.fwire --identity me.fwid     fitted to me (facewire enroll)
@@ -27,10 +28,11 @@ IN is any video with one person in it: any size, any frame rate, with or without
 cropped to a steady square of 256x256. Where the face is away, the last picture of it stands; of
 two people the larger is followed.
 
-What it costs: motion takes 960 bits a frame (24 kbit/s at 25 frames/s; --profile entropy: about
-50, 1.3 kbit/s), sound about 10 kbit/s. With
---bpp or --kbps the picture of the keyframe gets the rest; too low a rate is refused with the lowest
-that will do. An identity comes on top, once. OUT appears only when it is complete.
+What it costs: motion takes about 50 bits a frame (1.3 kbit/s; --profile fp16: 960 bits, 24
+kbit/s), sound about 10 kbit/s and its headers 2. With --bpp or --kbps the rest goes into reference
+pictures, planned over ten seconds each, so that the total is what was asked for; too low a rate is
+refused with the lowest that will do. Without a rate a picture is sent where it is worth its bytes.
+An identity comes on top, once. OUT appears only when it is complete.
 """
 
 
@@ -49,8 +51,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--profile",
         choices=("fp16", "entropy"),
-        default="fp16",
-        help="how motion is coded: fp16, exactly 960 bits a frame, or entropy, about 50 "
+        default="entropy",
+        help="how motion is coded: entropy, about 50 bits a frame, or fp16, exactly 960 "
         "(default: %(default)s)",
     )
     rate = parser.add_mutually_exclusive_group()
@@ -66,7 +68,23 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=int,
         default=3000,
         metavar="N",
-        help="size of a keyframe's picture where no rate is set (default: %(default)s)",
+        help="size of a reference's picture where no rate is set (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--references",
+        type=int,
+        default=4,
+        metavar="N",
+        help="pictures that the receiver keeps to animate from, 1 to 4; 1: keyframes alone "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--lookahead",
+        type=_lookahead,
+        default="auto",
+        metavar="S|auto",
+        help="seconds planned together, up to 30; 0 encodes as a call does, frame by frame "
+        "(default: %(default)s, 10)",
     )
     parser.add_argument(
         "--audio-kbps",
@@ -81,8 +99,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=_interval,
         default="auto",
         metavar="S|auto",
-        help="seconds from keyframe to keyframe; auto: the first, and one where the scene cuts "
-        "or somebody else is followed (default: %(default)s)",
+        help="seconds between keyframes at which one can join or seek; auto: the first frame, "
+        "and where the scene cuts or somebody else is followed (default: %(default)s)",
     )
     parser.add_argument(
         "--no-crop",
@@ -116,6 +134,8 @@ def run(args: argparse.Namespace) -> int:
         audio_kbps=args.audio_kbps,
         keyframe_interval=args.keyframe_interval,
         keyframe_bytes=args.keyframe_bytes,
+        references=args.references,
+        lookahead=args.lookahead,
         crop=not args.no_crop,
         model=str(args.weights or "s"),
         identity=read_identity(args.identity) if args.identity else None,
@@ -162,6 +182,10 @@ def _positive(text: str) -> float:
     if number == 0:
         raise argparse.ArgumentTypeError("a rate is more than 0")
     return number
+
+
+def _lookahead(text: str) -> float | Literal["auto"]:
+    return "auto" if text == "auto" else _number(text)
 
 
 def _interval(text: str) -> KeyframeInterval:

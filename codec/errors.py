@@ -30,6 +30,7 @@ __all__ = [
     "MotionError",
     "NoFaceError",
     "NotAVideoError",
+    "RateError",
     "StreamError",
     "TrainingError",
     "TruncatedError",
@@ -76,6 +77,18 @@ class MotionError(FacewireError, ValueError):
 
 class ConfigError(FacewireError, ValueError):
     """A setting that makes no sense."""
+
+
+class RateError(ConfigError):
+    """A rate below what the stream takes at least.
+
+    Attributes:
+        least_kbps: that least, in 1000 bits a second of everything.
+    """
+
+    def __init__(self, message: str, least_kbps: float) -> None:
+        super().__init__(message)
+        self.least_kbps = least_kbps
 
 
 class WeightsError(FacewireError, RuntimeError):

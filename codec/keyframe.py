@@ -85,6 +85,8 @@ class Keyframe:
             raise ConfigError(f"a keyframe has an id from 0 to 15 and a 64-bit pts, not {self.id}")
         if len(self.shape) > MAX_SHAPE:
             raise ConfigError(f"a keyframe's shape has {len(self.shape)} bytes, over {MAX_SHAPE}")
+        if len(self.shape) == 1:
+            raise ConfigError("a shape of one byte is the id of a base: give it as such")
         if self.base is not None and (self.shape or not 0 <= self.base < 16):
             raise ConfigError("a keyframe has either a shape or a base, an id from 0 to 15")
 

@@ -57,7 +57,7 @@ class EncoderConfig:
         UnsupportedError: an unknown profile.
     """
 
-    profile: str = "fp16"
+    profile: str = "entropy"
     motion: MotionSettings = field(default_factory=MotionSettings)
     bundle: int | Literal["auto"] = "auto"
     refresh_interval: float = 2.0

@@ -73,7 +73,8 @@ class Encoder:
         statistics: counts.
 
     Raises:
-        ConfigError: settings that make no sense; a rate below the floor.
+        ConfigError: settings that make no sense.
+        RateError: a rate below the floor.
         WeightsError: the network or the tracker's model is not there, or the identity belongs
             to other weights.
         MissingExtraError: mediapipe is not installed.

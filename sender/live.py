@@ -38,6 +38,7 @@ _LIFE = 5.0  # seconds that a reference is expected to serve
 _PART_S = 0.3  # a part of a reference takes so much of what is free
 _SPREAD_S = 3.0  # and the whole of it so much
 _SMALL, _LARGE = 1500, 4000  # bytes of a picture
+_FIRST_S = 2.0  # seconds of the rate that the first one may take where that is more
 _UNBEARABLE, _URGENT = 0.25, 3  # expected loss, in so many weighed frames, for which debt is made
 _WAITING = 250  # frames that are kept for a face to come
 
@@ -136,9 +137,9 @@ class LiveCoder:
         spare = float(self._rate.per_second * span) - self._rate.expected(span)
         self._free = max(spare, 0.0) / float(span)
         whole = self._rate.picture_bytes(spare, shape, join=join)
-        # Of a small rate all; of a larger one half, and the rest makes better references.
-        share = max(min(whole, _LARGE), whole // 2) if self._config.references > 1 else whole
-        return max(share, MIN_PICTURE)
+        if self._config.references > 1:  # it must come soon; what remains makes more references
+            whole = min(whole, max(_LARGE, round(_FIRST_S * self._rate.per_second)))
+        return max(whole, MIN_PICTURE)
 
     def _look(self, seen: Observation, pts: int, now: Fraction) -> None:
         """Keep a frame every now and then."""
@@ -148,7 +149,7 @@ class LiveCoder:
 
     def _trickle(self, now: Fraction) -> list[Packet]:
         """As much of a reference as there is room for."""
-        if not self._parts and self._looked == now and len(self._lately) == _WEIGHED:
+        if not self._parts and len(self._lately) == _WEIGHED:
             self._choose(now)
         packets: list[Packet] = []
         while self._parts and self._has_room(self._parts[0], now, sent=len(packets)):

@@ -68,7 +68,8 @@ def plan_references(
         if picture < MIN_PICTURE and (count > 1 or not first):
             break
         losses = gains + picture_loss(max(picture, MIN_PICTURE))
-        chosen = _greedy(before, losses, 0.0, count)
+        # A head that is still gains nothing more: then the rest goes into one better picture.
+        chosen = _greedy(before, losses, 0.0, count) or [int(losses.sum(1).argmin())]
         total = float(np.minimum(before, losses[chosen].min(0)).sum())
         if total < least:
             best, least = chosen, total

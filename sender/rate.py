@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from ..codec.container import HEAD_BYTES, record_overhead
-from ..codec.errors import ConfigError
+from ..codec.errors import RateError
 from ..codec.keyframe import FRAGMENT_BYTES
 from ..codec.motion import FP16_BYTES
 from ..codec.packet import HEADER_BYTES, MAX_DATAGRAM, Packet
@@ -52,7 +52,7 @@ class RateControl:
         spent: bytes so far.
 
     Raises:
-        ConfigError: the rate is below what motion, sound and the smallest keyframe take.
+        RateError: the rate is below what motion, sound and the smallest keyframe take.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class RateControl:
             self.per_second = config.bpp * header.width * header.height * float(header.fps) / 8
         elif config.kbps is not None:
             self.per_second = config.kbps * 125
-        self._live = duration_s is None
+        self._live = config.look_ahead(duration_s) == 0
         if self.per_second is not None:
             self._check(duration_s)
         self.reset()
@@ -119,7 +119,7 @@ class RateControl:
         floor = HEAD_BYTES + _TRAILER + count * _ENTRY + self.expected(span)
         floor += count * (self.overhead(join=True) + MIN_PICTURE)
         if (self.per_second or 0) * span < floor:
-            raise ConfigError(self._below(floor, span))
+            raise self._below(floor, span)
 
     def _motion(self, frames: int) -> int:
         if self._config.profile == Profile.FP16:
@@ -135,7 +135,7 @@ class RateControl:
         packets = math.ceil(span / audio.time_base)
         return packets * framed(math.ceil(audio.bitrate * audio.frame_ms / 8000))
 
-    def _below(self, floor: int, span: Fraction) -> str:
+    def _below(self, floor: int, span: Fraction) -> RateError:
         config, header = self._config, self._header
         pixels = max(1, round(span * header.fps)) * header.width * header.height
         bpp, kbps = floor * 8 / pixels, floor / 125 / float(span)
@@ -143,9 +143,10 @@ class RateControl:
             asked, least = f"{config.bpp:g} bpp", f"{_up(bpp, 5)} bpp ({kbps:.1f} kbps)"
         else:
             asked, least = f"{config.kbps:g} kbps", f"{_up(kbps, 1)} kbps ({bpp:.4f} bpp)"
-        return (
+        return RateError(
             f"{asked} is too little: profile {config.profile} with this sound takes at least "
-            f"{least}. Ask for more, lower --audio-kbps, or take keyframes less often"
+            f"{least}. Ask for more, lower --audio-kbps, or take keyframes less often",
+            kbps,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
@@ -12,17 +13,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ...codec.audio import OpusEncoder
 from ...codec.bits import BitCount
-from ...codec.container import HEAD_BYTES, Reader, Writer
+from ...codec.container import HEAD_BYTES, Reader, Writer, record_overhead
+from ...codec.errors import RateError
 from ...codec.motion_tables import TABLES_VERSION
-from ...codec.packet import Kind, Packet
+from ...codec.packet import HEADER_BYTES, Kind, Packet
 from ...codec.profiles import MotionSettings, Profile
 from ...models.weights import load_card
 from ...models.weights.graph import graphs_digest
 from ...receiver import Decoder, DecoderConfig
 from ...receiver.output import Precision
 from ...receiver.precision import missing
-from ...sender.config import EncoderConfig
+from ...sender.config import MAX_REFERENCES, EncoderConfig
 from ...sender.encoder import Encoder
 from ..clips import Clip
 from .base import Codec, Encoded, Knob
@@ -38,20 +41,25 @@ _SAMPLES = 16_000
 class FacewireCodec(Codec):
     """One profile with one network.
 
-    The picture of the keyframe takes what the motion leaves. The network hears the decoded sound,
-    so the stream holds it; its packets are counted on the line of the sound, which is the same
-    for every codec.
+    References take what the motion leaves of the rate. The network hears the decoded sound, so
+    the stream holds it; its packets are counted on the line of the sound, which is the same for
+    every codec.
+
+    Args:
+        name: as in `--codecs`.
+        profile: of the motion.
+        network: a shipped size, or a folder.
+        live: coded as in a call: frame by frame, nothing known in advance.
     """
 
     suffix = ".fwire"
 
-    def __init__(self, name: str, profile: str, network: str | Path) -> None:
+    def __init__(self, name: str, profile: str, network: str | Path, *, live: bool = False) -> None:
         self.name = name
-        self.profile, self.network = profile, str(network)
-        # Beside FP16's motion the keyframe is small; beside entropy-coded motion it is nearly all.
-        slope = 2.8e-5 if profile == Profile.FP16 else 2e-4
-        self.knob = Knob("keyframe bytes", 700, 60_000, 1, start=3000, slope=slope, tries=6)
-        self.about = f"facewire, profile {profile}, network {load_card(self.network).name}"
+        self.profile, self.network, self.live = profile, str(network), live
+        self.knob = Knob("kbps without sound", 100, 2_000_000, 1, tries=6)
+        how = "frame by frame, as in a call" if live else "ten seconds planned together"
+        self.about = f"facewire, profile {profile}, network {load_card(self.network).name}, {how}"
 
     def versions(self) -> dict[str, str]:
         """The network, what runs it, and how motion and keyframe are coded."""
@@ -64,6 +72,7 @@ class FacewireCodec(Codec):
             {card.name: card.sha256.hex()[:16], "profile": self.profile}
             | motion
             | {
+                "references": f"{MAX_REFERENCES}, {'live' if self.live else 'planned'}",
                 "graphs": graphs_digest(card)[:16],
                 "still": "AV1, CRF in quarters",
                 "av": version("av"),
@@ -79,14 +88,19 @@ class FacewireCodec(Codec):
             crop=False,
             size=clip.width,
             audio_kbps=AUDIO_KBPS if len(sound) else None,
-            keyframe_bytes=round(setting),
+            kbps=(setting + _sound_bits(sound) / clip.seconds) / 1000,
+            lookahead=0 if self.live else "auto",
         )
         picture, other = BitCount(), BitCount()
         picture.add_container(HEAD_BYTES)
         began = time.perf_counter()
         with out.open("wb") as file:
             writer = Writer(file)
-            for packet in _packets(clip, config, sound):
+            try:
+                packets = _packets(clip, config, sound)
+            except RateError as error:  # its floor, and the search says that it is
+                packets = _packets(clip, replace(config, kbps=error.least_kbps * 1.001), sound)
+            for packet in packets:
                 writer.write(packet)
                 (other if packet.kind is Kind.AUDIO else picture).add(packet)
             writer.close()
@@ -95,8 +109,9 @@ class FacewireCodec(Codec):
         picture.fill_to(written - other.bits["total"] // 8)
         bits = {part: picture.bits[part] for part in ("keyframe", "motion", "container")}
         command = ["facewire", "encode", "crop.mp4", f"out{self.suffix}", "--no-crop"]
-        command += ["--profile", self.profile, "--keyframe-bytes", str(round(setting))]
-        return Encoded(out, bits, round(setting), shlex.join(command), seconds)
+        command += ["--profile", self.profile, "--kbps", f"{config.kbps:.3f}"]
+        command += ["--lookahead", "0"] if self.live else []
+        return Encoded(out, bits, setting, shlex.join(command), seconds)
 
     def decode(self, clip: Clip, encoded: Encoded, scratch: Path) -> Iterator[Frame]:
         """Decode with the runtime that a receiver uses, on one thread.
@@ -112,10 +127,26 @@ class FacewireCodec(Codec):
         yield from (o.frame for o in decoder.flush() if o.frame is not None)
 
 
+def _sound_bits(sound: npt.NDArray[np.float32]) -> int:
+    """What the sound takes in a file, headers included."""
+    if not len(sound):
+        return 0
+    opus = OpusEncoder(round(1000 * AUDIO_KBPS))
+    coded = [HEADER_BYTES + len(data) for data in (*opus.encode(sound), *opus.flush())]
+    return 8 * sum(size + record_overhead(size) for size in coded)
+
+
 def _packets(clip: Clip, config: EncoderConfig, sound: npt.NDArray[np.float32]) -> Iterator[Packet]:
-    taken = 0
+    """Raises `RateError` at once, not when the first packet is asked for."""
     seconds = clip.frames / Fraction(clip.fps)
-    with Encoder(config, fps=clip.fps, duration_s=seconds, sound=len(sound) > 0) as encoder:
+    duration = None if config.lookahead == 0 else seconds
+    encoder = Encoder(config, fps=clip.fps, duration_s=duration, sound=len(sound) > 0)
+    return _run(encoder, clip, sound)
+
+
+def _run(encoder: Encoder, clip: Clip, sound: npt.NDArray[np.float32]) -> Iterator[Packet]:
+    taken = 0
+    with encoder:
         for index, frame in enumerate(clip.rgb()):
             end = round((index + 1) * _SAMPLES / clip.fps) if index + 1 < clip.frames else None
             pcm = sound[taken:end] if len(sound) else None

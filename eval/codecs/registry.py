@@ -71,8 +71,10 @@ def make_codecs(
 
 
 def _facewire(weights: Path | None) -> dict[str, Callable[[], Codec]]:
-    """`facewire` is the default; then each profile, each size, and each pair of both."""
-    profiles = [str(p) for p in Profile]
+    """`facewire` is the default, `facewire-live` as in a call; then each profile, each size, and
+    each pair of both.
+    """
+    profiles = [str(Profile.ENTROPY), str(Profile.FP16)]
     sizes = [str(weights)] if weights else shipped()
     default = sizes[0] if weights or "s" not in sizes else "s"
     made: dict[str, Callable[[], Codec]] = {}
@@ -81,6 +83,7 @@ def _facewire(weights: Path | None) -> dict[str, Callable[[], Codec]]:
         made[name] = lambda: FacewireCodec(name, profile, size)
 
     add("facewire", profiles[0], default)
+    made["facewire-live"] = lambda: FacewireCodec("facewire-live", profiles[0], default, live=True)
     for profile in profiles:
         add(f"facewire-{profile}", profile, default)
     if not weights:

@@ -33,12 +33,18 @@ def push_all(assembler: KeyframeAssembler, packets: list[Packet]) -> list[Keyfra
 @given(
     st.integers(0, 15),
     st.integers(-(1 << 63), (1 << 63) - 1),
-    st.binary(max_size=600),
+    st.binary(min_size=2, max_size=600) | st.just(b"") | st.integers(0, 15),
     st.binary(min_size=1, max_size=5000),
     st.integers(0, 1 << 20),
 )
-def test_round_trip(identity: int, pts: int, shape: bytes, data: bytes, sequence: int) -> None:
-    keyframe = Keyframe(identity, pts, make_motion(1), shape, Picture(StillCodec.WEBP, 9, data))
+def test_round_trip(
+    identity: int, pts: int, shape: bytes | int, data: bytes, sequence: int
+) -> None:
+    picture = Picture(StillCodec.WEBP, 9, data)
+    if isinstance(shape, int):
+        keyframe = Keyframe(identity, pts, make_motion(1), b"", picture, shape)
+    else:
+        keyframe = Keyframe(identity, pts, make_motion(1), shape, picture)
     packets = keyframe.to_packets(sequence)
     assert all(len(bytes(packet)) <= MAX_DATAGRAM for packet in packets)
     assert [packet.sequence for packet in packets] == [

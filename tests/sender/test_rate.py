@@ -5,57 +5,68 @@ from fractions import Fraction
 
 import pytest
 
-from facewire.codec.errors import ConfigError, UnsupportedError
+from facewire.codec.errors import ConfigError, RateError, UnsupportedError
+from facewire.codec.packet import Flags, Kind, Packet
 from facewire.codec.stream import AudioParameters, StreamHeader
 from facewire.sender.config import EncoderConfig
-from facewire.sender.rate import MIN_PICTURE, plan_keyframes
+from facewire.sender.rate import MIN_PICTURE, RateControl, framed
 
 SILENT = StreamHeader("avfr-s", bytes(32))
 SPEAKING = StreamHeader("avfr-s", bytes(32), audio=AudioParameters())
 TEN = Fraction(10)
 
 
-def test_without_a_rate_the_picture_has_its_bytes() -> None:
-    budget = plan_keyframes(EncoderConfig(keyframe_bytes=2500), SILENT, TEN)
-    assert budget.picture_bytes(120, 300) == 2500
+def test_without_a_rate_there_is_always_room() -> None:
+    rate = RateControl(EncoderConfig(), SILENT, TEN)
+    assert rate.per_second is None
+    assert rate.left(TEN) == float("inf")
 
 
 def test_bpp_and_kbps_say_the_same() -> None:
-    by_kbps = plan_keyframes(EncoderConfig(kbps=50), SPEAKING, TEN)
-    by_bpp = plan_keyframes(EncoderConfig(bpp=50_000 / 25 / 65_536), SPEAKING, TEN)
-    assert by_kbps.whole is not None
-    assert by_bpp.whole is not None
-    assert abs(by_kbps.whole - by_bpp.whole) <= 1
+    by_kbps = RateControl(EncoderConfig(kbps=50), SPEAKING, TEN)
+    by_bpp = RateControl(EncoderConfig(bpp=50_000 / 25 / 65_536), SPEAKING, TEN)
+    assert by_kbps.left(TEN) == pytest.approx(by_bpp.left(TEN))
+    assert by_kbps.left(TEN) == pytest.approx(62_500, rel=0.01)
 
 
+def test_what_is_sent_is_counted_with_its_headers() -> None:
+    rate = RateControl(EncoderConfig(kbps=50), SPEAKING, TEN)
+    before = rate.left(TEN)
+    rate.count([Packet(Kind.MOTION, Flags.NONE, 0, 0, 0, bytes(100))] * 3)
+    assert before - rate.left(TEN) == pytest.approx(3 * framed(100))
+    assert framed(100) == 112
+    rate.reset()
+    assert rate.left(TEN) == pytest.approx(before)
+
+
+@pytest.mark.parametrize("profile", ["fp16", "entropy"])
 @pytest.mark.parametrize("header", [SILENT, SPEAKING])
 @pytest.mark.parametrize("interval", ["auto", 2.0])
 @pytest.mark.parametrize("duration", [Fraction(4, 25), TEN, Fraction(600), None])
 def test_the_floor_in_the_sentence_is_enough_and_tight(
-    header: StreamHeader, interval: object, duration: Fraction | None
+    profile: str, header: StreamHeader, interval: object, duration: Fraction | None
 ) -> None:
-    with pytest.raises(ConfigError) as caught:
-        plan_keyframes(EncoderConfig(kbps=1, keyframe_interval=interval), header, duration)  # type: ignore[arg-type]
+    settings: dict[str, object] = {"profile": profile, "keyframe_interval": interval}
+    with pytest.raises(RateError) as caught:
+        RateControl(EncoderConfig(kbps=0.001, **settings), header, duration)  # type: ignore[arg-type]
     found = re.search(r"at least ([\d.]+) kbps", str(caught.value))
     assert found
     floor = float(found[1])
-    size = len(header.to_payload())
-    config = EncoderConfig(kbps=floor, keyframe_interval=interval)  # type: ignore[arg-type]
-    assert plan_keyframes(config, header, duration).picture_bytes(size, 320) >= MIN_PICTURE
-    with pytest.raises(ConfigError):
-        plan_keyframes(
-            EncoderConfig(kbps=floor - 0.2, keyframe_interval=interval),  # type: ignore[arg-type]
-            header,
-            duration,
-        )
+    assert floor == pytest.approx(caught.value.least_kbps, abs=0.11)
+    RateControl(EncoderConfig(kbps=floor, **settings), header, duration)  # type: ignore[arg-type]
+    with pytest.raises(RateError):
+        RateControl(EncoderConfig(kbps=floor - 0.2, **settings), header, duration)  # type: ignore[arg-type]
 
 
-def test_keyframes_share_the_rate() -> None:
-    one = plan_keyframes(EncoderConfig(kbps=60, keyframe_interval="auto"), SILENT, TEN)
-    five = plan_keyframes(EncoderConfig(kbps=60, keyframe_interval=2), SILENT, TEN)
-    assert one.whole is not None
-    assert five.whole is not None
-    assert 4.9 < one.whole / five.whole < 5.1
+@pytest.mark.parametrize("join", [True, False])
+@pytest.mark.parametrize("room", [2000, 5000, 20_000])
+def test_a_picture_of_that_size_fills_the_room(join: bool, room: int) -> None:
+    rate = RateControl(EncoderConfig(), SPEAKING, TEN)
+    size = rate.picture_bytes(room, 300, join=join)
+    assert MIN_PICTURE < size < room - 300
+    small = rate.overhead(300, join=join)
+    assert room - size >= small
+    assert room - size - small < 30 * (room / 1000)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +81,10 @@ def test_keyframes_share_the_rate() -> None:
         {"keyframe_interval": "often"},
         {"keyframe_interval": 0},
         {"keyframe_bytes": 10},
+        {"references": 0},
+        {"references": 5},
+        {"lookahead": -1},
+        {"lookahead": 100},
         {"size": 255},
         {"size": 4096},
     ],

@@ -1,0 +1,172 @@
+"""A rate that is kept: planned in files, moment by moment in calls."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from facewire.codec.container import HEAD_BYTES
+from facewire.codec.keyframe import KeyframeAssembler
+from facewire.codec.packet import Kind, Packet
+from facewire.receiver import Decoder, DecoderConfig
+from facewire.sender.config import EncoderConfig
+from facewire.sender.encoder import Encoder
+from facewire.sender.rate import framed
+from facewire.sender.tracker import Face
+
+from ..receiver.conftest import FakeGenerator
+from .conftest import Frame, mesh
+
+FPS = 25
+TRAILER = 21 + 16
+
+
+class Turning:
+    """A face that turns to and fro, and its picture with it."""
+
+    def __init__(self, speed: float = 0.02) -> None:
+        self.speed = speed
+        noise = np.random.default_rng(1).integers(0, 255, (24, 48, 3), np.uint8)
+        self.scene = cv2.resize(noise, (512, 256), interpolation=cv2.INTER_CUBIC)
+        self.at = -1
+
+    def yaw(self) -> float:
+        return float(np.sin(self.at * self.speed) * 0.8)
+
+    def frame(self) -> Frame:
+        self.at += 1
+        left = round(128 + 120 * self.yaw())
+        return np.ascontiguousarray(self.scene[:, left : left + 256])
+
+    def track(self, frame: Frame, time_ms: int | None = None) -> list[Face]:
+        narrow = 120 * np.cos(self.yaw())
+        return [Face(mesh((128 - narrow / 2, 60, 128 + narrow / 2, 200)))]
+
+    def close(self) -> None:
+        pass
+
+
+def send(
+    card: Path,
+    seconds: float,
+    *,
+    live: bool,
+    speed: float = 0.02,
+    sound: bool = False,
+    **settings: Any,
+) -> list[list[Packet]]:
+    """Packets by frame, what `flush` gives last."""
+    face = Turning(speed)
+    config = EncoderConfig(model=str(card), crop=False, **settings)
+    frames = round(seconds * FPS)
+    duration = None if live else Fraction(frames, FPS)
+    encoder = Encoder(config, fps=FPS, tracker=face, duration_s=duration, sound=sound)
+    pcm = (0.1 * np.sin(np.arange(640) / 9)).astype(np.float32)
+    sent = [encoder.encode(face.frame(), pcm if sound else None) for _ in range(frames)]
+    return [*sent, encoder.flush()]
+
+
+def all_of(sent: list[list[Packet]]) -> list[Packet]:
+    return [packet for packets in sent for packet in packets]
+
+
+def size(packets: list[Packet]) -> int:
+    return sum(framed(len(p.payload)) for p in packets)
+
+
+@pytest.mark.parametrize("kbps", [6.0, 12.0, 40.0])
+@pytest.mark.parametrize("seconds", [4, 13])
+def test_a_file_takes_its_rate_to_two_percent(card: Path, kbps: float, seconds: int) -> None:
+    packets = all_of(send(card, seconds, live=False, kbps=kbps))
+    bits = 8 * (HEAD_BYTES + TRAILER + size(packets))
+    assert bits / seconds / 1000 == pytest.approx(kbps, rel=0.02)
+
+
+def test_sound_is_within_the_rate(card: Path) -> None:
+    packets = all_of(send(card, 6, live=False, kbps=25, sound=True))
+    assert any(p.kind == Kind.AUDIO for p in packets)
+    bits = 8 * (HEAD_BYTES + TRAILER + size(packets))
+    assert bits / 6 / 1000 == pytest.approx(25, rel=0.02)
+
+
+@pytest.mark.parametrize("kbps", [12.0, 40.0])
+@pytest.mark.parametrize("speed", [0.02, 0.0])
+def test_a_call_keeps_its_rate_over_ten_seconds(card: Path, kbps: float, speed: float) -> None:
+    sent = send(card, 24, live=True, kbps=kbps, speed=speed)
+    spent = np.cumsum([size(packets) for packets in sent[:-1]]) + HEAD_BYTES + TRAILER
+    # From the beginning, the first keyframe in it; and later, that being earned back.
+    for start in (0, 150, 333):
+        before = spent[start - 1] if start else 0
+        bits = 8 * float(spent[start + 249] - before)
+        assert bits / 10_000 == pytest.approx(kbps, rel=0.02)
+
+
+def test_after_the_first_keyframe_a_call_has_no_bursts(card: Path) -> None:
+    sent = send(card, 20, live=True, kbps=16)
+    sizes = np.array([size(packets) for packets in sent[:-1]])
+    assert sizes[0] > 2000
+    assert sizes[1:].max() < 1200  # a second's bytes are 2000
+    later = [p for packets in sent[1:-1] for p in packets if p.kind == Kind.KEYFRAME]
+    assert len(later) > 4
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_every_frame_is_shown_from_references_that_came(card: Path, live: bool) -> None:
+    packets = all_of(send(card, 14, live=live, kbps=24))
+    generator = FakeGenerator()
+    decoder = Decoder(DecoderConfig(badge=False), generator)
+    outputs = [o for p in packets for o in decoder.decode(Packet.parse(bytes(p))[0])]
+    outputs += decoder.flush()
+    assert [o.pts * FPS for o in outputs] == list(range(14 * FPS))
+    assert not any(o.concealed for o in outputs)
+    told = decoder.statistics
+    assert (told.missing_reference, told.damaged, told.wants_keyframe) == (0, 0, False)
+    assert generator.sources >= 3
+    used = {p.reference for p in packets if p.kind == Kind.MOTION}
+    assert len(used) > 1
+    assembler = KeyframeAssembler()
+    whole = [k for p in packets if p.kind == Kind.KEYFRAME if (k := assembler.push(p))]
+    assert whole[0].base is None
+    assert whole[1].base == 0
+
+
+def test_a_lost_reference_is_asked_for_and_a_keyframe_mends_it(card: Path) -> None:
+    face = Turning()
+    config = EncoderConfig(model=str(card), crop=False, kbps=24, audio_kbps=None)
+    encoder = Encoder(config, fps=FPS, tracker=face)
+    generator = FakeGenerator()
+    decoder = Decoder(DecoderConfig(badge=False), generator)
+    dropped = shown = asked = 0
+    for index in range(20 * FPS):
+        for packet in encoder.encode(face.frame()):
+            if packet.kind == Kind.KEYFRAME and index and not dropped:
+                dropped = 1
+                continue
+            shown += len(decoder.decode(packet))
+        if decoder.statistics.wants_keyframe:
+            asked += 1
+            encoder.request_keyframe()
+    shown += len(decoder.flush())
+    assert dropped
+    assert asked == 1
+    assert shown == 20 * FPS
+
+
+def test_one_reference_is_a_keyframe_alone(card: Path) -> None:
+    packets = all_of(send(card, 6, live=True, references=1))
+    assert {p.reference for p in packets if p.kind == Kind.MOTION} == {0}
+    packets = all_of(send(card, 6, live=False, references=1, kbps=20))
+    assert {p.reference for p in packets if p.kind == Kind.MOTION} == {0}
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_without_a_rate_references_come_where_they_pay(card: Path, live: bool) -> None:
+    still = all_of(send(card, 8, live=live, speed=0))
+    turning = all_of(send(card, 8, live=live, speed=0.04))
+    assert {p.reference for p in still if p.kind == Kind.MOTION} == {0}
+    assert len({p.reference for p in turning if p.kind == Kind.MOTION}) > 1
