@@ -14,10 +14,11 @@ from .motion import MotionFrame
 from .motion_code import MissingReferenceError
 from .packet import Flags, Kind, Packet
 from .profiles import MotionSettings, Profile, motion_frames, motion_reader, motion_writer
-from .still import Picture, StillCodec, decode_picture, encode_picture
+from .still import Anchor, Picture, StillCodec, decode_picture, encode_picture
 from .stream import AudioParameters, StreamHeader
 
 __all__ = [
+    "Anchor",
     "AudioParameters",
     "BitCount",
     "Flags",

@@ -29,7 +29,7 @@ class Frozen(Codec):
 
     def versions(self) -> dict[str, str]:
         """Name of the still codec."""
-        return {"still": f"{StillCodec.AV1.name}, CRF in quarters", "av": version("av")}
+        return {"still": f"{StillCodec.AV1.name}, CRF in quarters, low delay", "av": version("av")}
 
     def encode(self, clip: Clip, setting: float, out: Path, scratch: Path) -> Encoded:
         """Code one picture."""
