@@ -6,7 +6,7 @@ import argparse
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from ..sender.config import KeyframeInterval
@@ -84,6 +84,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="seconds from keyframe to keyframe; auto: the first, and one where the scene cuts "
         "or somebody else is followed (default: %(default)s)",
     )
+    steady = parser.add_mutually_exclusive_group()
+    steady.add_argument(
+        "--smoothing",
+        type=_smoothing,
+        default="auto",
+        metavar="X|auto",
+        help="against the tracker's jitter: 0 to 10, more is steadier and later "
+        "(auto: 1 with profile entropy, 0 with fp16; default: %(default)s)",
+    )
+    steady.add_argument(
+        "--no-smoothing",
+        dest="smoothing",
+        action="store_const",
+        const=0.0,
+        help="send the face as the tracker sees it",
+    )
     parser.add_argument(
         "--no-crop",
         action="store_true",
@@ -116,6 +132,7 @@ def run(args: argparse.Namespace) -> int:
         audio_kbps=args.audio_kbps,
         keyframe_interval=args.keyframe_interval,
         keyframe_bytes=args.keyframe_bytes,
+        smoothing=args.smoothing,
         crop=not args.no_crop,
         model=str(args.weights or "s"),
         identity=read_identity(args.identity) if args.identity else None,
@@ -162,6 +179,10 @@ def _positive(text: str) -> float:
     if number == 0:
         raise argparse.ArgumentTypeError("a rate is more than 0")
     return number
+
+
+def _smoothing(text: str) -> float | Literal["auto"]:
+    return "auto" if text == "auto" else _number(text)
 
 
 def _interval(text: str) -> KeyframeInterval:

@@ -28,6 +28,7 @@ from .keypoints import KeypointSource, MeshSource, Observation
 from .motion_stream import MotionPayload, MotionStream
 from .observer import Observer
 from .rate import KeyframeBudget, plan_keyframes
+from .smoothing import SmoothedSource
 from .tracker import Tracker
 
 __all__ = ["Encoder", "EncoderStatistics"]
@@ -112,7 +113,7 @@ class Encoder:
         )
         self._stream_payload = len(self.header.to_payload())
         self._budget: KeyframeBudget = plan_keyframes(self.config, self.header, duration_s)
-        self._keypoints = keypoints or _keypoint_source(card)
+        self._keypoints = keypoints or _keypoint_source(card, self.config.smoothing_strength)
         self._opus = OpusEncoder(rate) if audio else None
         self._tracker: FaceTracker = tracker or Tracker()
         self._owns_tracker = tracker is None
@@ -338,10 +339,11 @@ def _still_tracker() -> Tracker:
     return Tracker(still=True)
 
 
-def _keypoint_source(card: Card) -> KeypointSource:
+def _keypoint_source(card: Card, smoothing: float) -> KeypointSource:
     """What the network was trained with: the mesh's closed form, or its own detector."""
     if card.config.get("keypoint_mode", "mesh") == "mesh":
-        return MeshSource(card.face_table())
+        source = MeshSource(card.face_table())
+        return SmoothedSource(source, smoothing) if smoothing else source
     from .detector import DetectorSource
 
     return DetectorSource(card.folder)

@@ -22,10 +22,12 @@ class Observation:
     Attributes:
         picture: the crop, uint8 RGB `[size, size, 3]`.
         landmarks: float32 `[478, 2]` on [-1, 1] of the crop.
+        seconds: presentation time.
     """
 
     picture: npt.NDArray[np.uint8]
     landmarks: npt.NDArray[np.float32]
+    seconds: float = 0.0
 
 
 class KeypointSource(Protocol):
