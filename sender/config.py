@@ -16,6 +16,7 @@ __all__ = ["EncoderConfig", "KeyframeInterval"]
 KeyframeInterval = float | Literal["auto"]
 
 _MIN_PICTURE, _MAX_PICTURE = 200, 60_000
+_LONG_SOUND_KBPS = 64  # up to this, 120 ms of sound fit a datagram
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,10 @@ class EncoderConfig:
         if self.bundle != "auto":
             return self.bundle
         return 1 if live else min(max(1, round(fps)), MAX_FRAMES)
+
+    def sound_together(self, *, live: bool) -> int:
+        """Milliseconds of an Opus packet: in files as many as Opus knows, for fewer headers."""
+        return 40 if live or (self.audio_kbps or 0) > _LONG_SOUND_KBPS else 120
 
     @property
     def has_sound(self) -> bool:

@@ -99,7 +99,9 @@ class Encoder:
         if identity is not None:
             check_identity(card, identity)
         rate = round((self.config.audio_kbps or 0) * 1000)
-        audio = AudioParameters(bitrate=rate) if sound and self.config.has_sound else None
+        packet = self.config.sound_together(live=duration_s is None)
+        wanted = sound and self.config.has_sound
+        audio = AudioParameters(bitrate=rate, frame_ms=packet) if wanted else None
         self.header = StreamHeader(
             model=card.name,
             weights_sha256=card.sha256,
@@ -114,7 +116,7 @@ class Encoder:
         self._stream_payload = len(self.header.to_payload())
         self._budget: KeyframeBudget = plan_keyframes(self.config, self.header, duration_s)
         self._keypoints = keypoints or _keypoint_source(card, self.config.smoothing_strength)
-        self._opus = OpusEncoder(rate) if audio else None
+        self._opus = OpusEncoder(rate, packet) if audio else None
         self._tracker: FaceTracker = tracker or Tracker()
         self._owns_tracker = tracker is None
         still = _still_tracker if self._owns_tracker else None
