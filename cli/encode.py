@@ -80,7 +80,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--lookahead",
-        type=_lookahead,
+        type=_or_auto,
         default="auto",
         metavar="S|auto",
         help="seconds planned together, up to 30; 0 encodes as a call does, frame by frame "
@@ -101,6 +101,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="S|auto",
         help="seconds between keyframes at which one can join or seek; auto: the first frame, "
         "and where the scene cuts or somebody else is followed (default: %(default)s)",
+    )
+    steady = parser.add_mutually_exclusive_group()
+    steady.add_argument(
+        "--smoothing",
+        type=_or_auto,
+        default="auto",
+        metavar="X|auto",
+        help="against the tracker's jitter: 0 to 10, more is steadier and later "
+        "(auto: 1 with profile entropy, 0 with fp16; default: %(default)s)",
+    )
+    steady.add_argument(
+        "--no-smoothing",
+        dest="smoothing",
+        action="store_const",
+        const=0.0,
+        help="send the face as the tracker sees it",
     )
     parser.add_argument(
         "--no-crop",
@@ -136,6 +152,7 @@ def run(args: argparse.Namespace) -> int:
         keyframe_bytes=args.keyframe_bytes,
         references=args.references,
         lookahead=args.lookahead,
+        smoothing=args.smoothing,
         crop=not args.no_crop,
         model=str(args.weights or "s"),
         identity=read_identity(args.identity) if args.identity else None,
@@ -184,7 +201,7 @@ def _positive(text: str) -> float:
     return number
 
 
-def _lookahead(text: str) -> float | Literal["auto"]:
+def _or_auto(text: str) -> float | Literal["auto"]:
     return "auto" if text == "auto" else _number(text)
 
 

@@ -17,7 +17,7 @@ from av.audio.codeccontext import AudioCodecContext
 
 from .errors import ConfigError, MediaError, StreamError, TruncatedError, UnsupportedError
 
-__all__ = ["MAX_OPUS", "SAMPLE_RATE", "OpusDecoder", "OpusEncoder", "packet_samples"]
+__all__ = ["FRAME_MS", "MAX_OPUS", "SAMPLE_RATE", "OpusDecoder", "OpusEncoder", "packet_samples"]
 
 SAMPLE_RATE = 16000
 """Hz of the sound on both sides."""
@@ -25,7 +25,8 @@ MAX_OPUS = 1275
 """Largest Opus frame in bytes (RFC 6716, 3.2.1)."""
 _OPUS_RATE = 48000  # what libopus decodes to
 _STEP = _OPUS_RATE // SAMPLE_RATE
-_FRAME_MS = (10, 20, 40, 60)
+FRAME_MS = (10, 20, 40, 60, 80, 120)
+"""Lengths of a packet; the last two are several Opus frames in one (RFC 6716, 3.2)."""
 
 Array = npt.NDArray[np.float32]
 
@@ -35,7 +36,7 @@ class OpusEncoder:
 
     Args:
         bitrate: target in bits a second, 500..512000; wideband speech starts at 10000.
-        frame_ms: length of a packet: 10, 20, 40 or 60 ms.
+        frame_ms: length of a packet, one of `FRAME_MS`.
         sample_rate: 16000.
 
     Attributes:
@@ -47,8 +48,8 @@ class OpusEncoder:
     """
 
     def __init__(self, bitrate: int, frame_ms: int = 40, sample_rate: int = SAMPLE_RATE) -> None:
-        if frame_ms not in _FRAME_MS:
-            raise ConfigError(f"Opus packets last 10, 20, 40 or 60 ms, not {frame_ms}")
+        if frame_ms not in FRAME_MS:
+            raise ConfigError(f"Opus packets last {FRAME_MS} ms, not {frame_ms}")
         if not 500 <= bitrate <= 512000:
             raise ConfigError(f"Opus takes 500 to 512000 bit/s, not {bitrate}")
         if sample_rate != SAMPLE_RATE:

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import msgpack
 
+from .audio import FRAME_MS
 from .clock import WRAP
 from .errors import ConfigError, StreamError, UnsupportedError
 from .identity import ID_BYTES
@@ -26,7 +27,6 @@ MIN_SIZE, MAX_SIZE = 64, 1024
 """Width and height of the coded picture in pixels."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAX_TERM = 10**6  # of a fraction: NTSC's 30000/1001 and milliseconds are far below
-_FRAME_MS = (10, 20, 40, 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class AudioParameters:
         codec: "opus".
         sample_rate: Hz of the sound that was coded.
         channels: 1.
-        frame_ms: length of one Opus packet: 10, 20, 40 or 60 ms; the time base of AUDIO.
+        frame_ms: length of one Opus packet, one of `audio.FRAME_MS`; the time base of AUDIO.
         bitrate: target in bits a second; for information.
 
     Raises:
@@ -58,8 +58,8 @@ class AudioParameters:
                 f"sound of {self.sample_rate} Hz and {self.channels} channels; "
                 "8000 to 48000 Hz and one or two channels can be described"
             )
-        if self.frame_ms not in _FRAME_MS:
-            raise ConfigError(f"Opus packets last 10, 20, 40 or 60 ms, not {self.frame_ms}")
+        if self.frame_ms not in FRAME_MS:
+            raise ConfigError(f"Opus packets last {FRAME_MS} ms, not {self.frame_ms}")
         if not 500 <= self.bitrate <= 512000:
             raise ConfigError(f"Opus takes 500 to 512000 bit/s, not {self.bitrate}")
 

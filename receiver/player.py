@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -14,6 +15,7 @@ from ..codec.container import Reader
 from ..codec.errors import ConfigError, StreamError
 from ..codec.packet import Kind
 from ..codec.stream import StreamHeader
+from ..models.mel import SAMPLE_RATE
 from .decoder import Decoder
 from .output import DecoderConfig, Output, Statistics
 from .side_by_side import InputFrames, beside
@@ -117,6 +119,8 @@ class _Recording:
         self._writer: VideoWriter | None = None
         self._input: InputFrames | None = None
         self._origin = Fraction(0)
+        self._end = Fraction(0)  # of the last picture
+        self._sound: Output | None = None  # the last piece, written once it is known to be that
 
     @property
     def frames(self) -> int:
@@ -129,9 +133,12 @@ class _Recording:
             if self._writer is None:
                 self._writer = self._begin(output)
             if output.pcm is not None:
-                self._writer.sound(output.pcm, output.pts - self._origin)
+                self._write_sound(self._writer)
+                self._sound = output
             if output.frame is not None:
                 frame = output.frame
+                if self._decoder.header is not None:
+                    self._end = output.pts + 1 / self._decoder.header.fps
                 if self._input is not None:
                     frame = beside(self._input.at(output.pts), frame)
                 self._writer.picture(frame, output.pts - self._origin)
@@ -143,8 +150,19 @@ class _Recording:
             raise StreamError(f"{source} holds no stream header: there is nothing to decode")
         if self._writer is None or not self._writer.frames:
             raise StreamError(f"{source} holds no picture that can be decoded")
+        if self._sound is not None and self._sound.pts < self._end:
+            # The last Opus packet is filled up with silence.
+            pcm, left = self._sound.pcm, math.ceil((self._end - self._sound.pts) * SAMPLE_RATE)
+            self._sound = replace(self._sound, pcm=None if pcm is None else pcm[:left])
+        self._write_sound(self._writer)
         self._writer.close()
         return header, self._writer.frames
+
+    def _write_sound(self, writer: VideoWriter) -> None:
+        """What waits."""
+        if self._sound is not None and self._sound.pcm is not None:
+            writer.sound(self._sound.pcm, self._sound.pts - self._origin)
+        self._sound = None
 
     def _begin(self, first: Output) -> VideoWriter:
         header = self._decoder.header

@@ -6,9 +6,6 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from ..codec.errors import StreamError
 from ..codec.keyframe import Keyframe, decode_picture
 from ..models.shape import unpack_shape
@@ -63,13 +60,17 @@ class ReferencePool:
         if known is not None and known.keyframe == keyframe:
             self._pool.move_to_end(keyframe.id)
             return False
-        picture = decode_picture(keyframe.picture)
+        base = self._base(keyframe)
+        picture = decode_picture(keyframe.picture, None if base is None else base.keyframe.picture)
         if picture.shape[:2] != self._shape:
             height, width = picture.shape[:2]
             raise StreamError(
                 f"the keyframe is {width}x{height}, the stream {self._shape[1]}x{self._shape[0]}"
             )
-        points = self._points(keyframe)
+        if base is None:
+            points = unpack_shape(keyframe.shape)
+        else:
+            points = self._generator.points(base.source, keyframe.motion)
         source = self._generator.set_source(picture, keyframe.motion, points)
         self._pool[keyframe.id] = Reference(keyframe, source)
         self._pool.move_to_end(keyframe.id)
@@ -77,15 +78,15 @@ class ReferencePool:
             self._pool.popitem(last=False)
         return True
 
-    def _points(self, keyframe: Keyframe) -> npt.NDArray[np.float32]:
+    def _base(self, keyframe: Keyframe) -> Reference | None:
         if keyframe.base is None:
-            return unpack_shape(keyframe.shape)
+            return None
         base = self._pool.get(keyframe.base)
         if base is None:
             raise MissingBaseError(
                 f"keyframe {keyframe.id} stands on keyframe {keyframe.base}, which is not here"
             )
-        return self._generator.points(base.source, keyframe.motion)
+        return base
 
     def use(self, generator: Generator) -> None:
         """Prepare later keyframes with this one; those that are ready fit it too."""

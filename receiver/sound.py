@@ -25,8 +25,8 @@ Array = npt.NDArray[np.float32]
 _REACH = 280
 """Samples from a mel step's grid point to the end of its 25 ms window (models/mel.py)."""
 _HISTORY = 8 * SAMPLE_RATE
-_CONCEALED = 10
-"""Most lost packets in a row that Opus makes up (400 ms); it has faded to silence by then."""
+_CONCEALED_MS = 400
+"""Most lost sound in a row that Opus makes up; it has faded to silence by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ class SoundTrack:
                 f"{parameters.channels} channels; this build plays mono Opus at {SAMPLE_RATE} Hz"
             )
         self._length = parameters.frame_ms * SAMPLE_RATE // 1000
+        self._concealed = -(-_CONCEALED_MS // parameters.frame_ms)
         self._lookahead = config.lookahead_ms
         self._statistics = statistics
         self._timeline: Timeline[bytes] = Timeline(config.max_pause_ms // parameters.frame_ms)
@@ -114,7 +115,7 @@ class SoundTrack:
         if index < first:
             self._statistics.late += 1
             return []
-        missing = range(first, min(index, first + _CONCEALED))
+        missing = range(first, min(index, first + self._concealed))
         sounds = [self._piece(lost, None) for lost in missing]
         sounds.append(self._piece(index, payload))
         self._next = index + 1

@@ -19,6 +19,7 @@ KeyframeInterval = float | Literal["auto"]
 _MIN_PICTURE, _MAX_PICTURE = 200, 60_000
 MAX_REFERENCES = 4
 _LOOKAHEAD = Fraction(10)
+_LONG_SOUND_KBPS = 64  # up to this, 120 ms of sound fit a datagram
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class EncoderConfig:
             second of them in a file. Fewer headers, and so many frames of delay.
         refresh_interval: seconds from one frame that stands on the keyframe alone to the next:
             so long a lost packet can be seen where nothing is acknowledged.
+        smoothing: of the tracked face (`smoothing.py`): 0 is none, 1 suits the tracker's noise,
+            more (to 10) is steadier and later. "auto": 1 with profile "entropy", where it saves
+            bits and costs the picture nothing, 0 with "fp16". A network with a detector of its
+            own has none.
         bpp: bits a pixel of all that is written, or None. Motion and sound are given by profile
             and `audio_kbps`; what remains goes into the keyframe.
         kbps: the same in 1000 bits a second; give at most one of the two.
@@ -61,6 +66,7 @@ class EncoderConfig:
     motion: MotionSettings = field(default_factory=MotionSettings)
     bundle: int | Literal["auto"] = "auto"
     refresh_interval: float = 2.0
+    smoothing: float | Literal["auto"] = "auto"
     bpp: float | None = None
     kbps: float | None = None
     audio_kbps: float | None = 10.0
@@ -81,6 +87,9 @@ class EncoderConfig:
             raise ConfigError(
                 f"motion is refreshed each 0 to 86400 s, not {self.refresh_interval:g}"
             )
+        strength = self.smoothing_strength
+        if isinstance(strength, str) or not 0 <= strength <= 10:
+            raise ConfigError(f"smoothing is 0 (none) to 10 or 'auto', not {strength!r}")
         if self.bpp is not None and self.kbps is not None:
             raise ConfigError("give a rate either as bpp or as kbps, not both")
         for name, rate in (("bpp", self.bpp), ("kbps", self.kbps)):
@@ -110,6 +119,13 @@ class EncoderConfig:
         if not 64 <= self.size <= 1024 or self.size % 2:
             raise ConfigError(f"the coded picture has an even side of 64 to 1024, not {self.size}")
 
+    @property
+    def smoothing_strength(self) -> float:
+        """`smoothing`, decided."""
+        if self.smoothing == "auto":
+            return 1.0 if self.profile == Profile.ENTROPY else 0.0
+        return self.smoothing
+
     def frames_together(self, fps: Fraction, *, live: bool) -> int:
         """Frames of a MOTION packet: `bundle`, decided."""
         if self.profile == Profile.FP16:
@@ -125,6 +141,10 @@ class EncoderConfig:
         if duration_s is None:
             return Fraction(0)
         return max(duration_s, Fraction(1)) / max(1, math.ceil(duration_s / _LOOKAHEAD))
+
+    def sound_together(self, *, live: bool) -> int:
+        """Milliseconds of an Opus packet: in files as many as Opus knows, for fewer headers."""
+        return 40 if live or (self.audio_kbps or 0) > _LONG_SOUND_KBPS else 120
 
     @property
     def has_sound(self) -> bool:

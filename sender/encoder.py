@@ -27,6 +27,7 @@ from .live import LiveCoder
 from .observer import Observer
 from .rate import RateControl
 from .segment import Item, Moment, SegmentCoder
+from .smoothing import Smoothing
 from .tracker import Tracker
 
 __all__ = ["Encoder", "EncoderStatistics"]
@@ -98,7 +99,10 @@ class Encoder:
         if identity is not None:
             check_identity(card, identity)
         rate = round((self.config.audio_kbps or 0) * 1000)
-        audio = AudioParameters(bitrate=rate) if sound and self.config.has_sound else None
+        self._lookahead = self.config.look_ahead(duration_s)
+        packet = self.config.sound_together(live=self._lookahead == 0)
+        wanted = sound and self.config.has_sound
+        audio = AudioParameters(bitrate=rate, frame_ms=packet) if wanted else None
         self.header = StreamHeader(
             model=card.name,
             weights_sha256=card.sha256,
@@ -111,9 +115,9 @@ class Encoder:
             identity=None if identity is None else identity.id,
         )
         self._rate = RateControl(self.config, self.header, duration_s)
-        self._lookahead = self.config.look_ahead(duration_s)
         self._keypoints = keypoints or _keypoint_source(card)
-        self._opus = OpusEncoder(rate) if audio else None
+        self._smoothing = Smoothing(self.config.smoothing_strength)
+        self._opus = OpusEncoder(rate, packet) if audio else None
         self._tracker: FaceTracker = tracker or Tracker()
         self._owns_tracker = tracker is None
         still = _still_tracker if self._owns_tracker else None
@@ -124,6 +128,7 @@ class Encoder:
         """Begin a new stream with the same settings."""
         self.statistics = EncoderStatistics()
         self._observer.reset()
+        self._smoothing.reset()
         if self._opus is not None:
             self._opus.reset()
         self._rate.reset()
@@ -247,6 +252,8 @@ class Encoder:
         step = 1 / self.header.fps if last is None else (pts - last) * self.header.time_base
         time_ms = round(pts * self.header.time_base * 1000)
         seen, changed = self._observer.observe(frame, float(step), time_ms)
+        if seen is not None:
+            seen = self._smoothing.push(seen, anew=changed)
         # Over so long a pause a 16-bit pts says too little; a keyframe carries the whole one.
         far = last is not None and pts - last >= _FAR
         moment = Moment(pts, seen, seen is not None and (self._is_due(pts, changed) or far))

@@ -24,7 +24,7 @@ __all__ = ["EncodeReport", "Progress", "encode_file", "encode_packets", "encode_
 
 Progress = Callable[[int, int], None]
 """Called after each frame with frames done and frames expected."""
-_AHEAD = Fraction(1, 5)  # sound is written this much before its frame: a player need not wait
+_AHEAD = Fraction(1, 4)  # sound is written this much before its frame: a player need not wait
 _PADDING = 1024  # samples: AAC fills its last frame with silence, 64 ms of it at 16 kHz
 Sound = npt.NDArray[np.float32]
 

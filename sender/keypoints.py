@@ -22,10 +22,14 @@ class Observation:
     Attributes:
         picture: the crop, uint8 RGB `[size, size, 3]`.
         landmarks: float32 `[478, 2]` on [-1, 1] of the crop.
+        seconds: presentation time.
+        steady: the landmarks smoothed over time, None where they are not.
     """
 
     picture: npt.NDArray[np.uint8]
     landmarks: npt.NDArray[np.float32]
+    seconds: float = 0.0
+    steady: npt.NDArray[np.float32] | None = None
 
 
 class KeypointSource(Protocol):
@@ -52,4 +56,5 @@ class MeshSource:
 
     def motion(self, seen: Observation, identity: int) -> MotionFrame:
         """Motion of a frame that is animated from that reference."""
-        return self._references[identity].motion(seen.landmarks)
+        landmarks = seen.landmarks if seen.steady is None else seen.steady
+        return self._references[identity].motion(landmarks)

@@ -20,14 +20,13 @@ import numpy.typing as npt
 from ..codec.errors import MotionError
 from ..codec.keyframe import FRAGMENT_BYTES
 from ..codec.packet import Packet
-from ..codec.still import encode_picture
 from ..models.mesh import select_points
 from .animation import Animation
 from .config import EncoderConfig
 from .keypoints import Observation
 from .planning import WORTH
 from .rate import LIVE_SPAN, MIN_PICTURE, RateControl, framed
-from .references import Reference, expected_losses, picture_loss
+from .references import AFTER_GAIN, Reference, expected_losses, picture_loss
 from .segment import Moment
 
 __all__ = ["LiveCoder"]
@@ -116,10 +115,9 @@ class LiveCoder:
         join = not self._introduced
         self._introduced = False
         room = self._room(reference.shape_bytes, join=join)
-        picture = encode_picture(seen.picture, max_bytes=room, smallest=True)
         packets = self._animation.flush()
         packets += [self._stream(reference.pts)] if join else []
-        packets += reference.keyframe(picture).to_packets(0)
+        packets += reference.keyframe(room).to_packets(0)
         self._animation.add(reference, join=True)
         self._lately.clear()
         self._parts.clear()
@@ -176,7 +174,7 @@ class LiveCoder:
             if bearable and self._rate.left(now) < 0:
                 return  # an earlier keyframe is not earned back yet
         each = np.stack([expected_losses(candidate.points, points) for candidate in self._lately])
-        gains = (known - np.minimum(known, each + picture_loss(size))).mean(1)
+        gains = (known - np.minimum(known, each + picture_loss(AFTER_GAIN * size))).mean(1)
         best = int(gains.argmax())
         if self._rate.per_second is None and gains[best] * _LIFE < WORTH * size / 1000:
             return
@@ -189,6 +187,5 @@ class LiveCoder:
             self._coming = self._animation.refer(candidate.seen, candidate.pts, join=False)
         except MotionError:
             return
-        picture = encode_picture(candidate.seen.picture, max_bytes=size, smallest=True)
         part = FRAGMENT_BYTES if math.isinf(self._free) else round(self._free * _PART_S)
-        self._parts.extend(self._coming.keyframe(picture).to_packets(0, part=max(part, 64)))
+        self._parts.extend(self._coming.keyframe(size).to_packets(0, part=max(part, 64)))

@@ -88,7 +88,8 @@ class Observer:
             rectangle = Rectangle(0, 0, len(frame))
         self._last = rectangle
         landmarks = to_picture(followed.face.landmarks, rectangle)
-        return Observation(cut(frame, rectangle, self._size), landmarks), followed.changed
+        picture = cut(frame, rectangle, self._size)
+        return Observation(picture, landmarks, time_ms / 1000), followed.changed
 
     def crop(self, frame: Frame, seconds: float, time_ms: int) -> Frame | None:
         """The crop alone, uint8 `[size, size, 3]`: also of frames from which the face is away,

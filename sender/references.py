@@ -10,22 +10,28 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ..codec.errors import ConfigError
+from ..codec.inter import Anchor
 from ..codec.keyframe import Keyframe
 from ..codec.motion import MotionFrame
-from ..codec.still import Picture
+from ..codec.picture import Picture, StillCodec
+from ..codec.still import encode_picture
 
-__all__ = ["KnownReferences", "Reference", "expected_losses", "picture_loss"]
+__all__ = ["AFTER_GAIN", "KnownReferences", "Reference", "expected_losses", "picture_loss"]
 
 Points = npt.NDArray[np.float32]
 Losses = npt.NDArray[np.float64]
 
 _FAR, _BENT = 0.16, 1.77
 _PICTURE, _FALL = 3565.0, 1.593
+AFTER_GAIN = 1.3
+"""Bytes of a still as good as a byte of a picture that is coded after another (docs/rate.md)."""
 _HOLD = 0.01
 """Another reference must be better by so much: a change costs bits, and can be seen."""
 
@@ -82,6 +88,7 @@ class Reference:
         points: its landmarks, float32 `[P, 2]` on [-1, 1].
         picture: the crop, uint8 `[size, size, 3]`.
         loss: expected of its coded picture.
+        coded: the picture as it is sent, once it is.
     """
 
     id: int
@@ -92,12 +99,27 @@ class Reference:
     points: Points
     picture: npt.NDArray[np.uint8]
     loss: float = 0.0
+    coded: Picture | None = None
+    _anchor: Anchor | None = None
+    _tried: bool = False
 
-    def keyframe(self, picture: Picture) -> Keyframe:
-        """What is sent of it, given its picture coded."""
-        self.loss = picture_loss(len(picture.data))
+    def keyframe(self, max_bytes: int) -> Keyframe:
+        """What is sent of it, its picture coded in so many bytes, or the least that do."""
+        after = self.base.anchor() if self.base is not None else None
+        picture = encode_picture(self.picture, max_bytes=max_bytes, smallest=True, after=after)
+        self.coded = picture
+        gain = AFTER_GAIN if picture.codec is StillCodec.AV1_AFTER else 1.0
+        self.loss = picture_loss(gain * len(picture.data))
         base = None if self.base is None else self.base.id
         return Keyframe(self.id, self.pts, self.motion, self.shape, picture, base)
+
+    def anchor(self) -> Anchor | None:
+        """For pictures that are coded after this one's; None where none can be."""
+        if not self._tried and self.coded is not None:
+            self._tried = True
+            with suppress(ConfigError):
+                self._anchor = Anchor(self.picture, self.coded)
+        return self._anchor
 
     @property
     def shape_bytes(self) -> int:

@@ -15,7 +15,6 @@ import numpy as np
 
 from ..codec.errors import MotionError
 from ..codec.packet import Packet
-from ..codec.still import encode_picture
 from ..models.mesh import select_points
 from .animation import Animation
 from .config import EncoderConfig
@@ -170,8 +169,7 @@ class SegmentCoder:
         size = self._config.keyframe_bytes
         if math.isfinite(room):
             size = self._rate.picture_bytes(room, reference.shape_bytes, join=join)
-        picture = encode_picture(reference.picture, max_bytes=size, smallest=True)
-        packets = reference.keyframe(picture).to_packets(0)
+        packets = reference.keyframe(size).to_packets(0)
         if not join:
             return packets
         self._rate.count_join()

@@ -91,4 +91,5 @@ def test_a_real_clip_with_sound(tmp_path: Path) -> None:
     with av.open(str(clip)) as one, av.open(str(video)) as other:
         counts = [sum(1 for _ in c.decode(video=0)) for c in (one, other)]
     assert counts[0] == counts[1] == 173
-    assert abs(len(sound_of(clip)) - len(sound_of(video))) < 0.05 * 16_000
+    # It outlasts the pictures, and an Opus packet of 120 ms is filled up.
+    assert 0 <= len(sound_of(video)) - len(sound_of(clip)) < 0.12 * 16_000

@@ -51,6 +51,8 @@ def test_quiet(clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
         ["--kbps", "much"],
         ["--keyframe-interval", "often"],
         ["--profile", "telepathy"],
+        ["--smoothing", "-1"],
+        ["--smoothing", "2", "--no-smoothing"],
     ],
 )
 def test_wrong_usage_is_2(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facewire.codec import OpusDecoder, OpusEncoder
-from facewire.codec.audio import MAX_OPUS, packet_samples
+from facewire.codec.audio import FRAME_MS, MAX_OPUS, packet_samples
 from facewire.codec.errors import ConfigError, MediaError, StreamError, TruncatedError
 
 Array = npt.NDArray[np.float32]
@@ -40,6 +40,17 @@ def test_sound_lines_up(bitrate: int, frame_ms: int) -> None:
     chirp = 0.5 * np.sin(2 * np.pi * (200 + 1000 * time) * time) * (time > 0.3)
     decoded = through(chirp.astype(np.float32), bitrate, frame_ms)
     assert abs(lag(decoded, chirp.astype(np.float32))) <= OpusDecoder.delay + 2
+
+
+@pytest.mark.parametrize("frame_ms", FRAME_MS)
+def test_packets_of_any_length_line_up_and_fit(speech: Array, frame_ms: int) -> None:
+    packets = (encoder := OpusEncoder(10000, frame_ms)).encode(speech) + encoder.flush()
+    assert {packet_samples(packet) for packet in packets} == {16 * frame_ms}
+    assert len(packets) == -(-2000 // frame_ms)
+    decoder = OpusDecoder()
+    decoded = np.concatenate([decoder.decode(packet) for packet in packets])
+    assert abs(lag(decoded, speech)) <= OpusDecoder.delay + 2
+    assert len(decoder.decode(None)) == 16 * frame_ms
 
 
 def test_a_click_stays_where_it_was() -> None:

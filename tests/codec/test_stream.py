@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewire.codec import AudioParameters, Flags, Kind, StreamHeader
+from facewire.codec.audio import FRAME_MS
 from facewire.codec.errors import ConfigError, StreamError, UnsupportedError
 from facewire.codec.stream import MAX_HEADER
 
@@ -31,7 +32,7 @@ headers = st.builds(
     audio=st.none()
     | st.builds(
         AudioParameters,
-        frame_ms=st.sampled_from([10, 20, 40, 60]),
+        frame_ms=st.sampled_from(FRAME_MS),
         bitrate=st.integers(500, 512000),
     ),
     synthetic=st.booleans(),

@@ -89,6 +89,7 @@ class Synthetic:
     frames: int = 50
     fps: Fraction = Fraction(25)
     sound: bool = True
+    sound_ms: int = 40
     keyframe_every: int = 25
     model: str = "avfr-s"
     sha256: bytes = bytes(32)
@@ -102,7 +103,7 @@ class Synthetic:
             weights_sha256=self.sha256,
             fps=self.fps,
             time_base=self.time_base or 1 / self.fps,
-            audio=AudioParameters() if self.sound else None,
+            audio=AudioParameters(frame_ms=self.sound_ms) if self.sound else None,
         )
 
     def keyframe(self, number: int, pts: int) -> Keyframe:
@@ -114,9 +115,9 @@ class Synthetic:
 
     def packets(self) -> list[Packet]:
         header = self.header()
-        opus = OpusEncoder(10000)
+        opus = OpusEncoder(10000, self.sound_ms)
         out: list[Packet] = []
-        audio = int(self.first_pts * header.time_base * 25)
+        audio = int(self.first_pts * header.time_base * 1000 / self.sound_ms)
         number = -1
 
         def add(packet: Packet) -> None:

@@ -207,6 +207,24 @@ def test_lost_opus_packet_is_made_up_in_place(synthetic: Any, generator: Any) ->
     assert decoder.statistics.damaged == 1
 
 
+def test_long_opus_packets_are_waited_for_and_made_up(synthetic: Any, generator: Any) -> None:
+    packets = synthetic(frames=75, sound_ms=120).packets()
+    decoder = Decoder(generator=generator)
+    outputs = run(decoder, packets)
+    assert decoder.delay_ms == pytest.approx(100 + 7.5 + 120 + 6.5)
+    assert len(pictures(outputs)) == 75
+    assert not any(o.concealed for o in outputs)
+    audio = [p for p in packets if p.kind == Kind.AUDIO]
+    assert len(audio) == 25
+    gone = [audio[n] for n in (4, *range(10, 20))]
+    outputs = run(Decoder(generator=generator), [p for p in packets if p not in gone])
+    pieces = [o for o in outputs if o.pcm is not None]
+    there = [n for n in range(25) if n not in range(14, 20)]  # 400 ms are made up, then silence
+    assert [o.pts for o in pieces] == [Fraction(3 * n, 25) for n in there]
+    assert [n for n, o in zip(there, pieces, strict=True) if o.concealed] == [4, 10, 11, 12, 13]
+    assert all(o.pcm is not None and len(o.pcm) == 1920 for o in pieces)
+
+
 @pytest.mark.parametrize("shift", [1, 3, 8])
 def test_reordering_within_the_window_changes_nothing(
     shift: int, synthetic: Any, generator: Any

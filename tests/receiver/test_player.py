@@ -91,6 +91,16 @@ def test_frames_duration_and_sound_of_the_stream(
     assert abs(int(frames[30][10, 10].mean()) - 30) <= 3
 
 
+def test_the_filling_of_the_last_sound_packet_is_left_out(
+    tmp_path: Path, synthetic: Any, generator: Any
+) -> None:
+    source = synthetic(frames=31, sound_ms=120).write(tmp_path / "a.fwire")  # 1.24 of 1.32 s
+    decode_file(source, tmp_path / "a.mp4", generator=generator)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        heard = sum(frame.samples for frame in container.decode(audio=0))
+    assert 0 <= heard / 16_000 - 1.24 <= 0.065  # AAC comes in pieces of 64 ms
+
+
 def test_sound_is_in_sync(tmp_path: Path, synthetic: Any, generator: Any, make_speech: Any) -> None:
     source = synthetic(frames=100).write(tmp_path / "a.fwire")
     decode_file(source, tmp_path / "a.mp4", generator=generator)

@@ -43,7 +43,7 @@ def test_a_real_clip(clip: Path, card: Path, tmp_path: Path) -> None:
     assert {len(p.payload) * 8 for p in moving} == {960}
     assert report.repeated == 0
     assert len({p.payload for p in moving}) > 0.9 * CLIP_FRAMES
-    assert 75 <= len(of(packets, Kind.AUDIO)) <= 77  # AAC comes in pieces of 64 ms
+    assert 25 <= len(of(packets, Kind.AUDIO)) <= 26  # of 120 ms; AAC comes in pieces of 64 ms
     assert report.bits["total"] == target.stat().st_size * 8
     assert report.bits["motion"] == 960 * CLIP_FRAMES
     assert seen == [(k + 1, CLIP_FRAMES) for k in range(CLIP_FRAMES)]
@@ -70,7 +70,7 @@ def test_sound_is_ahead_of_its_frame(clip: Path, card: Path, tmp_path: Path) -> 
     for packet in read(target):
         heard += packet.kind == Kind.AUDIO
         if packet.kind == Kind.MOTION and packet.pts < 60:
-            assert heard * 0.04 >= packet.pts / 25 + 0.1
+            assert heard * 0.12 >= packet.pts / 25 + 0.1
 
 
 @pytest.mark.parametrize("kbps", [48.0, 70.0])
