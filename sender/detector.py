@@ -54,6 +54,11 @@ class DetectorSource:
             value, jacobian = self._detector(self._torch.from_numpy(inputs[None]))
         return MotionFrame(value[0].numpy(), jacobian[0].numpy())
 
+    def close(self) -> None:
+        """Free the segmentation network."""
+        if self._priors is not None:
+            self._priors.close()
+
 
 def _colours(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32) / np.float32(255)

@@ -66,7 +66,7 @@ class Encoder:
             it, and frames before the first face are sent, however many, once a face comes.
         sound: whether sound will be given (`config.audio_kbps` must be set too).
         tracker: in place of MediaPipe's; for tests, or to share one. It is not closed.
-        keypoints: in place of the mesh's closed form.
+        keypoints: in place of what the network was trained with. It is not closed.
 
     Attributes:
         config: as given.
@@ -116,6 +116,7 @@ class Encoder:
         )
         self._rate = RateControl(self.config, self.header, duration_s)
         self._keypoints = keypoints or _keypoint_source(card)
+        self._owns_keypoints = keypoints is None
         self._smoothing = Smoothing(self.config.smoothing_strength)
         self._opus = OpusEncoder(rate, packet) if audio else None
         self._tracker: FaceTracker = tracker or Tracker()
@@ -226,8 +227,10 @@ class Encoder:
         return self._sent(self._animation.flush() + packets)
 
     def close(self) -> None:
-        """Free the tracker."""
+        """Free the tracker, and what made the keypoints; those that were given are not closed."""
         self._observer.close()
+        if self._owns_keypoints:
+            self._keypoints.close()
         if self._owns_tracker:
             self._tracker.close()
 

@@ -41,6 +41,9 @@ class KeypointSource(Protocol):
     def motion(self, seen: Observation, identity: int) -> MotionFrame:
         """Motion of a frame that is animated from that reference."""
 
+    def close(self) -> None:
+        """Free what it holds."""
+
 
 class MeshSource:
     """The default: keypoints in closed form from the face mesh. No network, no torch."""
@@ -58,3 +61,6 @@ class MeshSource:
         """Motion of a frame that is animated from that reference."""
         landmarks = seen.landmarks if seen.steady is None else seen.steady
         return self._references[identity].motion(landmarks)
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -30,7 +30,7 @@ Losses = npt.NDArray[np.float64]
 
 _FAR, _BENT = 0.16, 1.77
 _PICTURE, _FALL = 3565.0, 1.593
-AFTER_GAIN = 1.3
+AFTER_GAIN = 1.5
 """Bytes of a still as good as a byte of a picture that is coded after another (docs/rate.md)."""
 _HOLD = 0.01
 """Another reference must be better by so much: a change costs bits, and can be seen."""

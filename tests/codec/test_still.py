@@ -14,14 +14,19 @@ from facewire.codec.still import MAX_PICTURE
 
 from .makers import make_picture, psnr
 
-CODED = {codec: encode_picture(make_picture(), codec=codec) for codec in StillCodec}
+STILLS = (StillCodec.AV1, StillCodec.WEBP)
+CODED = {codec: encode_picture(make_picture(), codec=codec) for codec in STILLS}
 
 
 def test_wire_numbers_never_change() -> None:
-    assert {codec.name: int(codec) for codec in StillCodec} == {"AV1": 1, "WEBP": 2}
+    assert {codec.name: int(codec) for codec in StillCodec} == {
+        "AV1": 1,
+        "WEBP": 2,
+        "AV1_AFTER": 3,
+    }
 
 
-@pytest.mark.parametrize("codec", StillCodec)
+@pytest.mark.parametrize("codec", STILLS)
 def test_round_trip(codec: StillCodec) -> None:
     rgb = make_picture(256)
     picture = encode_picture(rgb, codec=codec, max_bytes=6000)
@@ -33,14 +38,14 @@ def test_round_trip(codec: StillCodec) -> None:
     assert abs(float(decoded.mean() - rgb.astype(float).mean())) < 0.7  # same range, both ways
 
 
-@pytest.mark.parametrize("codec", StillCodec)
+@pytest.mark.parametrize("codec", STILLS)
 @pytest.mark.parametrize("size", [(64, 64), (66, 130), (258, 70)])
 def test_other_sizes(codec: StillCodec, size: tuple[int, int]) -> None:
     rgb = make_picture(320)[: size[0], : size[1]]
     assert decode_picture(encode_picture(rgb, codec=codec)).shape == (*size, 3)
 
 
-@pytest.mark.parametrize("codec", StillCodec)
+@pytest.mark.parametrize("codec", STILLS)
 def test_grey_stays_grey_and_red_stays_red(codec: StillCodec) -> None:
     for colour in [(0, 0, 0), (128, 128, 128), (255, 255, 255), (220, 30, 20), (10, 60, 240)]:
         rgb = np.full((64, 64, 3), colour, np.uint8)
@@ -99,7 +104,7 @@ def test_what_is_no_picture(rgb: np.ndarray) -> None:
         encode_picture(rgb)
 
 
-@pytest.mark.parametrize("codec", StillCodec)
+@pytest.mark.parametrize("codec", STILLS)
 def test_cut_at_every_byte(codec: StillCodec) -> None:
     data = CODED[codec].data
     for length in range(1, len(data), max(1, len(data) // 150)):
@@ -110,7 +115,7 @@ def test_cut_at_every_byte(codec: StillCodec) -> None:
         assert decoded.shape == (64, 64, 3)
 
 
-@pytest.mark.parametrize("codec", StillCodec)
+@pytest.mark.parametrize("codec", STILLS)
 @settings(max_examples=60)
 @given(seed=st.integers(0, 1 << 32))
 def test_damaged_bytes_are_a_picture_or_an_error(codec: StillCodec, seed: int) -> None:
@@ -125,7 +130,7 @@ def test_damaged_bytes_are_a_picture_or_an_error(codec: StillCodec, seed: int) -
     assert decoded.size <= 3 << 20
 
 
-@pytest.mark.parametrize("codec", StillCodec)
+@pytest.mark.parametrize("codec", STILLS)
 def test_noise_is_a_stream_error(codec: StillCodec) -> None:
     noise = np.random.default_rng(5).bytes(500)
     for data in (noise, bytes(500), b"\xff" * 500, b"x"):
@@ -158,7 +163,7 @@ def test_a_huge_picture_is_refused() -> None:
 @pytest.mark.parametrize("times", [2, 50])
 def test_many_frames_in_one_picture(times: int) -> None:
     """Frames that say "repeat the last" take a dozen bytes each and a picture's memory."""
-    for codec in StillCodec:
+    for codec in STILLS:
         data = CODED[codec].data
         if codec == StillCodec.AV1:
             with pytest.raises(StreamError, match="exactly one frame"):

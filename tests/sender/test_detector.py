@@ -31,16 +31,17 @@ def test_the_detector_gives_motion(tmp_path: Path, structural: bool) -> None:
         np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8),
         FaceTable.blank().mean * np.float32(0.4),
     )
-    motion = source.motion(seen)
-    assert source.keyframe(seen) == motion
+    motion = source.motion(seen, 0)
+    assert source.keyframe(seen, 0) == motion
+    source.close()
     np.testing.assert_allclose(motion.jacobian, np.eye(2)[None].repeat(10, 0), atol=1e-2)
     assert np.abs(motion.value).max() < 1
 
 
 def test_an_encoder_uses_the_detector_of_its_network(tmp_path: Path) -> None:
     Avfr(NETWORK.with_changes(keypoint_mode="detector")).save_pretrained(tmp_path)
-    encoder = Encoder(EncoderConfig(model=str(tmp_path)), fps=25, tracker=object())
-    assert isinstance(encoder._keypoints, DetectorSource)
+    with Encoder(EncoderConfig(model=str(tmp_path)), fps=25, tracker=object()) as encoder:
+        assert isinstance(encoder._keypoints, DetectorSource)
 
 
 def test_a_network_of_the_mesh_has_no_detector(tmp_path: Path) -> None:
