@@ -108,8 +108,8 @@ class _Survey:
         self._now = 0  # full pts of the last frame
 
     def add(self, packet: Any) -> None:
-        """Count one packet."""
-        from ..codec.errors import FacewireError
+        """Count one packet. Raises `UnsupportedError` where the stream's header says so."""
+        from ..codec.errors import FacewireError, UnsupportedError
         from ..codec.packet import Kind
         from ..codec.profiles import motion_reader
         from ..codec.stream import StreamHeader
@@ -136,6 +136,10 @@ class _Survey:
                     self._now = max(self._now, keyframe.pts)
             elif packet.kind == Kind.MOTION:
                 self._count_motion(packet)
+        except UnsupportedError:
+            if self.header is None:
+                raise
+            self._damaged += 1
         except FacewireError:
             self._damaged += 1
 

@@ -105,8 +105,8 @@ class Decoder:
             The pictures and pieces of sound that this packet completes, often none or several.
 
         Raises:
-            UnsupportedError: the stream is of a version, model, size or sound that this build
-                does not know.
+            UnsupportedError: the stream is of a version, model, size, sound or motion tables that
+                this build does not know.
             WeightsError: the stream's weights are not here, or differ from those that are; the
                 identity of the configuration is not the stream's.
         """
@@ -149,6 +149,7 @@ class Decoder:
         sound = None
         if header.audio is not None:
             sound = SoundTrack(header.audio, self.config, self.statistics)
+        pictures = PictureTrack(header, generator, self.config, self.statistics, sound)
         outputs: list[Output] = []
         early: deque[Keyframe] = self._early
         if self.header is not None:
@@ -157,7 +158,7 @@ class Decoder:
         self.header, self._sound = header, sound
         unknown = self._identity_of(header) is None
         self.statistics.wants_identity = header.identity is not None and unknown
-        self._pictures = PictureTrack(header, generator, self.config, self.statistics, sound)
+        self._pictures = pictures
         for keyframe in early:
             self._use(keyframe)
         return outputs

@@ -93,12 +93,16 @@ class Output:
         pts: presentation time in seconds; of `pcm`, that of its first sample. Pictures come in
             rising order, sound too; sound runs ahead of the pictures by the look-ahead.
         concealed: made up by the receiver because what should be here was lost or damaged.
+        wants_keyframe: of a picture: the keyframe that the motion refers to never came, and the
+            sender should send one now (`Encoder.request_keyframe`). Where no picture was ever
+            shown there is no output to say so, and `Statistics.wants_keyframe` does.
     """
 
     frame: Picture | None
     pcm: npt.NDArray[np.float32] | None
     pts: Fraction
     concealed: bool = False
+    wants_keyframe: bool = False
 
 
 @dataclass(slots=True)

@@ -51,6 +51,9 @@ class PictureTrack:
         config: of the decoder.
         statistics: of the decoder; counted into.
         sound: the stream's sound, None where it has none: then nothing waits.
+
+    Raises:
+        UnsupportedError: motion of a profile or with tables that this build does not know.
     """
 
     def __init__(
@@ -215,4 +218,5 @@ class PictureTrack:
         self._statistics.frames += 1
         self._statistics.concealed += pending.concealed
         pts = pending.full * self._header.time_base
-        return [Output(self._picture, None, pts, pending.concealed)]
+        wanted = self._statistics.wants_keyframe
+        return [Output(self._picture, None, pts, pending.concealed, wanted)]

@@ -137,6 +137,21 @@ def test_with_acknowledgements_a_loss_breaks_nothing_after_it(card: Path) -> Non
     assert decoder.statistics.concealed <= lost
 
 
+@pytest.mark.parametrize("never", [-1, FRAMES, 65_536, 10**30, -(10**30)])
+def test_frames_never_sent_cannot_be_acknowledged(card: Path, never: int) -> None:  # noqa: F811
+    """Not one acknowledgement of them changes a byte of what is sent."""
+    config = EncoderConfig(model=str(card), profile="entropy", audio_kbps=None)
+    plain, lied_to = (Encoder(config, tracker=FakeTracker(boxes())) for _ in range(2))
+    assert not lied_to.acknowledge(never)
+    assert not lied_to.acknowledge(0)  # not yet
+    for _ in range(20):
+        assert plain.encode(BLANK) == lied_to.encode(BLANK)
+        assert not lied_to.acknowledge(never)
+    assert lied_to.acknowledge(19)
+    lied_to.reset()
+    assert not lied_to.acknowledge(19)
+
+
 def test_flags_say_what_stands_alone(card: Path) -> None:  # noqa: F811
     _, packets = send(card, refresh_interval=0.4, bundle=5)
     motion = [p for p in packets if p.kind == Kind.MOTION]

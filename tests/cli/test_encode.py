@@ -47,6 +47,8 @@ def test_quiet(clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
         ["--bpp", "0.02", "--kbps", "30"],
         ["--bpp", "0"],
         ["--bpp", "-1"],
+        ["--kbps", "0"],
+        ["--kbps", "inf"],
         ["--kbps", "nan"],
         ["--kbps", "much"],
         ["--keyframe-interval", "often"],

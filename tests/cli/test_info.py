@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from facewire.cli.runtime_facts import table
 from facewire.codec.container import Reader, Writer
 from facewire.codec.keyframe import KeyframeAssembler
 from facewire.codec.packet import Kind
+from facewire.codec.stream import StreamHeader
 
 KEYS = [
     "frames", "fps", "width", "height", "duration_s", "profile", "model", "bits", "bpp", "kbps",
@@ -66,6 +68,22 @@ def test_damage_is_counted(stream: Path, capsys: pytest.CaptureFixture[str]) -> 
     facts = json.loads(capsys.readouterr().out)
     assert facts["damaged_packets"] == 1
     assert facts["bits"]["total"] == 8 * len(data)
+
+
+@pytest.mark.parametrize("command", ["info", "decode"])
+def test_tables_of_another_version(
+    command: str, tmp_path: Path, generator: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, video = tmp_path / "x.fwire", tmp_path / "x.mp4"
+    with path.open("wb") as file:
+        writer = Writer(file)
+        writer.write(StreamHeader("avfr-s", bytes(32), profile="entropy", tables=99).to_packet(0))
+        writer.close()
+    assert main([command, str(path), *([str(video)] if command == "decode" else [])]) == 1
+    text = capsys.readouterr().err
+    assert "tables of version 99" in text
+    assert text.count("\n") == 1
+    assert not video.exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"ftypisom" * 50])

@@ -9,6 +9,7 @@ import pytest
 
 from facewire.codec.errors import ConfigError, FacewireError, UnsupportedError, WeightsError
 from facewire.codec.packet import Kind, Packet
+from facewire.codec.stream import AudioParameters
 from facewire.receiver import Decoder, DecoderConfig, Output
 
 
@@ -131,10 +132,24 @@ def test_unknown_reference_shows_the_last_picture(synthetic: Any, generator: Any
     assert times == sorted(set(times))
     assert len(frames) >= 30
     held = [o for o in frames if Fraction(10, 25) <= o.pts < Fraction(20, 25)]
-    assert all(o.concealed and shown(o) == 9 for o in held)
+    assert all(o.concealed and o.wants_keyframe and shown(o) == 9 for o in held)
     assert decoder.statistics.missing_reference == 10
     assert not decoder.statistics.wants_keyframe  # the third keyframe came
+    assert not any(o.wants_keyframe for o in frames if o not in held)
     assert not frames[-1].concealed
+
+
+def test_a_stream_whose_references_never_arrive(synthetic: Any, generator: Any) -> None:
+    decoder = Decoder(generator=generator)
+    for packet in synthetic(frames=400, sound=False, keyframe_every=400).packets():
+        lost = packet.kind == Kind.MOTION and packet.pts >= 10
+        outputs = decoder.decode(replace(packet, reference=5) if lost else packet)
+        assert decoder.waiting == 0
+        assert len(outputs) == (packet.kind == Kind.MOTION)
+        assert all(o.concealed == o.wants_keyframe == lost for o in outputs)
+        assert all(shown(o) == min(packet.pts, 9) for o in outputs)
+    assert len(generator.motions) == 10
+    assert decoder.statistics.missing_reference == 390
 
 
 def test_missing_reference_asks_for_a_keyframe(synthetic: Any, generator: Any) -> None:
@@ -330,15 +345,24 @@ def test_unknown_model_and_wrong_hash_are_refused(synthetic: Any) -> None:
         Decoder().decode(synthetic(sha256=b"x" * 32).header().to_packet(0))
 
 
-def test_refused_stream_leaves_the_old_one(synthetic: Any, generator: Any) -> None:
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"audio": AudioParameters(channels=2)}, "mono Opus"),
+        ({"profile": "entropy", "tables": 99}, "tables of version 99"),
+        ({"profile": "entropy", "tables": -1}, "tables of version -1"),
+    ],
+)
+def test_refused_stream_leaves_the_old_one(
+    change: dict[str, Any], words: str, synthetic: Any, generator: Any
+) -> None:
     packets = synthetic(frames=20, sound=False).packets()
     decoder = Decoder(generator=generator)
     frames = [o for p in packets[:12] for o in decoder.decode(p)]
-    bad = synthetic(sound=True).header()
-    assert bad.audio is not None
-    stereo = replace(bad, audio=replace(bad.audio, channels=2))
-    with pytest.raises(UnsupportedError, match="mono Opus"):
-        decoder.decode(stereo.to_packet(12))
+    bad = replace(synthetic(sound=False).header(), **change)
+    for _ in range(2):  # it comes again with every keyframe
+        with pytest.raises(UnsupportedError, match=words):
+            decoder.decode(bad.to_packet(12))
     frames += run(decoder, packets[12:])
     assert len(frames) == 20
 
