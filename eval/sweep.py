@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from ..codec.audio import OpusEncoder
 from ..codec.errors import ConfigError, FacewireError
+from ..sender.config import EncoderConfig
 from .cache import StreamStore, digest, draft_of
 from .clips import Clip, find_videos, prepare_clip
 from .codecs.base import Codec, Encoded
@@ -239,12 +240,13 @@ def _truth(clip: Clip, suite: Suite) -> Truth:
 
 def _audio_bits(clip: Clip) -> int:
     """Bits of the sound's Opus packets; the same for every codec."""
-    path = clip.folder / "audio.json"
+    packet_ms = EncoderConfig(audio_kbps=AUDIO_KBPS).sound_together(live=False)
+    path = clip.folder / f"audio-{packet_ms}.json"
     if path.is_file():
         return int(json.loads(path.read_text())["bits"])
     sound, bits = clip.pcm(), 0
     if len(sound):
-        opus = OpusEncoder(round(AUDIO_KBPS * 1000))
+        opus = OpusEncoder(round(AUDIO_KBPS * 1000), packet_ms)
         packets = [*opus.encode(sound), *opus.flush()]
         bits = 8 * sum(map(len, packets))
     draft = draft_of(path)

@@ -88,9 +88,9 @@ class FacewireCodec(Codec):
             crop=False,
             size=clip.width,
             audio_kbps=AUDIO_KBPS if len(sound) else None,
-            kbps=(setting + _sound_bits(sound) / clip.seconds) / 1000,
             lookahead=0 if self.live else "auto",
         )
+        config = replace(config, kbps=(setting + _sound_bits(sound, config) / clip.seconds) / 1000)
         picture, other = BitCount(), BitCount()
         picture.add_container(HEAD_BYTES)
         began = time.perf_counter()
@@ -127,11 +127,11 @@ class FacewireCodec(Codec):
         yield from (o.frame for o in decoder.flush() if o.frame is not None)
 
 
-def _sound_bits(sound: npt.NDArray[np.float32]) -> int:
+def _sound_bits(sound: npt.NDArray[np.float32], config: EncoderConfig) -> int:
     """What the sound takes in a file, headers included."""
     if not len(sound):
         return 0
-    opus = OpusEncoder(round(1000 * AUDIO_KBPS))
+    opus = OpusEncoder(round(1000 * AUDIO_KBPS), config.sound_together(live=config.lookahead == 0))
     coded = [HEADER_BYTES + len(data) for data in (*opus.encode(sound), *opus.flush())]
     return 8 * sum(size + record_overhead(size) for size in coded)
 

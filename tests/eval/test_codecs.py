@@ -166,6 +166,7 @@ def test_identities_follow_the_options() -> None:
         X265("fast"),
         Frozen(),
         FacewireCodec("facewire", "fp16", "s"),
+        FacewireCodec("facewire", "fp16", "s", live=True),
     ]
     identities = [codec.identity() for codec in codecs]
     assert len(set(identities)) == len(identities)
@@ -333,7 +334,7 @@ def test_facewire_counts_every_byte_of_its_file(talking: Clip, tmp_path: Path, h
     if not heard:
         clip = clip_of(tmp_path / "mute", np.asarray(talking.rgb()))
     codec = FacewireCodec("facewire", "fp16", "s")
-    encoded = run(codec, clip, tmp_path, 2000)
+    encoded = run(codec, clip, tmp_path, 100_000)
     with encoded.path.open("rb") as file:
         packets = list(Reader(file))
     sound = [bytes(p) for p in packets if p.kind is Kind.AUDIO]
@@ -341,10 +342,10 @@ def test_facewire_counts_every_byte_of_its_file(talking: Clip, tmp_path: Path, h
     carried = sum(len(data) + record_overhead(len(data)) for data in sound)
     assert encoded.total + 8 * carried == 8 * encoded.path.stat().st_size
     assert encoded.bits["motion"] == 960 * clip.frames
-    assert 0 < encoded.bits["keyframe"] <= 8 * 3000
-    assert encoded.setting == 2000
+    assert encoded.total / clip.seconds == pytest.approx(100_000, rel=0.02)
+    assert encoded.setting == 100_000
     if heard:
-        opus = OpusEncoder(round(1000 * AUDIO_KBPS))
+        opus = OpusEncoder(round(1000 * AUDIO_KBPS), 120)
         alone = [*opus.encode(clip.pcm()), *opus.flush()]
         payloads = [p.payload for p in packets if p.kind is Kind.AUDIO]
         assert payloads == alone, "every codec is charged with the same sound"
@@ -353,13 +354,23 @@ def test_facewire_counts_every_byte_of_its_file(talking: Clip, tmp_path: Path, h
     assert psnr(decoded[0], clip.rgb()[0]) > 20
 
 
+@pytest.mark.parametrize("live", [False, True], ids=["planned", "live"])
+def test_facewire_below_its_floor_gives_its_floor(
+    talking: Clip, tmp_path: Path, live: bool
+) -> None:
+    codec = FacewireCodec("facewire", "entropy", "s", live=live)
+    least = run(codec, talking, tmp_path, 100).total
+    assert 8 * 1000 < least < 8 * 4000
+    assert run(codec, talking, tmp_path, 200_000).total > least
+
+
 def test_facewire_takes_the_clip_whole(talking: Clip, tmp_path: Path) -> None:
     """The clip is the crop already: a face that fills little of it is not cropped again."""
     small = np.full((1, 256, 256, 3), 90, np.uint8).repeat(2, 0)
     small[:, 64:192, 64:192] = talking.rgb()[:2, ::2, ::2]
     clip = clip_of(tmp_path / "small", small)
     codec = FacewireCodec("facewire", "fp16", "s")
-    decoded = list(codec.decode(clip, run(codec, clip, tmp_path, 3000), tmp_path))
+    decoded = list(codec.decode(clip, run(codec, clip, tmp_path, 500_000), tmp_path))
     assert np.abs(decoded[0][:40].astype(int) - 90).mean() < 12
     assert psnr(decoded[0], small[0]) > 20
 
