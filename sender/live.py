@@ -181,6 +181,8 @@ class LiveCoder:
         if gains[best] <= 0:  # a still head: what there is cannot be improved but by its picture
             best, size = len(self._lately) - 1, 2 * size
         self._begin(self._lately[best], size)
+        if self._rate.per_second is None:
+            self._lately.clear()  # what comes next is judged with the new one there
 
     def _begin(self, candidate: _Candidate, size: int) -> None:
         try:

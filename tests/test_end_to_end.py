@@ -35,10 +35,11 @@ def sound_of(path: Path) -> np.ndarray:
     return np.concatenate(list(Capture(path).sound()))
 
 
-def test_the_stream_carries_960_bits_a_frame(files: tuple[Path, Path, Path]) -> None:
+def test_the_stream_carries_few_bits_a_frame(files: tuple[Path, Path, Path]) -> None:
     facts = describe(files[1])
     assert facts["frames"] == FRAMES
-    assert facts["motion_bits_per_frame"] == {"mean": 960.0, "p95": 960, "max": 960}
+    assert facts["profile"] == "entropy"
+    assert 5 < facts["motion_bits_per_frame"]["mean"] < 80
     assert facts["bits"]["total"] == files[1].stat().st_size * 8
 
 

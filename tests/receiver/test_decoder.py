@@ -160,10 +160,10 @@ def test_missing_reference_asks_for_a_keyframe(synthetic: Any, generator: Any) -
     assert decoder.statistics.frames == 0
 
 
-def test_pool_keeps_the_last_four(synthetic: Any, generator: Any) -> None:
+def test_pool_keeps_the_four_used_last(synthetic: Any, generator: Any) -> None:
     packets = synthetic(frames=12, sound=False, keyframe_every=2).packets()
     last = next(p for p in reversed(packets) if p.kind == Kind.MOTION)
-    decoder = Decoder(generator=generator)
+    decoder = Decoder(DecoderConfig(references=4), generator)
     run(decoder, packets)
     for step, (reference, known) in enumerate(((5, True), (2, True), (1, False))):
         missing = decoder.statistics.missing_reference

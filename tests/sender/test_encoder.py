@@ -29,7 +29,7 @@ WIDE = np.full((360, 640, 3), 90, np.uint8)
 
 
 def make(card: Path, script: list[list[Box]], settings: Any = None, **more: Any) -> Encoder:
-    config = EncoderConfig(model=str(card), **(settings or {}))
+    config = EncoderConfig(model=str(card), **({"profile": "fp16"} | (settings or {})))
     return Encoder(config, tracker=FakeTracker(script), **more)
 
 

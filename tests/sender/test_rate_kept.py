@@ -31,7 +31,7 @@ class Turning:
 
     def __init__(self, speed: float = 0.02) -> None:
         self.speed = speed
-        noise = np.random.default_rng(1).integers(0, 255, (24, 48, 3), np.uint8)
+        noise = np.random.default_rng(1).integers(0, 255, (96, 192, 3), np.uint8)
         self.scene = cv2.resize(noise, (512, 256), interpolation=cv2.INTER_CUBIC)
         self.at = -1
 
