@@ -26,7 +26,7 @@ from .config import EncoderConfig
 from .keypoints import Observation
 from .planning import WORTH
 from .rate import LIVE_SPAN, MIN_PICTURE, RateControl, framed
-from .references import AFTER_GAIN, Reference, expected_losses, picture_loss
+from .references import AFTER_GAIN, Reference, expected_losses
 from .segment import Moment
 
 __all__ = ["LiveCoder"]
@@ -174,7 +174,9 @@ class LiveCoder:
             if bearable and self._rate.left(now) < 0:
                 return  # an earlier keyframe is not earned back yet
         each = np.stack([expected_losses(candidate.points, points) for candidate in self._lately])
-        gains = (known - np.minimum(known, each + picture_loss(AFTER_GAIN * size))).mean(1)
+        gains = (
+            known - np.minimum(known, each + self._animation.known.picture_loss(AFTER_GAIN * size))
+        ).mean(1)
         best = int(gains.argmax())
         if self._rate.per_second is None and gains[best] * _LIFE < WORTH * size / 1000:
             return

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .rate import MIN_PICTURE
-from .references import AFTER_GAIN, KnownReferences, expected_losses, picture_loss
+from .references import AFTER_GAIN, KnownReferences, expected_losses
 
 __all__ = ["MOST", "plan_references"]
 
@@ -60,7 +60,7 @@ def plan_references(
         row[:candidate] = np.inf
     if room is None:
         worth = WORTH * fps * (size + overhead) / 1000
-        chosen = _greedy(before, gains + picture_loss(AFTER_GAIN * size), worth, most)
+        chosen = _greedy(before, gains + known.picture_loss(AFTER_GAIN * size), worth, most)
         return [int(candidates[i]) for i in chosen]
     best, least = list[int](), float("inf")
     for count in range(1, most + 1):
@@ -68,7 +68,7 @@ def plan_references(
         if picture < MIN_PICTURE and (count > 1 or not first):
             break
         gain = AFTER_GAIN if count > 1 or not first else 1.0
-        losses = gains + picture_loss(gain * max(picture, MIN_PICTURE))
+        losses = gains + known.picture_loss(gain * max(picture, MIN_PICTURE))
         # A head that is still gains nothing more: then the rest goes into one better picture.
         chosen = _greedy(before, losses, 0.0, count) or [int(losses.sum(1).argmin())]
         total = float(np.minimum(before, losses[chosen].min(0)).sum())

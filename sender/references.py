@@ -20,7 +20,7 @@ from ..codec.errors import ConfigError
 from ..codec.inter import Anchor
 from ..codec.keyframe import Keyframe
 from ..codec.motion import MotionFrame
-from ..codec.picture import Picture
+from ..codec.picture import Picture, StillCodec
 from ..codec.still import decode_picture, encode_picture
 
 __all__ = ["AFTER_GAIN", "KnownReferences", "Reference", "expected_losses", "picture_loss"]
@@ -95,7 +95,8 @@ class Reference:
         shape: its landmarks as they are sent, empty where there is a base.
         points: its landmarks, float32 `[P, 2]` on [-1, 1].
         picture: the crop, uint8 `[size, size, 3]`.
-        loss: expected of its coded picture.
+        loss: of its coded picture.
+        hardness: that, as part of what was expected of so many bytes.
         coded: the picture as it is sent, once it is.
     """
 
@@ -107,6 +108,7 @@ class Reference:
     points: Points
     picture: Frame
     loss: float = 0.0
+    hardness: float = 1.0
     coded: Picture | None = None
     _anchor: Anchor | None = None
     _tried: bool = False
@@ -118,6 +120,8 @@ class Reference:
         self.coded = picture
         shown = decode_picture(picture, None if after is None else after.picture)
         self.loss = coded_loss(self.picture, shown)
+        gain = AFTER_GAIN if picture.codec is StillCodec.AV1_AFTER else 1.0
+        self.hardness = self.loss / picture_loss(gain * len(picture.data))
         base = None if self.base is None else self.base.id
         return Keyframe(self.id, self.pts, self.motion, self.shape, picture, base)
 
@@ -146,6 +150,7 @@ class KnownReferences:
         self._room = room
         self._known: OrderedDict[int, Reference] = OrderedDict()
         self._current: Reference | None = None
+        self._newest: Reference | None = None
 
     def __iter__(self) -> Iterator[Reference]:
         return iter(self._known.values())
@@ -159,7 +164,7 @@ class KnownReferences:
 
     def add(self, reference: Reference) -> None:
         """The receiver has this one too, from now on."""
-        self._known[reference.id] = reference
+        self._known[reference.id] = self._newest = reference
         if len(self._known) > self._room:
             self._known.popitem(last=False)
 
@@ -167,6 +172,10 @@ class KnownReferences:
         """None of them is to be used any more."""
         self._known.clear()
         self._current = None
+
+    def picture_loss(self, size: float) -> float:
+        """What one more picture of so many bytes is expected to lose, as hard as the newest was."""
+        return picture_loss(size) * (1.0 if self._newest is None else self._newest.hardness)
 
     def losses(self, frames: Points) -> Losses:
         """What the best of them is expected to lose on each frame `[N, P, 2]`; infinite where

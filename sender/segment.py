@@ -21,7 +21,7 @@ from .config import EncoderConfig
 from .keypoints import Observation
 from .planning import MOST, plan_references
 from .rate import RateControl, framed
-from .references import Reference, picture_loss
+from .references import Reference
 
 __all__ = ["Moment", "SegmentCoder"]
 
@@ -136,7 +136,7 @@ class SegmentCoder:
         waiting = self._animation.waiting
         # Frames before the first face show it too: the keyframe is as early as they are.
         reference = self._animation.refer(seen, waiting[0] if waiting else pts, join=join)
-        reference.loss = picture_loss(self._config.keyframe_bytes)
+        reference.loss = self._animation.known.picture_loss(self._config.keyframe_bytes)
         flushed = self._animation.flush()
         self._animation.add(reference, join=join)
         return [*flushed, _Place(reference, join)]

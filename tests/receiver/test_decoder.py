@@ -391,7 +391,7 @@ def test_settings_out_of_range() -> None:
 def test_abuse(seed: int, synthetic: Any, generator: Any) -> None:
     """Loss, doubling, reordering and flipped bits at once: only typed errors, sane outputs."""
     rng = np.random.default_rng(seed)
-    packets = synthetic(frames=80, keyframe_every=20, sound=bool(seed % 3)).packets()
+    packets = synthetic(frames=80, keyframe_every=8, sound=bool(seed % 3)).packets()
     keys = np.arange(len(packets)) + rng.uniform(0, 1 + seed, len(packets))
     decoder = Decoder(generator=generator)
     outputs: list[Output] = []
