@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facewire.codec import (
+    Anchor,
     AudioParameters,
     BitCount,
     Flags,
@@ -35,6 +36,7 @@ from facewire.codec import (
     OpusDecoder,
     OpusEncoder,
     Packet,
+    Picture,
     Profile,
     Reader,
     StillCodec,
@@ -66,6 +68,7 @@ class Recipe:
     profile: Profile = Profile.FP16
     bundles: tuple[int, ...] = (1,) * 10  # frames of the packets after a keyframe, ten in all
     identity: Identity | None = None
+    later: bool = False  # another reference after five frames, standing on the keyframe
 
 
 def identity() -> Identity:
@@ -96,6 +99,13 @@ RECIPES = (
         Profile.ENTROPY,
     ),
     Recipe("v1-fp16-av1-identity", StillCodec.AV1, identity=identity()),
+    Recipe(
+        "v1-entropy-av1-references",
+        StillCodec.AV1,
+        profile=Profile.ENTROPY,
+        bundles=(1, 1, 5, 3),
+        later=True,
+    ),
 )
 
 
@@ -151,13 +161,22 @@ def make(recipe: Recipe) -> Iterator[Packet]:
             packets = [header.to_packet(0), *keyframe.to_packets(0)]
             if frame == 0 and recipe.identity is not None:
                 packets[1:1] = introduce(recipe.identity, 0, pts)
+        if recipe.later and frame % 10 == 5:
+            # Of a moment that has passed, and in small parts.
+            anchor = Anchor(picture(frame - 5), still)
+            other = encode_picture(picture(frame - 2), max_bytes=900, after=anchor)
+            second = Keyframe(identity - 8, pts - 2 * step, motion(frame - 2), b"", other, identity)
+            packets += second.to_packets(0, part=300)
         starts = dict(zip(accumulate((0, *recipe.bundles)), recipe.bundles, strict=False))
         if count := starts.get(frame % 10):
             # The last packet stands on the keyframe's frame, as after an acknowledgement.
             back = frame % 10 if frame % 10 + count == 10 else 1
             reference = pts - back * step if frame % 10 else None
+            key = motion(frame // 10 * 10)
+            if recipe.later and frame % 10 > 5:
+                identity, key, reference = second.id, second.motion, None
             payload = writer.encode(
-                [motion(frame + n) for n in range(count)], pts, identity, motion(frame // 10 * 10),
+                [motion(frame + n) for n in range(count)], pts, identity, key,
                 stride=step, reference=reference,
             )  # fmt: skip
             intra = recipe.profile == Profile.FP16 or not payload[0] & 7
@@ -183,6 +202,7 @@ def describe(path: Path) -> dict[str, Any]:
     assembler, decoder, count = KeyframeAssembler(), OpusDecoder(), BitCount()
     headers: list[StreamHeader] = []
     keyframes: list[dict[str, Any]] = []
+    stills: dict[int, Picture] = {}
     introductions, identities = IdentityAssembler(), list[Identity]()
     numbers = hashlib.sha256()
     integers: MotionDecoder | None = None
@@ -201,7 +221,8 @@ def describe(path: Path) -> dict[str, Any]:
             elif packet.kind == Kind.KEYFRAME:
                 keyframe = assembler.push(packet)
                 if keyframe is not None:
-                    keyframes.append(describe_keyframe(keyframe))
+                    stills[keyframe.id] = keyframe.picture
+                    keyframes.append(describe_keyframe(keyframe, stills))
             elif packet.kind == Kind.IDENTITY:
                 whole = introductions.push(packet)
                 identities += [] if whole is None else [whole]
@@ -250,15 +271,19 @@ def describe_identity(identity: Identity) -> dict[str, Any]:
     }
 
 
-def describe_keyframe(keyframe: Keyframe) -> dict[str, Any]:
-    return {
+def describe_keyframe(keyframe: Keyframe, stills: dict[int, Picture]) -> dict[str, Any]:
+    if keyframe.base is None:
+        landmarks: dict[str, Any] = {"shape": digest(unpack_shape(keyframe.shape))}
+        after = None
+    else:
+        landmarks, after = {"base": keyframe.base}, stills[keyframe.base]
+    return landmarks | {
         "id": keyframe.id,
         "pts": keyframe.pts,
         "codec": keyframe.picture.codec.name,
         "quality": keyframe.picture.quality,
         "bytes": len(keyframe.picture.data),
-        "rgb": digest(decode_picture(keyframe.picture)),
-        "shape": digest(unpack_shape(keyframe.shape)),
+        "rgb": digest(decode_picture(keyframe.picture, after)),
         "motion": digest(keyframe.motion.to_array()),
     }
 
