@@ -13,7 +13,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from facewire.codec.still import _create, _own_priority, _to_frame, _to_rgb
+from facewire.codec.coders import create, own_priority, to_frame, to_rgb
 
 __all__ = ["WORST_CRF", "code_sequence"]
 
@@ -39,15 +39,15 @@ def code_sequence(
     Returns:
         Bytes of each frame's packet without temporal delimiters, and the decoded frames.
     """
-    encoder, decoder = _create("libsvtav1", "w"), _create("libdav1d", "r")
+    encoder, decoder = create("libsvtav1", "w"), create("libdav1d", "r")
     encoder.pix_fmt, encoder.gop_size = _PIXELS, 9999
     encoder.time_base, encoder.framerate = Fraction(1, 25), Fraction(25)
     params = _FIXED if offset is None else f"{_FIXED}:{_FLAT.format(offset)}"
     encoder.options = {"preset": "4", "crf": f"{crf}", "svtav1-params": params}
     packets: list[bytes] = []
-    with _own_priority():
+    with own_priority():
         for number, rgb in enumerate(frames):
-            frame = _to_frame(rgb, _PIXELS)
+            frame = to_frame(rgb, _PIXELS)
             frame.pts = number
             if not number:
                 encoder.height, encoder.width = frame.height, frame.width
@@ -56,4 +56,4 @@ def code_sequence(
     shown = [picture for data in packets for picture in decoder.decode(av.Packet(data))]
     shown += decoder.decode(None)
     sizes = [len(data.removeprefix(_DELIMITER)) for data in packets]
-    return sizes, [_to_rgb(picture) for picture in shown]
+    return sizes, [to_rgb(picture) for picture in shown]

@@ -35,7 +35,7 @@ def test_tracker_and_keypoints(benchmark: Any, clip: Path) -> None:
         observer = Observer(tracker, 256)
         first = observer.observe(frames[0], 0.04, 0)[0]
         assert first is not None
-        source.keyframe(first)
+        source.keyframe(first, 0)
         at = 0
 
         def frame() -> None:
@@ -43,7 +43,7 @@ def test_tracker_and_keypoints(benchmark: Any, clip: Path) -> None:
             at += 1
             seen, _ = observer.observe(frames[at % len(frames)], 0.04, 40 * at)
             if seen is not None:
-                source.motion(seen)
+                source.motion(seen, 0)
 
         benchmark.pedantic(frame, rounds=150, warmup_rounds=20)
     times = np.array(benchmark.stats.stats.data)

@@ -79,7 +79,7 @@ def main() -> int:
     network = Network()
     frames = 0
     try:
-        with Encoder(EncoderConfig(profile="fp16")) as encoder:  # frees the face tracker at the end
+        with Encoder(EncoderConfig(kbps=24)) as encoder:  # frees the face tracker at the end
             for frame, sound in frames_and_sound(sys.argv[1]):
                 frames += 1
                 for packet in encoder.encode(frame, sound):
@@ -88,6 +88,8 @@ def main() -> int:
                 # The receiver would ask over the network: once a round trip, not every frame.
                 if decoder.statistics.wants_keyframe and frames % 10 == 0:
                     encoder.request_keyframe()
+                elif decoder.statistics.wants_refresh and frames % 5 == 0:
+                    encoder.request_refresh()
             for packet in encoder.flush():
                 receive(decoder, bytes(packet))
         present(decoder.flush())
