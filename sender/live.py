@@ -38,7 +38,8 @@ _PART_S = 0.3  # a part of a reference takes so much of what is free
 _SPREAD_S = 3.0  # and the whole of it so much
 _SMALL, _LARGE = 1500, 4000  # bytes of a picture
 _FIRST_S = 2.0  # seconds of the rate that the first one may take where that is more
-_UNBEARABLE, _URGENT = 0.25, 3  # expected loss, in so many weighed frames, for which debt is made
+_UNBEARABLE, _URGENT = 0.15, 3  # needless loss, in so many weighed frames, for which debt is made
+_DEBT_S = 5.0  # while it is no more than so many seconds of the rate
 _WAITING = 250  # frames that are kept for a face to come
 
 
@@ -76,6 +77,7 @@ class LiveCoder:
         self._lately: deque[_Candidate] = deque(maxlen=_WEIGHED)
         self._coming: Reference | None = None
         self._parts: deque[Packet] = deque()
+        self._urgent = False
         self._free = math.inf  # bytes a second that sound and motion leave
         self.joined = True
 
@@ -105,8 +107,9 @@ class LiveCoder:
         self._rate.count(packets)
         if seen is not None and self._config.references > 1:
             self._look(seen, moment.pts, now)
-            packets += self._trickle(now)
-        return packets
+            if not self._parts and len(self._lately) == _WEIGHED:
+                self._choose(now)
+        return packets + self._trickle(now)
 
     def _join(self, seen: Observation, pts: int) -> list[Packet]:
         """A keyframe at once, on which alone all that follows stands."""
@@ -147,8 +150,6 @@ class LiveCoder:
 
     def _trickle(self, now: Fraction) -> list[Packet]:
         """As much of a reference as there is room for."""
-        if not self._parts and len(self._lately) == _WEIGHED:
-            self._choose(now)
         packets: list[Packet] = []
         while self._parts and self._has_room(self._parts[0], now, sent=len(packets)):
             packets.append(self._parts.popleft())
@@ -159,31 +160,34 @@ class LiveCoder:
         return packets
 
     def _has_room(self, part: Packet, now: Fraction, *, sent: int) -> bool:
-        if self._rate.per_second is None:
+        if self._rate.per_second is None or self._urgent:
             return not sent  # one a frame
         return self._rate.left(now) >= framed(len(part.payload)) / 2
 
     def _choose(self, now: Fraction) -> None:
         """Begin with the next reference, where one pays."""
         points = np.stack([candidate.points for candidate in self._lately])
-        known = self._animation.known.losses(points)
-        bearable = int((known > _UNBEARABLE).sum()) < _URGENT
+        rate, known = self._rate.per_second, self._animation.known
         size = self._config.keyframe_bytes
-        if self._rate.per_second is not None:
+        if rate is not None:
             size = round(min(max(self._free * _SPREAD_S, _SMALL), _LARGE))
-            if bearable and self._rate.left(now) < 0:
-                return  # an earlier keyframe is not earned back yet
-        each = np.stack([expected_losses(candidate.points, points) for candidate in self._lately])
-        gains = (
-            known - np.minimum(known, each + self._animation.known.picture_loss(AFTER_GAIN * size))
-        ).mean(1)
-        best = int(gains.argmax())
-        if self._rate.per_second is None and gains[best] * _LIFE < WORTH * size / 1000:
+        poses = np.stack([expected_losses(candidate.points, points) for candidate in self._lately])
+        losses, before = poses + known.picture_loss(AFTER_GAIN * size), known.losses(points)
+        gains = before - np.minimum(before, losses)
+        best = int(gains.sum(1).argmax())
+        gain, left = float(gains[best].mean()), self._rate.left(now)
+        if rate is None and gain * _LIFE < WORTH * size / 1000:
             return
-        if gains[best] <= 0:  # a still head: what there is cannot be improved but by its picture
+        needless = (known.losses(points, pictures=False) - poses > _UNBEARABLE).sum(1)
+        self._urgent = rate is not None and needless.max() >= _URGENT and left > -_DEBT_S * rate
+        if self._urgent:
+            best = int(needless.argmax())
+        if left < 0 and not self._urgent:
+            return  # an earlier keyframe is not earned back yet
+        if gain <= 0:  # a still head: what there is cannot be improved but by its picture
             best, size = len(self._lately) - 1, 2 * size
         self._begin(self._lately[best], size)
-        if self._rate.per_second is None:
+        if rate is None:
             self._lately.clear()  # what comes next is judged with the new one there
 
     def _begin(self, candidate: _Candidate, size: int) -> None:
@@ -191,5 +195,6 @@ class LiveCoder:
             self._coming = self._animation.refer(candidate.seen, candidate.pts, join=False)
         except MotionError:
             return
-        part = FRAGMENT_BYTES if math.isinf(self._free) else round(self._free * _PART_S)
+        at_once = self._urgent or math.isinf(self._free)
+        part = FRAGMENT_BYTES if at_once else round(self._free * _PART_S)
         self._parts.extend(self._coming.keyframe(size).to_packets(0, part=max(part, 64)))

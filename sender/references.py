@@ -177,11 +177,14 @@ class KnownReferences:
         """What one more picture of so many bytes is expected to lose, as hard as the newest was."""
         return picture_loss(size) * (1.0 if self._newest is None else self._newest.hardness)
 
-    def losses(self, frames: Points) -> Losses:
-        """What the best of them is expected to lose on each frame `[N, P, 2]`; infinite where
-        there is none.
+    def losses(self, frames: Points, *, pictures: bool = True) -> Losses:
+        """What the best of them is expected to lose on each frame `[N, P, 2]`, with its picture's
+        loss or by the pose alone; infinite where there is none.
         """
-        each = [known.loss + expected_losses(known.points, frames) for known in self]
+        each = [
+            expected_losses(known.points, frames) + (known.loss if pictures else 0.0)
+            for known in self
+        ]
         return np.min(each, axis=0) if each else np.full(len(frames), np.inf)
 
     def best(self, points: Points) -> Reference | None:

@@ -40,7 +40,7 @@ class Turning:
 
     def frame(self) -> Frame:
         self.at += 1
-        left = round(128 + 120 * self.yaw())
+        left = round(128 + 96 * self.yaw())
         return np.ascontiguousarray(self.scene[:, left : left + 256])
 
     def track(self, frame: Frame, time_ms: int | None = None) -> list[Face]:
@@ -154,6 +154,22 @@ def test_a_lost_reference_is_asked_for_and_a_keyframe_mends_it(card: Path) -> No
     assert dropped
     assert asked == 1
     assert shown == 20 * FPS
+
+
+def test_a_face_that_no_reference_fits_is_not_kept_waiting(card: Path) -> None:
+    """The first keyframe is not earned back before five seconds have passed."""
+    first = []
+    for turn in (0.3, 1.3):
+        face = Turning()
+        face.yaw = lambda face=face, turn=turn: turn if face.at > 40 else 0.0  # type: ignore[method-assign,misc]
+        config = EncoderConfig(model=str(card), crop=False, kbps=9, audio_kbps=None)
+        encoder = Encoder(config, fps=FPS, tracker=face)
+        sent = [encoder.encode(face.frame()) for _ in range(200)]
+        later = [
+            n for n, packets in enumerate(sent) if any(p.kind == Kind.KEYFRAME for p in packets)
+        ]
+        first.append(later[1])
+    assert first[0] > 80 > first[1] > 40
 
 
 def test_one_reference_is_a_keyframe_alone(card: Path) -> None:
