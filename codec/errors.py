@@ -90,6 +90,9 @@ class RateError(ConfigError):
         super().__init__(message)
         self.least_kbps = least_kbps
 
+    def __reduce__(self) -> tuple[type[RateError], tuple[str, float]]:
+        return RateError, (str(self), self.least_kbps)
+
 
 class WeightsError(FacewireError, RuntimeError):
     """Weights that are missing, of another model, or whose hash differs."""

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import active_children, get_context
+from threading import current_thread, main_thread
 from typing import Any
 
 from ..codec.errors import EvaluationError, MissingExtraError
@@ -30,7 +31,10 @@ def in_process(task: Task, arguments: Arguments) -> Iterator[tuple[int, object]]
 
 
 def local_runner(jobs: int) -> Callable[[Task, Arguments], Iterator[tuple[int, object]]]:
-    """Several processes on this machine; 0: one a core. One job stays in this process."""
+    """Several processes on this machine; 0: one a core. One job stays in this process.
+
+    Ctrl-C and SIGTERM end all of them, and come out as `KeyboardInterrupt`.
+    """
     count = jobs or os.cpu_count() or 1
 
     def run(task: Task, arguments: Arguments) -> Iterator[tuple[int, object]]:
@@ -41,6 +45,10 @@ def local_runner(jobs: int) -> Callable[[Task, Arguments], Iterator[tuple[int, o
         pool = ProcessPoolExecutor(
             min(count, len(arguments)), mp_context=get_context("spawn"), initializer=_worker
         )
+        before = signal.getsignal(signal.SIGTERM)
+        here = current_thread() is main_thread()  # only there signals can be caught
+        if here:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             futures = {pool.submit(_caught, task, values): i for i, values in enumerate(arguments)}
             for future in as_completed(futures):
@@ -53,6 +61,8 @@ def local_runner(jobs: int) -> Callable[[Task, Arguments], Iterator[tuple[int, o
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+            if here:
+                signal.signal(signal.SIGTERM, before)
 
     return run
 

@@ -63,8 +63,10 @@ def test_errors_keep_their_kind_and_their_sentence(runner: Runner) -> None:
 @pytest.mark.parametrize("name", errors.__all__)
 def test_every_error_survives_the_way_between_processes(name: str) -> None:
     kind = getattr(errors, name)
-    error = kind("a", "b") if kind is MissingExtraError else kind("a sentence")
+    more = {"MissingExtraError": ("extra",), "RateError": (7.5,)}.get(name, ())
+    error = kind("a sentence", *more)
     again = pickle.loads(pickle.dumps(error))
+    assert vars(again) == vars(error)
     assert type(again) is kind
     assert str(again) == str(error)
     assert isinstance(again, FacewireError)
@@ -88,7 +90,8 @@ def test_whoever_stops_reading_leaves_no_process() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_ctrl_c_ends_tasks_that_would_run_for_long(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_tasks_that_would_run_for_long(tmp_path: Path, by: signal.Signals) -> None:
     """Within a moment, with what they clean up, and without a traceback of theirs."""
     task = (
         "import tempfile, threading\n"
@@ -112,7 +115,7 @@ def test_ctrl_c_ends_tasks_that_would_run_for_long(tmp_path: Path) -> None:
         assert process.stdout is not None
         try:
             assert [process.stdout.readline() for _ in range(2)] == [b"up\n"] * 2
-            process.send_signal(signal.SIGINT)
+            process.send_signal(by)
             out, errors_ = process.communicate(timeout=60)
         finally:
             process.kill()
