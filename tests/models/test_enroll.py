@@ -95,7 +95,7 @@ def test_the_figures_are_those_of_what_a_receiver_runs(card: Card, enrolled: Enr
 
 
 def test_the_same_seed_gives_the_same_identity(card: Card) -> None:
-    short = replace(QUICK, steps=5)
+    short = replace(QUICK, steps=15)
     one, two = (enroll(card, [footage()], short, progress=False).identity for _ in range(2))
     assert one == two
 
