@@ -4,8 +4,9 @@
 
 Pairs of frames of one clip, the source's picture coded at several sizes: each is animated, and the
 mean of LPIPS-Alex over the whole picture and over the face box is taken. On `--train` the
-coefficients of `facewire.sender.references` are fitted; on `--held-out` the ones that ship are
-checked: correlation over all pairs, and within the pairs of a clip, which is what choosing takes.
+coefficients of `facewire.sender.references` are fitted, those of a coded picture alone first; on
+`--held-out` the ones that ship are checked: correlation over all pairs, and within the pairs of a
+clip, which is what choosing takes.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from facewire.models.training.evaluate import Figures, animate_clip, score
 from facewire.sender.references import expected_loss, picture_loss, pose_change
 
 SIZES = (1000, 1800, 3000, 6000)
+STILLS = (900, 1300, 1800, 2500, 3500, 5000, 8000)
+LEAST = 1e-3  # a loss below it says nothing of the slope
 PER_SIZE = 3
 
 
@@ -55,6 +58,24 @@ def measure(model: Avfr, clip: CachedClip, rng: np.random.Generator) -> list[tup
     return rows
 
 
+def stills(cache: Path, most: int) -> npt.NDArray[np.float64]:
+    """Rows of (bytes, PSNR of the face, loss) of pictures that are coded and not animated."""
+    rng = np.random.default_rng(7)
+    clips = [clip for clip in read_cache(cache) if len(clip.usable) > 8]
+    rows = []
+    for index in rng.permutation(len(clips))[:most]:
+        clip = clips[int(index)]
+        position = int(rng.choice(clip.usable))
+        for size in STILLS:
+            coded = encode_picture(np.array(clip.frames[position]), max_bytes=size, smallest=True)
+            figures = Figures()
+            score(figures, clip, [position], decode_picture(coded)[None])
+            means = figures.means()
+            loss = (means["lpips"] + means["face_lpips"]) / 2
+            rows.append((float(len(coded.data)), means["face_psnr"], loss))
+    return np.array([row for row in rows if row[-1] > LEAST])
+
+
 def collect(model: Avfr, cache: Path, most: int) -> list[npt.NDArray[np.float64]]:
     """A table for each clip, `[pairs, 4]`."""
     rng = np.random.default_rng(3)
@@ -75,6 +96,12 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     model = Avfr.from_pretrained(args.network)
+    sizes, psnr, loss = stills(args.train, args.clips * 2 // 3).T
+    fall, level = np.polyfit(np.log(sizes), np.log(loss), 1)
+    blur, clear = np.polyfit(-psnr * np.log(10) / 10, np.log(loss), 1)
+    print(
+        f"stills on train: {np.exp(level):.0f} bytes^{fall:.3f}, {np.exp(clear):.0f} mse^{blur:.3f}"
+    )
     table = np.concatenate(collect(model, args.train, args.clips))
     inputs = np.stack([table[:, 0], table[:, 1], [picture_loss(s) for s in table[:, 2]]], 1)
     fit = np.linalg.lstsq(inputs, table[:, 3], rcond=None)[0]
