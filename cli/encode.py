@@ -41,21 +41,21 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "encode",
         help="video to .fwire",
-        description="Turn a video of a talking person into a .fwire stream: one picture, then ten "
+        description="Turn a video of a talking person into a .fwire stream: pictures where they pay, ten "
         "keypoints a frame, and the sound.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("input", metavar="IN.mp4", type=Path)
     parser.add_argument("output", metavar="OUT.fwire", type=Path)
-    parser.add_argument(
-        "--profile",
-        choices=("fp16", "entropy"),
-        default="entropy",
-        help="how motion is coded: entropy, about 50 bits a frame, or fp16, exactly 960 "
-        "(default: %(default)s)",
-    )
-    rate = parser.add_mutually_exclusive_group()
+    _add_rate(parser.add_argument_group("bits"))
+    _add_references(parser.add_argument_group("references"))
+    _add_face(parser.add_argument_group("face"))
+    parser.add_argument("--quiet", action="store_true", help="no progress bar, no summary")
+
+
+def _add_rate(group: argparse._ArgumentGroup) -> None:
+    rate = group.add_mutually_exclusive_group()
     rate.add_argument(
         "--bpp",
         type=_positive,
@@ -70,23 +70,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="N",
         help="size of a reference's picture where no rate is set (default: %(default)s)",
     )
-    parser.add_argument(
-        "--references",
-        type=int,
-        default=4,
-        metavar="N",
-        help="pictures that the receiver keeps to animate from, 1 to 4; 1: keyframes alone "
+    group.add_argument(
+        "--profile",
+        choices=("fp16", "entropy"),
+        default="entropy",
+        help="how motion is coded: entropy, about 50 bits a frame, or fp16, exactly 960 "
         "(default: %(default)s)",
     )
-    parser.add_argument(
-        "--lookahead",
-        type=_or_auto,
-        default="auto",
-        metavar="S|auto",
-        help="seconds planned together, up to 30; 0 encodes as a call does, frame by frame "
-        "(default: %(default)s, 10)",
-    )
-    parser.add_argument(
+    group.add_argument(
         "--audio-kbps",
         type=_number,
         default=10.0,
@@ -94,7 +85,26 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="Opus rate; wideband speech begins at 10, 0 leaves the sound out "
         "(default: %(default)g)",
     )
-    parser.add_argument(
+
+
+def _add_references(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--references",
+        type=int,
+        default=4,
+        metavar="N",
+        help="pictures that the receiver keeps to animate from, 1 to 4; 1: keyframes alone "
+        "(default: %(default)s)",
+    )
+    group.add_argument(
+        "--lookahead",
+        type=_or_auto,
+        default="auto",
+        metavar="S|auto",
+        help="seconds planned together, up to 30; 0 encodes as a call does, frame by frame "
+        "(default: %(default)s, 10)",
+    )
+    group.add_argument(
         "--keyframe-interval",
         type=_interval,
         default="auto",
@@ -102,7 +112,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="seconds between keyframes at which one can join or seek; auto: the first frame, "
         "and where the scene cuts or somebody else is followed (default: %(default)s)",
     )
-    steady = parser.add_mutually_exclusive_group()
+
+
+def _add_face(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--no-crop",
+        action="store_true",
+        help="IN is a square crop of the head already: take the frames whole",
+    )
+    steady = group.add_mutually_exclusive_group()
     steady.add_argument(
         "--smoothing",
         type=_or_auto,
@@ -118,21 +136,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         const=0.0,
         help="send the face as the tracker sees it",
     )
-    parser.add_argument(
-        "--no-crop",
-        action="store_true",
-        help="IN is a square crop of the head already: take the frames whole",
-    )
-    parser.add_argument(
+    group.add_argument(
         "--weights", type=Path, metavar="DIR", help="a trained network in place of the shipped one"
     )
-    parser.add_argument(
+    group.add_argument(
         "--identity",
         type=Path,
         metavar="ME.fwid",
         help="what `facewire enroll` learned of the person; sent once, at the start",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar, no summary")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -135,7 +135,7 @@ class Encoder:
         self._rate.reset()
         live = self._lookahead == 0
         self._animation = Animation(self.config, self.header, self._keypoints, live=live)
-        parts = (self._animation, self._rate, self._stream_packet)
+        parts = (self._animation, self._rate, self._announce)
         self._live = LiveCoder(self.config, *parts) if live else None
         self._segment = SegmentCoder(self.config, self.header.fps, *parts)
         self._items: list[Item] = []
@@ -148,6 +148,7 @@ class Encoder:
         self._wanted = True
         self._introduce = True
         self._begun = False
+        self._announced = False
 
     def request_refresh(self) -> None:
         """The next motion stands on the keyframe alone (a receiver misses frames before it)."""
@@ -284,7 +285,7 @@ class Encoder:
         packets = [self._audio_packet(data) for data in coded]
         if self._live is None:
             self._items += packets
-            return []
+            return self._drain(self._end()) if len(self._items) >= _MOST else []
         self._rate.count(packets)
         return packets
 
@@ -315,6 +316,14 @@ class Encoder:
 
     def _stream_packet(self, pts: int) -> Packet:
         return self.header.to_packet(0, pts)
+
+    def _announce(self, pts: int) -> list[Packet]:
+        """What goes before a keyframe from which one can join; the stream's beginning has it."""
+        before, self._announced = self._announced, True
+        if not before:
+            return []
+        self._rate.count_entry()
+        return [self._stream_packet(pts)]
 
     def _identity_packets(self, pts: int) -> list[Packet]:
         """The identity, where there is one and it is not sent yet."""

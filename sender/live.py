@@ -57,7 +57,7 @@ class LiveCoder:
         config: of the stream.
         animation: its references and motion.
         rate: its bytes.
-        stream: makes the STREAM packet that goes before a keyframe from which one can join.
+        announce: gives what goes before a keyframe from which one can join, at a time in ticks.
 
     Attributes:
         joined: whether a frame that was to be one to join at, became it.
@@ -68,11 +68,10 @@ class LiveCoder:
         config: EncoderConfig,
         animation: Animation,
         rate: RateControl,
-        stream: Callable[[int], Packet],
+        announce: Callable[[int], list[Packet]],
     ) -> None:
         self._config, self._animation = config, animation
-        self._rate, self._stream = rate, stream
-        self._introduced = True  # the stream begins with its STREAM packet
+        self._rate, self._announce = rate, announce
         self._looked = Fraction(-1)
         self._lately: deque[_Candidate] = deque(maxlen=_WEIGHED)
         self._coming: Reference | None = None
@@ -115,21 +114,15 @@ class LiveCoder:
         """A keyframe at once, on which alone all that follows stands."""
         waiting = self._animation.waiting
         reference = self._animation.refer(seen, waiting[0] if waiting else pts, join=True)
-        join = not self._introduced
-        self._introduced = False
-        room = self._room(reference.shape_bytes, join=join)
-        packets = self._animation.flush()
-        packets += [self._stream(reference.pts)] if join else []
-        packets += reference.keyframe(room).to_packets(0)
+        before = [*self._animation.flush(), *self._announce(reference.pts)]
+        keyframe = reference.keyframe(self._room(reference.shape_bytes))
         self._animation.add(reference, join=True)
         self._lately.clear()
         self._parts.clear()
         self._coming = None
-        if join:
-            self._rate.count_join()
-        return packets
+        return before + keyframe.to_packets(0)
 
-    def _room(self, shape: int, *, join: bool) -> int:
+    def _room(self, shape: int) -> int:
         """Bytes of a keyframe's picture that must come at once."""
         interval = self._config.keyframe_interval
         if self._rate.per_second is None:
@@ -137,7 +130,7 @@ class LiveCoder:
         span = Fraction(interval) if isinstance(interval, int | float) else LIVE_SPAN
         spare = float(self._rate.per_second * span) - self._rate.expected(span)
         self._free = max(spare, 0.0) / float(span)
-        whole = self._rate.picture_bytes(spare, shape, join=join)
+        whole = self._rate.picture_bytes(spare, shape)
         if self._config.references > 1:  # it must come soon; what remains makes more references
             whole = min(whole, max(_LARGE, round(_FIRST_S * self._rate.per_second)))
         return max(whole, MIN_PICTURE)

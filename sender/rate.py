@@ -77,8 +77,8 @@ class RateControl:
         """These are sent."""
         self.spent += sum(framed(len(packet.payload)) for packet in packets)
 
-    def count_join(self) -> None:
-        """A keyframe from which one can join: the index has an entry for it."""
+    def count_entry(self) -> None:
+        """The index has one more entry, for a keyframe from which one can join."""
         self.spent += _ENTRY
 
     def left(self, until: Fraction) -> float:
@@ -92,24 +92,16 @@ class RateControl:
     def expected(self, span: Fraction) -> int:
         """Bytes of motion and sound that a time is expected to take."""
         frames = max(1, round(span * self._header.fps))
-        return self._motion(frames) + self._sound(span)
+        return self.expected_motion(frames) + self._sound(span)
 
-    def expected_motion(self, frames: int) -> int:
-        """Bytes of the motion of so many frames, expected."""
-        return self._motion(frames)
+    def overhead(self, shape: int) -> int:
+        """Bytes of a small keyframe beside its picture, given those of its shape."""
+        return _BODY + shape + _FRAGMENT
 
-    def overhead(self, shape: int = _SHAPE, *, join: bool) -> int:
-        """Bytes of a small keyframe beside its picture, given those of its shape; with its STREAM
-        packet where one can join.
-        """
-        stream = framed(len(self._header.to_payload())) if join else 0
-        return stream + _BODY + shape + _FRAGMENT
-
-    def picture_bytes(self, room: float, shape: int, *, join: bool) -> int:
+    def picture_bytes(self, room: float, shape: int) -> int:
         """Bytes that a keyframe's picture may have where the keyframe may have `room` in all."""
-        left = room - (framed(len(self._header.to_payload())) if join else 0)
-        fragments = max(1, math.ceil(left / (FRAGMENT_BYTES + _FRAGMENT)))
-        return max(0, min(int(left) - fragments * _FRAGMENT - _BODY - shape, MAX_PICTURE))
+        fragments = max(1, math.ceil(room / (FRAGMENT_BYTES + _FRAGMENT)))
+        return max(0, min(int(room) - fragments * _FRAGMENT - _BODY - shape, MAX_PICTURE))
 
     def _check(self, duration_s: Fraction | None) -> None:
         interval = self._config.keyframe_interval
@@ -117,11 +109,13 @@ class RateControl:
         span = duration_s if duration_s is not None else seconds or LIVE_SPAN
         count = max(1, math.ceil(span / seconds)) if seconds else 1
         floor = HEAD_BYTES + _TRAILER + count * _ENTRY + self.expected(span)
-        floor += count * (self.overhead(join=True) + MIN_PICTURE)
+        stream = framed(len(self._header.to_payload()))
+        floor += count * (stream + self.overhead(_SHAPE) + MIN_PICTURE)
         if (self.per_second or 0) * span < floor:
             raise self._below(floor, span)
 
-    def _motion(self, frames: int) -> int:
+    def expected_motion(self, frames: int) -> int:
+        """Bytes that the motion of so many frames is expected to take."""
         if self._config.profile == Profile.FP16:
             return frames * framed(FP16_BYTES)
         together = self._config.frames_together(self._header.fps, live=self._live)

@@ -194,7 +194,7 @@ class KnownReferences:
         losses = {k.id: k.loss + expected_losses(k.points, points[None])[0] for k in self}
         best = min(losses, key=losses.__getitem__)
         current = self._current
-        if current is None or current.id not in losses or losses[best] < losses[current.id] - _HOLD:
+        if current is None or not self.holds(current) or losses[best] < losses[current.id] - _HOLD:
             current = self._known[best]
         self._current = current
         self._known.move_to_end(current.id)

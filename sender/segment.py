@@ -60,7 +60,7 @@ class SegmentCoder:
         fps: its frames a second.
         animation: its references and motion.
         rate: its bytes.
-        stream: makes the STREAM packet that goes before a keyframe from which one can join.
+        announce: gives what goes before a keyframe from which one can join, at a time in ticks.
 
     Attributes:
         joined: whether a frame that was to be one to join at, became it.
@@ -72,12 +72,11 @@ class SegmentCoder:
         fps: Fraction,
         animation: Animation,
         rate: RateControl,
-        stream: Callable[[int], Packet],
+        announce: Callable[[int], list[Packet]],
     ) -> None:
         self._config, self._fps = config, fps
-        self._animation, self._rate, self._stream = animation, rate, stream
+        self._animation, self._rate, self._announce = animation, rate, announce
         self.joined = True
-        self._introduced = True  # the stream begins with its STREAM packet
 
     def code(self, items: Sequence[Item], end: Fraction) -> list[Packet]:
         """Code a stretch.
@@ -124,7 +123,7 @@ class SegmentCoder:
             points,
             self._animation.known,
             room=room,
-            overhead=self._rate.overhead(1, join=False),
+            overhead=self._rate.overhead(1),
             size=self._config.keyframe_bytes,
             fps=float(self._fps),
             first=faces[0].join,
@@ -157,20 +156,18 @@ class SegmentCoder:
             if isinstance(item, Packet):
                 result.append(item)
                 continue
-            sent = self._send(item, self._rate.left(end) / left)
+            if item.join:
+                before = self._announce(item.reference.pts)
+                self._rate.count(before)
+                result += before
+            sent = self._send(item.reference, self._rate.left(end) / left)
             self._rate.count(sent)
             left -= 1
             result += sent
         return result
 
-    def _send(self, place: _Place, room: float) -> list[Packet]:
-        reference, join = place.reference, place.join and not self._introduced
-        self._introduced = False
+    def _send(self, reference: Reference, room: float) -> list[Packet]:
         size = self._config.keyframe_bytes
         if math.isfinite(room):
-            size = self._rate.picture_bytes(room, reference.shape_bytes, join=join)
-        packets = reference.keyframe(size).to_packets(0)
-        if not join:
-            return packets
-        self._rate.count_join()
-        return [self._stream(reference.pts), *packets]
+            size = self._rate.picture_bytes(room, reference.shape_bytes)
+        return reference.keyframe(size).to_packets(0)

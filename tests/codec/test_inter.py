@@ -80,11 +80,17 @@ def test_a_still_where_it_is_better() -> None:
 
 def test_anchors_of_every_quarter() -> None:
     """What `Picture.quality` leaves out is found again."""
-    for quarter in (0.0, 0.25, 0.5, 0.75):
-        coder = CODERS[StillCodec.AV1]
-        data = encode(coder, [to_frame(FIRST, coder.pixels)], 40 - quarter)
-        Anchor(FIRST, Picture(StillCodec.AV1, 40, data))
-    Anchor(FIRST, encode_picture(FIRST, quality=1))
+    coder = CODERS[StillCodec.AV1]
+    later = to_frame(LATER, coder.pixels)
+    stills = [
+        Picture(StillCodec.AV1, 40, encode(coder, [to_frame(FIRST, coder.pixels)], 40 - quarter))
+        for quarter in (0.0, 0.25, 0.5, 0.75)
+    ]
+    for picture in [*stills, encode_picture(FIRST, quality=1)]:
+        data = Anchor(FIRST, picture).code(later, 0)
+        shown = decode_picture(Picture(StillCodec.AV1_AFTER, 40, data), picture)
+        assert psnr(shown, LATER) > 28
+    assert len({picture.data for picture in stills}) == 4
 
 
 def test_what_is_no_anchor() -> None:

@@ -135,6 +135,14 @@ def test_sound_without_a_picture(card: Path) -> None:
     assert kinds(packets) == [Kind.STREAM] + [Kind.AUDIO] * 25
 
 
+def test_sound_alone_does_not_pile_up(card: Path) -> None:
+    """Two minutes of it in a file whose picture has ended."""
+    encoder = make(card, [[HERE]], duration_s=Fraction(130))
+    packets = [p for _ in range(130) for p in encoder.encode(pcm=np.zeros(16_000, np.float32))]
+    assert kinds(packets).count(Kind.AUDIO) >= 1000
+    assert len(encoder._items) < 100
+
+
 def test_two_people_and_a_cut(card: Path) -> None:
     encoder = make(card, [[HERE], [HERE, THERE], [THERE]])
     packets = encoder.encode(WIDE) + encoder.encode(WIDE)

@@ -58,13 +58,12 @@ def test_the_floor_in_the_sentence_is_enough_and_tight(
         RateControl(EncoderConfig(kbps=floor - 0.2, **settings), header, duration)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("join", [True, False])
 @pytest.mark.parametrize("room", [2000, 5000, 20_000])
-def test_a_picture_of_that_size_fills_the_room(join: bool, room: int) -> None:
+def test_a_picture_of_that_size_fills_the_room(room: int) -> None:
     rate = RateControl(EncoderConfig(), SPEAKING, TEN)
-    size = rate.picture_bytes(room, 300, join=join)
+    size = rate.picture_bytes(room, 300)
     assert MIN_PICTURE < size < room - 300
-    small = rate.overhead(300, join=join)
+    small = rate.overhead(300)
     assert room - size >= small
     assert room - size - small < 30 * (room / 1000)
 
