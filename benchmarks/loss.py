@@ -2,11 +2,12 @@
 
     python benchmarks/loss.py CLIP.mp4 [CLIP.mp4 …]        square clips of a head, 256x256
 
-An `Encoder` as in a call (a frame a packet, no sound) and a `Decoder`, joined by a link that loses
+An `Encoder` as in a call (with a rate, no sound) and a `Decoder`, joined by a link that loses
 packets, seeded: each for itself, or in bursts (mean length 4, the same share). Answers take 100 ms
 and are lost likewise: requests (`wants_refresh`, `wants_keyframe`), or these and an acknowledgement
-of every frame that was decoded. The first frame's packets always arrive: a call begins when they
-have. A second decoder gets every packet of the same stream: what it shows is free of loss.
+of every frame that was decoded and of the references that are there. The first frame's packets
+always arrive: a call begins when they have. A second decoder gets every packet of the same stream:
+what it shows is free of loss.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import numpy.typing as npt
 
 from facewire.codec.motion import MotionFrame
 from facewire.codec.packet import Packet
+from facewire.models.landmarks import PointRebuilder
 from facewire.models.training.evaluate import face_box
 from facewire.models.weights import load_card
 from facewire.receiver import Decoder, DecoderConfig
@@ -37,7 +39,7 @@ from facewire.sender.tracker import Face, Tracker
 Picture = npt.NDArray[np.uint8]
 BACK_S = 0.1
 BURST = 4
-WINDOW = 2  # packets that wait for a missing one: 80 ms
+WINDOW = 2  # packets that wait for a missing one
 ANSWERS = ("none", "requests", "acknowledgements")
 LOSSES = ((0.0, 1), (0.01, 1), (0.05, 1), (0.2, 1), (0.2, BURST))
 EVERY = 10  # of so many frames one is rendered
@@ -98,11 +100,15 @@ class Shown:
 class Recorder:
     """A generator that renders nothing: its pictures are numbers of what was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, rebuilder: PointRebuilder) -> None:
         self.asked: list[Shown] = []
+        self._rebuild = rebuilder.rebuild
 
     def set_source(self, *source: Any) -> Any:
         return source
+
+    def points(self, source: Any, motion: MotionFrame) -> Any:
+        return self._rebuild(source[1].to_array(), source[2], motion.to_array())
 
     def render(self, source: Any, motion: MotionFrame, mel: object) -> Any:
         self.asked.append(Shown(source, motion))
@@ -112,9 +118,9 @@ class Recorder:
 class Receiving:
     """A decoder and what it showed, by frame number."""
 
-    def __init__(self, fps: float) -> None:
+    def __init__(self, fps: float, rebuilder: PointRebuilder) -> None:
         self._fps = fps
-        self._recorder = Recorder()
+        self._recorder = Recorder(rebuilder)
         self.decoder = Decoder(DecoderConfig(reorder_window=WINDOW), self._recorder)
         self.shown: dict[int, Shown] = {}
 
@@ -150,15 +156,19 @@ class Call:
     kbps: float
 
 
-def call(clip: Clip, loss: float, burst: int, answers: str, seed: int, interval: float) -> Call:
+Answer = str | tuple[list[int], tuple[int, ...]]
+"""A wish, or the frames decoded and the references that are there."""
+
+
+def call(
+    clip: Clip, loss: float, burst: int, answers: str, seed: int, config: EncoderConfig
+) -> Call:
     """One clip through the link."""
-    config = EncoderConfig(
-        profile="entropy", audio_kbps=None, crop=False, keyframe_interval=interval
-    )
     forward, back = Link(loss, burst, seed), Link(loss, burst, seed + 1000)
-    lossy, whole, size = Receiving(clip.fps), Receiving(clip.fps), 0
+    rebuilder = PointRebuilder(load_card(config.model).face_table())
+    lossy, whole, size = Receiving(clip.fps, rebuilder), Receiving(clip.fps, rebuilder), 0
     delay = math.ceil(BACK_S * clip.fps)
-    coming: dict[int, list[int | str]] = defaultdict(list)
+    coming: dict[int, list[Answer]] = defaultdict(list)
     asked = -delay
     with Encoder(config, fps=clip.fps, tracker=Known(clip)) as encoder:
         act = {"refresh": encoder.request_refresh, "keyframe": encoder.request_keyframe}
@@ -167,12 +177,15 @@ def call(clip: Clip, loss: float, burst: int, answers: str, seed: int, interval:
                 if isinstance(answer, str):
                     act[answer]()
                 else:
-                    encoder.acknowledge(answer)
+                    for number in answer[0]:
+                        encoder.acknowledge(number, answer[1])
             packets = encoder.encode(frame)
             size += sum(len(bytes(packet)) for packet in packets)
             whole.take(packets)
             decoded = lossy.take([p for p in packets if not index or forward.arrives()])
-            replies: list[int | str] = [*decoded] if answers == "acknowledgements" else []
+            replies: list[Answer] = []
+            if decoded and answers == "acknowledgements":
+                replies = [(decoded, lossy.decoder.references)]
             wants = lossy.decoder.statistics
             if answers != "none" and index - asked >= delay:  # once a round trip
                 wanted = {"refresh": wants.wants_refresh, "keyframe": wants.wants_keyframe}
@@ -233,16 +246,24 @@ def main() -> None:
     parser.add_argument("--network", default="s", metavar="SIZE|DIR")
     parser.add_argument("--frames", type=int, default=250, help="of each clip")
     parser.add_argument("--seeds", type=int, default=2, help="runs; the first is rendered")
-    parser.add_argument("--keyframe-interval", type=float, default=4.0, metavar="S")
+    parser.add_argument("--kbps", type=float, default=12.0)
+    parser.add_argument("--keyframe-interval", type=float, metavar="S")
     args = parser.parse_args()
     clips = [Clip(path, args.frames) for path in args.clips]
+    config = EncoderConfig(
+        model=args.network,
+        audio_kbps=None,
+        crop=False,
+        kbps=args.kbps,
+        keyframe_interval=args.keyframe_interval or "auto",
+    )
     generator = load_generator(load_card(args.network), threads=1)
     for place, (loss, burst) in enumerate(LOSSES):
         for answers in ANSWERS:
             found: Found = defaultdict(list)
             for clip in clips:
                 for seed in range(args.seeds if loss else 1):
-                    made = call(clip, loss, burst, answers, seed, args.keyframe_interval)
+                    made = call(clip, loss, burst, answers, seed, config)
                     measure(found, made, len(clip.frames))
                     if not seed:
                         compare(found, made, clip, generator)

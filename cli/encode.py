@@ -41,8 +41,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "encode",
         help="video to .fwire",
-        description="Turn a video of a talking person into a .fwire stream: pictures where they pay, ten "
-        "keypoints a frame, and the sound.",
+        description="Turn a video of a talking person into a .fwire stream: pictures where they "
+        "pay, ten keypoints a frame, and the sound.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -13,7 +13,7 @@ from .keyframe import Keyframe, KeyframeAssembler
 from .motion import MotionFrame
 from .motion_code import MissingReferenceError
 from .packet import Flags, Kind, Packet
-from .profiles import MotionSettings, Profile, motion_frames, motion_reader, motion_writer
+from .profiles import MotionSettings, Profile, motion_reader, motion_ticks, motion_writer
 from .still import Anchor, Picture, StillCodec, decode_picture, encode_picture
 from .stream import AudioParameters, StreamHeader
 
@@ -46,8 +46,8 @@ __all__ = [
     "decode_picture",
     "encode_picture",
     "introduce",
-    "motion_frames",
     "motion_reader",
+    "motion_ticks",
     "motion_writer",
     "read_identity",
     "write_identity",

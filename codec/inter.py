@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .coders import CODERS, encode, to_frame
 from .errors import ConfigError
 from .picture import Picture, StillCodec
+from .steps import Steps, finish
 
 __all__ = ["Anchor"]
 
@@ -24,6 +25,7 @@ class Anchor:
     Args:
         rgb: uint8 `[H, W, 3]`.
         picture: what `encode_picture` made of it, of codec `AV1`.
+        crf: to the quarter, where it is known; it is found by coding the picture again else.
 
     Attributes:
         picture: the same.
@@ -38,13 +40,21 @@ class Anchor:
     WORST, BEST = 63, -64
     """Quantiser indices that SVT-AV1 can add to the anchor's, four a step of CRF."""
 
-    def __init__(self, rgb: npt.NDArray[np.uint8], picture: Picture) -> None:
+    def __init__(
+        self, rgb: npt.NDArray[np.uint8], picture: Picture, crf: float | None = None
+    ) -> None:
         if picture.codec is not StillCodec.AV1:
             raise ConfigError(f"no picture can be coded after a still of {picture.codec.name}")
         self.picture = picture
         self.size = (rgb.shape[1], rgb.shape[0])
         self._frame = to_frame(rgb, _CODER.pixels)
-        self._crf = self._find_crf()
+        self._crf = finish(_find_crf(self._frame, picture)) if crf is None else crf
+
+    @classmethod
+    def of(cls, rgb: npt.NDArray[np.uint8], picture: Picture) -> Steps[Anchor]:
+        """The same, coding by coding."""
+        crf = yield from _find_crf(to_frame(rgb, _CODER.pixels), picture)
+        return cls(rgb, picture, crf)
 
     def code(self, frame: av.VideoFrame, offset: int) -> bytes:
         """Code a frame after the anchor.
@@ -65,13 +75,21 @@ class Anchor:
         """CRF that comes nearest to a quantiser index."""
         return min(max(round(self._crf + offset / 4), _CODER.best), _CODER.worst)
 
-    def _find_crf(self) -> float:
-        """`Picture.quality` is of whole steps; the search goes on in quarters."""
-        for quarter in (0.0, 0.5, 0.25, 0.75):
-            crf = self.picture.quality - quarter
-            if crf >= _CODER.best and encode(_CODER, [self._frame], crf) == self.picture.data:
+    def offset(self, crf: float) -> int:
+        """Inverse of `quality`, within `BEST` and `WORST`."""
+        return min(max(round(4 * (crf - self._crf)), self.BEST), self.WORST)
+
+
+def _find_crf(frame: av.VideoFrame, picture: Picture) -> Steps[float]:
+    """`Picture.quality` is of whole steps; the search goes on in quarters."""
+    for quarter in (0.0, 0.5, 0.25, 0.75):
+        crf = picture.quality - quarter
+        if crf >= _CODER.best:
+            same = encode(_CODER, [frame], crf) == picture.data
+            yield
+            if same:
                 return crf
-        raise ConfigError(
-            "no picture can be coded after this one: it is not what SVT-AV1 makes of these pixels "
-            "on this machine"
-        )
+    raise ConfigError(
+        "no picture can be coded after this one: it is not what SVT-AV1 makes of these pixels "
+        "on this machine"
+    )

@@ -38,7 +38,7 @@ __all__ = [
     "MotionState",
     "SymbolEncoder",
     "TimedMotion",
-    "frames_in",
+    "ticks_in",
 ]
 
 MAX_FRAMES = 64
@@ -296,9 +296,12 @@ class MotionDecoder:
         return MotionFrame.from_array(key.to_array() + moved.reshape(KEYPOINTS, 6))
 
 
-def frames_in(payload: bytes) -> int:
-    """Number of frames in a payload, by its head. Raises `StreamError` as decoding would."""
-    return _parse_head(payload)[2]
+def ticks_in(payload: bytes) -> list[int]:
+    """Ticks of a payload's frames after the first one, by its head alone. Raises `StreamError` as
+    decoding would.
+    """
+    _, _, count, stride, _ = _parse_head(payload)
+    return [index * stride for index in range(count)]
 
 
 def _parse_head(payload: bytes) -> tuple[int, int, int, int, bytes]:

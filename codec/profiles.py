@@ -9,15 +9,15 @@ from typing import Protocol
 
 from .errors import ConfigError, UnsupportedError
 from .motion import MotionFrame
-from .motion_code import MotionDecoder, MotionEncoder, TimedMotion, frames_in
+from .motion_code import MotionDecoder, MotionEncoder, TimedMotion, ticks_in
 from .motion_tables import TABLES_VERSION, load_tables
 
 __all__ = [
     "MotionSettings",
     "Profile",
     "find_profile",
-    "motion_frames",
     "motion_reader",
+    "motion_ticks",
     "motion_writer",
 ]
 
@@ -85,15 +85,15 @@ class _Fp16:
 class _Coding:
     writer: Callable[[MotionSettings], MotionWriter]
     reader: Callable[[int], MotionReader]
-    count: Callable[[bytes], int]
+    ticks: Callable[[bytes], list[int]]
 
 
 _CODINGS = {
-    Profile.FP16: _Coding(lambda _: _Fp16(), lambda _: _Fp16(), lambda _: 1),
+    Profile.FP16: _Coding(lambda _: _Fp16(), lambda _: _Fp16(), lambda _: [0]),
     Profile.ENTROPY: _Coding(
         lambda settings: MotionEncoder(settings.step, settings.dead_zone),
         lambda tables: MotionDecoder(load_tables(tables)),
-        frames_in,
+        ticks_in,
     ),
 }
 
@@ -128,11 +128,11 @@ def motion_reader(profile: str, tables: int = TABLES_VERSION) -> MotionReader:
     return _CODINGS[find_profile(profile)].reader(tables)
 
 
-def motion_frames(profile: str, payload: bytes) -> int:
-    """Number of frames in a MOTION payload.
+def motion_ticks(profile: str, payload: bytes) -> list[int]:
+    """Ticks of the frames in a MOTION payload, after the first one.
 
     Raises:
         UnsupportedError: an unknown profile.
         StreamError: a head that makes no sense.
     """
-    return _CODINGS[find_profile(profile)].count(payload)
+    return _CODINGS[find_profile(profile)].ticks(payload)

@@ -5,16 +5,17 @@ AV1 is the default; docs/keyframe-codecs.md holds the measurement that chose it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import av
 import numpy as np
 import numpy.typing as npt
 
-from .coders import CODERS, Coder, decode, encode, to_frame, to_rgb
-from .errors import ConfigError, MediaError, StreamError
+from .coders import CODERS, decode, encode, to_frame, to_rgb
+from .errors import ConfigError, StreamError
+from .fitting import fit_picture
 from .inter import Anchor
 from .picture import DEFAULT_CODEC, MAX_PICTURE, Picture, StillCodec
+from .steps import finish
 
 __all__ = [
     "DEFAULT_CODEC",
@@ -40,13 +41,13 @@ def encode_picture(
 
     Args:
         rgb: uint8 `[H, W, 3]`, H and W even, 64 pixels or more each, at most 2^20 together.
-        max_bytes: search the best quality whose bytes are no more (about eight codings).
+        max_bytes: search the best quality whose bytes are no more (about four codings).
         quality: on the codec's own scale (AV1: crf, 63 worst to 1 best). With neither, a
             middling one.
         codec: one of `StillCodec`.
         smallest: where nothing fits `max_bytes`, give the smallest still and no error.
-        after: with `max_bytes`, code the picture after this still too (seven codings of both), and
-            give whichever comes closer to `rgb`: a still, or a picture of codec `AV1_AFTER`.
+        after: with `max_bytes`, code the picture after this still too (about four codings of
+            both), and give whichever comes closer to `rgb`: a still, or one of codec `AV1_AFTER`.
 
     Raises:
         ConfigError: both `max_bytes` and `quality`, a quality off the scale, fewer bytes than
@@ -64,23 +65,10 @@ def encode_picture(
         raise ConfigError(
             f"give either max_bytes or a quality from {low} to {high} (best is {coder.best})"
         )
-    frame = to_frame(rgb, coder.pixels)
-    if after and after.size != (frame.width, frame.height):
-        raise ConfigError("a picture can only be coded after one of its own size")
-    if max_bytes is None:
-        quality = coder.normal if quality is None else quality
-        return Picture(codec, quality, encode(coder, [frame], quality))
-    limit = min(max_bytes, MAX_PICTURE)
-    picture = _search_still(codec, frame, limit)
-    if after and (later := _search_after(after, frame, limit)):
-        fits = len(picture.data) <= limit
-        picture = _closer(rgb, picture, later, after.picture) if fits else later
-    if len(picture.data) > limit and not smallest:
-        raise ConfigError(
-            f"the picture does not fit {max_bytes} bytes; at its worst {picture.codec.name} needs "
-            f"{len(picture.data)}"
-        )
-    return picture
+    if max_bytes is not None:
+        return finish(fit_picture(rgb, max_bytes, codec=codec, smallest=smallest, after=after))
+    quality = coder.normal if quality is None else quality
+    return Picture(codec, quality, encode(coder, [to_frame(rgb, coder.pixels)], quality))
 
 
 def decode_picture(picture: Picture, after: Picture | None = None) -> npt.NDArray[np.uint8]:
@@ -107,70 +95,6 @@ def decode_picture(picture: Picture, after: Picture | None = None) -> npt.NDArra
     for each in pictures:
         _check_single(each)
     return to_rgb(decode(CODERS[pictures[0].codec], [each.data for each in pictures]))
-
-
-def _search_still(codec: StillCodec, frame: av.VideoFrame, limit: int) -> Picture:
-    """The best still that fits; where none does, the worst."""
-    coder = CODERS[codec]
-    sign = 1 if coder.best > coder.worst else -1
-
-    def code(step: int) -> bytes:
-        return encode(coder, [frame], coder.worst + sign * step)
-
-    step, data = _bisect(code, abs(coder.best - coder.worst), limit)
-    picture = Picture(codec, coder.worst + sign * step, data)
-    refines = codec is StillCodec.AV1 and len(data) <= limit
-    return _refine(picture, coder, frame, limit) if refines else picture
-
-
-def _search_after(after: Anchor, frame: av.VideoFrame, limit: int) -> Picture | None:
-    """The best picture after the anchor that fits, if any does."""
-    step, data = _bisect(
-        lambda step: after.code(frame, after.WORST - step), after.WORST - after.BEST, limit
-    )
-    if len(data) > limit:
-        return None
-    return Picture(StillCodec.AV1_AFTER, after.quality(after.WORST - step), data)
-
-
-def _bisect(code: Callable[[int], bytes], best: int, limit: int) -> tuple[int, bytes]:
-    """Bisect from step 0, the worst, to `best` for the last step whose bytes fit; else step 0."""
-    fits: tuple[int, bytes] | None = None
-    low, high = 0, best
-    while low <= high:
-        middle = (low + high) // 2
-        data = code(middle)
-        if len(data) <= limit:
-            fits, low = (middle, data), middle + 1
-        else:
-            high = middle - 1
-    return fits or (middle, data)
-
-
-def _closer(rgb: npt.NDArray[np.uint8], still: Picture, later: Picture, anchor: Picture) -> Picture:
-    """Whichever decodes to what comes closer to the picture."""
-
-    def error(picture: Picture) -> int:
-        decoded = decode_picture(picture, anchor)
-        return int(((decoded.astype(np.int64) - rgb) ** 2).sum())
-
-    return min(still, later, key=error)
-
-
-def _refine(fits: Picture, coder: Coder, frame: av.VideoFrame, limit: int) -> Picture:
-    """SVT-AV1's CRF goes in quarters, FFmpeg's in whole steps of some six percent of the bytes."""
-    better = 0.0
-    for step in (0.5, 0.25):
-        if fits.quality - better - step < coder.best:
-            continue
-        try:
-            data = encode(coder, [frame], fits.quality - better - step)
-        except MediaError:  # a library from before the quarters
-            break
-        if len(fits.data) <= len(data) <= limit:
-            better += step
-            fits = Picture(fits.codec, fits.quality, data)
-    return fits
 
 
 def _check_single(picture: Picture) -> None:

@@ -81,6 +81,11 @@ class Decoder:
         return len(self._order) + (len(self._pictures) if self._pictures else 0)
 
     @property
+    def references(self) -> tuple[int, ...]:
+        """Ids of the keyframes that are here: for `Encoder.acknowledge`."""
+        return self._pictures.references if self._pictures else ()
+
+    @property
     def delay_ms(self) -> float:
         """Algorithmic delay that the receiver adds to a frame, in ms, at worst.
 

@@ -13,7 +13,7 @@ from ..codec.keyframe import Keyframe
 from ..codec.motion import MotionFrame
 from ..codec.motion_code import MAX_FRAMES, MissingReferenceError
 from ..codec.packet import Flags, Packet
-from ..codec.profiles import Profile, motion_reader
+from ..codec.profiles import Profile, motion_reader, motion_ticks
 from ..codec.stream import StreamHeader
 from ..models.mel import SAMPLE_RATE
 from .badge import draw_badge
@@ -88,6 +88,11 @@ class PictureTrack:
         """Frames that wait."""
         return len(self._waiting)
 
+    @property
+    def references(self) -> tuple[int, ...]:
+        """Ids of the keyframes that motion may refer to."""
+        return tuple(self._pool)
+
     def use(self, generator: Generator) -> None:
         """Render from now on with this one: the same network, adapted to the person."""
         self._generator = generator
@@ -156,7 +161,7 @@ class PictureTrack:
         if reference is None:
             self._statistics.missing_reference += 1
             self._statistics.wants_keyframe = True
-            return [(0, None)]
+            return [(ticks, None) for ticks in self._ticks(packet)]
         key = reference.keyframe
         try:
             frames = self._reader.decode(packet.payload, full, key.id, key.motion)
@@ -170,6 +175,13 @@ class PictureTrack:
         if Flags.INTRA in packet.flags:
             self._statistics.wants_refresh = False
         return list(frames)
+
+    def _ticks(self, packet: Packet) -> list[int]:
+        """When the frames of a packet are that cannot be decoded."""
+        try:
+            return motion_ticks(self._header.profile, packet.payload)
+        except StreamError:
+            return [0]
 
     def _predicted(self, pts: Fraction) -> Moment[Reference] | None:
         if not self._past:

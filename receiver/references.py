@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,10 @@ class ReferencePool:
 
     def __len__(self) -> int:
         return len(self._pool)
+
+    def __iter__(self) -> Iterator[int]:
+        """Their ids."""
+        return iter(self._pool)
 
     def add(self, keyframe: Keyframe) -> bool:
         """Decode and prepare a keyframe; one that is sent again costs nothing.

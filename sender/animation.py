@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from fractions import Fraction
 
 from ..codec.clock import WRAP
@@ -30,6 +31,7 @@ class Animation:
 
     Attributes:
         known: references that motion may stand on.
+        sent: a reference that is sent, and of which the other side has not said yet that it came.
         stream: codes the motion.
         waiting: times of frames before the first face.
         frames, repeated, references: counts; of these frames without the face.
@@ -43,6 +45,8 @@ class Animation:
         bundle = config.frames_together(header.fps, live=live)
         self.stream = MotionStream(config.profile, config.motion, bundle, refresh)
         self.known = KnownReferences(config.references)
+        self.sent: Reference | None = None
+        self._answers = False
         self.waiting: list[int] = []
         self.frames = self.repeated = self.references = 0
         self._next = 0
@@ -62,7 +66,7 @@ class Animation:
         Raises:
             MotionError: a mesh so distorted that its numbers do not fit.
         """
-        while self._next in self.known:
+        while self._next in self.known or (self.sent and self._next == self.sent.id):
             self._next = (self._next + 1) % _IDS
         motion = self._keypoints.keyframe(seen, self._next)
         points = select_points(seen.landmarks)
@@ -77,10 +81,24 @@ class Animation:
         return reference
 
     def add(self, reference: Reference, *, join: bool) -> None:
-        """The receiver has it from now on; where one can join, nothing stands on earlier ones."""
+        """It is sent. Motion stands on it from now on, or, where the other side says which
+        references it has, once it is said to have come. Where one can join, nothing stands on
+        earlier ones, and nothing is waited for.
+        """
+        if self._answers and not join:
+            self.sent = reference
+            return
         if join:
             self.known.clear()
+            self.sent = None
         self.known.add(reference)
+
+    def confirm(self, identities: Collection[int]) -> None:
+        """The other side has the references of these ids."""
+        self._answers = True
+        if self.sent is not None and self.sent.id in identities:
+            self.known.add(self.sent)
+            self.sent = None
 
     def animate(self, seen: Observation | None, pts: int) -> list[Packet]:
         """The next frame; without the face it repeats the last that had it.

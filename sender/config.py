@@ -19,6 +19,7 @@ KeyframeInterval = float | Literal["auto"]
 _MIN_PICTURE, _MAX_PICTURE = 200, 60_000
 MAX_REFERENCES = 4
 _LOOKAHEAD = Fraction(10)
+_NARROW_KBPS = 32
 _LONG_SOUND_KBPS = 64  # up to this, 120 ms of sound fit a datagram
 
 
@@ -29,8 +30,10 @@ class EncoderConfig:
     Attributes:
         profile: how motion is coded: "fp16", 960 bits a frame, or "entropy", 20 to 50.
         motion: quantiser step and dead zone of profile "entropy".
-        bundle: frames of a MOTION packet of profile "entropy", or "auto": one in a call, one
-            second of them in a file. Fewer headers, and so many frames of delay.
+        bundle: frames of a MOTION packet of profile "entropy", or "auto": one second of them in
+            a file; in a call an eighth of a second where a rate below 32 kbps is set, else one.
+            Fewer headers, and so many frames of delay: an eighth of a second of motion is there
+            before the sound is that the network hears with it (`Decoder.delay_ms`).
         refresh_interval: seconds from one frame that stands on the keyframe alone to the next:
             so long a lost packet can be seen where nothing is acknowledged.
         smoothing: of the tracked face (`smoothing.py`): 0 is none, 1 suits the tracker's noise,
@@ -132,7 +135,16 @@ class EncoderConfig:
             return 1
         if self.bundle != "auto":
             return self.bundle
-        return 1 if live else min(max(1, round(fps)), MAX_FRAMES)
+        if not live:
+            return min(max(1, round(fps)), MAX_FRAMES)
+        rate = self.rate_kbps(fps)
+        return 1 if rate is None or rate >= _NARROW_KBPS else min(max(1, int(fps / 8)), MAX_FRAMES)
+
+    def rate_kbps(self, fps: Fraction) -> float | None:
+        """The rate that is set, in 1000 bits a second, or None."""
+        if self.bpp is not None:
+            return self.bpp * self.size**2 * float(fps) / 1000
+        return self.kbps
 
     def look_ahead(self, duration_s: Fraction | None) -> Fraction:
         """Seconds that are planned together: `lookahead`, decided."""

@@ -7,6 +7,7 @@ sound → Opus → AUDIO
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -154,15 +155,22 @@ class Encoder:
         """The next motion stands on the keyframe alone (a receiver misses frames before it)."""
         self._animation.stream.refresh()
 
-    def acknowledge(self, pts: int) -> bool:
+    def acknowledge(self, pts: int, references: Collection[int] | None = None) -> bool:
         """The receiver has decoded the frame of that time, in ticks of `header.time_base`.
 
         From the first one on, motion stands on acknowledged frames alone, so that a lost packet
         breaks nothing after it. Call it for each, or for some.
 
+        Args:
+            pts: of the frame.
+            references: what the receiver's `Decoder.references` says. From the first time on, new
+                references serve only once they are among them: none is missed that was lost.
+
         Returns:
-            Whether it was taken; frames that were never sent are left aside.
+            Whether the frame was taken; those that were never sent are left aside.
         """
+        if references is not None:
+            self._animation.confirm(references)
         return self._animation.stream.acknowledge(pts)
 
     def request_keyframe(self) -> None:

@@ -15,7 +15,7 @@ from ..codec.bits import BitCount
 from ..codec.container import HEAD_BYTES, Writer, atomic_file
 from ..codec.errors import ConfigError
 from ..codec.packet import Kind, Packet
-from ..codec.profiles import motion_frames
+from ..codec.profiles import motion_ticks
 from .capture import SAMPLE_RATE, Capture
 from .config import EncoderConfig
 from .encoder import Encoder
@@ -95,7 +95,7 @@ def encode_to(
         for packet in encode_packets(capture, encoder, progress):
             writer.write(packet)
             motion = packet.kind == Kind.MOTION
-            frames = motion_frames(config.profile, packet.payload) if motion else 1
+            frames = len(motion_ticks(config.profile, packet.payload)) if motion else 1
             count.add(packet, frames=frames)
         writer.close()
         count.fill_to(writer.bytes_written)

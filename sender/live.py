@@ -18,14 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codec.errors import MotionError
-from ..codec.keyframe import FRAGMENT_BYTES
+from ..codec.keyframe import FRAGMENT_BYTES, Keyframe
 from ..codec.packet import Packet
+from ..codec.steps import Steps
 from ..models.mesh import select_points
 from .animation import Animation
 from .config import EncoderConfig
 from .keypoints import Observation
 from .planning import WORTH
-from .rate import LIVE_SPAN, MIN_PICTURE, RateControl, framed
+from .rate import LIVE_SPAN, MIN_PICTURE, RateControl
 from .references import AFTER_GAIN, Reference, expected_losses
 from .segment import Moment
 
@@ -41,6 +42,7 @@ _FIRST_S = 2.0  # seconds of the rate that the first one may take where that is 
 _UNBEARABLE, _URGENT = 0.15, 3  # needless loss, in so many weighed frames, for which debt is made
 _DEBT_S = 5.0  # while it is no more than so many seconds of the rate
 _WAITING = 250  # frames that are kept for a face to come
+_ANSWER_S = 1  # after which a reference that was sent is not waited for any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,9 @@ class LiveCoder:
         self._looked = Fraction(-1)
         self._lately: deque[_Candidate] = deque(maxlen=_WEIGHED)
         self._coming: Reference | None = None
+        self._coding: Steps[Keyframe] | None = None
+        self._part = FRAGMENT_BYTES
+        self._given_up = Fraction(0)
         self._parts: deque[Packet] = deque()
         self._urgent = False
         self._free = math.inf  # bytes a second that sound and motion leave
@@ -106,9 +111,15 @@ class LiveCoder:
         self._rate.count(packets)
         if seen is not None and self._config.references > 1:
             self._look(seen, moment.pts, now)
-            if not self._parts and len(self._lately) == _WEIGHED:
+            if not self._busy(now) and len(self._lately) == _WEIGHED:
                 self._choose(now)
         return packets + self._trickle(now)
+
+    def _busy(self, now: Fraction) -> bool:
+        """A reference is being coded, on its way, or not answered for yet."""
+        if self._animation.sent is not None and now > self._given_up:
+            self._animation.sent = None
+        return self._coming is not None or self._animation.sent is not None
 
     def _join(self, seen: Observation, pts: int) -> list[Packet]:
         """A keyframe at once, on which alone all that follows stands."""
@@ -119,7 +130,7 @@ class LiveCoder:
         self._animation.add(reference, join=True)
         self._lately.clear()
         self._parts.clear()
-        self._coming = None
+        self._coming = self._coding = None
         return before + keyframe.to_packets(0)
 
     def _room(self, shape: int) -> int:
@@ -143,19 +154,31 @@ class LiveCoder:
 
     def _trickle(self, now: Fraction) -> list[Packet]:
         """As much of a reference as there is room for."""
+        if self._coding is not None:
+            self._code_on(self._coding)
+            return []
         packets: list[Packet] = []
         while self._parts and self._has_room(self._parts[0], now, sent=len(packets)):
             packets.append(self._parts.popleft())
             self._rate.count(packets[-1:])
         if self._coming is not None and not self._parts:
             self._animation.add(self._coming, join=False)
-            self._coming = None
+            self._coming, self._given_up = None, now + _ANSWER_S
         return packets
+
+    def _code_on(self, coding: Steps[Keyframe]) -> None:
+        """One coding a frame, of the four to six that a reference takes: nothing may stall."""
+        try:
+            next(coding)
+        except StopIteration as end:
+            keyframe: Keyframe = end.value
+            self._parts.extend(keyframe.to_packets(0, part=self._part))
+            self._coding = None
 
     def _has_room(self, part: Packet, now: Fraction, *, sent: int) -> bool:
         if self._rate.per_second is None or self._urgent:
             return not sent  # one a frame
-        return self._rate.left(now) >= framed(len(part.payload)) / 2
+        return self._rate.left(now) >= self._rate.framed(len(part.payload)) / 2
 
     def _choose(self, now: Fraction) -> None:
         """Begin with the next reference, where one pays."""
@@ -189,5 +212,5 @@ class LiveCoder:
         except MotionError:
             return
         at_once = self._urgent or math.isinf(self._free)
-        part = FRAGMENT_BYTES if at_once else round(self._free * _PART_S)
-        self._parts.extend(self._coming.keyframe(size).to_packets(0, part=max(part, 64)))
+        self._part = FRAGMENT_BYTES if at_once else max(round(self._free * _PART_S), 64)
+        self._coding = self._coming.coding(size)

@@ -56,6 +56,7 @@ class MotionStream:
         self._last: int | None = None
         self._intra: int | None = None
         self._acknowledged: int | None = None
+        self._answered = False
         self._sent: dict[int, None] = {}
 
     def begin(self, identity: int, key: MotionFrame) -> None:
@@ -79,6 +80,7 @@ class MotionStream:
         if pts not in self._sent or (newest is not None and newest >= pts):
             return False
         self._acknowledged = pts
+        self._answered = True
         return True
 
     def push(self, motion: MotionFrame, pts: int) -> list[MotionPayload]:
@@ -95,7 +97,7 @@ class MotionStream:
         frames = [motion for _, motion in self._waiting]
         self._waiting = []
         start = times[0]
-        reference = self._last if self._acknowledged is None else self._acknowledged
+        reference = self._acknowledged if self._answered else self._last
         if self._intra is None or start - self._intra >= self._refresh:
             reference = None
         stride = times[1] - start if len(times) > 1 else 1

@@ -1,8 +1,9 @@
 """`RateControl`: what a stream has cost so far, and what it may.
 
 Sound and motion cost what they cost; references take what remains. Where a rate is set, the total
-of a file keeps to it (head, index, headers and checksums counted); in a call the same is counted,
-and the first keyframe's bytes are earned back over `LIVE_SPAN` at most.
+of a file keeps to it (head, index, headers and checksums counted); in a call the packets are, with
+their headers and without what the network adds, and the first keyframe's bytes are earned back over
+`LIVE_SPAN` at most.
 """
 
 from __future__ import annotations
@@ -20,23 +21,17 @@ from ..codec.profiles import Profile
 from ..codec.stream import StreamHeader
 from .config import EncoderConfig
 
-__all__ = ["LIVE_SPAN", "MAX_PICTURE", "MIN_PICTURE", "RateControl", "framed"]
+__all__ = ["LIVE_SPAN", "MAX_PICTURE", "MIN_PICTURE", "RateControl"]
 
 LIVE_SPAN = Fraction(10)
 """Seconds over which a call's first keyframe is spread where no interval is set."""
 MIN_PICTURE = 700
 """Bytes below which a face of 256x256 is not recognised any more."""
 MAX_PICTURE = 60_000
-_FRAGMENT = MAX_DATAGRAM - FRAGMENT_BYTES + record_overhead(MAX_DATAGRAM)
 _BODY = 12 + FP16_BYTES  # of a keyframe, before shape and picture (codec/keyframe.py)
 _SHAPE = 320  # usual size of the landmarks
 _ENTROPY_BITS, _ENTROPY_HEAD = 64, 4  # of a frame (mean of `val`: 50), and bytes of a payload
 _TRAILER, _ENTRY = 21, 16  # of the container, and per keyframe in its index
-
-
-def framed(payload: int) -> int:
-    """Bytes of a packet in a file, given those of its payload."""
-    return payload + HEADER_BYTES + record_overhead(payload + HEADER_BYTES)
 
 
 class RateControl:
@@ -45,7 +40,7 @@ class RateControl:
     Args:
         config: with or without a rate.
         header: of the stream.
-        duration_s: of the whole video; None in a call.
+        duration_s: of the whole video in a file; None in a call.
 
     Attributes:
         per_second: bytes that may be sent in a second, None where no rate is set.
@@ -59,27 +54,30 @@ class RateControl:
         self, config: EncoderConfig, header: StreamHeader, duration_s: Fraction | None
     ) -> None:
         self._config, self._header = config, header
-        self.per_second: float | None = None
-        if config.bpp is not None:
-            self.per_second = config.bpp * header.width * header.height * float(header.fps) / 8
-        elif config.kbps is not None:
-            self.per_second = config.kbps * 125
+        rate = config.rate_kbps(header.fps)
+        self.per_second: float | None = None if rate is None else rate * 125
         self._live = config.look_ahead(duration_s) == 0
+        self._in_file = duration_s is not None
         if self.per_second is not None:
             self._check(duration_s)
         self.reset()
 
     def reset(self) -> None:
         """A new stream begins."""
-        self.spent = HEAD_BYTES + _TRAILER + _ENTRY
+        self.spent = self._around(1)
+
+    def framed(self, payload: int) -> int:
+        """Bytes of a packet as it is counted, given those of its payload."""
+        size = payload + HEADER_BYTES
+        return size + record_overhead(size) if self._in_file else size
 
     def count(self, packets: Iterable[Packet]) -> None:
         """These are sent."""
-        self.spent += sum(framed(len(packet.payload)) for packet in packets)
+        self.spent += sum(self.framed(len(packet.payload)) for packet in packets)
 
     def count_entry(self) -> None:
         """The index has one more entry, for a keyframe from which one can join."""
-        self.spent += _ENTRY
+        self.spent += _ENTRY if self._in_file else 0
 
     def left(self, until: Fraction) -> float:
         """Bytes that may still be sent until so many seconds after the beginning; infinite
@@ -96,20 +94,29 @@ class RateControl:
 
     def overhead(self, shape: int) -> int:
         """Bytes of a small keyframe beside its picture, given those of its shape."""
-        return _BODY + shape + _FRAGMENT
+        return _BODY + shape + self._fragment()
 
     def picture_bytes(self, room: float, shape: int) -> int:
         """Bytes that a keyframe's picture may have where the keyframe may have `room` in all."""
-        fragments = max(1, math.ceil(room / (FRAGMENT_BYTES + _FRAGMENT)))
-        return max(0, min(int(room) - fragments * _FRAGMENT - _BODY - shape, MAX_PICTURE))
+        each = self._fragment()
+        fragments = max(1, math.ceil(room / (FRAGMENT_BYTES + each)))
+        return max(0, min(int(room) - fragments * each - _BODY - shape, MAX_PICTURE))
+
+    def _around(self, entries: int) -> int:
+        """Bytes of a file around its packets, with so many entries of its index."""
+        return HEAD_BYTES + _TRAILER + entries * _ENTRY if self._in_file else 0
+
+    def _fragment(self) -> int:
+        """Bytes of a keyframe's packet beside its part of the keyframe."""
+        return self.framed(MAX_DATAGRAM - HEADER_BYTES) - FRAGMENT_BYTES
 
     def _check(self, duration_s: Fraction | None) -> None:
         interval = self._config.keyframe_interval
         seconds = Fraction(interval) if isinstance(interval, int | float) else None
         span = duration_s if duration_s is not None else seconds or LIVE_SPAN
         count = max(1, math.ceil(span / seconds)) if seconds else 1
-        floor = HEAD_BYTES + _TRAILER + count * _ENTRY + self.expected(span)
-        stream = framed(len(self._header.to_payload()))
+        floor = self._around(count) + self.expected(span)
+        stream = self.framed(len(self._header.to_payload()))
         floor += count * (stream + self.overhead(_SHAPE) + MIN_PICTURE)
         if (self.per_second or 0) * span < floor:
             raise self._below(floor, span)
@@ -117,17 +124,17 @@ class RateControl:
     def expected_motion(self, frames: int) -> int:
         """Bytes that the motion of so many frames is expected to take."""
         if self._config.profile == Profile.FP16:
-            return frames * framed(FP16_BYTES)
+            return frames * self.framed(FP16_BYTES)
         together = self._config.frames_together(self._header.fps, live=self._live)
         payload = _ENTROPY_HEAD + math.ceil(together * _ENTROPY_BITS / 8)
-        return math.ceil(frames / together) * framed(payload)
+        return math.ceil(frames / together) * self.framed(payload)
 
     def _sound(self, span: Fraction) -> int:
         audio = self._header.audio
         if audio is None:
             return 0
         packets = math.ceil(span / audio.time_base)
-        return packets * framed(math.ceil(audio.bitrate * audio.frame_ms / 8000))
+        return packets * self.framed(math.ceil(audio.bitrate * audio.frame_ms / 8000))
 
     def _below(self, floor: int, span: Fraction) -> RateError:
         config, header = self._config, self._header

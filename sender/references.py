@@ -17,11 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codec.errors import ConfigError
+from ..codec.fitting import fit_picture
 from ..codec.inter import Anchor
 from ..codec.keyframe import Keyframe
 from ..codec.motion import MotionFrame
 from ..codec.picture import Picture, StillCodec
-from ..codec.still import decode_picture, encode_picture
+from ..codec.steps import Steps, finish
+from ..codec.still import decode_picture
 
 __all__ = ["AFTER_GAIN", "KnownReferences", "Reference", "expected_losses", "picture_loss"]
 
@@ -115,8 +117,12 @@ class Reference:
 
     def keyframe(self, max_bytes: int) -> Keyframe:
         """What is sent of it, its picture coded in so many bytes, or the least that do."""
-        after = self.base.anchor() if self.base is not None else None
-        picture = encode_picture(self.picture, max_bytes=max_bytes, smallest=True, after=after)
+        return finish(self.coding(max_bytes))
+
+    def coding(self, max_bytes: int) -> Steps[Keyframe]:
+        """The same, coding by coding."""
+        after = (yield from self.base.anchor()) if self.base is not None else None
+        picture = yield from fit_picture(self.picture, max_bytes, smallest=True, after=after)
         self.coded = picture
         shown = decode_picture(picture, None if after is None else after.picture)
         self.loss = coded_loss(self.picture, shown)
@@ -125,12 +131,12 @@ class Reference:
         base = None if self.base is None else self.base.id
         return Keyframe(self.id, self.pts, self.motion, self.shape, picture, base)
 
-    def anchor(self) -> Anchor | None:
+    def anchor(self) -> Steps[Anchor | None]:
         """For pictures that are coded after this one's; None where none can be."""
         if not self._tried and self.coded is not None:
             self._tried = True
             with suppress(ConfigError):
-                self._anchor = Anchor(self.picture, self.coded)
+                self._anchor = yield from Anchor.of(self.picture, self.coded)
         return self._anchor
 
     @property

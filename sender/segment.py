@@ -20,7 +20,7 @@ from .animation import Animation
 from .config import EncoderConfig
 from .keypoints import Observation
 from .planning import MOST, plan_references
-from .rate import RateControl, framed
+from .rate import RateControl
 from .references import Reference
 
 __all__ = ["Moment", "SegmentCoder"]
@@ -115,7 +115,9 @@ class SegmentCoder:
         points = np.stack([select_points(m.seen.landmarks) for m in faces if m.seen is not None])
         room = None
         if self._rate.per_second is not None:
-            sound = sum(framed(len(item.payload)) for item in items if isinstance(item, Packet))
+            sound = sum(
+                self._rate.framed(len(item.payload)) for item in items if isinstance(item, Packet)
+            )
             frames = len(moments) + len(self._animation.waiting)
             left = self._rate.left(end) - sound - self._rate.expected_motion(frames)
             room = max(0, int(left))

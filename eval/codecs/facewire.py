@@ -53,7 +53,8 @@ class FacewireCodec(Codec):
         name: as in `--codecs`.
         profile: of the motion.
         network: a shipped size, or a folder.
-        live: coded as in a call: frame by frame, nothing known in advance.
+        live: coded as in a call: frame by frame, nothing known in advance. Counted are the packets
+            with their headers, as a network would carry them, and no file around them.
     """
 
     suffix = ".fwire"
@@ -96,7 +97,8 @@ class FacewireCodec(Codec):
         )
         config = replace(config, kbps=(setting + _sound_bits(sound, config) / clip.seconds) / 1000)
         picture, other = BitCount(), BitCount()
-        picture.add_container(HEAD_BYTES)
+        if not self.live:
+            picture.add_container(HEAD_BYTES)
         began = time.perf_counter()
         with out.open("wb") as file:
             writer = Writer(file)
@@ -106,11 +108,13 @@ class FacewireCodec(Codec):
                 packets = _packets(clip, replace(config, kbps=error.least_kbps * 1.001), sound)
             for packet in packets:
                 writer.write(packet)
-                (other if packet.kind is Kind.AUDIO else picture).add(packet)
+                part = other if packet.kind is Kind.AUDIO else picture
+                part.add(packet, in_file=not self.live)
             writer.close()
             written = writer.bytes_written
         seconds = time.perf_counter() - began
-        picture.fill_to(written - other.bits["total"] // 8)
+        if not self.live:
+            picture.fill_to(written - other.bits["total"] // 8)
         bits = {part: picture.bits[part] for part in ("keyframe", "motion", "container")}
         command = ["facewire", "encode", "crop.mp4", f"out{self.suffix}", "--no-crop"]
         command += ["--profile", self.profile, "--kbps", f"{config.kbps:.3f}"]
@@ -139,12 +143,13 @@ def _planning() -> str:
 
 
 def _sound_bits(sound: npt.NDArray[np.float32], config: EncoderConfig) -> int:
-    """What the sound takes in a file, headers included."""
+    """What the sound takes with its headers, in a file with its records too."""
     if not len(sound):
         return 0
-    opus = OpusEncoder(round(1000 * AUDIO_KBPS), config.sound_together(live=config.lookahead == 0))
+    live = config.lookahead == 0
+    opus = OpusEncoder(round(1000 * AUDIO_KBPS), config.sound_together(live=live))
     coded = [HEADER_BYTES + len(data) for data in (*opus.encode(sound), *opus.flush())]
-    return 8 * sum(size + record_overhead(size) for size in coded)
+    return 8 * sum(size + (0 if live else record_overhead(size)) for size in coded)
 
 
 def _packets(clip: Clip, config: EncoderConfig, sound: npt.NDArray[np.float32]) -> Iterator[Packet]:

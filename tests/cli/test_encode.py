@@ -9,7 +9,7 @@ from facewire.cli.demo_clip import make_demo_clip
 from facewire.cli.main import main
 from facewire.codec.container import Reader
 from facewire.codec.packet import Kind
-from facewire.codec.profiles import motion_frames
+from facewire.codec.profiles import motion_ticks
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,9 @@ def test_encode_writes_a_stream_and_says_what_it_cost(
     assert "kbit/s" in err
     assert "\r" not in err  # no progress bar where stderr is no terminal
     with target.open("rb") as file:
-        sent = [motion_frames("entropy", p.payload) for p in Reader(file) if p.kind == Kind.MOTION]
+        sent = [
+            len(motion_ticks("entropy", p.payload)) for p in Reader(file) if p.kind == Kind.MOTION
+        ]
     assert sent == [15]
 
 

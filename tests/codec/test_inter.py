@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facewire.cli.demo_face import AnimatedFace, Pose, load_portrait
-from facewire.codec import Anchor, Picture, StillCodec, decode_picture, encode_picture, still
+from facewire.codec import Anchor, Picture, StillCodec, decode_picture, encode_picture, fitting
 from facewire.codec.coders import CODERS, encode, to_frame
 from facewire.codec.errors import ConfigError, FacewireError, MediaError, StreamError
 
@@ -181,7 +181,7 @@ def test_codings_of_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
         counts.append(len(frames))
         return encode(coder, frames, *rest)
 
-    monkeypatch.setattr(still, "encode", count)
+    monkeypatch.setattr(fitting, "encode", count)
     monkeypatch.setattr("facewire.codec.inter.encode", count)
     encode_picture(LATER, max_bytes=LIMIT)
     alone = sum(counts)

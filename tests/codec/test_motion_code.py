@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from facewire.codec import MissingReferenceError, MotionFrame
 from facewire.codec.errors import ConfigError, FacewireError, StreamError, UnsupportedError
-from facewire.codec.motion_code import MAX_FRAMES, MotionDecoder, MotionEncoder, frames_in
+from facewire.codec.motion_code import MAX_FRAMES, MotionDecoder, MotionEncoder, ticks_in
 from facewire.codec.motion_tables import load_tables, step_size
 
 
@@ -60,7 +60,7 @@ def test_bundles_hold_frames_and_times(count: int, stride: int, pts: int, seed: 
     frames = talk(count + 1, seed)
     encoder, decoder = MotionEncoder(5), MotionDecoder()
     payload = encoder.encode(frames[1:], pts, 1, frames[0], stride=stride)
-    assert frames_in(payload) == count
+    assert ticks_in(payload) == [i * stride for i in range(count)]
     found = decoder.decode(payload, pts % 65536, 1, frames[0])
     assert [ticks for ticks, _ in found] == [i * stride for i in range(count)]
 

@@ -10,13 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from facewire.codec.container import HEAD_BYTES
+from facewire.codec.container import HEAD_BYTES, record_overhead
 from facewire.codec.keyframe import KeyframeAssembler
-from facewire.codec.packet import Kind, Packet
+from facewire.codec.packet import HEADER_BYTES, Kind, Packet
 from facewire.receiver import Decoder, DecoderConfig
 from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
-from facewire.sender.rate import framed
 from facewire.sender.tracker import Face
 
 from ..receiver.conftest import FakeGenerator
@@ -76,8 +75,9 @@ def all_of(sent: list[list[Packet]]) -> list[Packet]:
     return [packet for packets in sent for packet in packets]
 
 
-def size(packets: list[Packet]) -> int:
-    return sum(framed(len(p.payload)) for p in packets)
+def size(packets: list[Packet], *, in_file: bool = True) -> int:
+    sizes = [HEADER_BYTES + len(p.payload) for p in packets]
+    return sum(size + (record_overhead(size) if in_file else 0) for size in sizes)
 
 
 @pytest.mark.parametrize(("kbps", "seconds"), [(6.0, 4), (12.0, 13), (40.0, 4)])
@@ -97,7 +97,7 @@ def test_sound_is_within_the_rate(card: Path) -> None:
 @pytest.mark.parametrize(("kbps", "speed"), [(12.0, 0.02), (30.0, 0.0)])
 def test_a_call_keeps_its_rate_over_ten_seconds(card: Path, kbps: float, speed: float) -> None:
     sent = send(card, 24, live=True, kbps=kbps, speed=speed)
-    spent = np.cumsum([size(packets) for packets in sent[:-1]]) + HEAD_BYTES + TRAILER
+    spent = np.cumsum([size(packets, in_file=False) for packets in sent[:-1]])
     # From the beginning, the first keyframe in it; and later, that being earned back.
     for start in (0, 150, 333):
         before = spent[start - 1] if start else 0
@@ -107,7 +107,7 @@ def test_a_call_keeps_its_rate_over_ten_seconds(card: Path, kbps: float, speed: 
 
 def test_after_the_first_keyframe_a_call_has_no_bursts(card: Path) -> None:
     sent = send(card, 20, live=True, kbps=16)
-    sizes = np.array([size(packets) for packets in sent[:-1]])
+    sizes = np.array([size(packets, in_file=False) for packets in sent[:-1]])
     assert sizes[0] > 2000
     assert sizes[1:].max() < 1200  # a second's bytes are 2000
     later = [p for packets in sent[1:-1] for p in packets if p.kind == Kind.KEYFRAME]
@@ -150,6 +150,7 @@ def test_a_lost_reference_is_asked_for_and_a_keyframe_mends_it(card: Path) -> No
         if decoder.statistics.wants_keyframe:
             asked += 1
             encoder.request_keyframe()
+    shown += sum(len(decoder.decode(packet)) for packet in encoder.flush())
     shown += len(decoder.flush())
     assert dropped
     assert asked == 1
