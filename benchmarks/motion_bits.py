@@ -2,8 +2,9 @@
 
     python benchmarks/motion_bits.py --held-out CACHE
 
-Each prepared clip is coded from its first frame, a second of frames in a packet; eight frames of
-it are rendered from the decoded motion (clean keyframe) and compared with the input.
+Each prepared clip is coded from its first frame, smoothed as a sender does, a second of frames in a
+packet; some frames of it are rendered from the decoded motion (clean keyframe) and compared with
+the input. The first row is FP16 without smoothing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +20,7 @@ import torch
 from facewire.codec.motion import MotionFrame
 from facewire.codec.profiles import MotionSettings, motion_reader, motion_writer
 from facewire.models.face import FaceTable
+from facewire.models.keypoints import MeshKeypoints
 from facewire.models.mel import SAMPLE_RATE, mel_window
 from facewire.models.mesh import select_points
 from facewire.models.training.cache import CachedClip, read_cache
@@ -25,8 +28,9 @@ from facewire.models.training.evaluate import Figures
 from facewire.models.training.fit_motion import motion_of
 from facewire.models.weights import load_card
 from facewire.receiver.runtime import Generator, load_generator
+from facewire.sender.smoothing import FaceSmoother
 
-TOGETHER, SHOWN = 25, 8
+TOGETHER = 25
 
 
 @dataclass
@@ -57,18 +61,29 @@ class Way:
         return arrived
 
 
-def show(generator: Generator, clip: CachedClip, table: FaceTable, ways: list[Way]) -> None:
+def smoothed(clip: CachedClip, table: FaceTable, first: int, strength: float) -> list[MotionFrame]:
+    """The motion as it is sent; the first frame with a face is the keyframe."""
+    seen = clip.landmarks[clip.faces > 0][first:]
+    smoother, keypoints = FaceSmoother(strength, seen[0]), MeshKeypoints(table)
+    later = [keypoints.motion(smoother.push(frame, 1 / clip.fps)) for frame in seen[1:]]
+    return [keypoints.keyframe(seen[0]), *later]
+
+
+def show(
+    generator: Generator, clip: CachedClip, table: FaceTable, ways: list[Way], args: Any
+) -> None:
     """Render the same frames of a clip in every way."""
     place = {int(frame): index for index, frame in enumerate(clip.kept)}
     faces = np.flatnonzero(clip.faces > 0)
     first = next(i for i, frame in enumerate(faces) if int(frame) in place)
     frames, times = motion_of(clip, table, first), faces[first:]
     seen = [i for i in range(1, len(times)) if int(times[i]) in place]
-    chosen = [seen[i] for i in np.linspace(0, len(seen) - 1, SHOWN).astype(int)]
+    chosen = [seen[i] for i in np.linspace(0, len(seen) - 1, args.frames).astype(int)]
+    sent = smoothed(clip, table, first, args.smoothing) if args.smoothing else frames
     rgb = np.ascontiguousarray(clip.frames[place[int(times[0])]])
     source = generator.set_source(rgb, frames[0], select_points(clip.landmarks[times[0]]))
     for way in ways:
-        arrived = way.code(frames)
+        arrived = way.code(sent if way.settings else frames)
         for index in chosen:
             at = int(times[index])
             mel = mel_window(clip.mel, round(at * SAMPLE_RATE / clip.fps))
@@ -84,6 +99,8 @@ def main() -> None:
     parser.add_argument("--held-out", type=Path, required=True, metavar="CACHE")
     parser.add_argument("--network", default="s", metavar="SIZE|DIR")
     parser.add_argument("--steps", type=int, nargs="+", default=[0, 2, 4, 6, 8, 10])
+    parser.add_argument("--smoothing", type=float, default=1.0, help="strength; 0 is none")
+    parser.add_argument("--frames", type=int, default=8, help="rendered of each clip")
     parser.add_argument("--dead-zones", type=float, nargs="+", default=[0.6])
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -95,7 +112,7 @@ def main() -> None:
         for zone in args.dead_zones
     ]
     for clip in read_cache(args.held_out):
-        show(generator, clip, table, ways)
+        show(generator, clip, table, ways, args)
     names = list(ways[0].figures.means())
     print("| motion | bits a frame | keypoints off, px | " + " | ".join(names) + " |")
     print("|---|---|---|" + "---|" * len(names))

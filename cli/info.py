@@ -23,8 +23,12 @@ examples:
 
 The bits are those of the file: payloads by kind (an identity counts as keyframe), and as
 "container" all else (packet headers, checksums, stream headers, index). bpp is
-bits / (frames x width x height) of the coded square.
+bits / (frames x width x height) of the coded square. Of each picture that frames are animated from:
+its time, the bytes of the picture, and how many frames refer to it.
 """
+
+
+_SHOWN = 20  # references in the table
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -101,7 +105,9 @@ class _Survey:
         self._introductions = IdentityAssembler()
         self._identity_bytes = 0
         self._identity_whole = False
-        self._keyframes = 0
+        self._references: list[dict[str, Any]] = []
+        self._known: dict[int, dict[str, Any]] = {}
+        self._joinable = False
         self._frames = 0
         self._damaged = 0
         self._start: int | None = None
@@ -118,6 +124,7 @@ class _Survey:
             self.bits.add(packet)
         try:
             if packet.kind == Kind.STREAM:
+                self._joinable = True
                 header = StreamHeader.from_payload(packet.payload)
                 if self.header is None:
                     self._motion = motion_reader(header.profile, header.tables)
@@ -129,7 +136,7 @@ class _Survey:
                 keyframe = self._assembler.push(packet)
                 if keyframe is not None:
                     self._keys[keyframe.id] = keyframe.motion
-                    self._keyframes += 1
+                    self._count_reference(keyframe)
                     # It carries the whole time: a pause may be longer than 16 bits of ticks.
                     if self._start is None:
                         self._start = keyframe.pts
@@ -142,6 +149,20 @@ class _Survey:
             self._damaged += 1
         except FacewireError:
             self._damaged += 1
+
+    def _count_reference(self, keyframe: Any) -> None:
+        known = {
+            "id": keyframe.id,
+            "pts": keyframe.pts,
+            "bytes": len(keyframe.picture.data),
+            "codec": keyframe.picture.codec.name.lower(),
+            "base": keyframe.base,
+            "join": self._joinable,
+            "frames": 0,
+        }
+        self._known[keyframe.id] = known
+        self._references.append(known)
+        self._joinable = False
 
     def _count_motion(self, packet: Any) -> None:
         """Frames of a packet; where they cannot be decoded, as many as it says."""
@@ -160,6 +181,8 @@ class _Survey:
         except FacewireError:
             self._damaged += 1
         self.bits.add(packet, frames=len(ticks))
+        if packet.reference in self._known:
+            self._known[packet.reference]["frames"] += len(ticks)
         for after in ticks:
             self._count_frame((packet.pts + after) % 65536)
 
@@ -170,7 +193,7 @@ class _Survey:
         self._now += (pts - self._now) % 65536
 
     def facts(self, header: StreamHeader, damaged_records: int) -> dict[str, Any]:
-        """The keys of `facewire info --json`, in its order; `identity` where there is one."""
+        """The keys of `facewire info --json`, in its order; last ours, and `identity` if any."""
         duration = Fraction(0)
         if self._frames:
             duration = (self._now - (self._start or 0)) * header.time_base + 1 / header.fps
@@ -193,10 +216,32 @@ class _Survey:
             "bpp": self.bits.bpp(self._frames, header.width, header.height),
             "kbps": self.bits.kbps(duration),
             "motion_bits_per_frame": self.bits.motion_bits_per_frame(),
-            "keyframes": self._keyframes,
+            "keyframes": len(self._references),
             "damaged_packets": damaged_records + self._damaged,
+            "references": [self._reference(known, header) for known in self._references],
             **identity,
         }
+
+    def _reference(self, known: dict[str, Any], header: StreamHeader) -> dict[str, Any]:
+        """A reference with its time in seconds from the stream's first frame."""
+        after = (known["pts"] - (self._start or 0)) * header.time_base
+        return {"time_s": round(float(after), 3)} | {k: v for k, v in known.items() if k != "pts"}
+
+
+def _reference_lines(facts: dict[str, Any]) -> list[str]:
+    """A line for each picture; of many the first ones."""
+    known = facts["references"]
+    if not known:
+        return []
+    lines = ["", f"{'reference':<10}{'at, s':>9}{'bytes':>8}{'frames':>8}  coded"]
+    for each in known[:_SHOWN]:
+        coded = f"after {each['base']}" if each["codec"] == "av1_after" else each["codec"]
+        joined = ", join here" if each["join"] else ""
+        lines.append(
+            f"{each['id']:<10}{each['time_s']:>9.2f}{each['bytes']:>8}{each['frames']:>8}  "
+            f"{coded}{joined}"
+        )
+    return lines + ([f"… and {len(known) - _SHOWN} more (--json)"] if len(known) > _SHOWN else [])
 
 
 def _identity_line(facts: dict[str, Any]) -> list[str]:
@@ -220,6 +265,7 @@ def table(facts: dict[str, Any]) -> str:
         f"max {motion['max']:g}",
         f"damaged packets: {facts['damaged_packets']}",
         *_identity_line(facts),
+        *_reference_lines(facts),
         "",
         f"{'part':<12}{'bits':>12}{'bpp':>12}{'kbit/s':>12}{'share':>9}",
     ]

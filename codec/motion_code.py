@@ -191,8 +191,8 @@ class MotionEncoder:
         return self._intra(coder, wanted) if state is None else self._next(coder, wanted, state)
 
     def _components(self, frame: MotionFrame, key: MotionFrame) -> npt.NDArray[np.float64]:
-        moved = (frame.to_array() - key.to_array()).reshape(-1) * self._tables.units
-        return np.asarray(self._tables.basis.astype(np.float64) @ moved / step_size(self.step))
+        moved = (frame.to_array() - key.to_array()).reshape(-1)
+        return np.asarray(self._tables.forward.astype(np.float64) @ moved / step_size(self.step))
 
     def _intra(self, coder: SymbolEncoder, wanted: npt.NDArray[np.float64]) -> MotionState:
         values = [max(-_LARGEST, min(_LARGEST, round(float(x)))) for x in wanted]
@@ -288,11 +288,7 @@ class MotionDecoder:
         return MotionState(state.step, values, sizes, state.last)
 
     def _motion(self, values: Integers, scale: float, key: MotionFrame) -> MotionFrame:
-        moved = (
-            (np.array(values, np.float32) * np.float32(scale))
-            @ self._tables.basis
-            / self._tables.units
-        )
+        moved = (np.array(values, np.float32) * np.float32(scale)) @ self._tables.back
         return MotionFrame.from_array(key.to_array() + moved.reshape(KEYPOINTS, 6))
 
 

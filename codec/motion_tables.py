@@ -27,7 +27,7 @@ __all__ = [
     "step_size",
 ]
 
-TABLES_VERSION = 1
+TABLES_VERSION = 2
 """What streams of this build say."""
 ESCAPE = 16
 """Symbols of a difference d: d + 15 where |d| < 16, else 31."""
@@ -50,45 +50,43 @@ class MotionTables:
     """What both sides of profile `entropy` share.
 
     Attributes:
-        units: float32 `[60]`, what a number is multiplied by before the transform: coordinates
-            become pixels of 256, jacobians weigh as much as what they do to a picture.
-        basis: float32 `[C, 60]`, orthonormal rows: components of the motion relative to the
-            keyframe, in units, by falling variance.
+        forward: float32 `[C, 60]`, the motion relative to the keyframe → components, by falling
+            variance. An error of one step in any of them costs the picture about the same.
+        back: float32 `[C, 60]`, components (a row vector) → motion.
         difference: cumulative frequencies `[component][context]` of symbols, see `ESCAPE`.
         intra: cumulative frequencies `[component]` of classes, see `CLASSES`.
     """
 
-    units: npt.NDArray[np.float32]
-    basis: npt.NDArray[np.float32]
+    forward: npt.NDArray[np.float32]
+    back: npt.NDArray[np.float32]
     difference: tuple[tuple[Cumulative, ...], ...]
     intra: tuple[Cumulative, ...]
 
     @property
     def components(self) -> int:
         """C."""
-        return len(self.basis)
+        return len(self.forward)
 
     def save(self, path: Path) -> None:
-        """Write an `.npz` of basis and frequencies."""
+        """Write an `.npz` of transform and frequencies."""
         frequencies = np.diff(np.array(self.difference), axis=-1).astype(np.uint16)
         classes = np.diff(np.array(self.intra), axis=-1).astype(np.uint16)
         np.savez_compressed(
-            path, units=self.units, basis=self.basis, difference=frequencies, intra=classes
+            path, forward=self.forward, back=self.back, difference=frequencies, intra=classes
         )
 
     @classmethod
     def from_frequencies(
         cls,
-        units: npt.NDArray[np.float32],
-        basis: npt.NDArray[np.float32],
+        forward: npt.NDArray[np.float32],
+        back: npt.NDArray[np.float32],
         difference: npt.NDArray[np.integer],
         intra: npt.NDArray[np.integer],
     ) -> MotionTables:
         """From frequencies that add up to 2 ** `FREQUENCY_BITS`, each at least 1.
 
         Args:
-            units: float32 `[60]`.
-            basis: float32 `[C, 60]`.
+            forward, back: float32 `[C, 60]`.
             difference: `[C, len(ACTIVITY) + 1, 2 * ESCAPE]`.
             intra: `[C, CLASSES]`.
 
@@ -99,8 +97,8 @@ class MotionTables:
             if (table.sum(-1) != 1 << FREQUENCY_BITS).any() or table.min() < 1:
                 raise ValueError("frequencies of a table must add up to 2 ** 14, each at least 1")
         return cls(
-            units,
-            basis,
+            forward,
+            back,
             tuple(tuple(_cumulative(context) for context in rows) for rows in difference),
             tuple(_cumulative(row) for row in intra),
         )
@@ -120,6 +118,9 @@ def load_tables(version: int = TABLES_VERSION) -> MotionTables:
             f"{TABLES_VERSION}; a newer facewire may read it"
         )
     with np.load(path, allow_pickle=False) as file:
-        return MotionTables.from_frequencies(
-            file["units"], file["basis"], file["difference"], file["intra"]
-        )
+        if version == 1:  # orthonormal rows, of numbers in units
+            basis, units = file["basis"], file["units"]
+            transform = basis * units, basis / units
+        else:
+            transform = file["forward"], file["back"]
+        return MotionTables.from_frequencies(*transform, file["difference"], file["intra"])

@@ -40,7 +40,7 @@ class MotionSettings:
         dead_zone: share of a step, 0.5 to 1, that is not followed.
     """
 
-    step: int = 4
+    step: int = 3
     dead_zone: float = 0.6
 
 

@@ -26,6 +26,7 @@ MAX_HEADER = 1024
 MIN_SIZE, MAX_SIZE = 64, 1024
 """Width and height of the coded picture in pixels."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_FIRST_TABLES = 1  # of streams that name none
 _MAX_TERM = 10**6  # of a fraction: NTSC's 30000/1001 and milliseconds are far below
 
 
@@ -208,7 +209,7 @@ class StreamHeader:
                 profile=header.take("profile", str),
                 audio=None if audio is None else _parse_audio(audio),
                 synthetic=header.take("synthetic", bool),
-                tables=header.take("tables", int) if "tables" in header.fields else TABLES_VERSION,
+                tables=_tables(header),
                 identity=header.take("identity", bytes) if named else None,
             )
         except ConfigError as error:
@@ -235,6 +236,12 @@ class _Fields:
         if len(value) != 2 or not all(type(n) is int for n in value):
             raise StreamError(f"the {self._name}'s {key!r} is not a pair of integers")
         return value[0], value[1]
+
+
+def _tables(header: _Fields) -> int:
+    if "tables" in header.fields:
+        return int(header.take("tables", int))
+    return _FIRST_TABLES if header.fields.get("profile") == Profile.ENTROPY else TABLES_VERSION
 
 
 def _parse_audio(fields: object) -> AudioParameters:

@@ -78,12 +78,12 @@ class Decoder:
     @property
     def waiting(self) -> int:
         """Frames and packets held back at the moment; bounded by the configuration."""
-        return len(self._order) + (len(self._pictures) if self._pictures else 0)
+        return len(self._order) + (0 if self._pictures is None else len(self._pictures))
 
     @property
     def references(self) -> tuple[int, ...]:
         """Ids of the keyframes that are here: for `Encoder.acknowledge`."""
-        return self._pictures.references if self._pictures else ()
+        return self._pictures.references if self._pictures is not None else ()
 
     @property
     def delay_ms(self) -> float:
@@ -136,7 +136,9 @@ class Decoder:
         return outputs + self._render(everything=True)
 
     def _render(self, *, everything: bool = False) -> list[Output]:
-        return self._pictures.render(everything=everything) if self._pictures else []
+        if self._pictures is None:
+            return []
+        return self._pictures.render(everything=everything)
 
     def _on_stream(self, packet: Packet) -> list[Output]:
         try:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from ..codec.clock import WRAP
 from ..codec.motion import MotionFrame
 from ..codec.packet import Flags, Kind, Packet
+from ..codec.profiles import MotionSettings
 from ..codec.stream import StreamHeader
 from ..models.mesh import select_points
 from ..models.shape import pack_shape
@@ -26,6 +27,7 @@ class Animation:
 
     Args:
         config, header: of the stream.
+        motion: how it is quantised.
         keypoints: where motion comes from.
         live: in a call; motion is then not held back.
 
@@ -38,12 +40,18 @@ class Animation:
     """
 
     def __init__(
-        self, config: EncoderConfig, header: StreamHeader, keypoints: KeypointSource, *, live: bool
+        self,
+        config: EncoderConfig,
+        header: StreamHeader,
+        motion: MotionSettings,
+        keypoints: KeypointSource,
+        *,
+        live: bool,
     ) -> None:
         self._keypoints = keypoints
         refresh = Fraction(config.refresh_interval).limit_denominator(1000) / header.time_base
         bundle = config.frames_together(header.fps, live=live)
-        self.stream = MotionStream(config.profile, config.motion, bundle, refresh)
+        self.stream = MotionStream(config.profile, motion, bundle, refresh)
         self.known = KnownReferences(config.references)
         self.sent: Reference | None = None
         self._answers = False

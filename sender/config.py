@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
@@ -29,7 +29,9 @@ class EncoderConfig:
 
     Attributes:
         profile: how motion is coded: "fp16", 960 bits a frame, or "entropy", 20 to 50.
-        motion: quantiser step and dead zone of profile "entropy".
+        motion: quantiser step and dead zone of profile "entropy", or "auto": step 3, where a rate
+            is set a coarser one if motion would take more than 18 % of what sound leaves
+            (`RateControl.motion`).
         bundle: frames of a MOTION packet of profile "entropy", or "auto": one second of them in
             a file; in a call an eighth of a second where a rate below 32 kbps is set, else one.
             Fewer headers, and so many frames of delay: an eighth of a second of motion is there
@@ -66,7 +68,7 @@ class EncoderConfig:
     """
 
     profile: str = "entropy"
-    motion: MotionSettings = field(default_factory=MotionSettings)
+    motion: MotionSettings | Literal["auto"] = "auto"
     bundle: int | Literal["auto"] = "auto"
     refresh_interval: float = 2.0
     smoothing: float | Literal["auto"] = "auto"
@@ -83,7 +85,11 @@ class EncoderConfig:
     identity: Identity | None = None
 
     def __post_init__(self) -> None:
-        motion_writer(find_profile(self.profile), self.motion)
+        find_profile(self.profile)
+        if isinstance(self.motion, MotionSettings):
+            motion_writer(self.profile, self.motion)
+        elif self.motion != "auto":
+            raise ConfigError(f"motion is MotionSettings or 'auto', not {self.motion!r}")
         if self.bundle != "auto" and not 1 <= self.bundle <= MAX_FRAMES:
             raise ConfigError(f"a packet holds 1 to {MAX_FRAMES} frames, not {self.bundle}")
         if not 0 < self.refresh_interval <= 86_400:

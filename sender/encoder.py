@@ -135,7 +135,9 @@ class Encoder:
             self._opus.reset()
         self._rate.reset()
         live = self._lookahead == 0
-        self._animation = Animation(self.config, self.header, self._keypoints, live=live)
+        self._animation = Animation(
+            self.config, self.header, self._rate.motion, self._keypoints, live=live
+        )
         parts = (self._animation, self._rate, self._announce)
         self._live = LiveCoder(self.config, *parts) if live else None
         self._segment = SegmentCoder(self.config, self.header.fps, *parts)

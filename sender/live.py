@@ -18,31 +18,30 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codec.errors import MotionError
-from ..codec.keyframe import FRAGMENT_BYTES, Keyframe
 from ..codec.packet import Packet
-from ..codec.steps import Steps
 from ..models.mesh import select_points
 from .animation import Animation
 from .config import EncoderConfig
 from .keypoints import Observation
 from .planning import WORTH
 from .rate import LIVE_SPAN, MIN_PICTURE, RateControl
-from .references import AFTER_GAIN, Reference, expected_losses
+from .references import AFTER_GAIN, expected_losses
 from .segment import Moment
+from .trickle import Trickle
 
 __all__ = ["LiveCoder"]
 
 _LOOK = Fraction(1, 5)  # seconds between frames that may become references
 _WEIGHED = 10  # of them: the last two seconds
 _LIFE = 5.0  # seconds that a reference is expected to serve
-_PART_S = 0.3  # a part of a reference takes so much of what is free
-_SPREAD_S = 3.0  # and the whole of it so much
+_SPREAD_S = 3.0  # a reference takes so much of what is free
 _SMALL, _LARGE = 1500, 4000  # bytes of a picture
-_FIRST_S = 2.0  # seconds of the rate that the first one may take where that is more
+_FIRST = 3000  # of the first one, that all wait for
+_FIRST_S = 1.0  # seconds of the rate that the first one may take where that is more
 _UNBEARABLE, _URGENT = 0.15, 3  # needless loss, in so many weighed frames, for which debt is made
+_UNEARNED_S = 0.5  # what was sent ahead of its time, in seconds of the rate, that is no debt
 _DEBT_S = 5.0  # while it is no more than so many seconds of the rate
 _WAITING = 250  # frames that are kept for a face to come
-_ANSWER_S = 1  # after which a reference that was sent is not waited for any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +75,7 @@ class LiveCoder:
         self._rate, self._announce = rate, announce
         self._looked = Fraction(-1)
         self._lately: deque[_Candidate] = deque(maxlen=_WEIGHED)
-        self._coming: Reference | None = None
-        self._coding: Steps[Keyframe] | None = None
-        self._part = FRAGMENT_BYTES
-        self._given_up = Fraction(0)
-        self._parts: deque[Packet] = deque()
-        self._urgent = False
+        self._trickle = Trickle(animation, rate)
         self._free = math.inf  # bytes a second that sound and motion leave
         self.joined = True
 
@@ -111,15 +105,9 @@ class LiveCoder:
         self._rate.count(packets)
         if seen is not None and self._config.references > 1:
             self._look(seen, moment.pts, now)
-            if not self._busy(now) and len(self._lately) == _WEIGHED:
+            if len(self._lately) == _WEIGHED and self._trickle.takes_another(self._free):
                 self._choose(now)
-        return packets + self._trickle(now)
-
-    def _busy(self, now: Fraction) -> bool:
-        """A reference is being coded, on its way, or not answered for yet."""
-        if self._animation.sent is not None and now > self._given_up:
-            self._animation.sent = None
-        return self._coming is not None or self._animation.sent is not None
+        return packets + self._trickle.step(now)
 
     def _join(self, seen: Observation, pts: int) -> list[Packet]:
         """A keyframe at once, on which alone all that follows stands."""
@@ -129,8 +117,7 @@ class LiveCoder:
         keyframe = reference.keyframe(self._room(reference.shape_bytes))
         self._animation.add(reference, join=True)
         self._lately.clear()
-        self._parts.clear()
-        self._coming = self._coding = None
+        self._trickle.clear()
         return before + keyframe.to_packets(0)
 
     def _room(self, shape: int) -> int:
@@ -143,7 +130,7 @@ class LiveCoder:
         self._free = max(spare, 0.0) / float(span)
         whole = self._rate.picture_bytes(spare, shape)
         if self._config.references > 1:  # it must come soon; what remains makes more references
-            whole = min(whole, max(_LARGE, round(_FIRST_S * self._rate.per_second)))
+            whole = min(whole, max(_FIRST, round(_FIRST_S * self._rate.per_second)))
         return max(whole, MIN_PICTURE)
 
     def _look(self, seen: Observation, pts: int, now: Fraction) -> None:
@@ -152,65 +139,35 @@ class LiveCoder:
             self._looked = now
             self._lately.append(_Candidate(seen, select_points(seen.landmarks), pts))
 
-    def _trickle(self, now: Fraction) -> list[Packet]:
-        """As much of a reference as there is room for."""
-        if self._coding is not None:
-            self._code_on(self._coding)
-            return []
-        packets: list[Packet] = []
-        while self._parts and self._has_room(self._parts[0], now, sent=len(packets)):
-            packets.append(self._parts.popleft())
-            self._rate.count(packets[-1:])
-        if self._coming is not None and not self._parts:
-            self._animation.add(self._coming, join=False)
-            self._coming, self._given_up = None, now + _ANSWER_S
-        return packets
-
-    def _code_on(self, coding: Steps[Keyframe]) -> None:
-        """One coding a frame, of the four to six that a reference takes: nothing may stall."""
-        try:
-            next(coding)
-        except StopIteration as end:
-            keyframe: Keyframe = end.value
-            self._parts.extend(keyframe.to_packets(0, part=self._part))
-            self._coding = None
-
-    def _has_room(self, part: Packet, now: Fraction, *, sent: int) -> bool:
-        if self._rate.per_second is None or self._urgent:
-            return not sent  # one a frame
-        return self._rate.left(now) >= self._rate.framed(len(part.payload)) / 2
-
     def _choose(self, now: Fraction) -> None:
         """Begin with the next reference, where one pays."""
         points = np.stack([candidate.points for candidate in self._lately])
         rate, known = self._rate.per_second, self._animation.known
+        coming = self._trickle.coming
         size = self._config.keyframe_bytes
         if rate is not None:
             size = round(min(max(self._free * _SPREAD_S, _SMALL), _LARGE))
         poses = np.stack([expected_losses(candidate.points, points) for candidate in self._lately])
-        losses, before = poses + known.picture_loss(AFTER_GAIN * size), known.losses(points)
+        losses, before = poses + known.picture_loss(AFTER_GAIN * size), known.losses(points, coming)
         gains = before - np.minimum(before, losses)
         best = int(gains.sum(1).argmax())
         gain, left = float(gains[best].mean()), self._rate.left(now)
         if rate is None and gain * _LIFE < WORTH * size / 1000:
             return
-        needless = (known.losses(points, pictures=False) - poses > _UNBEARABLE).sum(1)
-        self._urgent = rate is not None and needless.max() >= _URGENT and left > -_DEBT_S * rate
-        if self._urgent:
+        bearable = known.losses(points, coming, pictures=False)
+        needless = (bearable - poses > _UNBEARABLE).sum(1)
+        urgent = rate is not None and needless.max() >= _URGENT and left > -_DEBT_S * rate
+        if urgent:
             best = int(needless.argmax())
-        if left < 0 and not self._urgent:
+        if rate is not None and left < -_UNEARNED_S * rate and not urgent:
             return  # an earlier keyframe is not earned back yet
         if gain <= 0:  # a still head: what there is cannot be improved but by its picture
             best, size = len(self._lately) - 1, 2 * size
-        self._begin(self._lately[best], size)
-        if rate is None:
-            self._lately.clear()  # what comes next is judged with the new one there
-
-    def _begin(self, candidate: _Candidate, size: int) -> None:
+        candidate = self._lately[best]
         try:
-            self._coming = self._animation.refer(candidate.seen, candidate.pts, join=False)
+            reference = self._animation.refer(candidate.seen, candidate.pts, join=False)
         except MotionError:
             return
-        at_once = self._urgent or math.isinf(self._free)
-        self._part = FRAGMENT_BYTES if at_once else max(round(self._free * _PART_S), 64)
-        self._coding = self._coming.coding(size)
+        self._trickle.begin(reference, size, self._free, at_once=urgent)
+        if rate is None:
+            self._lately.clear()  # what comes next is judged with the new one there

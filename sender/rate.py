@@ -17,7 +17,7 @@ from ..codec.errors import RateError
 from ..codec.keyframe import FRAGMENT_BYTES
 from ..codec.motion import FP16_BYTES
 from ..codec.packet import HEADER_BYTES, MAX_DATAGRAM, Packet
-from ..codec.profiles import Profile
+from ..codec.profiles import MotionSettings, Profile
 from ..codec.stream import StreamHeader
 from .config import EncoderConfig
 
@@ -30,7 +30,10 @@ MIN_PICTURE = 700
 MAX_PICTURE = 60_000
 _BODY = 12 + FP16_BYTES  # of a keyframe, before shape and picture (codec/keyframe.py)
 _SHAPE = 320  # usual size of the landmarks
-_ENTROPY_BITS, _ENTROPY_HEAD = 64, 4  # of a frame (mean of `val`: 50), and bytes of a payload
+_FINEST, _COARSEST = 3, 10  # quantiser steps
+_MOTION_BITS, _HALF = 58.0, 6  # of a frame at the finest (mean of `val`); so many steps halve them
+_MOTION_SHARE = 0.18  # of what sound leaves
+_ENTROPY_HEAD = 4  # bytes of a payload
 _TRAILER, _ENTRY = 21, 16  # of the container, and per keyframe in its index
 
 
@@ -43,6 +46,7 @@ class RateControl:
         duration_s: of the whole video in a file; None in a call.
 
     Attributes:
+        motion: how motion is quantised.
         per_second: bytes that may be sent in a second, None where no rate is set.
         spent: bytes so far.
 
@@ -58,6 +62,7 @@ class RateControl:
         self.per_second: float | None = None if rate is None else rate * 125
         self._live = config.look_ahead(duration_s) == 0
         self._in_file = duration_s is not None
+        self.motion = MotionSettings(self._step()) if config.motion == "auto" else config.motion
         if self.per_second is not None:
             self._check(duration_s)
         self.reset()
@@ -92,6 +97,13 @@ class RateControl:
         frames = max(1, round(span * self._header.fps))
         return self.expected_motion(frames) + self._sound(span)
 
+    def _least(self, span: Fraction) -> int:
+        """The same with the coarsest motion."""
+        frames = max(1, round(span * self._header.fps))
+        chosen = self._config.motion
+        step = _COARSEST if chosen == "auto" else chosen.step
+        return self._motion_bytes(frames, step) + self._sound(span)
+
     def overhead(self, shape: int) -> int:
         """Bytes of a small keyframe beside its picture, given those of its shape."""
         return _BODY + shape + self._fragment()
@@ -115,7 +127,7 @@ class RateControl:
         seconds = Fraction(interval) if isinstance(interval, int | float) else None
         span = duration_s if duration_s is not None else seconds or LIVE_SPAN
         count = max(1, math.ceil(span / seconds)) if seconds else 1
-        floor = self._around(count) + self.expected(span)
+        floor = self._around(count) + self._least(span)
         stream = self.framed(len(self._header.to_payload()))
         floor += count * (stream + self.overhead(_SHAPE) + MIN_PICTURE)
         if (self.per_second or 0) * span < floor:
@@ -123,11 +135,23 @@ class RateControl:
 
     def expected_motion(self, frames: int) -> int:
         """Bytes that the motion of so many frames is expected to take."""
+        return self._motion_bytes(frames, self.motion.step)
+
+    def _motion_bytes(self, frames: int, step: int) -> int:
         if self._config.profile == Profile.FP16:
             return frames * self.framed(FP16_BYTES)
         together = self._config.frames_together(self._header.fps, live=self._live)
-        payload = _ENTROPY_HEAD + math.ceil(together * _ENTROPY_BITS / 8)
+        payload = _ENTROPY_HEAD + math.ceil(together * _motion_bits(step) / 8)
         return math.ceil(frames / together) * self.framed(payload)
+
+    def _step(self) -> int:
+        """The finest quantiser step whose motion takes no more than its share."""
+        if self.per_second is None:
+            return _FINEST
+        left = self.per_second - self._sound(LIVE_SPAN) / float(LIVE_SPAN)
+        share = _MOTION_SHARE * 8 * left / float(self._header.fps)
+        steps = range(_FINEST, _COARSEST)
+        return next((step for step in steps if _motion_bits(step) <= share), _COARSEST)
 
     def _sound(self, span: Fraction) -> int:
         audio = self._header.audio
@@ -149,6 +173,11 @@ class RateControl:
             f"{least}. Ask for more, lower --audio-kbps, or take keyframes less often",
             kbps,
         )
+
+
+def _motion_bits(step: int) -> float:
+    """What a frame takes, without headers."""
+    return float(_MOTION_BITS * 2 ** ((_FINEST - step) / _HALF))
 
 
 def _up(number: float, digits: int) -> str:

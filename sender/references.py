@@ -9,7 +9,7 @@ the generator on people that it was not fitted on.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -183,13 +183,15 @@ class KnownReferences:
         """What one more picture of so many bytes is expected to lose, as hard as the newest was."""
         return picture_loss(size) * (1.0 if self._newest is None else self._newest.hardness)
 
-    def losses(self, frames: Points, *, pictures: bool = True) -> Losses:
-        """What the best of them is expected to lose on each frame `[N, P, 2]`, with its picture's
-        loss or by the pose alone; infinite where there is none.
+    def losses(
+        self, frames: Points, also: Iterable[Reference] = (), *, pictures: bool = True
+    ) -> Losses:
+        """What the best of them, and of others, is expected to lose on each frame `[N, P, 2]`,
+        with its picture's loss or by the pose alone; infinite where there is none.
         """
         each = [
             expected_losses(known.points, frames) + (known.loss if pictures else 0.0)
-            for known in self
+            for known in (*self, *also)
         ]
         return np.min(each, axis=0) if each else np.full(len(frames), np.inf)
 

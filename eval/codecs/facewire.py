@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ...codec import still
+from ...codec import fitting
 from ...codec.audio import OpusEncoder
 from ...codec.bits import BitCount
 from ...codec.container import HEAD_BYTES, Reader, Writer, record_overhead
@@ -28,7 +28,7 @@ from ...models.weights.graph import graphs_digest
 from ...receiver import Decoder, DecoderConfig
 from ...receiver.output import Precision
 from ...receiver.precision import missing
-from ...sender import live, planning, rate, references, segment
+from ...sender import live, planning, rate, references, segment, trickle
 from ...sender.config import EncoderConfig
 from ...sender.encoder import Encoder
 from ..clips import Clip
@@ -71,8 +71,8 @@ class FacewireCodec(Codec):
         card = load_card(self.network)
         motion = {}
         if self.profile != Profile.FP16:
-            used = MotionSettings()
-            motion["motion"] = f"tables {TABLES_VERSION}, step {used.step}, zone {used.dead_zone:g}"
+            zone = MotionSettings().dead_zone
+            motion["motion"] = f"tables {TABLES_VERSION}, step by rate, zone {zone:g}"
         return (
             {card.name: card.sha256.hex()[:16], "profile": self.profile}
             | motion
@@ -137,7 +137,7 @@ class FacewireCodec(Codec):
 
 def _planning() -> str:
     """Says how references are chosen and coded: another one where a line of that changes."""
-    modules = (references, planning, segment, live, rate, still)
+    modules = (references, planning, segment, live, trickle, rate, fitting)
     sources = "".join(inspect.getsource(module) for module in modules)
     return hashlib.sha256(sources.encode()).hexdigest()[:12]
 

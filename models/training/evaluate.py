@@ -21,7 +21,16 @@ from ..mesh import LEFT_EYE, MOUTH, RIGHT_EYE, select_points
 from ..tessellation import draw_mesh
 from .cache import CachedClip
 
-__all__ = ["Figures", "animate_clip", "evaluate", "face_box", "generator_inputs", "score", "shown"]
+__all__ = [
+    "Figures",
+    "animate_clip",
+    "boxes_of",
+    "evaluate",
+    "face_box",
+    "generator_inputs",
+    "score",
+    "shown",
+]
 
 _LEAST_SIDE = 64  # AlexNet's features need some pixels
 
@@ -136,7 +145,8 @@ def _box_of(landmarks: npt.NDArray[np.float32], side: int, margin: float) -> Box
     return face_box(np.stack([landmarks.min(0) - spread, landmarks.max(0) + spread]), side)
 
 
-def _boxes(landmarks: npt.NDArray[np.float32], side: int) -> dict[str, list[Box]]:
+def boxes_of(landmarks: npt.NDArray[np.float32], side: int) -> dict[str, list[Box]]:
+    """Places of face, mouth and eyes in a picture; landmarks `[478, 2]` on [-1, 1]."""
     return {
         "face": [face_box(landmarks, side)],
         "mouth": [_box_of(landmarks[list(MOUTH)], side, 0.2)],
@@ -163,7 +173,7 @@ class Figures:
     @torch.no_grad()
     def add(self, frame: Frames, truth: Frames, landmarks: npt.NDArray[np.float32]) -> None:
         """One frame, uint8 `[H, W, 3]` twice; `landmarks [478, 2]` are the true frame's."""
-        boxes = _boxes(landmarks, len(truth))
+        boxes = boxes_of(landmarks, len(truth))
         x0, y0, x1, y1 = boxes["face"][0]
         pair = to_tensor(np.stack([frame, truth])).to(self._device)
         box = pair[..., y0:y1, x0:x1]

@@ -1,10 +1,12 @@
-"""Fits the tables of profile `entropy` on prepared clips: PCA and symbol frequencies.
+"""Fits the tables of profile `entropy` on prepared clips: transform and symbol frequencies.
 
-    python -m facewire.models.training.fit_motion CACHE OUT.npz
+    python -m facewire.models.training.fit_motion CACHE OUT.npz --metric METRIC.npz
 
-Each clip is coded as a sender would code it, from a keyframe at its beginning and from others
-within it, at several quantiser steps; the symbols are counted, and what was never seen gets a
-small share from the same context of all components.
+The metric (`fit_metric.py`) says what errors of the motion cost the picture. Its root makes all
+directions cost alike, so that one step suits all components; principal components of the motion
+then gather what moves. Each clip is coded as a sender would code it, from a keyframe at its
+beginning and from others within it, at several quantiser steps; the symbols are counted, and what
+was never seen gets a small share from the same context of all components.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ...codec.motion import KEYPOINTS, MotionFrame
+from ...codec.motion import MotionFrame
 from ...codec.motion_code import MotionEncoder, MotionState
 from ...codec.motion_tables import ACTIVITY, CLASSES, ESCAPE, MotionTables
 from ...codec.range_coder import FREQUENCY_BITS
@@ -27,13 +29,15 @@ from .fit_face import fit_face_table
 
 __all__ = ["fit_motion_tables", "motion_of"]
 
-COMPONENTS, JACOBIAN_UNIT = 48, 48.0
+COMPONENTS = 48
 """Of the shipped tables; chosen on `val`, see docs/rate.md."""
-_STEPS = (4, 6, 8)
+_STEPS = (2, 4, 6)
 _CONTEXTS = len(ACTIVITY) + 1
 _TOTAL = 1 << FREQUENCY_BITS
 _INTRA_EVERY = 50
+_UNIT = 66.6  # geometric mean of what a change of 1 in a number weighs: a step is about a pixel
 Frames = list[MotionFrame]
+Metric = npt.NDArray[np.float64]
 
 
 def motion_of(clip: CachedClip, table: FaceTable, start: int = 0) -> Frames:
@@ -43,22 +47,19 @@ def motion_of(clip: CachedClip, table: FaceTable, start: int = 0) -> Frames:
     return [keypoints.keyframe(seen[0]), *(keypoints.motion(frame) for frame in seen[1:])]
 
 
-def fit_motion_tables(
-    sequences: Sequence[Frames], components: int, jacobian_unit: float
-) -> MotionTables:
+def fit_motion_tables(sequences: Sequence[Frames], components: int, metric: Metric) -> MotionTables:
     """Tables from sequences of motion, the first frame of each its keyframe.
 
     Args:
         sequences: of many people.
         components: kept of the transform.
-        jacobian_unit: what a change of 1 in a jacobian weighs, in pixels of 256.
+        metric: float64 `[60, 60]`, positive definite; its scale does not matter.
     """
-    units = np.tile(np.array([128, 128, *4 * [jacobian_unit]], np.float32), KEYPOINTS)
-    basis = _principal(sequences, components, units)
+    forward, back = _transform(sequences, components, metric)
     counter = _Counter(components)
     uniform = MotionTables.from_frequencies(
-        units,
-        basis,
+        forward,
+        back,
         _frequencies(np.ones((components, _CONTEXTS, 2 * ESCAPE))),
         _frequencies(np.ones((components, CLASSES))),
     )
@@ -73,27 +74,30 @@ def fit_motion_tables(
     shared = counter.difference.sum(0, keepdims=True)
     shared = shared / shared.sum(-1, keepdims=True)
     return MotionTables.from_frequencies(
-        units,
-        basis,
+        forward,
+        back,
         _frequencies(counter.difference + 8 * shared + 0.02),
         _frequencies(counter.intra + 0.5),
     )
 
 
-def _principal(
-    sequences: Iterable[Frames], components: int, units: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    """Directions of largest variance of the motion relative to the keyframe, `[C, 60]`."""
-    gram = np.zeros((60, 60))
+def _transform(
+    sequences: Iterable[Frames], components: int, metric: Metric
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """The root of the metric, then directions of largest variance; and back, both `[C, 60]`."""
+    values, vectors = np.linalg.eigh(metric)
+    values = values * (_UNIT**2 / np.exp(np.log(values).mean()))
+    root = (vectors * np.sqrt(values)) @ vectors.T
+    gram = np.zeros_like(root)
     for frames in sequences:
-        numbers = np.stack([frame.to_array().reshape(-1) for frame in frames])
-        moved = ((numbers[1:] - numbers[0]) * units).astype(np.float64)
+        numbers = np.stack([frame.to_array().reshape(-1) for frame in frames]).astype(np.float64)
+        moved = (numbers[1:] - numbers[0]) @ root
         gram += moved.T @ moved
     _, vectors = np.linalg.eigh(gram)
     basis = vectors[:, ::-1][:, :components].T
     # A direction and its opposite are the same; choose one, so that a fit can be repeated.
-    signs = np.sign(basis[np.arange(components), np.abs(basis).argmax(1)])
-    return np.asarray(basis * signs[:, None], np.float32)
+    basis = basis * np.sign(basis[np.arange(components), np.abs(basis).argmax(1)])[:, None]
+    return (basis @ root).astype(np.float32), (basis @ np.linalg.inv(root)).astype(np.float32)
 
 
 class _Counter:
@@ -149,13 +153,13 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="codec/motion_tables_N.npz")
     parser.add_argument("--every", type=int, default=1, help="use each N-th clip")
     parser.add_argument("--components", type=int, default=COMPONENTS)
-    parser.add_argument("--jacobian-unit", type=float, default=JACOBIAN_UNIT)
+    parser.add_argument("--metric", type=Path, required=True, help="of `fit_metric`")
     args = parser.parse_args()
     clips = read_cache(args.cache)[:: args.every]
     table = fit_face_table(clip.landmarks[clip.faces > 0] for clip in clips)
-    fit_motion_tables(list(_sequences(clips, table)), args.components, args.jacobian_unit).save(
-        args.out
-    )
+    with np.load(args.metric) as file:
+        metric = file["metric"]
+    fit_motion_tables(list(_sequences(clips, table)), args.components, metric).save(args.out)
     print(f"{args.out}: {len(clips)} clips")
 
 

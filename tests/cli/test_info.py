@@ -26,7 +26,7 @@ def test_json_is_exactly_that_of_the_design(
 ) -> None:
     assert main(["info", str(stream), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert list(facts) == KEYS
+    assert list(facts) == [*KEYS, "references"]
     assert [list(facts[key]) for key in ("bits", "bpp", "kbps")] == [PARTS] * 3
     assert facts["motion_bits_per_frame"] == {"mean": 960.0, "p95": 960.0, "max": 960.0}
     assert (facts["frames"], facts["fps"], facts["width"], facts["height"]) == (50, 25, 256, 256)
@@ -38,6 +38,27 @@ def test_json_is_exactly_that_of_the_design(
     assert bits["total"] == sum(bits[part] for part in PARTS[:-1]) == 8 * stream.stat().st_size
     assert facts["bpp"]["motion"] == pytest.approx(960 / 65536)
     assert facts["kbps"]["motion"] == pytest.approx(24.0)
+
+
+def test_references_are_told(stream: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(stream), "--json"]) == 0
+    (known,) = json.loads(capsys.readouterr().out)["references"]
+    size = known.pop("bytes")
+    told = {"time_s": 0.0, "id": 0, "codec": "av1", "base": None, "join": True, "frames": 50}
+    assert known == told
+    assert main(["info", str(stream)]) == 0
+    assert f"{size}      50  av1, join here" in capsys.readouterr().out
+
+
+def test_references_that_stand_on_others(capsys: pytest.CaptureFixture[str]) -> None:
+    golden = Path(__file__).parents[1] / "golden" / "v1-entropy-av1-references.fwire"
+    assert main(["info", str(golden), "--json"]) == 0
+    references = json.loads(capsys.readouterr().out)["references"]
+    assert {known["codec"] for known in references} >= {"av1", "av1_after"}
+    assert all((known["base"] is None) == known["join"] for known in references)
+    assert main(["info", str(golden)]) == 0
+    later = next(known for known in references if known["codec"] == "av1_after")
+    assert f"  after {later['base']}\n" in capsys.readouterr().out
 
 
 def test_without_sound_audio_is_0(silent: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,6 +33,7 @@ from facewire.codec import (
     KeyframeAssembler,
     Kind,
     MotionFrame,
+    MotionSettings,
     OpusDecoder,
     OpusEncoder,
     Packet,
@@ -47,7 +48,7 @@ from facewire.codec import (
     introduce,
     motion_writer,
 )
-from facewire.codec.motion_code import MotionDecoder
+from facewire.codec.motion_code import MotionDecoder, MotionEncoder
 from facewire.codec.motion_tables import load_tables
 from facewire.models.mesh import POINTS
 from facewire.models.shape import pack_shape, unpack_shape
@@ -68,6 +69,7 @@ class Recipe:
     profile: Profile = Profile.FP16
     bundles: tuple[int, ...] = (1,) * 10  # frames of the packets after a keyframe, ten in all
     identity: Identity | None = None
+    tables: int = 1  # of the motion
     later: bool = False  # another reference after five frames, standing on the keyframe
 
 
@@ -106,6 +108,13 @@ RECIPES = (
         bundles=(1, 1, 5, 3),
         later=True,
     ),
+    Recipe(
+        "v1-entropy2-av1",
+        StillCodec.AV1,
+        profile=Profile.ENTROPY,
+        bundles=(1, 1, 5, 3),
+        tables=2,
+    ),
 )
 
 
@@ -137,10 +146,13 @@ def make(recipe: Recipe) -> Iterator[Packet]:
     """Two keyframes with ten frames of motion after each, and the sound of these frames."""
     header = StreamHeader(
         "avfr-s", WEIGHTS, SIDE, SIDE, recipe.fps, recipe.tick,
-        profile=recipe.profile, audio=recipe.audio,
+        profile=recipe.profile, tables=recipe.tables, audio=recipe.audio,
         identity=recipe.identity.id if recipe.identity else None,
     )  # fmt: skip
     writer = motion_writer(recipe.profile)
+    if recipe.profile == Profile.ENTROPY:
+        used = MotionSettings()
+        writer = MotionEncoder(used.step, used.dead_zone, load_tables(recipe.tables))
     sequence = 65530  # wraps
     sound: Iterator[bytes] = iter([])
     if recipe.audio:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
 from facewire.codec.errors import ConfigError, RateError, UnsupportedError
 from facewire.codec.packet import Flags, Kind, Packet
+from facewire.codec.profiles import MotionSettings
 from facewire.codec.stream import AudioParameters, StreamHeader
 from facewire.sender.config import EncoderConfig
 from facewire.sender.rate import MIN_PICTURE, RateControl
@@ -101,3 +103,24 @@ def test_settings_that_make_no_sense(settings: dict[str, object]) -> None:
 def test_unknown_profile() -> None:
     with pytest.raises(UnsupportedError, match="fp16"):
         EncoderConfig(profile="telepathy")
+
+
+def test_the_fewer_bits_the_coarser_the_motion() -> None:
+    """Finest where nothing is set or there is plenty; explicit settings stay."""
+
+    def step(header: StreamHeader = SILENT, **settings: Any) -> int:
+        config = EncoderConfig(audio_kbps=None if header is SILENT else 10, **settings)
+        return RateControl(config, header, TEN).motion.step
+
+    assert step() == step(kbps=40) == step(bpp=0.005) == 3
+    assert 5 <= step(bpp=0.003) <= 8
+    assert step(bpp=0.0015) == 10
+    assert step(SPEAKING, kbps=40) == 3
+    assert step(SPEAKING, kbps=15) > step(kbps=15)
+    assert step(kbps=5, motion=MotionSettings(step=1)) == 1
+
+
+def test_a_thousandth_of_a_bit_is_enough_for_a_face() -> None:
+    with pytest.raises(RateError) as caught:
+        RateControl(EncoderConfig(bpp=0.0005, audio_kbps=None), SILENT, TEN)
+    assert caught.value.least_kbps < 0.0012 * 65.536 * 25

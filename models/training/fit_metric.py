@@ -1,0 +1,138 @@
+"""Measures what errors of the motion cost the picture: the metric of profile `entropy`'s transform.
+
+    python -m facewire.models.training.fit_metric CACHE METRIC.npz --minutes 15
+
+Each of the 60 numbers is moved a little, the frame is rendered again, and the change is taken in
+the face, at the mouth and at the eyes, relative to what is wrong there anyway. To the second order
+an error e of the numbers costs eᵀMe; M is the mean over frames of many people.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ..avfr.model import Avfr, numbers_to_motion
+from ..keypoints import MeshKeypoints
+from ..landmarks import PointRebuilder
+from ..mel import SAMPLE_RATE, mel_window
+from ..mesh import select_points
+from ..weights import load_card
+from .cache import CachedClip, read_cache
+from .evaluate import boxes_of, shown, to_tensor
+
+__all__ = ["measure", "motion_metric"]
+
+Metric = npt.NDArray[np.float64]
+Grams = dict[str, Metric]
+
+WEIGHTS = {"face": 1.0, "mouth": 2.0, "eyes": 0.5}
+"""Of what is lost in each place; chosen on `val` (docs/rate.md)."""
+_MOVED = np.tile(np.array([0.004, 0.004, *4 * [0.008]], np.float32), 10)
+_LEAST = 20.0 / 255**2  # mean squared error of a place below which nobody sees more
+_SHRINK = 0.05  # of what two numbers share: frames are few
+_BATCH = 20
+
+
+def motion_metric(samples: list[Grams]) -> Metric:
+    """The mean of what `measure` found in many frames, float64 `[60, 60]`."""
+    mean = np.zeros((60, 60))
+    for grams in samples:
+        for name, weight in WEIGHTS.items():
+            mean += weight / len(samples) * grams[name]
+    return np.asarray((1 - _SHRINK) * mean + _SHRINK * np.diag(np.diag(mean)), np.float64)
+
+
+@torch.no_grad()
+def measure(model: Avfr, clip: CachedClip, rng: np.random.Generator) -> Grams | None:
+    """One random frame of a clip, animated from its first one.
+
+    Returns:
+        By place, float64 `[60, 60]`: mean products of the picture's changes for changes of 1 in
+        two numbers, over the mean squared error there; None where the clip has no such frame.
+    """
+    if len(clip.usable) < 2:
+        return None
+    first, position = int(clip.usable[0]), int(rng.choice(clip.usable[1:]))
+    side, device = model.config.size, next(model.parameters()).device
+    keypoints, rebuilder = MeshKeypoints(model.face), PointRebuilder(model.face)
+    before, landmarks = (clip.landmarks[clip.kept[at]] for at in (first, position))
+    still = keypoints.keyframe(before).to_array()
+    numbers = keypoints.motion(landmarks).to_array()
+    points = select_points(before)
+    picture = to_tensor(shown(clip, first, side)[None]).to(device)
+    source = numbers_to_motion(torch.tensor(still)[None], torch.tensor(points)[None])
+    source = {name: value.to(device) for name, value in source.items()}
+    features = model.generator.encode_source(picture, source["points"])
+    frame = int(clip.kept[position])
+    mel = torch.from_numpy(mel_window(clip.mel, round(frame * SAMPLE_RATE / clip.fps)))[None, None]
+
+    def render(values: npt.NDArray[np.float32]) -> Tensor:
+        rebuilt = np.stack([rebuilder.rebuild(still, points, each) for each in values])
+        driving = numbers_to_motion(torch.from_numpy(values), torch.from_numpy(rebuilt))
+        count = len(values)
+        many = [each.expand(count, *each.shape[1:]) for each in (picture, mel.to(device))]
+        made: Tensor = model.generator(
+            many[0],
+            [each.expand(count, *each.shape[1:]) for each in features],
+            {name: each.expand(count, *each.shape[1:]) for name, each in source.items()},
+            {name: each.to(device) for name, each in driving.items()},
+            many[1],
+        )["image"]
+        return made
+
+    base = render(numbers[None])[0]
+    error = base - to_tensor(shown(clip, position, side)[None]).to(device)[0]
+    moved = numbers[None] + np.diag(_MOVED).reshape(60, 10, 6)
+    scale = torch.from_numpy(_MOVED).to(device)[:, None, None, None]
+    changes = torch.cat([render(some) - base for some in np.split(moved, 60 // _BATCH)]) / scale
+    found = {}
+    for name, places in boxes_of(landmarks, side).items():
+        rows = _cut(changes, places).double()
+        lost = float((_cut(error[None], places) ** 2).mean())
+        found[name] = (rows @ rows.T / rows.shape[1] / max(lost, _LEAST)).cpu().numpy()
+    return found
+
+
+def _cut(pictures: Tensor, places: list[tuple[int, int, int, int]]) -> Tensor:
+    """All pixels of some places, `[N, pixels]`."""
+    parts = [pictures[..., y0:y1, x0:x1].flatten(1) for x0, y0, x1, y1 in places]
+    return torch.cat(parts, 1)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cache", type=Path, help="prepared training clips")
+    parser.add_argument("out", type=Path, help="METRIC.npz")
+    parser.add_argument("--network", default="s", metavar="SIZE|DIR")
+    parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    model = Avfr.from_pretrained(load_card(args.network).folder)
+    model.eval()
+    rng = np.random.default_rng(args.seed)
+    clips = read_cache(args.cache)
+    samples: list[Grams] = []
+    end = time.monotonic() + 60 * args.minutes
+    for index in tqdm(rng.permutation(len(clips)), unit="clip"):
+        found = measure(model, clips[index], rng)
+        samples += [found] if found else []
+        if time.monotonic() > end:
+            break
+    np.savez_compressed(args.out, metric=motion_metric(samples), frames=len(samples))
+    print(f"{args.out}: {len(samples)} frames")
+
+
+if __name__ == "__main__":
+    main()
