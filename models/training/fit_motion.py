@@ -72,7 +72,7 @@ def fit_motion_tables(sequences: Sequence[Frames], components: int, metric: Metr
                     encoder.write(counter.reading(uniform), frame, frames[0], None)
                 state = encoder.write(counter.reading(uniform), frame, frames[0], state)
     shared = counter.difference.sum(0, keepdims=True)
-    shared = shared / shared.sum(-1, keepdims=True)
+    shared = shared / np.maximum(shared.sum(-1, keepdims=True), 1)
     return MotionTables.from_frequencies(
         forward,
         back,

@@ -1,0 +1,83 @@
+"""The transform and tables of profile `entropy`: how they are made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from facewire.codec.motion import MotionFrame
+from facewire.codec.motion_code import MotionDecoder, MotionEncoder
+from facewire.models.avfr.config import AvfrConfig
+from facewire.models.avfr.model import Avfr
+from facewire.models.face import FaceTable
+from facewire.models.training.cache import read_cache
+from facewire.models.training.fit_metric import measure, motion_metric
+from facewire.models.training.fit_motion import fit_motion_tables
+
+
+def walks(count: int, frames: int, seed: int = 0) -> list[list[MotionFrame]]:
+    """Faces that wander; coordinates by ten times as much as jacobians."""
+    rng = np.random.default_rng(seed)
+    size = np.tile([0.01, 0.01, 0.001, 0.001, 0.001, 0.001], 10)
+    start = np.tile([0, 0, 1, 0, 0, 1], 10)
+    made = []
+    for _ in range(count):
+        numbers = start + np.cumsum(rng.normal(0, 1, (frames, 60)) * size, 0)
+        made.append([MotionFrame.from_array(n.reshape(10, 6).astype(np.float32)) for n in numbers])
+    return made
+
+
+def error(metric: np.ndarray, seed: int = 1) -> tuple[float, float]:
+    """What coding with tables of a metric loses: in the first coordinate, in the second."""
+    tables = fit_motion_tables(walks(3, 12), 60, metric)
+    encoder, decoder = MotionEncoder(4, tables=tables), MotionDecoder(tables)
+    (frames,) = walks(1, 40, seed)
+    payload = encoder.encode(frames, 0, 0, frames[0])
+    found = [frame for _, frame in decoder.decode(payload, 0, 0, frames[0])]
+    lost = np.stack([a.value - b.value for a, b in zip(frames, found, strict=True)])
+    lost = (lost**2).mean((0, 1))
+    return float(lost[0]), float(lost[1])
+
+
+def test_what_the_picture_feels_more_is_coded_finer() -> None:
+    alike = np.eye(60)
+    wide = np.diag(np.tile([9.0, 1, 1, 1, 1, 1], 10))
+    x, y = error(alike)
+    finer, coarser = error(wide)
+    assert x == pytest.approx(y, rel=0.5)
+    assert finer < 0.5 * x
+    assert coarser > finer
+
+
+def test_back_undoes_forward_and_a_fit_can_be_repeated() -> None:
+    rng = np.random.default_rng(2)
+    root = rng.normal(0, 1, (60, 60))
+    metric = root @ root.T + 60 * np.eye(60)
+    tables = fit_motion_tables(walks(2, 8), 60, metric)
+    product = tables.back.astype(np.float64) @ tables.forward.astype(np.float64).T
+    assert np.allclose(product, np.eye(60), atol=1e-3)
+    again = fit_motion_tables(walks(2, 8), 60, metric)
+    assert np.array_equal(again.forward, tables.forward)
+    assert again.difference == tables.difference
+    scaled = fit_motion_tables(walks(2, 8), 60, 5 * metric)
+    assert np.allclose(scaled.forward[:5], tables.forward[:5], rtol=1e-2, atol=1e-1)
+
+
+def test_the_metric_is_what_the_network_does(tiny: AvfrConfig, cache: Path) -> None:
+    torch.manual_seed(0)
+    model = Avfr(tiny, FaceTable.blank()).eval()
+    clip = read_cache(cache)[0]
+    found = measure(model, clip, np.random.default_rng(0))
+    assert found is not None
+    assert set(found) == {"face", "mouth", "eyes"}
+    metric = motion_metric([found, found])
+    assert metric.shape == (60, 60)
+    assert np.allclose(metric, metric.T)
+    assert np.linalg.eigvalsh(metric).min() > -1e-9 * np.abs(metric).max()
+    assert np.allclose(metric, motion_metric([found]))
+    again = measure(model, clip, np.random.default_rng(0))
+    assert again is not None
+    assert np.allclose(again["face"], found["face"])
