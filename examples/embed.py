@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -84,12 +85,13 @@ def main() -> int:
                 frames += 1
                 for packet in encoder.encode(frame, sound):
                     for datagram in network.send(bytes(packet)):
-                        receive(decoder, datagram)
-                # The receiver would ask over the network: once a round trip, not every frame.
+                        # The receiver would say over the network what it has …
+                        for pts in receive(decoder, datagram):
+                            ticks = round(pts / encoder.header.time_base)
+                            encoder.acknowledge(ticks, decoder.references)
+                # … and ask: once a round trip, not every frame.
                 if decoder.statistics.wants_keyframe and frames % 10 == 0:
                     encoder.request_keyframe()
-                elif decoder.statistics.wants_refresh and frames % 5 == 0:
-                    encoder.request_refresh()
             for packet in encoder.flush():
                 receive(decoder, bytes(packet))
         present(decoder.flush())
@@ -105,13 +107,15 @@ def main() -> int:
     return 0
 
 
-def receive(decoder: Decoder, datagram: bytes) -> None:
-    """One datagram from the network to screen and loudspeaker."""
+def receive(decoder: Decoder, datagram: bytes) -> list[Fraction]:
+    """One datagram from the network to screen and loudspeaker; the frames that were not made up."""
     try:
         packet, _ = Packet.parse(datagram)
     except FacewireError:
-        return  # not one of ours, or damaged on the way
-    present(decoder.decode(packet))
+        return []  # not one of ours, or damaged on the way
+    outputs = decoder.decode(packet)
+    present(outputs)
+    return [output.pts for output in outputs if output.frame is not None and not output.concealed]
 
 
 def present(outputs: list[Output]) -> None:
