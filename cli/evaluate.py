@@ -35,8 +35,9 @@ and it goes on where it stopped.
 """
 
 _PLOT_EPILOG = """\
-example:
+examples:
   codec-eval plot today/results.json yesterday/results.json --out both.html
+  codec-eval plot OUT/results.json --chart lpips            lpips.svg, for a page of yours
 """
 
 
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _plot(arguments: list[str]) -> int:
-    from ..eval.report import write_report
+    from ..eval.report import write_chart, write_report
     from ..eval.resultfile import read_results
 
     parser = argparse.ArgumentParser(
@@ -68,11 +69,21 @@ def _plot(arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("results", type=Path, nargs="+", metavar="RESULTS.json")
-    parser.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: report.html")
+    parser.add_argument(
+        "--chart", metavar="METRIC", help="one chart alone, as METRIC.svg: lpips, fid, psnr, …"
+    )
     args = parser.parse_args(arguments[1:])
+    several = [read_results(path) for path in args.results]
+    if args.chart:
+        out = args.out or Path(f"{args.chart}.svg")
+        write_chart(several, args.chart, out)
+        print(out)
+        return 0
+    out = args.out or Path("report.html")
     pictures = args.results[0].parent if len(args.results) == 1 else None
-    write_report([read_results(path) for path in args.results], args.out, pictures)
-    print(args.out)
+    write_report(several, out, pictures)
+    print(out)
     return 0
 
 

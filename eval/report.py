@@ -12,17 +12,19 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from ..codec.errors import ConfigError
 from . import report_tables as tables
 from .drawing import Style, decimals, shown, styles_of
-from .plots import curve_chart, speed_chart
+from .plots import HEIGHT, WIDTH, curve_chart, speed_chart
 from .report_words import chip, matrix, sentences
 from .resultfile import overlay, write_whole
 from .schema import FrameSet, Results
 from .statistics import MIN_CLIPS
 
-__all__ = ["page", "write_report"]
+__all__ = ["page", "write_chart", "write_report"]
 
 _CHARTS = ("lpips", "fid", "dists", "psnr")
+_CHART_RULES = ("svg", ".s0", ".s4", ".mark", ".touch")
 _MAX_PICTURE = 4 << 20
 _TYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
 _TEMPLATE = Path(__file__).with_name("report_template.html")
@@ -42,6 +44,39 @@ def write_report(results: Sequence[Results], out: Path, frames: Path | None = No
     """
     text = page(results, frames)
     write_whole(out, lambda file: file.write(text))
+
+
+def write_chart(several: Sequence[Results], metric: str, out: Path) -> None:
+    """Write one rate-quality chart as an SVG that needs no page around it.
+
+    Args:
+        several: results, laid over each other.
+        metric: name as in `results.json`.
+        out: appears whole or not at all.
+
+    Raises:
+        ConfigError: no results, or none that have the metric.
+        OSError: the file cannot be written.
+    """
+    results = overlay(several)
+    chart = curve_chart(results, metric, styles_of(results.codecs))
+    if not chart:
+        there = ", ".join(results.measured())
+        raise ConfigError(f"nothing here has {metric!r}; there are {there}")
+    style = _TEMPLATE.read_text(encoding="utf-8").split("<style>")[1].split("</style>")[0]
+    colours, rules = style.split("* {", 1)
+    used = [line for line in rules.splitlines() if line.startswith(_CHART_RULES)]
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
+    body = chart.replace("<svg ", head, 1)
+    at = body.index(">") + 1
+    font = "svg { font-family: system-ui, sans-serif; }"
+    inside = f"<style>{colours}{font}\n" + "\n".join(used) + "</style>"
+    known = results.metrics[metric]
+    better = {True: ", more is better", False: ", less is better", None: ""}
+    title = escape(known.label + better[known.higher_is_better])
+    inside += '<rect width="100%" height="100%" style="fill: var(--card)"/>'
+    inside += f'<text x="8" y="16" style="font-weight: 600">{title}</text>'
+    write_whole(out, lambda file: file.write(body[:at] + inside + body[at:]))
 
 
 def page(several: Sequence[Results], frames: Path | None = None) -> str:

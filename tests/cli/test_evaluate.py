@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -87,6 +88,19 @@ def test_plot_lays_runs_over_each_other(run: Path, tmp_path: Path) -> None:
     page = tmp_path / "both.html"
     assert main(["plot", str(run / "results.json"), str(second), "--out", str(page)]) == 0
     assert "second" in page.read_text()
+
+
+def test_one_chart_stands_alone(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, chart = str(run / "results.json"), tmp_path / "psnr.svg"
+    assert main(["plot", results, "--chart", "psnr", "--out", str(chart)]) == 0
+    root = ElementTree.parse(chart).getroot()
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "facewire" in chart.read_text()
+    assert "--s0" in chart.read_text()  # its colours come along
+    assert main(["plot", results, "--chart", "beauty", "--out", str(chart)]) == 1
+    assert "beauty" in capsys.readouterr().err
 
 
 def test_a_broken_video_is_named_and_the_rest_measured(
