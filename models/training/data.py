@@ -62,7 +62,7 @@ class Augmentation:
     live: float = 0.3
     expressive: float = 0.5
     coded: float = 0.75
-    qualities: tuple[int, int] = (22, 58)
+    qualities: tuple[int, int] = (20, 50)
     within_s: float = 0.0
 
 
