@@ -5,8 +5,8 @@
 An `Encoder` as in a call (with a rate, no sound) and a `Decoder`, joined by a link that loses
 packets, seeded: each for itself, or in bursts (mean length 4, the same share). Answers take 100 ms
 and are lost likewise: requests (`wants_refresh`, `wants_keyframe`), or these and an acknowledgement
-of every frame that was decoded and of the references that are there. The first frame's packets
-always arrive: a call begins when they have. A second decoder gets every packet of the same stream:
+of every frame that was decoded and of the references that are there. What is sent with the first
+frames always arrives: a call begins when it has. A second decoder gets every packet of the same stream:
 what it shows is free of loss.
 """
 
@@ -39,6 +39,7 @@ from facewire.sender.tracker import Face, Tracker
 Picture = npt.NDArray[np.uint8]
 BACK_S = 0.1
 BURST = 4
+BEGUN = 3  # frames; their motion comes in one packet
 WINDOW = 2  # packets that wait for a missing one
 ANSWERS = ("none", "requests", "acknowledgements")
 LOSSES = ((0.0, 1), (0.01, 1), (0.05, 1), (0.2, 1), (0.2, BURST))
@@ -182,7 +183,7 @@ def call(
             packets = encoder.encode(frame)
             size += sum(len(bytes(packet)) for packet in packets)
             whole.take(packets)
-            decoded = lossy.take([p for p in packets if not index or forward.arrives()])
+            decoded = lossy.take([p for p in packets if index < BEGUN or forward.arrives()])
             replies: list[Answer] = []
             if decoded and answers == "acknowledgements":
                 replies = [(decoded, lossy.decoder.references)]
@@ -192,6 +193,10 @@ def call(
                 replies += [name for name, wish in wanted.items() if wish]
                 asked = index if any(wanted.values()) else asked
             coming[index + delay] += [reply for reply in replies if back.arrives()]
+        rest = encoder.flush()
+        size += sum(len(bytes(packet)) for packet in rest)
+        whole.take(rest)
+        lossy.take([packet for packet in rest if forward.arrives()])
     lossy.end()
     whole.end()
     return Call(lossy, whole, size / 125 * float(clip.fps) / len(clip.frames))
