@@ -6,8 +6,8 @@ An `Encoder` as in a call (with a rate, no sound) and a `Decoder`, joined by a l
 packets, seeded: each for itself, or in bursts (mean length 4, the same share). Answers take 100 ms
 and are lost likewise: requests (`wants_refresh`, `wants_keyframe`), or these and an acknowledgement
 of every frame that was decoded and of the references that are there. What is sent with the first
-frames always arrives: a call begins when it has. A second decoder gets every packet of the same stream:
-what it shows is free of loss.
+frames always arrives: a call begins when it has. A second decoder gets every packet of the same
+stream: what it shows is free of loss.
 """
 
 from __future__ import annotations
