@@ -15,7 +15,7 @@ from .conftest import Frame
 def test_two_faces_largest_first(frames: list[Frame]) -> None:
     canvas = np.full((256, 512, 3), 120, np.uint8)
     canvas[:, 256:] = frames[0]
-    canvas[48:208, 40:200] = cv2.resize(frames[0], (160, 160), interpolation=cv2.INTER_AREA)
+    canvas[64:192, 40:168] = cv2.resize(frames[0], (128, 128), interpolation=cv2.INTER_AREA)
     with Tracker(details=True) as tracker:
         found = tracker.track(canvas)
     assert len(found) == 2
