@@ -101,6 +101,10 @@ class Animation:
             self.sent = None
         self.known.add(reference)
 
+    def give_up(self) -> None:
+        """What was sent is not waited for any more."""
+        self.sent = None
+
     def confirm(self, identities: Collection[int]) -> None:
         """The other side has the references of these ids."""
         self._answers = True

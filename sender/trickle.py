@@ -123,7 +123,8 @@ class Trickle:
         if self._animation.sent is None:
             self._sending = None
         elif now > self._until:
-            self._animation.sent = self._sending = None
+            self._animation.give_up()
+            self._sending = None
             if self._tries < _TRIES:
                 self._start(parcel)
                 self._tries += 1
