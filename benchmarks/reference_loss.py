@@ -24,16 +24,17 @@ from facewire.models.avfr.model import Avfr
 from facewire.models.mesh import select_points
 from facewire.models.training.cache import CachedClip, read_cache
 from facewire.models.training.evaluate import Figures, animate_clip, score
-from facewire.sender.references import expected_loss, picture_loss, pose_change
+from facewire.sender.references import PICTURE, expected_loss, pose_change, structure_loss
 
 SIZES = (1000, 1800, 3000, 6000)
 STILLS = (900, 1300, 1800, 2500, 3500, 5000, 8000)
 LEAST = 1e-3  # a loss below it says nothing of the slope
 PER_SIZE = 3
+OUTLIER = 0.05
 
 
 def measure(model: Avfr, clip: CachedClip, rng: np.random.Generator) -> list[tuple[float, ...]]:
-    """Rows of (distance, bend, bytes, loss) for pairs of one clip."""
+    """Rows of (distance, bend, bytes, structure lost, loss) for pairs of one clip."""
     usable = clip.usable
     source = int(rng.choice(usable[: max(1, len(usable) // 2)]))
     later = usable[usable > source]
@@ -44,7 +45,9 @@ def measure(model: Avfr, clip: CachedClip, rng: np.random.Generator) -> list[tup
     for size in SIZES:
         frames = np.array(clip.frames)
         coded = encode_picture(frames[source], max_bytes=size, smallest=True)
-        frames[source] = decode_picture(coded)
+        shown = decode_picture(coded)
+        structure = structure_loss(frames[source], shown)
+        frames[source] = shown
         chosen = [int(i) for i in rng.choice(later, min(PER_SIZE, len(later)), replace=False)]
         seen = replace(clip, faces=faces, frames=frames)
         made, _ = animate_clip(model, seen, chosen, torch.device("cpu"))
@@ -54,12 +57,12 @@ def measure(model: Avfr, clip: CachedClip, rng: np.random.Generator) -> list[tup
             score(figures, clip, [position], picture[None])
             means = figures.means()
             loss = (means["lpips"] + means["face_lpips"]) / 2
-            rows.append((*change, float(len(coded.data)), loss))
+            rows.append((*change, float(len(coded.data)), structure, loss))
     return rows
 
 
 def stills(cache: Path, most: int) -> npt.NDArray[np.float64]:
-    """Rows of (bytes, PSNR of the face, loss) of pictures that are coded and not animated."""
+    """Rows of (bytes, structure lost, loss) of pictures that are coded and not animated."""
     rng = np.random.default_rng(7)
     clips = [clip for clip in read_cache(cache) if len(clip.usable) > 8]
     rows = []
@@ -67,21 +70,35 @@ def stills(cache: Path, most: int) -> npt.NDArray[np.float64]:
         clip = clips[int(index)]
         position = int(rng.choice(clip.usable))
         for size in STILLS:
-            coded = encode_picture(np.array(clip.frames[position]), max_bytes=size, smallest=True)
+            picture = np.array(clip.frames[position])
+            coded = encode_picture(picture, max_bytes=size, smallest=True)
+            shown = decode_picture(coded)
             figures = Figures()
-            score(figures, clip, [position], decode_picture(coded)[None])
+            score(figures, clip, [position], shown[None])
             means = figures.means()
             loss = (means["lpips"] + means["face_lpips"]) / 2
-            rows.append((float(len(coded.data)), means["face_psnr"], loss))
+            rows.append((float(len(coded.data)), structure_loss(picture, shown), loss))
     return np.array([row for row in rows if row[-1] > LEAST])
 
 
 def collect(model: Avfr, cache: Path, most: int) -> list[npt.NDArray[np.float64]]:
-    """A table for each clip, `[pairs, 4]`."""
+    """A table for each clip, `[pairs, 5]`."""
     rng = np.random.default_rng(3)
     clips = [clip for clip in read_cache(cache) if len(clip.usable) > 8]
     picked = rng.permutation(len(clips))[:most]
     return [np.array(measure(model, clips[int(i)], rng)) for i in picked]
+
+
+def robust(
+    inputs: npt.NDArray[np.float64], loss: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Coefficients of the least squares, errors beyond `OUTLIER` counted once and not squared."""
+    weights = np.ones(len(loss))
+    for _ in range(50):
+        roots = np.sqrt(weights)
+        fit = np.linalg.lstsq(inputs * roots[:, None], loss * roots, rcond=None)[0]
+        weights = 1 / np.sqrt(1 + ((inputs @ fit - loss) / OUTLIER) ** 2)
+    return np.asarray(fit)
 
 
 def main() -> None:
@@ -96,22 +113,22 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     model = Avfr.from_pretrained(args.network)
-    sizes, psnr, loss = stills(args.train, args.clips * 2 // 3).T
-    fall, level = np.polyfit(np.log(sizes), np.log(loss), 1)
-    blur, clear = np.polyfit(-psnr * np.log(10) / 10, np.log(loss), 1)
+    sizes, lost, loss = np.log(stills(args.train, args.clips * 2 // 3)).T
+    fall, level = np.polyfit(sizes, lost, 1)
+    steep, scale = np.polyfit(lost, loss, 1)
     print(
-        f"stills on train: {np.exp(level):.0f} bytes^{fall:.3f}, {np.exp(clear):.0f} mse^{blur:.3f}"
+        f"stills on train: structure lost {np.exp(level):.0f} bytes^{fall:.3f}; "
+        f"loss {np.exp(scale):.2f} structure^{steep:.2f}, "
+        f"off by {np.std(loss - steep * lost - scale):.2f} in its logarithm"
     )
     table = np.concatenate(collect(model, args.train, args.clips))
-    inputs = np.stack([table[:, 0], table[:, 1], [picture_loss(s) for s in table[:, 2]]], 1)
-    fit = np.linalg.lstsq(inputs, table[:, 3], rcond=None)[0]
+    fit = robust(table[:, [0, 1, 3]], table[:, 4])
     print("fitted on train: far {:.3f}, bent {:.3f}, picture {:.3f}".format(*fit))
     clips = collect(model, args.held_out, args.clips)
     expected = [
-        np.array([float(expected_loss(*row[:2])) + picture_loss(row[2]) for row in c])
-        for c in clips
+        np.array([float(expected_loss(*row[:2])) + PICTURE * row[3] for row in c]) for c in clips
     ]
-    found = [c[:, 3] for c in clips]
+    found = [c[:, 4] for c in clips]
     over = np.corrcoef(np.concatenate(expected), np.concatenate(found))[0, 1]
     centred = [np.concatenate([v - v.mean() for v in values]) for values in (expected, found)]
     within = np.corrcoef(*centred)[0, 1]

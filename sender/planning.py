@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from .rate import MIN_PICTURE
-from .references import AFTER_GAIN, KnownReferences, expected_losses
+from .references import AFTER_GAIN, PictureLoss, expected_losses
 
-__all__ = ["MOST", "plan_references"]
+__all__ = ["MOST", "Planned", "plan_references"]
 
 Points = npt.NDArray[np.float32]
 Losses = npt.NDArray[np.float64]
@@ -20,73 +22,149 @@ WORTH = 0.05
 for each 1000 bytes: 3000 bytes for 0.03 over five seconds.
 """
 _CANDIDATES = 120
+_USUAL = PictureLoss()
+_ROUNDS = 3  # of exchanges
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A reference to be sent.
+
+    Attributes:
+        use: the frame before which it is sent, the first that it serves best.
+        frame: the frame that it shows, of any moment.
+        picture: bytes for its picture.
+        loss: what that is expected to lose.
+    """
+
+    use: int
+    frame: int
+    picture: float
+    loss: float
 
 
 def plan_references(
     points: Points,
-    known: KnownReferences,
+    before: Losses,
     *,
     room: int | None,
     overhead: int,
     size: int,
     fps: float,
     first: bool,
+    pictures: PictureLoss = _USUAL,
     most: int = MOST,
-) -> list[int]:
-    """Choose references greedily: each where it lowers the expected loss most.
-
-    A reference serves frames from its own time on, so that a stream can be shown as it comes.
+) -> list[Planned]:
+    """Choose references greedily, each where it lowers the expected loss most, then exchange them
+    while that lowers it; all numbers of them that the room allows are tried. A reference may show
+    a later moment than the frames that it serves: all of them are known.
 
     Args:
         points: landmarks of the frames that show the face, float32 `[N, P, 2]`.
-        known: references from before.
+        before: what references from before lose on each, `[N]`; infinite where there is none.
         room: bytes for all references; None: no rate is set, and each must be worth its bytes.
         overhead: bytes of a reference beside its picture.
         size: bytes of a picture where no rate is set.
         fps: frames a second.
-        first: the first frame must be one, and what is known is not used.
+        first: the first frame must have one, and what is known is not used.
+        pictures: what pictures of this face lose.
         most: number of them at most.
 
     Returns:
-        Their positions in `points`, ascending; with a rate, all of them share the room alike.
+        In the order in which they are used; with a rate, the more frames one serves the more of
+        the room it has.
     """
     if not len(points):
         return []
-    before = np.full(len(points), np.inf) if first else known.losses(points)
-    step = -(-len(points) // _CANDIDATES)
-    candidates = np.arange(0, len(points), step)
-    gains = np.stack([expected_losses(points[c], points) for c in candidates])
-    for row, candidate in zip(gains, candidates, strict=True):
-        row[:candidate] = np.inf
+    if first:
+        before = np.full(len(points), np.inf)
+    frames = np.arange(0, len(points), -(-len(points) // _CANDIDATES))
+    poses = np.stack([expected_losses(points[frame], points) for frame in frames])
     if room is None:
         worth = WORTH * fps * (size + overhead) / 1000
-        chosen = _greedy(before, gains + known.picture_loss(AFTER_GAIN * size), worth, most)
-        return [int(candidates[i]) for i in chosen]
-    best, least = list[int](), float("inf")
+        rows = _choose(before, poses + pictures(AFTER_GAIN * size), worth, most)
+        sizes = np.full(len(rows), float(size))
+        return _arrange(before, poses[rows], frames[rows], sizes, first, pictures)[0]
+    best, least = list[Planned](), float(before.sum())
     for count in range(1, most + 1):
-        picture = room / count - overhead
-        if picture < MIN_PICTURE and (count > 1 or not first):
+        each = room / count - overhead
+        if each < MIN_PICTURE and (count > 1 or not first):
             break
         gain = AFTER_GAIN if count > 1 or not first else 1.0
-        losses = gains + known.picture_loss(gain * max(picture, MIN_PICTURE))
+        losses = poses + pictures(gain * max(each, MIN_PICTURE))
         # A head that is still gains nothing more: then the rest goes into one better picture.
-        chosen = _greedy(before, losses, 0.0, count) or [int(losses.sum(1).argmin())]
-        total = float(np.minimum(before, losses[chosen].min(0)).sum())
+        rows = _choose(before, losses, 0.0, count) or [int(losses.sum(1).argmin())]
+        sizes = _share(before, losses[rows], room - overhead * len(rows), first, pictures)
+        found, total = _arrange(before, poses[rows], frames[rows], sizes, first, pictures)
         if total < least:
-            best, least = chosen, total
-    return [int(candidates[i]) for i in best]
+            best, least = found, total
+    return best
 
 
-def _greedy(before: Losses, losses: Losses, worth: float, most: int) -> list[int]:
-    """Rows of `losses` that lower the sum over the columns by more than `worth` each."""
-    now, chosen = before, list[int]()
-    if np.isinf(now).any():
-        chosen, now = [0], losses[0]
-    while len(chosen) < most:
+def _choose(before: Losses, losses: Losses, worth: float, most: int) -> list[int]:
+    """Rows of `losses` that lower the sum over the columns, by more than `worth` each."""
+    now, rows = before, list[int]()
+    while len(rows) < most:
         sums = np.minimum(now, losses).sum(1)
         row = int(sums.argmin())
         if now.sum() - sums[row] <= worth:
             break
-        chosen.append(row)
+        rows.append(row)
         now = np.minimum(now, losses[row])
-    return sorted(chosen)
+    for _ in range(_ROUNDS if len(rows) > 1 else 0):
+        earlier = list(rows)
+        for place in range(len(rows)):
+            others = np.minimum(before, losses[rows[:place] + rows[place + 1 :]].min(0))
+            rows[place] = int(np.minimum(others, losses).sum(1).argmin())
+        if rows == earlier:
+            break
+    return sorted(set(rows))
+
+
+def _share(
+    before: Losses, losses: Losses, room: float, first: bool, pictures: PictureLoss
+) -> Losses:
+    """Bytes of each row's picture: what it loses is a power of its bytes, and is lost in all
+    frames that it serves.
+    """
+    serves = losses.argmin(0)
+    counts = np.bincount(serves[losses.min(0) < before], minlength=len(losses)).clip(1)
+    fall = pictures.fall
+    weights = (counts * _gains(serves, len(losses), first) ** -fall) ** (1 / (1 + fall))
+    over = np.maximum(max(room, 0.0) * weights / weights.sum() - MIN_PICTURE, 1.0)
+    free = max(room - MIN_PICTURE * len(losses), 0.0)
+    return np.asarray(MIN_PICTURE + free * over / over.sum())
+
+
+def _gains(serves: npt.NDArray[np.intp], count: int, first: bool) -> Losses:
+    """Of each picture, the first of all is a still, others are coded after it."""
+    gains = np.full(count, AFTER_GAIN)
+    if first:
+        gains[serves[0]] = 1.0
+    return gains
+
+
+def _arrange(
+    before: Losses,
+    poses: Losses,
+    frames: npt.NDArray[np.intp],
+    sizes: Losses,
+    first: bool,
+    pictures: PictureLoss,
+) -> tuple[list[Planned], float]:
+    """References in the order of their use, those that no frame needs left out; and what all
+    frames lose with them.
+    """
+    if not len(frames):
+        return [], float(before.sum())
+    gains = _gains(poses.argmin(0), len(frames), first)
+    lost = np.array([pictures(size) for size in gains * sizes])
+    losses = poses + lost[:, None]
+    serves, now = losses.argmin(0), losses.min(0)
+    uses = ((int(n), np.flatnonzero((serves == n) & (now < before))) for n in range(len(frames)))
+    planned = [
+        Planned(int(use[0]), int(frames[n]), float(sizes[n]), float(lost[n]))
+        for n, use in uses
+        if len(use)
+    ]
+    return sorted(planned, key=lambda one: one.use), float(np.minimum(before, now).sum())

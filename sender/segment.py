@@ -19,9 +19,9 @@ from ..models.mesh import select_points
 from .animation import Animation
 from .config import EncoderConfig
 from .keypoints import Observation
-from .planning import MOST, plan_references
+from .planning import MOST, Planned, plan_references
 from .rate import RateControl
-from .references import Reference
+from .references import PictureLoss, Reference, typical
 
 __all__ = ["Moment", "SegmentCoder"]
 
@@ -45,10 +45,13 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a reference's packets go, once its picture is coded."""
+    """Where a reference's packets go, once its picture is coded; `share` is its part of the room,
+    against that of others.
+    """
 
     reference: Reference
     join: bool
+    share: float
 
 
 Item = Moment | Packet
@@ -92,57 +95,64 @@ class SegmentCoder:
             Its packets, not numbered yet.
         """
         moments = [item for item in items if isinstance(item, Moment)]
-        references = self._plan(items, moments, end)
+        faces = [moment for moment in moments if moment.seen is not None]
+        planned = {faces[one.use].pts: one for one in self._plan(items, faces, len(moments), end)}
         coded: list[Packet | _Place] = []
         join = any(moment.join for moment in moments)
         for item in items:
             if isinstance(item, Packet):
                 coded.append(item)
                 continue
-            seen = item.seen
-            if seen is not None and (join or item.pts in references):
+            seen, plan = item.seen, planned.get(item.pts)
+            if seen is not None and (join or plan):
+                shown = faces[plan.frame].seen if plan else None
                 try:
-                    coded += self._refer(seen, item.pts, join=join)
+                    coded += self._refer(shown or seen, item.pts, plan, join=join)
                     join = False
                 except MotionError:  # so distorted a mesh that its numbers do not fit
-                    seen = None
+                    seen = None if join else seen
             coded += self._animate(seen, item.pts)
         self.joined = not join
         return self._fill([*coded, *self._animation.flush()], end)
 
-    def _plan(self, items: Sequence[Item], moments: Sequence[Moment], end: Fraction) -> set[int]:
-        faces = [moment for moment in moments if moment.seen is not None]
-        if not faces:
-            return set()
-        points = np.stack([select_points(m.seen.landmarks) for m in faces if m.seen is not None])
+    def _plan(
+        self, items: Sequence[Item], faces: Sequence[Moment], frames: int, end: Fraction
+    ) -> list[Planned]:
+        seen = [moment.seen for moment in faces if moment.seen is not None]
+        if not seen:
+            return []
+        points = np.stack([select_points(one.landmarks) for one in seen])
         room = None
         if self._rate.per_second is not None:
             sound = sum(
                 self._rate.framed(len(item.payload)) for item in items if isinstance(item, Packet)
             )
-            frames = len(moments) + len(self._animation.waiting)
-            left = self._rate.left(end) - sound - self._rate.expected_motion(frames)
-            room = max(0, int(left))
-        chosen = plan_references(
+            motion = self._rate.expected_motion(frames + len(self._animation.waiting))
+            room = max(0, int(self._rate.left(end) - sound - motion))
+        known, first, single = self._animation.known, faces[0].join, self._config.references == 1
+        return plan_references(
             points,
-            self._animation.known,
+            known.losses(points),
             room=room,
             overhead=self._rate.overhead(1),
             size=self._config.keyframe_bytes,
             fps=float(self._fps),
-            first=faces[0].join,
-            most=1 if self._config.references == 1 else MOST,
+            first=first,
+            pictures=PictureLoss() if single else PictureLoss.of(seen[typical(points)].picture),
+            most=1 if single else MOST,
         )
-        return {faces[at].pts for at in chosen}
 
-    def _refer(self, seen: Observation, pts: int, *, join: bool) -> list[Packet | _Place]:
+    def _refer(
+        self, seen: Observation, pts: int, plan: Planned | None, *, join: bool
+    ) -> list[Packet | _Place]:
         waiting = self._animation.waiting
         # Frames before the first face show it too: the keyframe is as early as they are.
         reference = self._animation.refer(seen, waiting[0] if waiting else pts, join=join)
-        reference.loss = self._animation.known.picture_loss(self._config.keyframe_bytes)
+        size = self._config.keyframe_bytes
+        reference.loss = plan.loss if plan else self._animation.known.picture_loss(size)
         flushed = self._animation.flush()
         self._animation.add(reference, join=join)
-        return [*flushed, _Place(reference, join)]
+        return [*flushed, _Place(reference, join, plan.picture if plan else size)]
 
     def _animate(self, seen: Observation | None, pts: int) -> list[Packet]:
         try:
@@ -154,7 +164,7 @@ class SegmentCoder:
         """Put the references' packets in their places."""
         packets = [item for item in coded if isinstance(item, Packet)]
         self._rate.count(packets)
-        left = len(coded) - len(packets)
+        shares = [item.share for item in coded if not isinstance(item, Packet)]
         result: list[Packet] = []
         for item in coded:
             if isinstance(item, Packet):
@@ -164,9 +174,10 @@ class SegmentCoder:
                 before = self._announce(item.reference.pts)
                 self._rate.count(before)
                 result += before
-            sent = self._send(item.reference, self._rate.left(end) / left, last=left == 1)
+            room = self._rate.left(end) * item.share / sum(shares)
+            sent = self._send(item.reference, room, last=len(shares) == 1)
             self._rate.count(sent)
-            left -= 1
+            shares.pop(0)
             result += sent
         return result
 
