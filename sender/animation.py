@@ -132,7 +132,7 @@ class Animation:
         waiting, self.waiting = self.waiting, []
         self.repeated += len(waiting)
         for at in waiting:
-            packets += self._push(best.motion, at)
+            packets += self._push(motion, at)
         return packets + self._push(motion, pts)
 
     def flush(self) -> list[Packet]:

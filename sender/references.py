@@ -181,14 +181,18 @@ class Reference:
     _anchor: Anchor | None = None
     _tried: bool = False
 
-    def keyframe(self, max_bytes: int) -> Keyframe:
-        """What is sent of it, its picture coded in so many bytes, or the least that do."""
-        return finish(self.coding(max_bytes))
+    def keyframe(self, max_bytes: int, *, fill: bool = False) -> Keyframe:
+        """What is sent of it, its picture coded in so many bytes, or the least that do. With
+        `fill`, they are to be used as far as can be.
+        """
+        return finish(self.coding(max_bytes, fill=fill))
 
-    def coding(self, max_bytes: int) -> Steps[Keyframe]:
+    def coding(self, max_bytes: int, *, fill: bool = False) -> Steps[Keyframe]:
         """The same, coding by coding."""
         after = (yield from self.base.anchor()) if self.base is not None else None
-        picture = yield from fit_picture(self.picture, max_bytes, smallest=True, after=after)
+        picture = yield from fit_picture(
+            self.picture, max_bytes, smallest=True, fill=fill, after=after
+        )
         self.coded = picture
         shown = decode_picture(picture, None if after is None else after.picture)
         self.loss = coded_loss(self.picture, shown)

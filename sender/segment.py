@@ -25,8 +25,6 @@ from .references import PictureLoss, Reference, typical
 
 __all__ = ["Moment", "SegmentCoder"]
 
-_SPARE = 0.03  # of a picture's bytes: more is what finer quality would have filled
-
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -81,6 +79,7 @@ class SegmentCoder:
     ) -> None:
         self._config, self._fps = config, fps
         self._animation, self._rate, self._announce = animation, rate, announce
+        self._pictures = PictureLoss()
         self.joined = True
 
     def code(self, items: Sequence[Item], end: Fraction) -> list[Packet]:
@@ -129,16 +128,18 @@ class SegmentCoder:
             )
             motion = self._rate.expected_motion(frames + len(self._animation.waiting))
             room = max(0, int(self._rate.left(end) - sound - motion))
-        known, first, single = self._animation.known, faces[0].join, self._config.references == 1
+        first, single = faces[0].join, self._config.references == 1
+        if first and not single:  # another face, of which nothing is coded yet
+            self._pictures = PictureLoss.of(seen[typical(points)].picture)
         return plan_references(
             points,
-            known.losses(points),
+            self._animation.known.losses(points),
             room=room,
             overhead=self._rate.overhead(1),
             size=self._config.keyframe_bytes,
             fps=float(self._fps),
             first=first,
-            pictures=PictureLoss() if single else PictureLoss.of(seen[typical(points)].picture),
+            pictures=self._pictures,
             most=1 if single else MOST,
         )
 
@@ -185,10 +186,4 @@ class SegmentCoder:
         if not math.isfinite(room):
             return reference.keyframe(self._config.keyframe_bytes).to_packets(0)
         size = self._rate.picture_bytes(room, reference.shape_bytes)
-        keyframe = reference.keyframe(size)
-        spare = size - len(keyframe.picture.data)
-        # The coarsest pictures come in steps of up to a fifth of their bytes, and nothing after
-        # the last one takes what it leaves: as far above its bytes is as good as below.
-        if last and spare > _SPARE * size:
-            keyframe = reference.keyframe(size + spare - 1)
-        return keyframe.to_packets(0)
+        return reference.keyframe(size, fill=last).to_packets(0)

@@ -7,13 +7,19 @@ import numpy.typing as npt
 import pytest
 
 from facewire.codec.motion import MotionFrame
-from facewire.sender.planning import MOST, plan_references
+from facewire.codec.still import decode_picture, encode_picture
+from facewire.sender.planning import MOST, Planned, plan_references
+from facewire.sender.rate import MIN_PICTURE
 from facewire.sender.references import (
     KnownReferences,
+    PictureLoss,
     Reference,
+    coded_loss,
     expected_losses,
     picture_loss,
     pose_change,
+    structure_loss,
+    typical,
 )
 
 Points = npt.NDArray[np.float32]
@@ -86,9 +92,17 @@ def test_the_one_not_used_for_longest_goes() -> None:
     assert np.isinf(known.losses(FACE[None])).all()
 
 
-def plan(points: Points, known: KnownReferences | None = None, **settings: object) -> list[int]:
+def planned(
+    points: Points, known: KnownReferences | None = None, **settings: object
+) -> list[Planned]:
     asked = {"room": 10_000, "overhead": 200, "size": 3000, "fps": 25.0, "first": True}
-    return plan_references(points, known or KnownReferences(4), **asked | settings)  # type: ignore[arg-type]
+    before = (known or KnownReferences(4)).losses(points)
+    return plan_references(points, before, **asked | settings)  # type: ignore[arg-type]
+
+
+def plan(points: Points, known: KnownReferences | None = None, **settings: object) -> list[int]:
+    """The frames before which references are sent."""
+    return [one.use for one in planned(points, known, **settings)]
 
 
 def looking(*yaws: float, each: int = 40) -> Points:
@@ -130,6 +144,81 @@ def test_there_is_a_most() -> None:
     found = plan(looking(*yaws, each=5), room=1_000_000)
     assert 1 < len(found) <= MOST
     assert found == sorted(set(found))
+
+
+def test_a_reference_may_show_a_moment_to_come() -> None:
+    turning = np.stack([turned(yaw) for yaw in np.linspace(0, 1, 100)])
+    (only,) = planned(turning, room=1500)
+    assert only.use == 0
+    assert 30 < only.frame < 70
+
+
+def test_what_serves_more_frames_has_more_bytes() -> None:
+    points = np.concatenate([looking(0, each=20), looking(0.9, -0.9, each=100)])
+    still, *others = planned(points, room=9000)
+    assert [one.use for one in others] == [20, 120]
+    assert still.picture < others[0].picture
+    assert others[0].picture == pytest.approx(others[1].picture)
+    assert still.picture + sum(one.picture for one in others) == pytest.approx(9000 - 3 * 200)
+    assert still.loss > others[0].loss
+
+
+@pytest.mark.parametrize("room", [0, 700, 1500, 1900, 4000, 20_000])
+def test_no_picture_is_cut_too_small_and_the_room_is_kept(room: int) -> None:
+    found = planned(looking(0, 0.9, -0.9, 0.5), room=room)
+    assert all(one.picture >= MIN_PICTURE for one in found)
+    assert len(found) == 1 or sum(one.picture + 200 for one in found) <= room + 1
+
+
+def test_a_face_that_more_bytes_hardly_help_gets_more_references() -> None:
+    points, usual = looking(0, 0.15, -0.15), PictureLoss()
+    slow = PictureLoss(usual(1500) * 1500**0.3, 0.3)
+    steep = PictureLoss(usual(1500) * 1500**1.6 * 4, 1.6)
+    assert len(plan(points, room=5000, pictures=slow)) > len(
+        plan(points, room=5000, pictures=steep)
+    )
+
+
+def portrait(contrast: float, seed: int = 3) -> npt.NDArray[np.uint8]:
+    """Blobs of all sizes."""
+    noise = np.random.default_rng(seed)
+    total = np.zeros((256, 256))
+    for side in (4, 8, 16, 32, 64):
+        total += np.kron(noise.normal(0, 1, (side, side)), np.ones((256 // side, 256 // side)))
+    grey = 128 + contrast * total / total.std()
+    return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def test_structure_that_is_lost_counts_and_not_the_error() -> None:
+    def dull(picture: npt.NDArray[np.uint8], by: float) -> npt.NDArray[np.uint8]:
+        mean = picture.astype(np.float32).mean((0, 1))
+        return np.asarray(mean + (picture - mean) * by, np.uint8)
+
+    strong, faint = portrait(40), portrait(8)
+    assert structure_loss(strong, strong) == pytest.approx(0, abs=1e-6)
+    losses = [structure_loss(strong, dull(strong, by)) for by in (0.9, 0.6, 0.3, 0)]
+    assert losses == sorted(losses)
+    assert losses[-1] == pytest.approx(1, abs=0.05)
+    noise = np.random.default_rng(5).integers(-6, 7, strong.shape)
+    assert structure_loss(faint, (faint + noise).clip(0, 255).astype(np.uint8)) > 2 * (
+        structure_loss(strong, (strong + noise).clip(0, 255).astype(np.uint8))
+    )
+
+
+def test_what_pictures_of_a_face_lose_is_known_from_two_codings() -> None:
+    picture = portrait(30)
+    expected = PictureLoss.of(picture)
+    for quality in (55, 50, 45, 40):
+        coded = encode_picture(picture, quality=quality)
+        lost = coded_loss(picture, decode_picture(coded))
+        assert expected(len(coded.data)) == pytest.approx(lost, rel=0.35)
+    flat = np.full((256, 256, 3), 90, np.uint8)
+    assert PictureLoss.of(flat)(1000) < expected(1000)
+
+
+def test_the_typical_frame_is_in_the_middle() -> None:
+    turning = np.stack([turned(yaw) for yaw in np.linspace(0, 1, 101)])
+    assert 40 <= typical(turning) <= 60
 
 
 def test_no_face_no_reference() -> None:
