@@ -22,10 +22,10 @@ from ..codec.packet import Packet
 from ..models.mesh import select_points
 from .animation import Animation
 from .config import EncoderConfig
+from .expected import AFTER_GAIN, expected_losses
 from .keypoints import Observation
 from .planning import WORTH
 from .rate import LIVE_SPAN, MIN_PICTURE, RateControl
-from .references import AFTER_GAIN, expected_losses
 from .segment import Moment
 from .trickle import Trickle
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .expected import AFTER_GAIN, PictureLoss, expected_losses
 from .rate import MIN_PICTURE
-from .references import AFTER_GAIN, PictureLoss, expected_losses
 
 __all__ = ["MOST", "Planned", "plan_references"]
 

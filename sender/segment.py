@@ -18,10 +18,11 @@ from ..codec.packet import Packet
 from ..models.mesh import select_points
 from .animation import Animation
 from .config import EncoderConfig
+from .expected import PictureLoss, typical
 from .keypoints import Observation
 from .planning import MOST, Planned, plan_references
 from .rate import RateControl
-from .references import PictureLoss, Reference, typical
+from .references import Reference
 
 __all__ = ["Moment", "SegmentCoder"]
 

@@ -1,0 +1,23 @@
+"""Landmarks of a face that turns."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from facewire.codec.motion import MotionFrame
+from facewire.sender.references import Reference
+
+Points = npt.NDArray[np.float32]
+FACE = np.random.default_rng(4).uniform(-0.5, 0.5, (130, 2)).astype(np.float32)
+STILL = MotionFrame(np.zeros((10, 2), np.float32), np.tile(np.eye(2, dtype=np.float32), (10, 1, 1)))
+
+
+def turned(yaw: float) -> Points:
+    """The face, its sides drawn together as by a turn of the head."""
+    return (FACE * [np.cos(yaw), 1] + [0.3 * np.sin(yaw), 0]).astype(np.float32)
+
+
+def reference(identity: int, points: Points, loss: float = 0.0) -> Reference:
+    picture = np.zeros((2, 2, 3), np.uint8)
+    return Reference(identity, None, 0, STILL, b"", points, picture, loss)
