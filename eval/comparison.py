@@ -10,15 +10,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .crossing import Lead, lead
 from .schema import Results, Row
 from .statistics import BdRate, Difference, bd_rate, paired_difference
 
-__all__ = ["BD_METRICS", "TOLERANCE", "Standing", "Verdict", "bd_rates", "compare", "kept_to_rate"]
+__all__ = [
+    "BD_METRICS",
+    "TOLERANCE",
+    "Standing",
+    "Verdict",
+    "bd_rates",
+    "compare",
+    "kept_to_rate",
+    "leads",
+]
 
 TOLERANCE = 1.05
 """Bits used over bits allowed up to which a codec is ranked. Single clips are matched to 1 %; where
 a codec's knob is too coarse for that, it must not win by more than these bits."""
 BD_METRICS = ("lpips", "dists", "psnr")
+LEAD_METRICS = ("lpips", "face_lpips", "fid", "dists", "psnr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +146,24 @@ def bd_rates(
             for codec in results.codecs
             if codec != anchor
         }
+    return found
+
+
+def leads(
+    results: Results, codec: str, metrics: Sequence[str] = LEAD_METRICS
+) -> dict[str, dict[str, Lead]]:
+    """Where a codec is ahead of each other one, by metric and codec."""
+    found: dict[str, dict[str, Lead]] = {}
+    for metric in metrics:
+        higher = results.metric(metric).higher_is_better
+        own = _curve(results, codec, metric)
+        if higher is None or not own:
+            continue
+        for other in results.codecs:
+            curve = _curve(results, other, metric) if other != codec else []
+            seen = lead(own, curve, higher_is_better=higher)
+            if seen is not None:
+                found.setdefault(metric, {})[other] = seen
     return found
 
 

@@ -96,6 +96,7 @@ def page(several: Sequence[Results], frames: Path | None = None) -> str:
         tabs=_tabs(results),
         rates="".join(_at(results, target, styles, frames) for target in results.targets),
         bd=tables.bd_table(results, styles),
+        leads=tables.leads_table(results, styles),
         speed=speed_chart(results, styles) + tables.speed_table(results, styles),
         notes=tables.notes(results),
         definitions=tables.definitions(results),

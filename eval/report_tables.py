@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from .comparison import Verdict, bd_rates, compare, kept_to_rate
+from .comparison import Verdict, bd_rates, compare, kept_to_rate, leads
+from .crossing import Lead
 from .drawing import Style, decimals, shown
 from .report_words import chip
 from .schema import BITS, BdRow, Results, Row
@@ -19,6 +20,7 @@ __all__ = [
     "commands",
     "definitions",
     "figures_table",
+    "leads_table",
     "notes",
     "runs",
     "speed_table",
@@ -253,6 +255,45 @@ def _bd_cell(row: BdRow | None) -> str:
     sign = "−" if row.percent < 0 else "+"
     good = "rough" if row.note else "fewer" if row.percent < 0 else "more"
     return f'<td class="{good}">{sign}{abs(row.percent):.1f} %{note}</td>'
+
+
+def leads_table(results: Results, styles: Mapping[str, Style]) -> str:
+    """Up to which rate the codec that was named first is ahead of each other one."""
+    codec = next(iter(results.codecs), "")
+    found = leads(results, codec) if codec else {}
+    if not found:
+        return '<p class="under">No two codecs have more than one rate in common.</p>'
+    head = "".join(f'<th scope="col">{escape(results.metric(m).label)}</th>' for m in found)
+    body = "".join(
+        f'<tr><th scope="row">{chip(other, styles)}</th>'
+        + "".join(_lead_cell(found[metric].get(other)) for metric in found)
+        + "</tr>"
+        for other in results.codecs
+        if any(other in row for row in found.values())
+    )
+    return (
+        f"<p>At which bits a pixel {chip(codec, styles)} is ahead of:</p>"
+        f'<div class="scroll"><table class="figures bd"><thead><tr><th scope="col">codec</th>{head}'
+        f"</tr></thead><tbody>{body}</tbody></table></div>"
+        '<p class="under">Curves are straight between their points, over the logarithm of the bits '
+        "that were really used; beyond the ends of either nothing is said.</p>"
+    )
+
+
+def _lead_cell(lead: Lead | None) -> str:
+    if lead is None:
+        return "<td>–</td>"
+    ends = [*lead.crossings]
+    if lead.ahead:
+        ends.insert(0, lead.low)
+    if len(ends) % 2:
+        ends.append(lead.high)
+    spans = [f"{a:.2g} to {b:.2g}" for a, b in zip(ends[::2], ends[1::2], strict=True)]
+    over = f"<small>of {lead.low:.2g} to {lead.high:.2g}</small>"
+    if not spans:
+        return f'<td class="none">nowhere{over}</td>'
+    where = "everywhere" if lead.ahead and not lead.crossings else ", ".join(spans)
+    return f'<td class="fewer">{where}{over}</td>'
 
 
 def notes(results: Results) -> str:

@@ -225,6 +225,23 @@ def test_bd_rates_are_computed_where_they_are_not_stored() -> None:
     assert "−12.3 %" in Page(page([stored])).words
 
 
+def test_the_page_says_where_curves_cross() -> None:
+    def row(rate: float, lpips: float) -> Row:
+        return Row(rate, True, 9, 90, {"video": rate}, {}, {"lpips": lpips})
+
+    curves = {
+        "ours": (row(0.002, 0.2), row(0.008, 0.1)),
+        "classic": (row(0.002, 0.4), row(0.008, 0.05)),
+        "worse": (row(0.002, 0.5), row(0.008, 0.4)),
+        "better": (row(0.002, 0.1), row(0.008, 0.01)),
+    }
+    words = Page(page([dataclasses.replace(RESULTS, results=curves, clips={}, bd_rate=())])).words
+    assert "At which bits a pixel ours is ahead of" in words
+    assert "0.002 to 0.0061" in words
+    assert "everywhere" in words
+    assert "nowhere" in words
+
+
 def test_another_anchor_where_the_wanted_one_is_not_there() -> None:
     results = make_results(codecs=("facewire", "x265", "frozen"))
     assert "compared with x265" in Page(page([results])).words
