@@ -37,7 +37,8 @@ class Reference:
     Attributes:
         id: as on the wire, 0 to 15.
         base: the reference from whose landmarks the receiver makes its own, None: they are sent.
-        pts: its time; of the first one the time of the first frame shown.
+        pts: the time at which it is sent; of the first one the time of the first frame shown. Its
+            picture may be of another moment.
         motion: its keypoints.
         shape: its landmarks as they are sent, empty where there is a base.
         points: its landmarks, float32 `[P, 2]` on [-1, 1].
