@@ -20,15 +20,13 @@ from .inter import Anchor
 from .picture import DEFAULT_CODEC, MAX_PICTURE, Picture, StillCodec
 from .steps import Steps
 
-__all__ = ["fit_picture"]
+__all__ = ["fit_picture", "soften"]
 
 _NEAR = 0.985  # of the bytes: another quarter of CRF is 1.4 % of them
 _SLOPE = 0.0142  # of the bytes' logarithm, a quarter of CRF
 _USUAL_CRF, _USUAL_BYTES = 52.0, 600.0  # of a face of 256x256: where the search begins
 _USUAL_AFTER = 1.6  # bytes of a still over those of a picture after another, at one quality
 _CLEARLY = 1.25
-_FULL = 0.97  # of the bytes
-_SOFTER = 0.1, 0.2, 0.25
 _AIMED = 5  # tries that are aimed; after them the middle is taken
 
 
@@ -38,13 +36,9 @@ def fit_picture(
     *,
     codec: StillCodec = DEFAULT_CODEC,
     smallest: bool = False,
-    fill: bool = False,
     after: Anchor | None = None,
 ) -> Steps[Picture]:
     """What `encode_picture` does with `max_bytes`, coding by coding.
-
-    With `fill`, where the coarsest qualities lie so far apart that much is left over, the picture
-    is softened a little: a finer quality may fit then.
 
     Raises:
         ConfigError, MediaError, UnsupportedError: as `encode_picture`, while it runs.
@@ -53,7 +47,7 @@ def fit_picture(
     frame = to_frame(rgb, coder.pixels)
     if after and after.size != (frame.width, frame.height):
         raise ConfigError("a picture can only be coded after one of its own size")
-    limit = min(max_bytes, MAX_PICTURE)
+    limit = max(1, min(max_bytes, MAX_PICTURE))
     later = None
     if after:
         later = yield from _fit_after(after, frame, limit)
@@ -68,18 +62,13 @@ def fit_picture(
             f"the picture does not fit {max_bytes} bytes; at its worst {picture.codec.name} needs "
             f"{len(picture.data)}"
         )
-    for softness in _SOFTER if fill else ():
-        if len(picture.data) >= _FULL * limit:
-            break
-        softened = _soften(rgb, softness)
-        other = yield from fit_picture(softened, limit, codec=codec, smallest=True, after=after)
-        if len(picture.data) < len(other.data) <= limit:
-            picture = other
     return picture
 
 
-def _soften(rgb: npt.NDArray[np.uint8], by: float) -> npt.NDArray[np.uint8]:
-    """Each pixel takes so much of each of its neighbours, in rows and in columns."""
+def soften(rgb: npt.NDArray[np.uint8], by: float) -> npt.NDArray[np.uint8]:
+    """Each pixel takes so much of each of its neighbours, in rows and in columns: where the
+    coarsest qualities lie so far apart that many bytes are left over, a finer one may fit then.
+    """
     soft = rgb.astype(np.float32)
     for axis in (0, 1):
         last = soft.shape[axis] - 1

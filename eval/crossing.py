@@ -44,7 +44,10 @@ def lead(
         None where the curves have no more than one rate in common.
     """
     sign = 1.0 if higher_is_better else -1.0
-    ours, theirs = (np.array(sorted(dict(each).items()), float) for each in (curve, other))
+    ours, theirs = (
+        np.array(sorted((x, y) for x, y in dict(each).items() if np.isfinite(y)), float)
+        for each in (curve, other)
+    )
     if not len(ours) or not len(theirs):
         return None
     low, high = max(ours[0, 0], theirs[0, 0]), min(ours[-1, 0], theirs[-1, 0])
@@ -56,11 +59,10 @@ def lead(
         np.interp(logs, np.log(ours[:, 0]), ours[:, 1])
         - np.interp(logs, np.log(theirs[:, 0]), theirs[:, 1])
     )
-    crossings, ahead = [], bool(gap[0] > 0)
-    now = ahead
-    for left in range(len(gap) - 1):
-        if (gap[left + 1] > 0) != now:
-            now = not now
-            part = gap[left] / (gap[left] - gap[left + 1])
-            crossings.append(float(np.exp(logs[left] + part * (logs[left + 1] - logs[left]))))
+    gap, logs = gap[gap != 0], logs[gap != 0]  # to touch is not to cross
+    crossings = []
+    for left in np.flatnonzero(np.diff(gap > 0)):
+        part = gap[left] / (gap[left] - gap[left + 1])
+        crossings.append(float(np.exp(logs[left] + part * (logs[left + 1] - logs[left]))))
+    ahead = bool(len(gap) and gap[0] > 0)
     return Lead(float(low), float(high), ahead, tuple(crossings))

@@ -262,7 +262,7 @@ def leads_table(results: Results, styles: Mapping[str, Style]) -> str:
     codec = next(iter(results.codecs), "")
     found = leads(results, codec) if codec else {}
     if not found:
-        return '<p class="under">No two codecs have more than one rate in common.</p>'
+        return '<p class="under">No codec has two rates in common with the one named first.</p>'
     head = "".join(f'<th scope="col">{escape(results.metric(m).label)}</th>' for m in found)
     body = "".join(
         f'<tr><th scope="row">{chip(other, styles)}</th>'
@@ -288,8 +288,8 @@ def _lead_cell(lead: Lead | None) -> str:
         ends.insert(0, lead.low)
     if len(ends) % 2:
         ends.append(lead.high)
-    spans = [f"{a:.2g} to {b:.2g}" for a, b in zip(ends[::2], ends[1::2], strict=True)]
-    over = f"<small>of {lead.low:.2g} to {lead.high:.2g}</small>"
+    spans = [f"{a:.3g} to {b:.3g}" for a, b in zip(ends[::2], ends[1::2], strict=True)]
+    over = f"<small>of {lead.low:.3g} to {lead.high:.3g}</small>"
     if not spans:
         return f'<td class="none">nowhere{over}</td>'
     where = "everywhere" if lead.ahead and not lead.crossings else ", ".join(spans)

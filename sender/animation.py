@@ -99,6 +99,9 @@ class Animation:
         if join:
             self.known.clear()
             self.sent = None
+            if self._motion is not None:  # what is repeated now is the new one, too
+                self.stream.begin(reference.id, reference.motion)
+                self._current, self._motion = reference, reference.motion
         self.known.add(reference)
 
     def give_up(self) -> None:

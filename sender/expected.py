@@ -94,7 +94,9 @@ def coded_loss(picture: Frame, shown: Frame) -> float:
 
 
 def structure_loss(picture: Frame, shown: Frame) -> float:
-    """1 less the mean of SSIM's contrast and structure, 0 to 1, in windows of 7 at half size."""
+    """1 less the mean of SSIM's contrast and structure, in windows of 7 at half size: 0 for equal
+    pictures, 1 where nothing is left, more where dark and light have changed places.
+    """
     import cv2
 
     def half(image: Frame) -> npt.NDArray[np.float32]:

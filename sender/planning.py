@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .expected import AFTER_GAIN, PictureLoss, expected_losses
+from .expected import AFTER_GAIN, PictureLoss, expected_losses, typical
 from .rate import MIN_PICTURE
 
 __all__ = ["MOST", "Planned", "plan_references"]
@@ -62,7 +62,8 @@ def plan_references(
     Args:
         points: landmarks of the frames that show the face, float32 `[N, P, 2]`.
         before: what references from before lose on each, `[N]`; infinite where there is none.
-        room: bytes for all references; None: no rate is set, and each must be worth its bytes.
+        room: bytes for all references, without what one to join at takes beyond another; None: no
+            rate is set, and each must be worth its bytes.
         overhead: bytes of a reference beside its picture.
         size: bytes of a picture where no rate is set.
         fps: frames a second.
@@ -90,13 +91,16 @@ def plan_references(
         losses = poses + pictures(gain * max(each, MIN_PICTURE))
         # A head that is still gains nothing more: then the rest goes into one better picture.
         rows = _choose(before, losses, count) or [int(losses.sum(1).argmin())]
-        sizes = np.full(len(rows), float(size))
+        sizes = np.full(len(rows), float(max(size, MIN_PICTURE)))
         if room is not None:
             sizes = _share(before, losses[rows], room - overhead * len(rows), first, pictures)
         found, total = _arrange(before, poses[rows], frames[rows], sizes, first, pictures)
         total += worth * len(found)
         if total < least:
             best, least = found, total
+    if not best and room is not None and (rest := room - overhead) >= MIN_PICTURE:
+        # Nothing is expected to be better than what is known; what is left makes it sure.
+        best = [Planned(0, typical(points), rest, pictures(AFTER_GAIN * rest))]
     return best
 
 

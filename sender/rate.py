@@ -108,6 +108,11 @@ class RateControl:
         """Bytes of a small keyframe beside its picture, given those of its shape."""
         return _BODY + shape + self._fragment()
 
+    def join_bytes(self) -> int:
+        """What a keyframe to join at takes beyond another one: landmarks, a STREAM packet."""
+        stream = self.framed(len(self._header.to_payload()))
+        return stream + self.overhead(_SHAPE) - self.overhead(1)
+
     def picture_bytes(self, room: float, shape: int) -> int:
         """Bytes that a keyframe's picture may have where the keyframe may have `room` in all."""
         each = self._fragment()

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codec.errors import ConfigError
-from ..codec.fitting import fit_picture
+from ..codec.fitting import fit_picture, soften
 from ..codec.inter import Anchor
 from ..codec.keyframe import Keyframe
 from ..codec.motion import MotionFrame
@@ -28,6 +28,9 @@ Losses = npt.NDArray[np.float64]
 
 _HOLD = 0.01
 """Another reference must be better by so much: a change costs bits, and can be seen."""
+_FULL = 0.97  # of the bytes
+_COARSE = 50  # CRF from which qualities lie far apart
+_SOFTER = 0.1, 0.2, 0.25
 
 
 @dataclass(slots=True, eq=False)
@@ -58,6 +61,7 @@ class Reference:
     loss: float = 0.0
     hardness: float = 1.0
     coded: Picture | None = None
+    _source: Frame | None = None
     _anchor: Anchor | None = None
     _tried: bool = False
 
@@ -70,9 +74,15 @@ class Reference:
     def coding(self, max_bytes: int, *, fill: bool = False) -> Steps[Keyframe]:
         """The same, coding by coding."""
         after = (yield from self.base.anchor()) if self.base is not None else None
-        picture = yield from fit_picture(
-            self.picture, max_bytes, smallest=True, fill=fill, after=after
-        )
+        picture = yield from fit_picture(self.picture, max_bytes, smallest=True, after=after)
+        self._source = self.picture
+        for softness in _SOFTER if fill and picture.quality >= _COARSE else ():
+            if len(picture.data) >= _FULL * max_bytes:
+                break
+            soft = soften(self.picture, softness)
+            other = yield from fit_picture(soft, max_bytes, smallest=True, after=after)
+            if len(picture.data) < len(other.data) <= max_bytes:
+                picture, self._source = other, soft
         self.coded = picture
         shown = decode_picture(picture, None if after is None else after.picture)
         self.loss = coded_loss(self.picture, shown)
@@ -83,10 +93,10 @@ class Reference:
 
     def anchor(self) -> Steps[Anchor | None]:
         """For pictures that are coded after this one's; None where none can be."""
-        if not self._tried and self.coded is not None:
+        if not self._tried and self.coded is not None and self._source is not None:
             self._tried = True
             with suppress(ConfigError):
-                self._anchor = yield from Anchor.of(self.picture, self.coded)
+                self._anchor = yield from Anchor.of(self._source, self.coded)
         return self._anchor
 
     @property

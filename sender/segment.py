@@ -106,11 +106,13 @@ class SegmentCoder:
             seen, plan = item.seen, planned.get(item.pts)
             if seen is not None and (join or plan):
                 shown = faces[plan.frame].seen if plan else None
-                try:
-                    coded += self._refer(shown or seen, item.pts, plan, join=join)
-                    join = False
-                except MotionError:  # so distorted a mesh that its numbers do not fit
-                    seen = None if join else seen
+                places = self._refer(shown or seen, item.pts, plan, join=join)
+                if not places and shown is not None:
+                    places = self._refer(seen, item.pts, plan, join=join)
+                coded += places
+                if join and not places:
+                    seen = None
+                join = join and not places
             coded += self._animate(seen, item.pts)
         self.joined = not join
         return self._fill([*coded, *self._animation.flush()], end)
@@ -130,6 +132,8 @@ class SegmentCoder:
             motion = self._rate.expected_motion(frames + len(self._animation.waiting))
             room = max(0, int(self._rate.left(end) - sound - motion))
         first, single = faces[0].join, self._config.references == 1
+        if room is not None and first:
+            room = max(0, room - self._rate.join_bytes())
         if first and not single:  # another face, of which nothing is coded yet
             self._pictures = PictureLoss.of(seen[typical(points)].picture)
         return plan_references(
@@ -147,9 +151,15 @@ class SegmentCoder:
     def _refer(
         self, seen: Observation, pts: int, plan: Planned | None, *, join: bool
     ) -> list[Packet | _Place]:
+        """Motion that waited, and the reference's place; nothing where its mesh is so distorted
+        that its numbers do not fit.
+        """
         waiting = self._animation.waiting
         # Frames before the first face show it too: the keyframe is as early as they are.
-        reference = self._animation.refer(seen, waiting[0] if waiting else pts, join=join)
+        try:
+            reference = self._animation.refer(seen, waiting[0] if waiting else pts, join=join)
+        except MotionError:
+            return []
         size = self._config.keyframe_bytes
         reference.loss = plan.loss if plan else self._animation.known.picture_loss(size)
         flushed = self._animation.flush()
@@ -166,7 +176,7 @@ class SegmentCoder:
         """Put the references' packets in their places."""
         packets = [item for item in coded if isinstance(item, Packet)]
         self._rate.count(packets)
-        shares = [item.share for item in coded if not isinstance(item, Packet)]
+        places = [item for item in coded if not isinstance(item, Packet)]
         result: list[Packet] = []
         for item in coded:
             if isinstance(item, Packet):
@@ -176,10 +186,12 @@ class SegmentCoder:
                 before = self._announce(item.reference.pts)
                 self._rate.count(before)
                 result += before
-            room = self._rate.left(end) * item.share / sum(shares)
-            sent = self._send(item.reference, room, last=len(shares) == 1)
+            fixed = [self._rate.overhead(place.reference.shape_bytes) for place in places]
+            part = item.share / sum(place.share for place in places)
+            room = fixed[0] + (self._rate.left(end) - sum(fixed)) * part
+            sent = self._send(item.reference, room, last=len(places) == 1)
             self._rate.count(sent)
-            shares.pop(0)
+            places.pop(0)
             result += sent
         return result
 

@@ -32,6 +32,18 @@ def test_a_crossing_is_found_over_the_logarithm(ahead: bool) -> None:
     assert found.crossings == pytest.approx([math.sqrt(0.001 * 0.01)])
 
 
+def test_to_touch_is_not_to_cross() -> None:
+    touching = [(0.001, 0.5), (0.003, 0.3), (0.01, 0.5)]
+    found = lead([(0.001, 0.3), (0.01, 0.3)], touching, higher_is_better=False)
+    assert found == Lead(0.001, 0.01, True)
+
+
+def test_a_figure_that_is_none_is_left_out() -> None:
+    holed = [*LINE, (0.003, math.nan)]
+    flat = [(0.001, 0.6), (0.01, 0.6)]
+    assert lead(holed, flat, higher_is_better=False) == Lead(0.001, 0.01, True)
+
+
 def test_only_common_rates_count() -> None:
     other = [(0.03, 0.0), (0.004, 0.9), (0.002, 0.9)]
     found = lead(LINE, other, higher_is_better=False)

@@ -237,7 +237,7 @@ def test_the_page_says_where_curves_cross() -> None:
     }
     words = Page(page([dataclasses.replace(RESULTS, results=curves, clips={}, bd_rate=())])).words
     assert "At which bits a pixel ours is ahead of" in words
-    assert "0.002 to 0.0061" in words
+    assert "0.002 to 0.00606" in words
     assert "everywhere" in words
     assert "nowhere" in words
 

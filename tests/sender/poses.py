@@ -9,6 +9,7 @@ from facewire.codec.motion import MotionFrame
 from facewire.sender.references import Reference
 
 Points = npt.NDArray[np.float32]
+Frame = npt.NDArray[np.uint8]
 FACE = np.random.default_rng(4).uniform(-0.5, 0.5, (130, 2)).astype(np.float32)
 STILL = MotionFrame(np.zeros((10, 2), np.float32), np.tile(np.eye(2, dtype=np.float32), (10, 1, 1)))
 

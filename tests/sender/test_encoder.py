@@ -110,6 +110,17 @@ def test_frames_before_the_first_face_are_not_lost(card: Path) -> None:
     assert encoder.statistics.frames == 301
 
 
+def test_frames_before_the_first_face_show_it_as_it_is_first_seen(card: Path) -> None:
+    """And not as the keyframe has it, which may be of a later moment."""
+    moved: Box = (90.0, 70.0, 200.0, 190.0)
+    faces = [[]] * 8 + [[HERE]] * 6 + [[moved]] * 40
+    encoder = make(card, faces, {"profile": "fp16"}, duration_s=Fraction(54, 25))
+    packets = [p for _ in range(54) for p in encoder.encode(BLANK)] + encoder.flush()
+    shown = [p.payload for p in packets if p.kind == Kind.MOTION]
+    assert shown[:8] == [shown[8]] * 8
+    assert shown[8] != shown[-1]
+
+
 def test_a_call_keeps_only_so_many_of_them(card: Path) -> None:
     encoder = make(card, [[]] * 1000 + [[HERE]])
     packets = [p for _ in range(1001) for p in encoder.encode(BLANK)]

@@ -54,6 +54,15 @@ def test_known_references_serve_on() -> None:
     assert plan(looking(0, 0.9), known, first=True) == [0, 40]
 
 
+def test_room_that_nothing_is_expected_to_need_goes_into_one_more_picture() -> None:
+    known = KnownReferences(4)
+    known.add(reference(0, turned(0)))
+    (one,) = planned(looking(0), known, first=False, room=3000)
+    assert one.picture == 3000 - 200
+    assert planned(looking(0), known, first=False, room=600) == []
+    assert planned(looking(0), known, first=False, room=None) == []
+
+
 def test_without_a_rate_a_reference_must_be_worth_its_bytes() -> None:
     assert plan(looking(0, 0.9, each=100), room=None) == [0, 100]
     assert plan(looking(0, 0.9, each=100), room=None, size=60_000) == [0]

@@ -12,11 +12,15 @@ import pytest
 
 from facewire.codec.coders import encode
 from facewire.codec.container import HEAD_BYTES, record_overhead
+from facewire.codec.errors import MotionError
 from facewire.codec.keyframe import KeyframeAssembler
+from facewire.codec.motion import MotionFrame
 from facewire.codec.packet import HEADER_BYTES, Kind, Packet
 from facewire.receiver import Decoder, DecoderConfig
 from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
+from facewire.sender.keypoints import MeshSource, Observation
+from facewire.sender.rate import MIN_PICTURE
 from facewire.sender.tracker import Face
 
 from ..receiver.conftest import FakeGenerator
@@ -86,6 +90,60 @@ def test_a_file_takes_its_rate_to_two_percent(card: Path, kbps: float, seconds: 
     packets = all_of(send(card, seconds, live=False, kbps=kbps))
     bits = 8 * (HEAD_BYTES + TRAILER + size(packets))
     assert bits / seconds / 1000 == pytest.approx(kbps, rel=0.02)
+
+
+@pytest.mark.parametrize("seconds", [12, 30])
+def test_a_still_head_uses_its_rate(card: Path, seconds: int) -> None:
+    packets = all_of(send(card, seconds, live=False, kbps=8.0, speed=0.0))
+    bits = 8 * (HEAD_BYTES + TRAILER + size(packets))
+    assert bits / seconds / 1000 == pytest.approx(8.0, rel=0.02)
+
+
+class Posing(Turning):
+    """Looks ahead for two frames, then half of the time to each side."""
+
+    def yaw(self) -> float:
+        return 0.0 if self.at < 2 else -0.9 if self.at < 50 else 0.9
+
+
+def test_the_first_picture_is_not_starved(card: Path) -> None:
+    face = Posing(detail=32)
+    config = EncoderConfig(model=str(card), crop=False, kbps=8.0)
+    encoder = Encoder(config, fps=FPS, tracker=face, duration_s=Fraction(4), sound=False)
+    packets = [p for _ in range(100) for p in encoder.encode(face.frame())] + encoder.flush()
+    assembler = KeyframeAssembler()
+    whole = [k for p in packets if p.kind == Kind.KEYFRAME if (k := assembler.push(p))]
+    assert len(whole) > 1
+    sizes = [len(keyframe.picture.data) for keyframe in whole]
+    assert min(sizes) > 0.9 * MIN_PICTURE, sizes
+    bits = 8 * (HEAD_BYTES + TRAILER + size(packets))
+    assert bits / 4000 == pytest.approx(8.0, rel=0.02)
+
+
+def test_nothing_after_a_join_stands_on_what_was_before(
+    card: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the first frame that could be shown from the new reference does not fit."""
+    plain, calls = MeshSource.motion, []
+
+    def motion(self: MeshSource, seen: Observation, identity: int) -> MotionFrame:
+        calls.append(identity)
+        if len(calls) == 51:
+            raise MotionError("beyond all numbers")
+        return plain(self, seen, identity)
+
+    monkeypatch.setattr(MeshSource, "motion", motion)
+    packets = all_of(send(card, 4, live=False, kbps=20.0, keyframe_interval=2))
+    joins = [at for at, p in enumerate(packets) if p.kind == Kind.STREAM]
+    assert len(joins) == 2
+    after = packets[joins[1] :]
+    begun = next(p.reference for p in after if p.kind == Kind.KEYFRAME)
+    there = {begun}
+    for packet in after:
+        if packet.kind == Kind.KEYFRAME:
+            there.add(packet.reference)
+        if packet.kind == Kind.MOTION:
+            assert packet.reference in there
 
 
 def test_sound_is_within_the_rate(card: Path) -> None:

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from facewire.codec.picture import StillCodec
 from facewire.sender.expected import expected_losses
-from facewire.sender.references import KnownReferences
+from facewire.sender.references import KnownReferences, Reference
 
-from .poses import FACE, reference, turned
+from .poses import FACE, STILL, Frame, reference, turned
+
+
+def noise(seed: int) -> Frame:
+    """A quarter of CRF is several per cent of it, and nearly all limits fall between."""
+    cells = np.random.default_rng(seed).integers(0, 255, (32, 32, 3), np.uint8)
+    return np.kron(cells, np.ones((4, 4, 1), np.uint8))
+
+
+def showing(picture: Frame, base: Reference | None = None) -> Reference:
+    return Reference(0 if base is None else 1, base, 0, STILL, b"", FACE, picture)
 
 
 def test_the_nearest_reference_is_chosen_and_kept_while_others_are_hardly_better() -> None:
@@ -39,3 +50,23 @@ def test_the_one_not_used_for_longest_goes() -> None:
     known.clear()
     assert list(known) == []
     assert np.isinf(known.losses(FACE[None])).all()
+
+
+def test_bytes_that_coarse_qualities_leave_over_are_filled() -> None:
+    picture, limits = noise(6), (1050, 1150, 1250)
+    plain = [len(showing(picture).keyframe(n).picture.data) / n for n in limits]
+    filled = [len(showing(picture).keyframe(n, fill=True).picture.data) / n for n in limits]
+    assert all(before <= after <= 1 for before, after in zip(plain, filled, strict=True))
+    assert min(plain) < 0.97
+    assert min(filled) >= 0.97
+
+
+def test_a_filled_picture_can_be_coded_after() -> None:
+    picture = noise(6)
+    for limit in (1050, 1150, 1250):
+        base = showing(picture)
+        if base.keyframe(limit, fill=True).picture != base.keyframe(limit).picture:
+            break
+    base.keyframe(limit, fill=True)
+    moved = np.roll(picture, 1, axis=1)
+    assert showing(moved, base).keyframe(1500).picture.codec == StillCodec.AV1_AFTER
