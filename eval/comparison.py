@@ -7,7 +7,7 @@ difference, clip by clip, does not hold 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .crossing import Lead, lead
@@ -136,11 +136,7 @@ def bd_rates(
     Rates are the achieved ones of the picture, figures the means over clips.
     """
     found: dict[str, dict[str, BdRate]] = {}
-    for metric in metrics:
-        higher = results.metric(metric).higher_is_better
-        base = _curve(results, anchor, metric)
-        if higher is None or not base:
-            continue
+    for metric, higher, base in _measured(results, anchor, metrics):
         found[metric] = {
             codec: bd_rate(_curve(results, codec, metric), base, higher_is_better=higher)
             for codec in results.codecs
@@ -154,17 +150,23 @@ def leads(
 ) -> dict[str, dict[str, Lead]]:
     """Where a codec is ahead of each other one, by metric and codec."""
     found: dict[str, dict[str, Lead]] = {}
-    for metric in metrics:
-        higher = results.metric(metric).higher_is_better
-        own = _curve(results, codec, metric)
-        if higher is None or not own:
-            continue
+    for metric, higher, own in _measured(results, codec, metrics):
         for other in results.codecs:
             curve = _curve(results, other, metric) if other != codec else []
             seen = lead(own, curve, higher_is_better=higher)
             if seen is not None:
                 found.setdefault(metric, {})[other] = seen
     return found
+
+
+def _measured(
+    results: Results, codec: str, metrics: Sequence[str]
+) -> Iterator[tuple[str, bool, list[tuple[float, float]]]]:
+    """Metrics that a codec has, of which more or less is better: whether more, its curve."""
+    for metric in metrics:
+        higher, curve = results.metric(metric).higher_is_better, _curve(results, codec, metric)
+        if higher is not None and curve:
+            yield metric, higher, curve
 
 
 def _curve(results: Results, codec: str, metric: str) -> list[tuple[float, float]]:

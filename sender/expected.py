@@ -19,11 +19,11 @@ from ..codec.still import decode_picture, encode_picture
 __all__ = [
     "AFTER_GAIN",
     "PICTURE",
+    "USUAL",
     "PictureLoss",
     "coded_loss",
     "expected_loss",
     "expected_losses",
-    "picture_loss",
     "pose_change",
     "structure_loss",
     "typical",
@@ -36,7 +36,7 @@ Losses = npt.NDArray[np.float64]
 _FAR, _BENT = 0.213, 1.298
 PICTURE = 0.497
 """Of the structure that a picture loses by its coding."""
-_USUAL, _FALL = 247.0, 1.138  # what a still loses of it in one byte; the power by which that falls
+_LEVEL, _FALL = 247.0, 1.138  # what a still loses of it in one byte; the power by which that falls
 _FAINT = 5.0  # squared grey levels: contrast that hardly shows
 _PROBES = 55, 40  # CRF: what references have
 _FALLS = 0.5, 1.6  # of faces
@@ -80,15 +80,10 @@ def typical(frames: Points) -> int:
     return int(np.abs(_complex(frames - frames.mean(0))).mean(-1).argmin())
 
 
-def picture_loss(size: float) -> float:
-    """What a picture of 256x256 coded in so many bytes is expected to lose, on the same scale."""
-    return PictureLoss()(size)
-
-
 def coded_loss(picture: Frame, shown: Frame) -> float:
-    """The same of a picture that is coded: `shown` is what the receiver sees of it. Contrast and
-    structure count, as in SSIM (at half the resolution): the squared error says little of faces
-    that have little contrast.
+    """What a picture that is coded loses, on the scale of `expected_loss`; `shown` is what the
+    receiver sees of it. Contrast and structure count, as in SSIM (at half the resolution): the
+    squared error says little of faces that have little contrast.
     """
     return PICTURE * structure_loss(picture, shown)
 
@@ -118,7 +113,7 @@ class PictureLoss:
     their bytes: `level * bytes ** -fall`.
     """
 
-    level: float = PICTURE * _USUAL
+    level: float = PICTURE * _LEVEL
     fall: float = _FALL
 
     def __call__(self, size: float) -> float:
@@ -136,6 +131,10 @@ class PictureLoss:
         (small, worse), (large, better) = logs
         fall = float(np.clip((worse - better) / max(large - small, _LEAST), *_FALLS))
         return cls(float(np.exp((worse + better + fall * (small + large)) / 2)), fall)
+
+
+USUAL = PictureLoss()
+"""Of a face that is not known."""
 
 
 def _complex(points: Points) -> npt.NDArray[np.complex128]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .expected import AFTER_GAIN, PictureLoss, expected_losses, typical
+from .expected import AFTER_GAIN, USUAL, PictureLoss, expected_losses, typical
 from .rate import MIN_PICTURE
 
 __all__ = ["MOST", "Planned", "plan_references"]
@@ -22,7 +22,6 @@ WORTH = 0.035
 for each 1000 bytes: 3000 bytes for 0.02 over five seconds.
 """
 _CANDIDATES = 120
-_USUAL = PictureLoss()
 _ROUNDS = 3  # of exchanges
 
 
@@ -52,7 +51,7 @@ def plan_references(
     size: int,
     fps: float,
     first: bool,
-    pictures: PictureLoss = _USUAL,
+    pictures: PictureLoss = USUAL,
     most: int = MOST,
 ) -> list[Planned]:
     """Choose references greedily, each where it lowers the expected loss most, then exchange them

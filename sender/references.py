@@ -18,7 +18,7 @@ from ..codec.motion import MotionFrame
 from ..codec.picture import Picture, StillCodec
 from ..codec.steps import Steps, finish
 from ..codec.still import decode_picture
-from .expected import AFTER_GAIN, coded_loss, expected_losses, picture_loss
+from .expected import AFTER_GAIN, USUAL, coded_loss, expected_losses
 
 __all__ = ["KnownReferences", "Reference"]
 
@@ -87,7 +87,7 @@ class Reference:
         shown = decode_picture(picture, None if after is None else after.picture)
         self.loss = coded_loss(self.picture, shown)
         gain = AFTER_GAIN if picture.codec is StillCodec.AV1_AFTER else 1.0
-        self.hardness = self.loss / picture_loss(gain * len(picture.data))
+        self.hardness = self.loss / USUAL(gain * len(picture.data))
         base = None if self.base is None else self.base.id
         return Keyframe(self.id, self.pts, self.motion, self.shape, picture, base)
 
@@ -141,7 +141,7 @@ class KnownReferences:
 
     def picture_loss(self, size: float) -> float:
         """What one more picture of so many bytes is expected to lose, as hard as the newest was."""
-        return picture_loss(size) * (1.0 if self._newest is None else self._newest.hardness)
+        return USUAL(size) * (1.0 if self._newest is None else self._newest.hardness)
 
     def losses(
         self, frames: Points, also: Iterable[Reference] = (), *, pictures: bool = True

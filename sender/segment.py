@@ -18,7 +18,7 @@ from ..codec.packet import Packet
 from ..models.mesh import select_points
 from .animation import Animation
 from .config import EncoderConfig
-from .expected import PictureLoss, typical
+from .expected import USUAL, PictureLoss, typical
 from .keypoints import Observation
 from .planning import MOST, Planned, plan_references
 from .rate import RateControl
@@ -80,7 +80,7 @@ class SegmentCoder:
     ) -> None:
         self._config, self._fps = config, fps
         self._animation, self._rate, self._announce = animation, rate, announce
-        self._pictures = PictureLoss()
+        self._pictures = USUAL
         self.joined = True
 
     def code(self, items: Sequence[Item], end: Fraction) -> list[Packet]:

@@ -8,10 +8,10 @@ import pytest
 
 from facewire.codec.still import decode_picture, encode_picture
 from facewire.sender.expected import (
+    USUAL,
     PictureLoss,
     coded_loss,
     expected_losses,
-    picture_loss,
     pose_change,
     structure_loss,
     typical,
@@ -39,7 +39,7 @@ def test_the_further_it_turns_the_more_is_lost() -> None:
 
 
 def test_larger_pictures_lose_less() -> None:
-    losses = [picture_loss(size) for size in (700, 1500, 3000, 10_000)]
+    losses = [USUAL(size) for size in (700, 1500, 3000, 10_000)]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] > 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facewire.sender.expected import PictureLoss, picture_loss
+from facewire.sender.expected import USUAL, PictureLoss
 from facewire.sender.planning import MOST, Planned, plan_references
 from facewire.sender.rate import MIN_PICTURE
 from facewire.sender.references import KnownReferences
@@ -48,7 +48,7 @@ def test_a_still_head_has_one() -> None:
 
 def test_known_references_serve_on() -> None:
     known = KnownReferences(4)
-    known.add(reference(0, turned(0), picture_loss(3000)))
+    known.add(reference(0, turned(0), USUAL(3000)))
     assert plan(looking(0, 0.9), known, first=False, room=3500) == [40]
     assert plan(looking(0, 0.9), known, first=False, room=500) == []
     assert plan(looking(0, 0.9), known, first=True) == [0, 40]
@@ -101,7 +101,7 @@ def test_no_picture_is_cut_too_small_and_the_room_is_kept(room: int) -> None:
 
 
 def test_a_face_that_more_bytes_hardly_help_gets_more_references() -> None:
-    points, usual = looking(0, 0.15, -0.15), PictureLoss()
+    points, usual = looking(0, 0.15, -0.15), USUAL
     slow = PictureLoss(usual(1500) * 1500**0.3, 0.3)
     steep = PictureLoss(usual(1500) * 1500**1.6 * 4, 1.6)
     assert len(plan(points, room=5000, pictures=slow)) > len(
