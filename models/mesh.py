@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 __all__ = [
     "CHANNELS",
+    "IRISES",
     "LANDMARKS",
     "LEFT_EYE",
     "MOUTH",
@@ -143,6 +144,10 @@ RIGHT_EYE: tuple[int, ...] = REGIONS[1]
 LEFT_EYE: tuple[int, ...] = REGIONS[2]
 
 
+IRISES: tuple[int, ...] = (468, 473)
+"""Mesh indices of the centres of the irises, the subject's right one first."""
+
+
 def select_points(landmarks: Array) -> Array:
     """The landmarks that the receiver knows: `[..., 478, 2]` → `[..., len(POINTS), 2]`."""
     return landmarks[..., POINTS, :]
@@ -212,6 +217,7 @@ def mirror_map() -> npt.NDArray[np.int64]:
         (_RIGHT_BROW, _LEFT_BROW),
         (_OVAL, (_OVAL[0], *_OVAL[:0:-1])),
         (REGIONS[7], REGIONS[8]),
+        (IRISES[:1], IRISES[1:]),
         (chin, (152, 377, 148, 400, 176, 378, 149, 175, 199, 200, 428, 208, 396, 171)),
     ]
     result = np.arange(LANDMARKS)

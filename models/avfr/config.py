@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from ...codec.errors import ConfigError
+from ..mesh import IRISES, POINTS
 
 __all__ = ["SIZES", "AvfrConfig"]
 
@@ -26,6 +27,8 @@ class AvfrConfig:
         structural_prior, audio_prior, identity_aware: the rows of the paper's table 3.
         landmark_prior: draw the rebuilt driving landmarks as a condition, and offer their own
             motion as one more field of the dense motion (ours; docs/networks.md).
+        gaze: the points are followed by the centres of both irises (`models.gaze`), which are
+            drawn and moved as well.
         detector_base, detector_max, detector_levels: hourglass of the keypoint detector.
         motion_size: side of the dense motion network's pictures.
         motion_base, motion_max, motion_levels, motion_kernel: its hourglass, and its heads.
@@ -45,6 +48,7 @@ class AvfrConfig:
     audio_prior: bool = True
     identity_aware: bool = True
     landmark_prior: bool = True
+    gaze: bool = False
     detector_base: int = 32
     detector_max: int = 1024
     detector_levels: int = 5
@@ -75,6 +79,8 @@ class AvfrConfig:
             raise ConfigError(
                 "unsupervised keypoints say nothing of landmarks: set landmark_prior=false too"
             )
+        if self.gaze and not self.landmark_prior:
+            raise ConfigError("gaze is drawn between the eyes' corners: it needs landmark_prior")
         if self.motion_size % 2**self.motion_levels:
             raise ConfigError("motion_size must divide by 2 ** motion_levels")
 
@@ -82,6 +88,11 @@ class AvfrConfig:
     def model_id(self) -> str:
         """The name that a stream carries."""
         return f"avfr-{self.name}"
+
+    @property
+    def points(self) -> int:
+        """Number of points of a face that the network is given."""
+        return len(POINTS) + (len(IRISES) if self.gaze else 0)
 
     @property
     def scales(self) -> tuple[int, ...]:

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from ...codec.errors import MissingExtraError
 from ..mel import MEL_BANDS, MEL_STEPS
-from ..mesh import POINTS
 from .model import Avfr
 
 __all__ = [
@@ -93,7 +92,7 @@ def example_inputs(model: Avfr, seed: int = 0) -> dict[str, Tensor]:
     def uniform(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=rng) - 0.5
 
-    k, p = config.keypoints, len(POINTS)
+    k, p = config.keypoints, config.points
     points = uniform(1, p, 2)
     value = uniform(1, k, 2)
     eye = torch.eye(2).expand(1, k, 2, 2)

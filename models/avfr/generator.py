@@ -29,8 +29,8 @@ class IdentityEncoder(nn.Module):
         self.scales = config.scales
         inputs = 3 * self.stride**2
         if self.landmarks:
-            self.drawing = Drawing()
-            inputs += Drawing.channels
+            self.drawing = Drawing(config.gaze)
+            inputs += self.drawing.channels
         self.stem = conv(inputs, config.channels[0], 7 if self.stride == 1 else 3)
         self.down = nn.ModuleList(conv(a, b, 3, 2) for a, b in pairwise(config.channels))
         self.spade = config.spade_hidden > 0
@@ -68,13 +68,13 @@ class Generator(nn.Module):
         self.encoder = IdentityEncoder(config)
         self.motion = DenseMotion(config)
         self.warp = Warp(self.motion.flow_side, (config.size, *config.scales))
-        self.drawing = Drawing()
+        self.drawing = Drawing(config.gaze)
         coarse = config.channels[-1]
         condition = coarse
         if config.audio_prior:
             self.audio = AudioEncoder(config, coarse)
             condition += config.audio_channels + 1
-        drawn = Drawing.channels if config.landmark_prior else 0
+        drawn = self.drawing.channels if config.landmark_prior else 0
         self.enter = conv(condition + drawn, coarse)
         self.fuse = nn.ModuleList()
         self.up = nn.ModuleList()

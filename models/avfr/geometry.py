@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..gaze import EYE_CORNERS
 from ..mesh import CHANNELS, POINTS
 
 
@@ -46,8 +47,10 @@ def grid(side: int, like: Tensor) -> Tensor:
     return torch.stack([line[None, :].expand(side, side), line[:, None].expand(side, side)], dim=-1)
 
 
-def _bells(positions: Tensor, line: Tensor, sigma: float) -> Tensor:
+def _bells(positions: Tensor, line: Tensor, sigma: float | Tensor) -> Tensor:
     """Gaussians about positions, at the coordinates of a line; their shapes broadcast."""
+    if isinstance(sigma, Tensor):
+        return torch.exp((positions + -line) ** 2 * (-0.5 * sigma**-2))
     return torch.exp((positions + -line) ** 2 * (-0.5 / sigma**2))
 
 
@@ -121,9 +124,11 @@ def smoothed_residual(
 ) -> Tensor:
     """What a similarity leaves of the landmarks' motion, spread around them.
 
+    Irises, where they follow the landmarks, move little but themselves, and outweigh the lids.
+
     Args:
         similarity: `[B, 1, 2, 3]`.
-        source, driving: `[B, P, 2]`.
+        source, driving: `[B, P, 2]`, or `[B, P + 2, 2]` with irises.
         sigma: width of the smoothing.
         leak: weight of "no residual", so that it tends to 0 far away.
 
@@ -137,25 +142,44 @@ def smoothed_residual(
     residual = source.transpose(1, 2).reshape(batch, 1, 2, count) + -similarity @ led
     weights = torch.cat([residual, torch.ones_like(residual[:, :, :1])], 2)  # [B, 1, 3, P]
     line = coordinates(side, driving)
-    x, y = (_bells(position, line, sigma) for position in torch.split(driving, 1, -1))
+    widths: float | Tensor = sigma
+    if count > len(POINTS):
+        weights = weights * _of_irises(count, _IRIS_WEIGHT, 1.0, driving).reshape(1, 1, 1, count)
+        widths = _of_irises(count, _IRIS_SIGMA, sigma, driving).reshape(1, count, 1)
+    x, y = (_bells(position, line, widths) for position in torch.split(driving, 1, -1))
     rows = weights.reshape(batch, 3, count, 1) * x.reshape(batch, 1, count, side)
     total = y.transpose(1, 2).reshape(batch, 1, side, count) @ rows  # [B, 3, side, side]
     moved, weight = torch.split(total, [2, 1], 1)
     return moved / (weight + leak)
 
 
+_IRIS_WEIGHT, _IRIS_SIGMA = 20.0, 0.02
+
+
+def _of_irises(count: int, irises: float, others: float, like: Tensor) -> Tensor:
+    """One number for each of `count` points, another one for the irises at their end."""
+    value = torch.full((count,), others, device=like.device, dtype=like.dtype)
+    value[len(POINTS) :] = irises
+    return value
+
+
 class Drawing(nn.Module):
     """Landmarks drawn as soft lines: `[B, P, 2]` → `[B, 6, side, side]` on [0, 1].
+
+    With `gaze` the points are followed by two irises, `[B, P + 2, 2]`, and a seventh channel
+    shows these as soft discs whose width follows that of the eyes.
 
     A line is a row of Gaussian dots; their separable sum is one matrix product a channel, which
     runs the same in every backend.
     """
 
-    channels = len(CHANNELS)
     dots: Tensor
+    halves: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, gaze: bool = False) -> None:
         super().__init__()
+        self.channels = len(CHANNELS) + int(gaze)
+        self.gaze = gaze
         steps = 3
         rows = []
         for _, segments in CHANNELS:
@@ -167,16 +191,38 @@ class Drawing(nn.Module):
                     rows.append(row)
         self.counts = [steps * len(segments) for _, segments in CHANNELS]
         self.register_buffer("dots", torch.stack(rows, 1), persistent=False)  # [P, D]
+        halves = torch.zeros(len(POINTS), len(EYE_CORNERS))
+        for eye, (left, right) in enumerate(EYE_CORNERS):
+            halves[left, eye], halves[right, eye] = -0.5, 0.5
+        self.register_buffer("halves", halves, persistent=False)  # [P, 2], half an eye's width
 
     def forward(self, points: Tensor, side: int) -> Tensor:
         """`[B, P, 2]` → `[B, 6, side, side]`; lines are about a pixel and a half wide."""
+        irises: list[Tensor] = []
+        if self.gaze:
+            points, centres = torch.split(
+                points, [len(self.dots), points.shape[1] - len(self.dots)], 1
+            )
+            with exact(points):
+                irises = [self._irises(points, centres, side)]
         with exact(points):
             points = points.transpose(1, 2).reshape(-1, 1, 2, points.shape[1])
             dots = torch.split(points @ self.dots, 1, 2)  # twice [B, 1, 1, D]
             line = coordinates(side, points).reshape(side, 1)
             x, y = (_bells(position, line, 1.4 / side) for position in dots)
         lines = zip(*(torch.split(bells, self.counts, 3) for bells in (x, y)), strict=True)
-        return torch.cat([y @ x.transpose(2, 3) for x, y in lines], 1).clamp(0, 1)
+        return torch.cat([*(y @ x.transpose(2, 3) for x, y in lines), *irises], 1).clamp(0, 1)
+
+    def _irises(self, points: Tensor, centres: Tensor, side: int) -> Tensor:
+        """Both irises as discs, `[B, 1, side, side]`."""
+        half = points.transpose(1, 2) @ self.halves  # [B, 2, eyes]
+        # An iris has two fifths of its eye's width; never thinner than the picture can show.
+        width = 0.3 * (half * half).sum(1, keepdim=True).sqrt().clamp_min(1.4 / side)
+        line = coordinates(side, points).reshape(side, 1)
+        x, y = (
+            _bells(place.transpose(1, 2), line, width) for place in torch.split(centres, 1, -1)
+        )  # [B, side, eyes]
+        return (y @ x.transpose(1, 2)).reshape(-1, 1, side, side)
 
 
 def warp(features: Tensor, flow: Tensor) -> Tensor:

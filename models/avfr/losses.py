@@ -24,14 +24,14 @@ _MOUTH = [_AT[i] for i in MOUTH]
 _EYES = [_AT[i] for i in (*RIGHT_EYE, *LEFT_EYE)]
 
 
-_FACE, _MOUTH_MORE, _EYES_MORE = 2.0, 8.0, 12.0
+_FACE, _MOUTH_MORE, _EYES_MORE, _IRISES_MORE = 2.0, 8.0, 12.0, 12.0
 
 
 def region_weights(points: Tensor, side: int, strength: float = 1.0) -> Tensor:
     """Weight of each pixel, mean 1, more in the face and most at mouth and eyes.
 
     Args:
-        points: true driving landmarks `[B, P, 2]`.
+        points: true driving landmarks `[B, P, 2]`, or `[B, P + 2, 2]` with irises.
         side: of the picture.
         strength: 0 weighs all pixels alike.
 
@@ -48,6 +48,8 @@ def region_weights(points: Tensor, side: int, strength: float = 1.0) -> Tensor:
     weight = 1 + strength * _FACE * splat(points, 0.08)
     weight = weight + strength * _MOUTH_MORE * splat(points[:, _MOUTH], 0.03)
     weight = weight + strength * _EYES_MORE * splat(points[:, _EYES], 0.03)
+    if points.shape[1] > len(POINTS):
+        weight = weight + strength * _IRISES_MORE * splat(points[:, len(POINTS) :], 0.03)
     weight = weight / weight.mean((1, 2, 3), keepdim=True)
     return F.interpolate(weight, size=(side, side), mode="bilinear", align_corners=False)
 

@@ -45,6 +45,9 @@ class Avfr(nn.Module):
         drivings = batch["picture"].shape[1]
         picture = batch["source_picture"]
         flat = {k: batch[k].flatten(0, 1) for k in ("picture", "driving", "points", "mel")}
+        # A teacher may know fewer points than the network that imitates it.
+        source_points = batch["source_points"][:, : self.config.points]
+        flat["points"] = flat["points"][:, : self.config.points]
         source_numbers, driving_numbers = batch["source"], flat["driving"]
         extra: dict[str, Tensor] = {}
         if self.detector is not None:
@@ -52,9 +55,9 @@ class Avfr(nn.Module):
             source_numbers = extra["source"]
             driving_numbers = extra["driving"]
             flat["points"] = self._rebuilt(batch, source_numbers, driving_numbers)
-        features = self.generator.encode_source(picture, batch["source_points"])
+        features = self.generator.encode_source(picture, source_points)
         repeat = [x.repeat_interleave(drivings, 0) for x in features]
-        source = numbers_to_motion(source_numbers, batch["source_points"])
+        source = numbers_to_motion(source_numbers, source_points)
         source = {name: value.repeat_interleave(drivings, 0) for name, value in source.items()}
         driving = numbers_to_motion(driving_numbers, flat["points"])
         result: dict[str, Tensor] = self.generator(

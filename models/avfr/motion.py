@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..mesh import POINTS
 from .blocks import Hourglass, conv, resize, silent
 from .config import AvfrConfig
 from .geometry import (
@@ -33,8 +34,8 @@ class DenseMotion(nn.Module):
         self.fields = config.keypoints + 1 + int(self.landmarks)
         inputs = config.keypoints + 3 * self.fields
         if self.landmarks:
-            self.drawing = Drawing()
-            inputs += 2 * Drawing.channels
+            self.drawing = Drawing(config.gaze)
+            inputs += 2 * self.drawing.channels
         self.hourglass = Hourglass(
             inputs, config.motion_base, config.motion_max, config.motion_levels
         )
@@ -53,7 +54,8 @@ class DenseMotion(nn.Module):
         )
         if not self.landmarks:
             return found
-        return torch.cat([found, similarity_map(source["points"], driving["points"])], 1)
+        at, to = (motion["points"][:, : len(POINTS)] for motion in (source, driving))
+        return torch.cat([found, similarity_map(at, to)], 1)
 
     def bend(
         self, maps: Tensor, source: dict[str, Tensor], driving: dict[str, Tensor], side: int

@@ -17,6 +17,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from ...codec.errors import TrainingError
 from ...codec.still import decode_picture, encode_picture
 from ..face import FaceTable
+from ..gaze import gaze_of, with_irises
 from ..keypoints import MeshKeypoints
 from ..landmarks import PointRebuilder
 from ..mel import MEL_STEPS, SAMPLE_RATE, SILENCE, mel_window
@@ -50,6 +51,7 @@ class Augmentation:
         coded: probability that the source has gone through the keyframe's still codec, at a
             quality drawn from `qualities`: the receiver never has a clean one.
         qualities: AV1's CRF, best and worst.
+        gaze_noise: largest error of a driving frame's gaze, as rounding it for the wire makes.
         within_s: driving frames are at most this far from the source, 0 for no limit.
     """
 
@@ -64,6 +66,7 @@ class Augmentation:
     coded: float = 0.75
     qualities: tuple[int, int] = (20, 50)
     within_s: float = 0.0
+    gaze_noise: float = 0.015
 
 
 class Pairs(IterableDataset[Sample]):
@@ -81,6 +84,7 @@ class Pairs(IterableDataset[Sample]):
         person_least_s: float = 0.0,
         seed: int = 0,
         structural: bool = False,
+        gaze: bool = False,
     ) -> None:
         super().__init__()
         self.clips = [clip for clip in clips if len(clip.usable) > 1]
@@ -88,7 +92,7 @@ class Pairs(IterableDataset[Sample]):
             raise TrainingError("no clip has two frames with a face: nothing to learn from")
         self.table, self.drivings, self.size, self.seed = table, drivings, size, seed
         self.augmentation = augmentation
-        self.structural = structural
+        self.structural, self.gaze = structural, gaze
         self.rebuilder = PointRebuilder(table)
         self.mirror = mirror_map()
         self.weights = _person_weights(self.clips, person_least_s, person_cap_s)
@@ -110,9 +114,11 @@ class Pairs(IterableDataset[Sample]):
         source = keypoints.keyframe(landmarks).to_array()
         points = select_points(landmarks)
         out: dict[str, list[npt.NDArray[Any]]] = defaultdict(list)
+        seen: list[Array] = []
         for position in rest:
             picture, marks = self._frame(clip, int(position), change)
             out["picture"].append(picture)
+            seen.append(marks)
             out["driving"].append(keypoints.motion(marks).to_array())
             out["true_points"].append(select_points(marks))
             out["mel"].append(self._mel(clip, int(clip.kept[position]), rng)[None])
@@ -125,10 +131,19 @@ class Pairs(IterableDataset[Sample]):
             np.broadcast_to(points, (self.drivings, *points.shape)),
             sample["driving"],
         )
+        if self.gaze:
+            gazes = gaze_of(np.stack(seen))
+            sample["true_points"] = with_irises(sample["true_points"], gazes)
+            sample["points"] = with_irises(sample["points"], self._rounded(gazes, rng))
+            points = with_irises(points, gaze_of(landmarks))
         sample |= {"source_picture": frame, "source": source, "source_points": points}
         if self.structural:
             sample["source_prior"] = self._prior(clip, int(first), change)
         return sample
+
+    def _rounded(self, gazes: Array, rng: np.random.Generator) -> Array:
+        noise = self.augmentation.gaze_noise if self.augmentation else 0.0
+        return np.asarray(gazes + rng.uniform(-noise, noise, gazes.shape), np.float32)
 
     def _choose(
         self, clip: CachedClip, usable: npt.NDArray[np.int64], rng: np.random.Generator

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..avfr.model import Avfr, numbers_to_motion
 from ..avfr.perceptual import Lpips
+from ..gaze import gaze_of, with_irises
 from ..keypoints import MeshKeypoints
 from ..landmarks import PointRebuilder
 from ..mel import SAMPLE_RATE, mel_window
@@ -103,13 +104,15 @@ def generator_inputs(
     points = select_points(clip.landmarks[clip.kept[first]])
     rebuilder = PointRebuilder(model.face)
 
-    def motion(values: npt.NDArray[np.float32], at: npt.NDArray[np.float32]) -> Motion:
+    def motion(values: npt.NDArray[np.float32], at: npt.NDArray[np.float32], who: int) -> Motion:
+        if model.config.gaze:
+            at = with_irises(at, gaze_of(clip.landmarks[clip.kept[who]]))
         return numbers_to_motion(
             torch.tensor(values)[None].to(device), torch.tensor(at)[None].to(device)
         )
 
     picture = to_tensor(shown(clip, first, model.config.size)[None]).to(device)
-    still = motion(source, points)
+    still = motion(source, points, first)
     features = model.generator.encode_source(picture, still["points"])
     for position in positions:
         driving = numbers.of(position)
@@ -117,7 +120,7 @@ def generator_inputs(
         frame = int(clip.kept[position])
         mel = mel_window(clip.mel, round(frame * SAMPLE_RATE / clip.fps))
         sound = torch.from_numpy(mel)[None, None].to(device)
-        yield picture, features, still, motion(driving, moved), sound
+        yield picture, features, still, motion(driving, moved, position), sound
 
 
 @torch.no_grad()

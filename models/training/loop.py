@@ -94,7 +94,9 @@ class _Run:
         model.face = face
         self.average = copy.deepcopy(model).eval().requires_grad_(False)
         adversarial = settings.losses.adversarial > 0
-        objective = Objective(settings.losses, settings.perceptual_net, adversarial, teacher)
+        objective = Objective(
+            settings.losses, settings.perceptual_net, adversarial, teacher, network.gaze
+        )
         self.objective = objective.to(self.fabric.device)
         self.average.to(self.fabric.device)
         optimiser = torch.optim.Adam(
@@ -123,6 +125,7 @@ class _Run:
             person_cap_s=s.person_cap_s,
             person_least_s=s.person_least_s,
             seed=s.seed + 7919 * self.fabric.global_rank + 104_729 * self.step,
+            gaze=self.plain.config.gaze,
             structural=any(n and n.detector for n in (self.plain, self.objective.teacher)),
         )
         loader = DataLoader(

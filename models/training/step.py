@@ -52,14 +52,15 @@ class Objective(nn.Module):
         perceptual_net: str,
         adversarial: bool,
         teacher: Avfr | None = None,
+        gaze: bool = False,
     ) -> None:
         super().__init__()
         self.weights = weights
         self.perceptual: Lpips | None = None
         if weights.perceptual > 0 or weights.face > 0:
             self.perceptual = Lpips("vgg" if perceptual_net == "vgg" else "alex")
-        self.drawing = Drawing()
-        self.discriminator = Discriminator(Drawing.channels) if adversarial else None
+        self.drawing = Drawing(gaze)
+        self.discriminator = Discriminator(self.drawing.channels) if adversarial else None
         self.teacher = teacher.eval().requires_grad_(False) if teacher is not None else None
 
     def losses(

@@ -149,7 +149,7 @@ def test_a_flow_is_resized_as_pictures_are(side: int) -> None:
 def test_drawings_show_where_the_points_are() -> None:
     points = torch.zeros(1, len(POINTS), 2)
     drawing = Drawing()(points, 32)
-    assert drawing.shape == (1, Drawing.channels, 32, 32)
+    assert drawing.shape == (1, 6, 32, 32)
     assert float(drawing[0, :, 15:17, 15:17].min()) > 0.5
     assert float(drawing[0, :, 0, 0].max()) < 1e-3
 
