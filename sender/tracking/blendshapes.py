@@ -41,5 +41,6 @@ class BlinkNetwork:
 
     def blink(self, landmarks: Points) -> tuple[float, float]:
         """(right, left), 0 open to 1 closed, of landmarks `[478, 3]` in pixels."""
-        (scores,) = self._network(landmarks[None, self._taken, :2])
+        self._network.input[0] = landmarks[self._taken, :2]
+        (scores,) = self._network.run()
         return float(scores[_RIGHT]), float(scores[_LEFT])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from .cutter import Cutter
 from .networks import DETECTOR_SIZE, load_network
 from .region import Region, upright
 
@@ -16,8 +17,8 @@ Frame = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
 
 _GRIDS = ((8, 2), (16, 6))  # stride in pixels, boxes at each place of the grid
-_LEAST_SCORE = 0.5
-_SAME = 0.3  # boxes that overlap more are of one face
+_UNIT = np.float32(2 / 255)
+_SAME = 0.5  # boxes that overlap more are of one face
 _MARGIN = 1.5  # region of the landmark network, in boxes
 _BOX, _RIGHT_EYE, _LEFT_EYE = slice(0, 4), slice(4, 6), slice(6, 8)
 
@@ -33,6 +34,7 @@ class Detector:
     """
 
     def __init__(self, path: Path) -> None:
+        self._cutter = Cutter(DETECTOR_SIZE, repeat_edge=False)
         self._network = load_network(path, "detector")
         self._anchors = anchors()
 
@@ -46,8 +48,9 @@ class Detector:
         height, width = frame.shape[:2]
         side = max(height, width)
         whole = Region(width / 2, height / 2, side, side)
-        picture = whole.cut(frame, DETECTOR_SIZE, repeat_edge=False)
-        raw, logits = (output[0] for output in self._network(picture[None]))
+        np.multiply(self._cutter.cut(frame, whole), _UNIT, out=self._network.input[0])
+        self._network.input[:] -= 1
+        raw, logits = (output[0] for output in self._network.run())
         sure = np.flatnonzero(logits[:, 0] > 0)  # a logit of 0 is the score 0.5
         boxes = raw[sure] / DETECTOR_SIZE  # centre, size, then six points, eyes first
         boxes[:, :2] += self._anchors[sure]

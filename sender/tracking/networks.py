@@ -33,31 +33,35 @@ _SETTINGS = {
     "INFERENCE_NUM_THREADS": 1,
     "PERFORMANCE_HINT": "LATENCY",
 }
-# Of each network: the member of the zip, the shape of its input, and for a picture the range
-# [low, high] to which bytes are mapped.
-_PARTS: dict[str, tuple[str, list[int], tuple[float, float] | None]] = {
-    "detector": ("face_detector.tflite", [1, DETECTOR_SIZE, DETECTOR_SIZE, 3], (-1.0, 1.0)),
-    "landmarks": (
-        "face_landmarks_detector.tflite",
-        [1, LANDMARK_SIZE, LANDMARK_SIZE, 3],
-        (0.0, 1.0),
-    ),
-    "blendshapes": ("face_blendshapes.tflite", [1, 146, 2], None),
+_PARTS: dict[str, tuple[str, list[int]]] = {  # member of the zip, shape of the input
+    "detector": ("face_detector.tflite", [1, DETECTOR_SIZE, DETECTOR_SIZE, 3]),
+    "landmarks": ("face_landmarks_detector.tflite", [1, LANDMARK_SIZE, LANDMARK_SIZE, 3]),
+    "blendshapes": ("face_blendshapes.tflite", [1, 146, 2]),
 }
 _GEOMETRY = "geometry_pipeline_metadata_landmarks.binarypb"
 
 
 class Network:
-    """One compiled network with a request of its own; used by one thread at a time."""
+    """One compiled network with memory of its own; used by one thread at a time.
+
+    Attributes:
+        input: float32, written by the caller before `run`. It stays the same array, because new
+            memory for each picture costs as much as a tenth of the network.
+    """
 
     def __init__(self, compiled: Any) -> None:
-        self._request = compiled.create_infer_request()
-        self._outputs = range(len(compiled.outputs))
+        import openvino
 
-    def __call__(self, values: npt.NDArray[Any]) -> list[npt.NDArray[np.float32]]:
-        """Outputs for one input; they are valid until the next call."""
-        self._request.infer([values], share_inputs=True)
-        return [self._request.get_output_tensor(index).data for index in self._outputs]
+        self.input = np.zeros(list(compiled.input(0).shape), np.float32)
+        self._request = compiled.create_infer_request()
+        self._request.set_input_tensor(openvino.Tensor(self.input, shared_memory=True))
+        count = len(compiled.outputs)
+        self._outputs = [self._request.get_output_tensor(n).data for n in range(count)]
+
+    def run(self) -> list[npt.NDArray[np.float32]]:
+        """Outputs for what `input` holds; they are valid until the next call."""
+        self._request.infer(share_inputs=True)
+        return self._outputs
 
 
 def load_network(path: Path, part: str) -> Network:
@@ -65,8 +69,8 @@ def load_network(path: Path, part: str) -> Network:
 
     Args:
         path: `face_landmarker.task`.
-        part: "detector" (takes uint8 `[1, 128, 128, 3]`), "landmarks" (uint8 `[1, 256, 256, 3]`)
-            or "blendshapes" (float32 `[1, 146, 2]`).
+        part: "detector" (takes float32 `[1, 128, 128, 3]` on [-1, 1]), "landmarks" (float32
+            `[1, 256, 256, 3]` on [0, 1]) or "blendshapes" (float32 `[1, 146, 2]`, pixels).
 
     Raises:
         WeightsError: not such a file.
@@ -87,9 +91,8 @@ def load_geometry(path: Path) -> bytes:
 def _compiled(path: Path, part: str) -> Any:
     """Compiled once a process: trackers share the weights."""
     import openvino
-    from openvino.preprocess import PrePostProcessor
 
-    member, shape, span = _PARTS[part]
+    member, shape = _PARTS[part]
     data = _member(path, member)
     core = openvino.Core()
     core.set_property({"ENABLE_MMAP": False})  # the file is gone in a moment
@@ -100,14 +103,6 @@ def _compiled(path: Path, part: str) -> Any:
             file.write_bytes(data)
             model = core.read_model(file)
         model.reshape(shape)
-        if span is not None:
-            low, high = span
-            steps = PrePostProcessor(model)
-            steps.input().tensor().set_element_type(openvino.Type.u8)
-            convert = steps.input().preprocess().convert_element_type(openvino.Type.f32)
-            scale = 255 / (high - low)
-            convert.mean(-low * scale).scale(scale)
-            model = steps.build()
         return core.compile_model(model, "CPU", _SETTINGS)
     except RuntimeError as error:
         raise WeightsError(f"{path} holds no {part} network that OpenVINO can run") from error

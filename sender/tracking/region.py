@@ -8,11 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ...codec.errors import MissingExtraError
-
 __all__ = ["Region", "upright"]
 
-Frame = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float32]
 
 
@@ -51,35 +48,6 @@ class Region:
         both = width * height
         return both / (self.width * self.height + other.width * other.height - both)
 
-    def cut(self, frame: Frame, size: int, *, repeat_edge: bool) -> Frame:
-        """The region turned upright and scaled, by bilinear interpolation.
-
-        Args:
-            frame: uint8 `[H, W, 3]`.
-            size: side of the result in pixels.
-            repeat_edge: what lies outside the frame: its edge repeated, or else black.
-
-        Returns:
-            uint8 `[size, size, 3]`. Pixel (u, v) is sampled at the position u / size, v / size
-            of the region; MediaPipe does it so, and its networks are trained with it.
-
-        Raises:
-            MissingExtraError: OpenCV is not installed.
-        """
-        try:
-            import cv2
-        except ImportError as error:
-            raise MissingExtraError("face tracking", "encode") from error
-        border = cv2.BORDER_REPLICATE if repeat_edge else cv2.BORDER_CONSTANT
-        cut = cv2.warpAffine(
-            np.ascontiguousarray(frame),
-            self._from_square() @ np.diag([1 / size, 1 / size, 1]),
-            (size, size),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=border,
-        )
-        return np.asarray(cut, np.uint8)
-
     def to_frame(self, points: Points) -> Points:
         """From the unit square of the region to pixels of the frame.
 
@@ -97,7 +65,7 @@ class Region:
         moved[:, 2] = points[:, 2] * self.width
         return moved
 
-    def _from_square(self) -> npt.NDArray[np.float64]:
+    def from_square(self) -> npt.NDArray[np.float64]:
         """Affine map `[2, 3]` from the unit square to the frame."""
         cosine, sine = math.cos(self.angle), math.sin(self.angle)
         linear = np.array([[cosine, -sine], [sine, cosine]]) * (self.width, self.height)

@@ -101,9 +101,11 @@ class Tracker:
         return sorted(faces, key=lambda face: face.box[2] - face.box[0], reverse=True)
 
     def _look(self, frame: Frame) -> list[Region]:
-        """Where faces may be: those of the last frame, and while there is room for more, those
-        that the detector finds; of two for the same face the detector's.
+        """Where faces may be: the regions of the last frame, and while there is room for more,
+        those that the detector finds. Of two regions for the same face the later one counts.
         """
+        if self._still:
+            return self._detector.detect(frame, MOST_FACES)
         regions = self._regions
         if len(regions) < MOST_FACES:
             for found in self._detector.detect(frame, MOST_FACES):
