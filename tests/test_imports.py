@@ -16,7 +16,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "codec": (
         "errors counters whole_file",
         "packet motion picture sound identity",
-        "keyframe stream identity_packets",
+        "keyframe stream identity_packets control",
         "file",
     ),
     "models": ("mediapipe_tasks mel face", "assets conversion weights", "avfr", "training"),
