@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # A folder's time changes with each file that comes or goes: then the links are made anew.
-FOLDERS := $(shell find facewire codec models sender receiver eval cli -type d -not -name __pycache__)
+FOLDERS := $(shell find facewire codec models sender receiver call eval cli -type d -not -name __pycache__)
 
 .PHONY: demo test check format bench docs clean
 demo: $(VENV)/installed            ## make a clip, encode it, decode it, show the figures
