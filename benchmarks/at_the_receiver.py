@@ -20,7 +20,7 @@ import numpy.typing as npt
 import torch
 
 from facewire.models.avfr.model import Avfr
-from facewire.models.mesh import select_points
+from facewire.models.face.mesh import select_points
 from facewire.models.training.cache import CachedClip, read_cache
 from facewire.models.training.evaluate import Figures, animate_clip, score, shown
 

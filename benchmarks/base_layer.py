@@ -32,16 +32,17 @@ import torch
 from low_delay import WORST_CRF, code_sequence
 
 from facewire.codec.errors import ConfigError
-from facewire.codec.motion import MotionFrame
-from facewire.codec.still import decode_picture, encode_picture
-from facewire.models.keypoints import MeshKeypoints
+from facewire.codec.motion.frame import MotionFrame
+from facewire.codec.picture.still import decode_picture, encode_picture
+from facewire.models.face.keypoints import MeshKeypoints
+from facewire.models.face.mesh import select_points
+from facewire.models.face.shape import pack_shape
 from facewire.models.mel import SAMPLE_RATE, mel_window
-from facewire.models.mesh import select_points
-from facewire.models.shape import pack_shape
 from facewire.models.training.cache import CachedClip, read_cache
 from facewire.models.training.evaluate import Figures
 from facewire.models.weights import Card, load_card
-from facewire.receiver.runtime import Generator, load_generator
+from facewire.receiver.generators.load import load_generator
+from facewire.receiver.generators.protocol import Generator
 
 RATES = (0.003, 0.005, 0.0075, 0.01, 0.014, 0.02)
 STILLS, CHAINS = (1, 4), (2, 3, 4, 6, 8)

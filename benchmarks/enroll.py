@@ -29,7 +29,7 @@ from facewire.models.training.cache import CachedClip
 from facewire.models.training.enroll import EnrollConfig, as_received, enroll, part
 from facewire.models.training.evaluate import animate_clip, face_box, to_tensor
 from facewire.models.weights import Card, changed_tensors, load_card
-from facewire.sender.tracker import Face
+from facewire.sender.tracking.tracker import Face
 
 HEAD = (
     "| person | learned from, measured on, s | steps; CPU s | kB | face LPIPS-Alex "

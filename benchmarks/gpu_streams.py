@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from facewire.codec.errors import FacewireError
-from facewire.codec.motion import MotionFrame
-from facewire.models.mesh import POINTS
+from facewire.codec.motion.frame import MotionFrame
+from facewire.models.face.mesh import POINTS
 from facewire.models.weights import load_card
 
 FPS = 25
@@ -75,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def measure(args: Any, device: Any, settings: dict[str, Any], callers: int) -> dict[str, Any]:
     """One batch size."""
-    from facewire.receiver.torch_batch import BatchGenerator, Request
+    from facewire.receiver.generators.batch import BatchGenerator, Request
 
     batch = BatchGenerator(
         load_card(args.weights),

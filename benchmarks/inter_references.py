@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from low_delay import code_sequence
 
-from facewire.codec.still import decode_picture, encode_picture
+from facewire.codec.picture.still import decode_picture, encode_picture
 from facewire.models.training.cache import read_cache
 
 COUNT = 4

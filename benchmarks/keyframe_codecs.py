@@ -28,8 +28,8 @@ import numpy.typing as npt
 import PIL
 from PIL import Image
 
-from facewire.codec import Picture, StillCodec, decode_picture, encode_picture
-from facewire.codec.colour import rgb_to_yuv420, yuv420_to_rgb
+from facewire.codec.picture.colour import rgb_to_yuv420, yuv420_to_rgb
+from facewire.codec.picture.still import CodedPicture, StillCodec, decode_picture, encode_picture
 
 Rgb = npt.NDArray[np.uint8]
 SIZES = (1000, 1500, 2000, 3000, 4500, 6000)
@@ -51,7 +51,7 @@ def of_facewire(name: str, codec: StillCodec, qualities: Sequence[int]) -> Conte
         name,
         qualities,
         lambda rgb, quality: encode_picture(rgb, quality=quality, codec=codec).data,
-        lambda data: decode_picture(Picture(codec, 0, data)),
+        lambda data: decode_picture(CodedPicture(codec, 0, data)),
     )
 
 

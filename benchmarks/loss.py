@@ -24,17 +24,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from facewire.codec.motion import MotionFrame
+from facewire.codec.motion.frame import MotionFrame
 from facewire.codec.packet import Packet
-from facewire.models.landmarks import PointRebuilder
+from facewire.models.face.landmarks import PointRebuilder
 from facewire.models.training.evaluate import face_box
 from facewire.models.weights import load_card
-from facewire.receiver import Decoder, DecoderConfig
-from facewire.receiver.runtime import Generator, load_generator
-from facewire.sender.capture import Capture
+from facewire.receiver.config import DecoderConfig
+from facewire.receiver.decoder import Decoder
+from facewire.receiver.generators.load import load_generator
+from facewire.receiver.generators.protocol import Generator
 from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
-from facewire.sender.tracker import Face, Tracker
+from facewire.sender.tracking.capture import Capture
+from facewire.sender.tracking.tracker import Face, Tracker
 
 Picture = npt.NDArray[np.uint8]
 BACK_S = 0.1

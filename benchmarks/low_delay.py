@@ -13,7 +13,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from facewire.codec.coders import create, own_priority, to_frame, to_rgb
+from facewire.codec.picture.coders import create, own_priority, to_frame, to_rgb
 
 __all__ = ["WORST_CRF", "code_sequence"]
 

@@ -17,18 +17,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from facewire.codec.motion import MotionFrame
-from facewire.codec.profiles import MotionSettings, motion_reader, motion_writer
-from facewire.models.face import FaceTable
-from facewire.models.keypoints import MeshKeypoints
+from facewire.codec.motion.frame import MotionFrame
+from facewire.codec.motion.profiles import MotionSettings, motion_reader, motion_writer
+from facewire.models.face.keypoints import MeshKeypoints
+from facewire.models.face.mesh import select_points
+from facewire.models.face.table import FaceTable
 from facewire.models.mel import SAMPLE_RATE, mel_window
-from facewire.models.mesh import select_points
 from facewire.models.training.cache import CachedClip, read_cache
 from facewire.models.training.evaluate import Figures
 from facewire.models.training.fit_motion import motion_of
 from facewire.models.weights import load_card
-from facewire.receiver.runtime import Generator, load_generator
-from facewire.sender.smoothing import FaceSmoother
+from facewire.receiver.generators.load import load_generator
+from facewire.receiver.generators.protocol import Generator
+from facewire.sender.tracking.smoothing import FaceSmoother
 
 TOGETHER = 25
 

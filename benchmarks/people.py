@@ -22,11 +22,12 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from facewire.models.avfr.model import Avfr
-from facewire.models.mesh import openings, select_points
+from facewire.models.face.mesh import openings, select_points
 from facewire.models.training.cache import CachedClip, read_cache
 from facewire.models.training.enroll import as_received
 from facewire.models.training.evaluate import animate_clip, evaluate, shown
-from facewire.sender.prepare import prepare
+from facewire.models.training.prepare import prepare
+from facewire.sender.tracking.footage import TrackedFootage
 
 PARTS = ("mouth", "eyes", "pose")
 FIGURES = ("face_lpips", "lpips", "face_psnr", "mouth_psnr", "eyes_psnr")
@@ -120,7 +121,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         cache = args.held_out or Path(scratch)
         if args.data is not None:
-            for _, _, problem in prepare(args.data, cache, size=model.config.size):
+            for _, _, problem in prepare(args.data, cache, TrackedFootage, size=model.config.size):
                 if problem:
                     print(f"left out: {problem}")
         draw(model, one_each(read_cache(cache)), args)

@@ -18,7 +18,7 @@ from typing import Any
 
 from facewire.models.avfr.config import SIZES
 from facewire.models.avfr.model import Avfr
-from facewire.models.face import FaceTable
+from facewire.models.face.table import FaceTable
 from facewire.models.training.cache import read_cache
 from facewire.models.training.config import LossWeights, TrainConfig
 from facewire.models.training.data import Augmentation

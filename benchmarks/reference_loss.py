@@ -4,9 +4,9 @@
 
 Pairs of frames of one clip, the source's picture coded at several sizes: each is animated, and the
 mean of LPIPS-Alex over the whole picture and over the face box is taken. On `--train` the
-coefficients of `facewire.sender.expected` are fitted, those of a coded picture alone first; on
-`--held-out` the ones that ship are checked: correlation over all pairs, and within the pairs of a
-clip, which is what choosing takes.
+coefficients of `facewire.sender.references.expected` are fitted, those of a coded picture alone
+first; on `--held-out` the ones that ship are checked: correlation over all pairs, and within the
+pairs of a clip, which is what choosing takes.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from facewire.codec.still import decode_picture, encode_picture
+from facewire.codec.picture.still import decode_picture, encode_picture
 from facewire.models.avfr.model import Avfr
-from facewire.models.mesh import select_points
+from facewire.models.face.mesh import select_points
 from facewire.models.training.cache import CachedClip, read_cache
 from facewire.models.training.evaluate import Figures, animate_clip, score
-from facewire.sender.expected import PICTURE, expected_loss, pose_change, structure_loss
+from facewire.sender.references.expected import PICTURE, expected_loss, pose_change, structure_loss
 
 SIZES = (1000, 1800, 3000, 6000)
 STILLS = (900, 1300, 1800, 2500, 3500, 5000, 8000)

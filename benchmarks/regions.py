@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from facewire.models import landmarks, mesh
-from facewire.models.keypoints import MeshKeypoints
-from facewire.models.landmarks import PointRebuilder
-from facewire.models.mesh import MOUTH, POINTS, REGIONS, select_points
+from facewire.models.face import landmarks, mesh
+from facewire.models.face.keypoints import MeshKeypoints
+from facewire.models.face.landmarks import PointRebuilder
+from facewire.models.face.mesh import MOUTH, POINTS, REGIONS, select_points
 from facewire.models.training.cache import CachedClip, read_cache
 from facewire.models.training.fit_face import fit_face_table
 

@@ -21,16 +21,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from facewire.codec.audio import OpusEncoder
-from facewire.codec.container import Writer
+from facewire.codec.file.container import Writer
 from facewire.codec.keyframe import Keyframe, encode_picture
-from facewire.codec.motion import MotionFrame
+from facewire.codec.motion.frame import MotionFrame
 from facewire.codec.packet import Flags, Kind, Packet
+from facewire.codec.sound.opus import OpusEncoder
 from facewire.codec.stream import AudioParameters, StreamHeader
-from facewire.models.mesh import POINTS
-from facewire.models.shape import pack_shape
+from facewire.models.face.mesh import POINTS
+from facewire.models.face.shape import pack_shape
 from facewire.models.weights import load_card
-from facewire.receiver import Decoder, DecoderConfig
+from facewire.receiver.config import DecoderConfig
+from facewire.receiver.decoder import Decoder
+from facewire.receiver.outputs import PictureOutput
 
 FPS = 25
 LIMIT_MB = 600
@@ -93,7 +95,7 @@ def measure(decoder: Decoder, frames: int, sha256: bytes, warm: int = 10) -> dic
         start = time.perf_counter()
         outputs = decoder.decode(packet)
         since += time.perf_counter() - start
-        new = sum(output.frame is not None for output in outputs)
+        new = sum(isinstance(output, PictureOutput) for output in outputs)
         if new:
             spent += [since * 1000 / new] * new
             since, shown = 0.0, shown + new

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facewire.cli.demo_clip import make_demo_clip
+from facewire.cli.demo.clip import make_demo_clip
 from facewire.models.weights import load_card
-from facewire.sender import EncoderConfig, encode_file
-from facewire.sender.capture import Capture
-from facewire.sender.keypoints import MeshSource
-from facewire.sender.observer import Observer
-from facewire.sender.tracker import Tracker
+from facewire.sender.config import EncoderConfig
+from facewire.sender.files import encode_file
+from facewire.sender.motion.keypoints import MeshSource
+from facewire.sender.tracking.capture import Capture
+from facewire.sender.tracking.observer import Observer
+from facewire.sender.tracking.tracker import Tracker
 
 FRAME_BUDGET_S = 0.025
 

@@ -16,12 +16,12 @@ import openvino as ov
 import pytest
 import torch
 
-from facewire.codec.motion import MotionFrame
-from facewire.models.landmarks import PointRebuilder
-from facewire.models.mesh import POINTS
+from facewire.codec.motion.frame import MotionFrame
+from facewire.models.face.landmarks import PointRebuilder
+from facewire.models.face.mesh import POINTS
 from facewire.models.weights import load_card, shipped
-from facewire.receiver.precision import PRECISIONS, missing
-from facewire.receiver.runtime import load_generator
+from facewire.receiver.generators.load import load_generator
+from facewire.receiver.generators.precision import PRECISIONS, missing
 
 from .fomm import FirstOrderMotionFrame, example
 

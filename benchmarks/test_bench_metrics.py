@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facewire.cli.demo_face import AnimatedFace, Pose, load_portrait
+from facewire.cli.demo.face import AnimatedFace, Pose, load_portrait
 from facewire.eval.clips import Clip
 from facewire.eval.measure import Suite, measure, measure_truth
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..receiver.player import DecodeReport
+    from ..receiver.files.player import DecodeReport
 
 __all__ = ["add_parser", "run", "warnings"]
 
@@ -83,8 +83,8 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..codec.identity import read_identity
-    from ..receiver.output import DecoderConfig
-    from ..receiver.player import decode_file, file_config
+    from ..receiver.config import DecoderConfig
+    from ..receiver.files.player import decode_file, file_config
 
     config = file_config(
         DecoderConfig(

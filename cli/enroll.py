@@ -89,13 +89,14 @@ def run(args: argparse.Namespace) -> int:
 
 def prepared(videos: list[Path], size: int) -> list[CachedClip]:
     """Each third frame of the videos as a picture, as in training."""
-    from ..sender.prepare import prepare_clip
-    from ..sender.tracker import Segmenter
+    from ..models.avfr.segmenter import Segmenter
+    from ..models.training.prepare import prepare_clip
+    from ..sender.tracking.footage import TrackedFootage
 
     segmenter = Segmenter()
     try:
         return [
-            prepare_clip(path, f"{index}", "me", segmenter, 3, size)
+            prepare_clip(TrackedFootage(path, size), f"{index}", "me", segmenter, 3)
             for index, path in enumerate(videos)
         ]
     finally:

@@ -227,7 +227,7 @@ def _usable(asked: list[str], args: argparse.Namespace) -> tuple[list[str], dict
 
 
 def _demo_clip(out: Path) -> Path:
-    from .demo_clip import make_demo_clip
+    from .demo.clip import make_demo_clip
 
     clip = out / "demo.mp4"
     if not clip.exists():

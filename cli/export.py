@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     except ImportError as error:
         raise MissingExtraError("exporting a network", "torch") from error
     from ..models.weights import load_card
-    from ..models.weights.graph import load_graph, save_graphs
+    from ..models.weights.runtime_graphs import load_graph, save_graphs
 
     card = load_card(args.network)
     model = Avfr.from_pretrained(card.folder)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..codec.motion import MotionFrame
-    from ..codec.profiles import MotionReader
+    from ..codec.motion.frame import MotionFrame
+    from ..codec.motion.profiles import MotionReader
     from ..codec.stream import StreamHeader
 
 __all__ = ["add_parser", "describe", "run", "table"]
@@ -75,8 +75,8 @@ def describe(path: Path) -> dict[str, Any]:
         StreamError: not a `.fwire` file, or one without a readable stream header.
         OSError: the file cannot be read.
     """
-    from ..codec.container import Reader
     from ..codec.errors import StreamError
+    from ..codec.file.container import Reader
 
     with path.open("rb") as file:
         reader = Reader(file)
@@ -93,8 +93,8 @@ class _Survey:
     """Counts over the packets of a stream; nothing is decoded that needs a network."""
 
     def __init__(self) -> None:
-        from ..codec.bits import BitCount
-        from ..codec.introduction import IdentityAssembler
+        from ..codec.file.accounting import BitCount
+        from ..codec.identity_packets import IdentityAssembler
         from ..codec.keyframe import KeyframeAssembler
 
         self.header: StreamHeader | None = None
@@ -116,8 +116,8 @@ class _Survey:
     def add(self, packet: Any) -> None:
         """Count one packet. Raises `UnsupportedError` where the stream's header says so."""
         from ..codec.errors import FacewireError, UnsupportedError
+        from ..codec.motion.profiles import motion_reader
         from ..codec.packet import Kind
-        from ..codec.profiles import motion_reader
         from ..codec.stream import StreamHeader
 
         if packet.kind != Kind.MOTION:
@@ -167,7 +167,7 @@ class _Survey:
     def _count_motion(self, packet: Any) -> None:
         """Frames of a packet; where they cannot be decoded, as many as it says."""
         from ..codec.errors import FacewireError
-        from ..codec.motion_code import MissingReferenceError
+        from ..codec.motion.entropy import MissingReferenceError
 
         ticks = [0]
         key = self._keys.get(packet.reference)

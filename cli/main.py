@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
+from .. import __version__
 from .guard import guarded
 
 __all__ = ["COMMANDS", "main", "parse"]
@@ -83,7 +84,7 @@ def parse(
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"facewire {_version()}")
+    parser.add_argument("--version", action="version", version=f"facewire {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     wanted = next((word for word in arguments if not word.startswith("-")), None)
@@ -100,15 +101,6 @@ def parse(
 
 def _nothing(args: argparse.Namespace) -> int:
     return 2
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("facewire")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 if __name__ == "__main__":

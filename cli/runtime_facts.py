@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..receiver.precision import Trial
+    from ..receiver.generators.precision import Trial
 
 __all__ = ["describe", "table"]
 
@@ -22,7 +22,7 @@ def describe(network: str) -> dict[str, Any]:
         WeightsError: nothing there, or not exported.
     """
     from ..models.weights import load_card
-    from ..receiver import precision
+    from ..receiver.generators import precision
 
     card = load_card(network)
     reasons = {name: precision.missing(card, name) for name in precision.PRECISIONS}

@@ -165,10 +165,13 @@ def _count(text: str) -> int:
 def _prepare(args: argparse.Namespace, cache: Path) -> None:
     from tqdm import tqdm
 
-    from ..sender.prepare import prepare
+    from ..models.training.prepare import prepare
+    from ..sender.tracking.footage import TrackedFootage
 
     with tqdm(desc="prepare", unit="clip", disable=args.quiet) as bar:
-        for done, total, problem in prepare(args.data, cache, people=args.people, every=args.every):
+        for done, total, problem in prepare(
+            args.data, cache, TrackedFootage, people=args.people, every=args.every
+        ):
             bar.total = total
             bar.update(done - bar.n)
             if problem:

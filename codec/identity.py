@@ -22,8 +22,8 @@ import msgpack
 import numpy as np
 import numpy.typing as npt
 
-from .container import atomic_file
 from .errors import ConfigError, DamagedError, StreamError, TruncatedError, UnsupportedError
+from .whole_file import atomic_file
 
 __all__ = [
     "ID_BYTES",

@@ -22,14 +22,14 @@ import zlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from .clock import WRAP
+from .counters import WRAP
 from .errors import ConfigError, DamagedError, StreamError, TruncatedError, UnsupportedError
-from .motion import FP16_BYTES, MotionFrame
+from .motion.frame import FP16_BYTES, MotionFrame
 from .packet import HEADER_BYTES, MAX_DATAGRAM, Flags, Kind, Packet
-from .still import (
+from .picture.still import (
     DEFAULT_CODEC,
     MAX_PICTURE,
-    Picture,
+    CodedPicture,
     StillCodec,
     decode_picture,
     encode_picture,
@@ -40,9 +40,9 @@ __all__ = [
     "FRAGMENT_BYTES",
     "MAX_FRAGMENTS",
     "MAX_SHAPE",
+    "CodedPicture",
     "Keyframe",
     "KeyframeAssembler",
-    "Picture",
     "StillCodec",
     "decode_picture",
     "encode_picture",
@@ -77,7 +77,7 @@ class Keyframe:
     pts: int
     motion: MotionFrame
     shape: bytes
-    picture: Picture
+    picture: CodedPicture
     base: int | None = None
 
     def __post_init__(self) -> None:
@@ -128,7 +128,7 @@ class Keyframe:
             if base > 15:
                 raise StreamError(f"a keyframe stands on one of id {base}; ids are below 16")
             shape = b""
-        return cls(identity, pts, motion, shape, Picture(codec, quality, data), base)
+        return cls(identity, pts, motion, shape, CodedPicture(codec, quality, data), base)
 
     def to_packets(
         self, sequence: int, *, synthetic: bool = True, part: int = FRAGMENT_BYTES

@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
-from .clock import WRAP
+from .counters import WRAP
 from .errors import ConfigError, StreamError, TruncatedError, UnsupportedError
 
 __all__ = [
@@ -102,11 +102,8 @@ class Packet:
         return _HEADER.pack(self.kind, tail, self.sequence, self.pts) + self.payload
 
     @classmethod
-    def parse(cls, data: bytes) -> tuple[Packet, bytes]:
-        """Read a packet from a datagram or record.
-
-        Returns:
-            The packet and what is left: always `b""`, since a packet fills its datagram.
+    def parse(cls, data: bytes) -> Packet:
+        """Read a packet from a datagram or record, which it fills.
 
         Raises:
             TruncatedError: shorter than a header.
@@ -125,4 +122,4 @@ class Packet:
         except ValueError:
             raise UnsupportedError(f"packets of kind {number} are not known here") from None
         flags = Flags(tail >> 4 & _KNOWN_FLAGS)
-        return cls(kind, flags, tail & 15, sequence, pts, bytes(data[HEADER_BYTES:])), b""
+        return cls(kind, flags, tail & 15, sequence, pts, bytes(data[HEADER_BYTES:]))

@@ -9,14 +9,14 @@ from typing import Any, Self
 
 import msgpack
 
-from .audio import FRAME_MS
-from .clock import WRAP
+from .counters import WRAP
 from .errors import ConfigError, StreamError, UnsupportedError
 from .identity import ID_BYTES
-from .motion import KEYPOINTS
-from .motion_tables import TABLES_VERSION
+from .motion.frame import KEYPOINTS
+from .motion.profiles import Profile, find_profile
+from .motion.tables import TABLES_VERSION
 from .packet import Flags, Kind, Packet
-from .profiles import Profile, find_profile
+from .sound.opus import FRAME_MS
 
 __all__ = ["MAX_HEADER", "MAX_SIZE", "MIN_SIZE", "VERSION", "AudioParameters", "StreamHeader"]
 

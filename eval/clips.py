@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codec.errors import ConfigError, MediaError, NoFaceError
-from ..sender.capture import Capture
-from ..sender.observer import Observer
-from ..sender.tracker import Tracker
+from ..sender.tracking.capture import Capture
+from ..sender.tracking.observer import Observer
+from ..sender.tracking.tracker import Tracker
 
 __all__ = ["VIDEO_SUFFIXES", "Clip", "clip_key", "find_videos", "prepare_clip"]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..codec.errors import FacewireError
-from ..codec.still import StillCodec, encode_picture
+from ..codec.picture.still import StillCodec, encode_picture
 from .cache import digest
 from .catalogue import METRICS
 from .codecs.facewire import AUDIO_KBPS

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codec.errors import ConfigError, MediaError
-from ..models.mesh import LEFT_EYE, MOUTH, RIGHT_EYE
-from ..sender.tracker import Face, Tracker
+from ..models.face.mesh import LEFT_EYE, MOUTH, RIGHT_EYE
+from ..sender.tracking.tracker import Face, Tracker
 from .clips import Clip
 from .metrics.apb2face import (
     AverageBlinkError,
@@ -27,13 +27,7 @@ from .metrics.apb2face import (
 )
 from .metrics.base import BOXES, Box, Frame, Metric, Pair
 from .metrics.distribution import FEATURES
-from .metrics.faces import (
-    BlinkError,
-    LandmarkDistance,
-    OpeningCorrelation,
-    OpeningError,
-    PoseError,
-)
+from .metrics.faces import BlinkError, LandmarkDistance, OpeningCorrelation, OpeningError, PoseError
 from .metrics.fidelity import MsSsim, Psnr, Ssim
 from .metrics.identity import Embedding, IdentityDistance
 from .metrics.perceptual import PairDistance

@@ -12,16 +12,7 @@ from typing import NoReturn, TextIO
 
 from ..codec.errors import ConfigError
 from .comparison import kept_to_rate
-from .schema import (
-    BITS,
-    VERSION,
-    BdRow,
-    ClipFigures,
-    FrameSet,
-    MetricInfo,
-    Results,
-    Row,
-)
+from .schema import BITS, VERSION, BdRow, ClipFigures, FrameSet, MetricInfo, Results, Row
 
 __all__ = [
     "BITS",

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..codec.audio import OpusEncoder
 from ..codec.errors import ConfigError, FacewireError
+from ..codec.sound.opus import OpusEncoder
 from ..sender.config import EncoderConfig
 from .cache import StreamStore, digest, draft_of
 from .clips import Clip, find_videos, prepare_clip

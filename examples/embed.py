@@ -10,17 +10,22 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import av
 import numpy as np
 import numpy.typing as npt
 
-from facewire.codec.errors import FacewireError
-from facewire.codec.packet import Packet
-from facewire.receiver import Decoder, DecoderConfig, Output
-from facewire.sender import Encoder, EncoderConfig
+from facewire import (
+    Decoder,
+    DecoderConfig,
+    Encoder,
+    EncoderConfig,
+    FacewireError,
+    PictureOutput,
+    SoundOutput,
+)
 
 Picture = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
@@ -109,21 +114,21 @@ def main() -> int:
 
 def receive(decoder: Decoder, datagram: bytes) -> list[Fraction]:
     """One datagram from the network to screen and loudspeaker; the frames that were not made up."""
-    try:
-        packet, _ = Packet.parse(datagram)
-    except FacewireError:
-        return []  # not one of ours, or damaged on the way
-    outputs = decoder.decode(packet)
+    outputs = decoder.decode(datagram)
     present(outputs)
-    return [output.pts for output in outputs if output.frame is not None and not output.concealed]
+    return [
+        output.pts
+        for output in outputs
+        if isinstance(output, PictureOutput) and not output.concealed
+    ]
 
 
-def present(outputs: list[Output]) -> None:
+def present(outputs: Sequence[PictureOutput | SoundOutput]) -> None:
     """Each output is a picture or a piece of sound; a real player goes by `output.pts`."""
     for output in outputs:
-        if output.frame is not None:
+        if isinstance(output, PictureOutput):
             show(output.frame)
-        elif output.pcm is not None:
+        else:
             play(output.pcm)
 
 

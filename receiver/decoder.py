@@ -12,22 +12,24 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from ..codec.errors import MotionError, StreamError, UnsupportedError, WeightsError
+from ..codec.errors import ConfigError, MotionError, StreamError, UnsupportedError, WeightsError
 from ..codec.identity import Identity
-from ..codec.introduction import IdentityAssembler, fragment_id
+from ..codec.identity_packets import IdentityAssembler, fragment_id
 from ..codec.keyframe import Keyframe, KeyframeAssembler
 from ..codec.packet import Kind, Packet
 from ..codec.stream import StreamHeader
 from ..models.mel import SAMPLE_RATE
-from .loading import open_generator
-from .output import DecoderConfig, Output, Statistics
-from .pictures import PictureTrack
-from .references import MissingBaseError
-from .reorder import Arrival, ReorderWindow
-from .sound import Sound, SoundTrack, needed_samples
+from .config import DecoderConfig
+from .generators.load import open_generator
+from .ordering.reorder import Arrival, ReorderWindow
+from .outputs import Output, PictureOutput, SoundOutput
+from .statistics import Statistics
+from .tracks.pictures import PictureTrack
+from .tracks.references import MissingBaseError
+from .tracks.sound import Sound, SoundTrack, needed_samples
 
 if TYPE_CHECKING:
-    from .runtime import Generator
+    from .generators.protocol import Generator
 
 __all__ = ["Decoder"]
 
@@ -57,6 +59,7 @@ class Decoder:
         self.config = config or DecoderConfig()
         self.statistics = Statistics()
         self._given = generator
+        self._closed = False
         self._loaded: tuple[tuple[str, bytes, bytes | None], Generator] | None = None
         self._introductions = IdentityAssembler()
         self._identity: Identity | None = None
@@ -100,11 +103,13 @@ class Decoder:
         lookahead = needed_samples(0, self.config.lookahead_ms) * 1000 / SAMPLE_RATE
         return lookahead + packet + _OPUS_DELAY_MS
 
-    def decode(self, packet: Packet) -> list[Output]:
+    def decode(self, packet: Packet | bytes) -> list[Output]:
         """Take one packet.
 
         Args:
-            packet: as it came; `Packet.parse` makes it from bytes.
+            packet: as it came, parsed or as the bytes of a datagram. Bytes that are no packet are
+                counted as damaged and left aside; those of a kind that this build does not know
+                are left aside too.
 
         Returns:
             The pictures and pieces of sound that this packet completes, often none or several.
@@ -114,7 +119,18 @@ class Decoder:
                 this build does not know.
             WeightsError: the stream's weights are not here, or differ from those that are; the
                 identity of the configuration is not the stream's.
+            ConfigError: the decoder is closed.
         """
+        if self._closed:
+            raise ConfigError("this decoder is closed: make another one")
+        if not isinstance(packet, Packet):
+            try:
+                packet = Packet.parse(packet)
+            except UnsupportedError:
+                return []
+            except StreamError:
+                self.statistics.damaged += 1
+                return []
         outputs: list[Output] = []
         if packet.kind == Kind.STREAM:
             outputs += self._on_stream(packet)
@@ -135,7 +151,20 @@ class Decoder:
             outputs += _sounds(self._sound.flush())
         return outputs + self._render(everything=True)
 
-    def _render(self, *, everything: bool = False) -> list[Output]:
+    def close(self) -> None:
+        """Free the network and all that waits. Nothing can be decoded after it."""
+        self.reset()
+        self._loaded = None
+        self._identity = None
+        self._closed = True
+
+    def __enter__(self) -> Decoder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _render(self, *, everything: bool = False) -> list[PictureOutput]:
         if self._pictures is None:
             return []
         return self._pictures.render(everything=everything)
@@ -253,7 +282,7 @@ class Decoder:
         self.statistics.damaged += 1
         self.statistics.wants_keyframe = True
 
-    def _in_order(self, arrival: Arrival) -> list[Output]:
+    def _in_order(self, arrival: Arrival) -> list[SoundOutput]:
         self._lost += arrival.lost_before
         packet = arrival.packet
         if packet.kind == Kind.AUDIO:
@@ -267,8 +296,8 @@ class Decoder:
         return []
 
 
-def _sounds(pieces: list[Sound]) -> list[Output]:
+def _sounds(pieces: list[Sound]) -> list[SoundOutput]:
     return [
-        Output(None, piece.pcm, Fraction(piece.start, SAMPLE_RATE), piece.concealed)
+        SoundOutput(piece.pcm, Fraction(piece.start, SAMPLE_RATE), piece.concealed)
         for piece in pieces
     ]

@@ -9,8 +9,8 @@ from typing import Literal
 
 from ..codec.errors import ConfigError
 from ..codec.identity import Identity
-from ..codec.motion_code import MAX_FRAMES
-from ..codec.profiles import MotionSettings, Profile, find_profile, motion_writer
+from ..codec.motion.entropy import MAX_FRAMES
+from ..codec.motion.profiles import MotionSettings, Profile, find_profile, motion_writer
 
 __all__ = ["MAX_REFERENCES", "EncoderConfig", "KeyframeInterval"]
 

@@ -14,22 +14,23 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from ..codec.audio import OpusEncoder
 from ..codec.errors import ConfigError, NoFaceError
-from ..codec.introduction import introduce
+from ..codec.identity_packets import introduce
 from ..codec.packet import Flags, Kind, Packet
+from ..codec.sound.opus import OpusEncoder
 from ..codec.stream import AudioParameters, StreamHeader
 from ..models.weights import Card, check_identity, load_card
-from .animation import Animation
 from .config import EncoderConfig
-from .finder import FaceTracker
-from .keypoints import KeypointSource, MeshSource
 from .live import LiveCoder
-from .observer import Observer
+from .motion.animation import Animation
+from .motion.keypoints import KeypointSource, MeshSource
+from .observed import ObservedFrame
 from .rate import RateControl
-from .segment import Item, Moment, SegmentCoder
-from .smoothing import Smoothing
-from .tracker import Tracker
+from .segment import Item, SegmentCoder
+from .tracking.finder import FaceTracker
+from .tracking.observer import Observer
+from .tracking.smoothing import Smoothing
+from .tracking.tracker import Tracker
 
 __all__ = ["Encoder", "EncoderStatistics"]
 
@@ -270,7 +271,7 @@ class Encoder:
             seen = self._smoothing.push(seen, anew=changed)
         # Over so long a pause a 16-bit pts says too little; a keyframe carries the whole one.
         far = last is not None and pts - last >= _FAR
-        moment = Moment(pts, seen, seen is not None and (self._is_due(pts, changed) or far))
+        moment = ObservedFrame(pts, seen, seen is not None and (self._is_due(pts, changed) or far))
         if moment.join:
             self._joined_pts, self._wanted = pts, False
         if self._live is not None:
@@ -355,6 +356,6 @@ def _keypoint_source(card: Card) -> KeypointSource:
     """What the network was trained with: the mesh's closed form, or its own detector."""
     if card.config.get("keypoint_mode", "mesh") == "mesh":
         return MeshSource(card.face_table())
-    from .detector import DetectorSource
+    from ..models.avfr.detector_source import DetectorSource
 
     return DetectorSource(card.folder)

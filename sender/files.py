@@ -11,14 +11,15 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from ..codec.bits import BitCount
-from ..codec.container import HEAD_BYTES, Writer, atomic_file
 from ..codec.errors import ConfigError
+from ..codec.file.accounting import BitCount
+from ..codec.file.container import HEAD_BYTES, Writer
+from ..codec.motion.profiles import motion_ticks
 from ..codec.packet import Kind, Packet
-from ..codec.profiles import motion_ticks
-from .capture import SAMPLE_RATE, Capture
+from ..codec.whole_file import atomic_file
 from .config import EncoderConfig
 from .encoder import Encoder
+from .tracking.capture import SAMPLE_RATE, Capture
 
 __all__ = ["EncodeReport", "Progress", "encode_file", "encode_packets", "encode_to"]
 

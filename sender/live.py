@@ -19,14 +19,14 @@ import numpy.typing as npt
 
 from ..codec.errors import MotionError
 from ..codec.packet import Packet
-from ..models.mesh import select_points
-from .animation import Animation
+from ..models.face.mesh import select_points
+from ..models.face.observation import Observation
 from .config import EncoderConfig
-from .expected import AFTER_GAIN, expected_losses
-from .keypoints import Observation
-from .planning import WORTH
+from .motion.animation import Animation
+from .observed import ObservedFrame
 from .rate import LIVE_SPAN, MIN_PICTURE, RateControl
-from .segment import Moment
+from .references.expected import AFTER_GAIN, expected_losses
+from .references.planning import WORTH
 from .trickle import Trickle
 
 __all__ = ["LiveCoder"]
@@ -41,7 +41,6 @@ _FIRST_S = 1.0  # seconds of the rate that the first one may take where that is 
 _UNBEARABLE, _URGENT = 0.15, 3  # needless loss, in so many weighed frames, for which debt is made
 _UNEARNED_S = 0.5  # what was sent ahead of its time, in seconds of the rate, that is no debt
 _DEBT_S = 5.0  # while it is no more than so many seconds of the rate
-_WAITING = 250  # frames that are kept for a face to come
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ class LiveCoder:
         self._free = math.inf  # bytes a second that sound and motion leave
         self.joined = True
 
-    def code(self, moment: Moment, now: Fraction) -> list[Packet]:
+    def code(self, moment: ObservedFrame, now: Fraction) -> list[Packet]:
         """Code a frame.
 
         Args:
@@ -101,7 +100,6 @@ class LiveCoder:
             packets += self._animation.animate(seen, moment.pts)
         except MotionError:
             packets += self._animation.animate(None, moment.pts)
-        del self._animation.waiting[:-_WAITING]
         self._rate.count(packets)
         if seen is not None and self._config.references > 1:
             self._look(seen, moment.pts, now)

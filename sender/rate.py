@@ -12,12 +12,12 @@ import math
 from collections.abc import Iterable
 from fractions import Fraction
 
-from ..codec.container import HEAD_BYTES, record_overhead
 from ..codec.errors import RateError
+from ..codec.file.container import HEAD_BYTES, record_overhead
 from ..codec.keyframe import FRAGMENT_BYTES
-from ..codec.motion import FP16_BYTES
+from ..codec.motion.frame import FP16_BYTES
+from ..codec.motion.profiles import MotionSettings, Profile
 from ..codec.packet import HEADER_BYTES, MAX_DATAGRAM, Packet
-from ..codec.profiles import MotionSettings, Profile
 from ..codec.stream import StreamHeader
 from .config import EncoderConfig
 

@@ -15,31 +15,17 @@ import numpy as np
 
 from ..codec.errors import MotionError
 from ..codec.packet import Packet
-from ..models.mesh import select_points
-from .animation import Animation
+from ..models.face.mesh import select_points
+from ..models.face.observation import Observation
 from .config import EncoderConfig
-from .expected import USUAL, PictureLoss, typical
-from .keypoints import Observation
-from .planning import MOST, Planned, plan_references
+from .motion.animation import Animation
+from .observed import ObservedFrame
 from .rate import RateControl
-from .references import Reference
+from .references.expected import USUAL, PictureLoss, typical
+from .references.planning import MOST, Planned, plan_references
+from .references.reference import Reference
 
-__all__ = ["Moment", "SegmentCoder"]
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A frame as it was observed.
-
-    Attributes:
-        pts: its time in ticks.
-        seen: the face, None where there is none.
-        join: nothing from it on may stand on an earlier reference.
-    """
-
-    pts: int
-    seen: Observation | None
-    join: bool
+__all__ = ["SegmentCoder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +39,7 @@ class _Place:
     share: float
 
 
-Item = Moment | Packet
+Item = ObservedFrame | Packet
 
 
 class SegmentCoder:
@@ -94,7 +80,7 @@ class SegmentCoder:
         Returns:
             Its packets, not numbered yet.
         """
-        moments = [item for item in items if isinstance(item, Moment)]
+        moments = [item for item in items if isinstance(item, ObservedFrame)]
         faces = [moment for moment in moments if moment.seen is not None]
         planned = {faces[one.use].pts: one for one in self._plan(items, faces, len(moments), end)}
         coded: list[Packet | _Place] = []
@@ -118,7 +104,7 @@ class SegmentCoder:
         return self._fill([*coded, *self._animation.flush()], end)
 
     def _plan(
-        self, items: Sequence[Item], faces: Sequence[Moment], frames: int, end: Fraction
+        self, items: Sequence[Item], faces: Sequence[ObservedFrame], frames: int, end: Fraction
     ) -> list[Planned]:
         seen = [moment.seen for moment in faces if moment.seen is not None]
         if not seen:
@@ -161,7 +147,7 @@ class SegmentCoder:
         except MotionError:
             return []
         size = self._config.keyframe_bytes
-        reference.loss = plan.loss if plan else self._animation.known.picture_loss(size)
+        reference.expect(plan.loss if plan else self._animation.known.picture_loss(size))
         flushed = self._animation.flush()
         self._animation.add(reference, join=join)
         return [*flushed, _Place(reference, join, plan.picture if plan else size)]

@@ -13,10 +13,10 @@ from fractions import Fraction
 
 from ..codec.keyframe import FRAGMENT_BYTES, Keyframe
 from ..codec.packet import Packet
-from ..codec.steps import Steps
-from .animation import Animation
+from ..codec.picture.steps import Steps
+from .motion.animation import Animation
 from .rate import RateControl
-from .references import Reference
+from .references.reference import Reference
 
 __all__ = ["Trickle"]
 

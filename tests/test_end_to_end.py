@@ -12,11 +12,12 @@ import av
 import numpy as np
 import pytest
 
-from facewire.cli.demo_clip import make_demo_clip
+from facewire.cli.demo.clip import make_demo_clip
 from facewire.cli.info import describe
-from facewire.receiver import decode_file
-from facewire.sender import EncoderConfig, encode_file
-from facewire.sender.capture import Capture
+from facewire.receiver.files.player import decode_file
+from facewire.sender.config import EncoderConfig
+from facewire.sender.files import encode_file
+from facewire.sender.tracking.capture import Capture
 
 FRAMES = 50
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from facewire.codec.errors import ConfigError
+from facewire.codec.motion.profiles import MotionSettings
 from facewire.codec.packet import Flags, Kind, Packet
-from facewire.codec.profiles import MotionSettings
-from facewire.receiver import Decoder, DecoderConfig
+from facewire.receiver.config import DecoderConfig
+from facewire.receiver.decoder import Decoder
 from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
 
@@ -40,7 +41,7 @@ def send(weights: Path, **settings: Any) -> tuple[Encoder, list[Packet]]:
 def receive(packets: list[Packet]) -> tuple[Decoder, FakeGenerator, list[Any]]:
     generator = FakeGenerator()
     decoder = Decoder(DecoderConfig(), generator)
-    outputs = [o for p in packets for o in decoder.decode(Packet.parse(bytes(p))[0])]
+    outputs = [o for p in packets for o in decoder.decode(Packet.parse(bytes(p)))]
     return decoder, generator, outputs + decoder.flush()
 
 

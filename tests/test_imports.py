@@ -1,4 +1,4 @@
-"""Imports go one way: codec <- models <- sender, receiver <- eval <- cli."""
+"""Imports go down only: between the packages, and between the floors inside each one."""
 
 from __future__ import annotations
 
@@ -6,18 +6,47 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+FLOORS: dict[str, tuple[str, ...]] = {
+    "codec": (
+        "errors counters whole_file",
+        "packet motion picture sound identity",
+        "keyframe stream identity_packets",
+        "file",
+    ),
+    "models": ("mediapipe_tasks mel face", "assets conversion weights", "avfr", "training"),
+    "sender": (
+        "config tracking",
+        "observed rate",
+        "references",
+        "motion",
+        "trickle segment",
+        "live",
+        "encoder",
+        "files",
+    ),
+    "receiver": (
+        "config outputs statistics",
+        "ordering generators",
+        "tracks",
+        "decoder",
+        "files",
+    ),
+}
+"""Rooms of each package, lowest floor first. A module or folder may import from lower floors, and
+from its own room; neighbours on one floor may too, as long as no circle comes of it."""
 MAY_IMPORT = {
     "codec": set(),
     "models": {"codec"},
     "sender": {"codec", "models"},
     "receiver": {"codec", "models"},
     "eval": {"codec", "models", "sender", "receiver"},
-    "cli": {"codec", "models", "sender", "receiver", "eval"},
+    "cli": {"codec", "models", "sender", "receiver", "eval", "__version__"},
 }
 FILES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
 HEAVY = ("torch", "mediapipe", "cv2", "PIL", "scipy")
@@ -41,6 +70,22 @@ def packages(source: str, path: Path) -> set[str]:
     return {parts[1] for parts in names if parts[0] == "facewire" and len(parts) > 1}
 
 
+def module_of(path: Path) -> str:
+    """Full name of the module in a file."""
+    name = ".".join(("facewire", *path.relative_to(ROOT).with_suffix("").parts))
+    return name.removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path for path in FILES}
+
+
+def used_by(path: Path) -> set[str]:
+    """Modules of facewire that a file imports."""
+    names = imported(path.read_text(), path)
+    found = {name if name in MODULES else name.rpartition(".")[0] for name in names}
+    return {name for name in found if name in MODULES and name != module_of(path)}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_direction(path: Path) -> None:
     package = path.relative_to(ROOT).parts[0]
@@ -48,12 +93,36 @@ def test_direction(path: Path) -> None:
     assert not wrong, f"{package} must not import {sorted(wrong)}"
 
 
+@pytest.mark.parametrize("package", list(FLOORS))
+def test_floors(package: str) -> None:
+    """Every room stands on one floor, and nothing is imported from above it."""
+    floor = {room: n for n, rooms in enumerate(FLOORS[package]) for room in rooms.split()}
+    here = f"facewire.{package}."
+    rooms = {name[len(here) :].split(".")[0] for name in MODULES if name.startswith(here)}
+    assert rooms == set(floor)
+    wrong = [
+        f"{name} imports {other}"
+        for name, path in MODULES.items()
+        if name.startswith(here)
+        for other in used_by(path)
+        if other.startswith(here)
+        and floor[other[len(here) :].split(".")[0]] > floor[name[len(here) :].split(".")[0]]
+    ]
+    assert not wrong
+
+
+def test_no_circle() -> None:
+    """The modules can be put into an order in which each imports earlier ones only."""
+    order = TopologicalSorter({name: used_by(path) for name, path in MODULES.items()})
+    assert len(list(order.static_order())) == len(MODULES)  # raises CycleError, naming the circle
+
+
 @pytest.mark.parametrize(
     ("source", "found"),
     [
         ("from ..sender import x", {"sender"}),
         ("from .. import sender", {"sender"}),
-        ("import facewire.sender.tracker", {"sender"}),
+        ("import facewire.sender.tracking.tracker", {"sender"}),
         ("from facewire import sender", {"sender"}),
         ("def f():\n    from facewire.eval.report import y", {"eval"}),
         ("from . import runtime", {"receiver"}),
@@ -88,14 +157,21 @@ def test_codec_loads_nothing_heavy() -> None:
 
 
 def test_receiver_loads_neither_torch_nor_mediapipe() -> None:
-    receiver = ROOT / "receiver"
-    modules = ["facewire.receiver"]
-    modules += [
-        f"facewire.receiver.{path.stem}"
-        for path in sorted(receiver.glob("*.py"))
-        if path.stem != "__init__" and "torch" not in path.stem
+    runs_on_torch = ("facewire.receiver.generators.torch", "facewire.receiver.generators.batch")
+    modules = [
+        name
+        for name in MODULES
+        if name.startswith("facewire.receiver") and name not in runs_on_torch
     ]
     assert loaded_after(*modules).isdisjoint(HEAVY)
+
+
+def test_the_door_loads_what_is_asked_for() -> None:
+    assert "numpy" not in loaded_after("facewire")
+    script = "import sys; from facewire import Decoder, Packet, decode_file; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in run.stdout.split()}
+    assert loaded.isdisjoint({*HEAVY, "openvino", "matplotlib"})
 
 
 def test_the_modules_that_must_not_load_are_there_to_be_loaded() -> None:

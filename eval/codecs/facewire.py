@@ -15,22 +15,25 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ...codec import fitting
-from ...codec.audio import OpusEncoder
-from ...codec.bits import BitCount
-from ...codec.container import HEAD_BYTES, Reader, Writer, record_overhead
 from ...codec.errors import RateError
-from ...codec.motion_tables import TABLES_VERSION
+from ...codec.file.accounting import BitCount
+from ...codec.file.container import HEAD_BYTES, Reader, Writer, record_overhead
+from ...codec.motion.profiles import MotionSettings, Profile
+from ...codec.motion.tables import TABLES_VERSION
 from ...codec.packet import HEADER_BYTES, Kind, Packet
-from ...codec.profiles import MotionSettings, Profile
+from ...codec.picture import fitting
+from ...codec.sound.opus import OpusEncoder
 from ...models.weights import load_card
-from ...models.weights.graph import graphs_digest
-from ...receiver import Decoder, DecoderConfig
-from ...receiver.output import Precision
-from ...receiver.precision import missing
-from ...sender import live, planning, rate, references, segment, trickle
+from ...models.weights.runtime_graphs import graphs_digest
+from ...receiver.config import DecoderConfig, Precision
+from ...receiver.decoder import Decoder
+from ...receiver.generators.precision import missing
+from ...receiver.outputs import PictureOutput
+from ...sender import live, rate, segment, trickle
 from ...sender.config import EncoderConfig
 from ...sender.encoder import Encoder
+from ...sender.references import known as references
+from ...sender.references import planning
 from ..clips import Clip
 from .base import Codec, Encoded, Knob
 
@@ -131,8 +134,8 @@ class FacewireCodec(Codec):
         decoder = Decoder(DecoderConfig(threads=1, weights=folder, precision=precision))
         with encoded.path.open("rb") as file:
             for packet in Reader(file):
-                yield from (o.frame for o in decoder.decode(packet) if o.frame is not None)
-        yield from (o.frame for o in decoder.flush() if o.frame is not None)
+                yield from (o.frame for o in decoder.decode(packet) if isinstance(o, PictureOutput))
+        yield from (o.frame for o in decoder.flush() if isinstance(o, PictureOutput))
 
 
 def _planning() -> str:

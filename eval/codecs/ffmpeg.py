@@ -21,8 +21,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from ...codec.colour import rgb_to_yuv420, yuv420_to_rgb
 from ...codec.errors import EvaluationError
+from ...codec.picture.colour import rgb_to_yuv420, yuv420_to_rgb
 from ..clips import Clip
 from .base import Codec, Encoded
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ...codec.still import Picture, StillCodec, decode_picture, encode_picture
+from ...codec.picture.still import CodedPicture, StillCodec, decode_picture, encode_picture
 from ..clips import Clip
 from .base import Codec, Encoded, Knob
 
@@ -39,12 +39,12 @@ class Frozen(Codec):
         seconds = time.perf_counter() - began
         out.write_bytes(picture.data)
         bits = {"keyframe": 8 * len(picture.data)}
-        command = f"facewire.codec.still.encode_picture(first_frame, max_bytes={setting:.0f})"
+        command = f"encode_picture(first_frame, max_bytes={setting:.0f})"
         return Encoded(out, bits, round(setting), command, seconds)
 
     def decode(self, clip: Clip, encoded: Encoded, scratch: Path) -> Iterator[Frame]:
         """The picture, again and again."""
         data = encoded.path.read_bytes()
-        frame = decode_picture(Picture(StillCodec.AV1, 0, data))
+        frame = decode_picture(CodedPicture(StillCodec.AV1, 0, data))
         for _ in range(clip.frames):
             yield frame

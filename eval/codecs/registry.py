@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...codec.errors import ConfigError
-from ...codec.profiles import Profile
+from ...codec.motion.profiles import Profile
 from ...models.weights import shipped
 from .base import Codec
 from .external import read_codecs

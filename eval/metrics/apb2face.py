@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...models.mesh import POINTS
+from ...models.face.mesh import POINTS
 from .base import MeanMetric, Pair
 from .faces import OpeningError, pose_difference
 

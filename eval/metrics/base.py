@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ...sender.tracker import Face
+from ...sender.tracking.tracker import Face
 
 __all__ = ["BOXES", "Box", "Frame", "MeanMetric", "Metric", "Pair"]
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ...models.mesh import LEFT_EYE, MOUTH, RIGHT_EYE
+from ...models.face.mesh import LEFT_EYE, MOUTH, RIGHT_EYE
 from .base import Box, MeanMetric, Pair
 
 __all__ = [

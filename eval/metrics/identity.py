@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ...codec.errors import MissingExtraError, WeightsError
 from ...models.assets import find_asset
-from ...sender.tracker import Face
+from ...sender.tracking.tracker import Face
 from .base import Frame, MeanMetric, Pair
 
 __all__ = ["SAME_PERSON", "DlibEmbedder", "Embedder", "Embedding", "IdentityDistance"]

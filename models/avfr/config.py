@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from ...codec.errors import ConfigError
-from ..mesh import IRISES, POINTS
+from ..face.mesh import IRISES, POINTS
 
 __all__ = ["SIZES", "AvfrConfig"]
 

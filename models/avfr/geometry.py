@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..gaze import EYE_CORNERS
-from ..mesh import CHANNELS, POINTS
+from ..face.gaze import EYE_CORNERS
+from ..face.mesh import CHANNELS, POINTS
 
 
 def exact(like: Tensor) -> torch.autocast:

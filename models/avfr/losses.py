@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..mesh import LEFT_EYE, MOUTH, POINTS, RIGHT_EYE
+from ..face.mesh import LEFT_EYE, MOUTH, POINTS, RIGHT_EYE
 from .geometry import coordinates
 
 __all__ = [

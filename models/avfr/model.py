@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ...codec.errors import WeightsError
-from ..face import FaceTable
-from ..landmarks import PointRebuilder
+from ..face.landmarks import PointRebuilder
+from ..face.table import FaceTable
 from ..weights.store import WEIGHTS_FILE, load_card
 from .config import AvfrConfig
 from .detector import KeypointDetector

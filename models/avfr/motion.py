@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..mesh import POINTS
+from ..face.mesh import POINTS
 from .blocks import Hourglass, conv, resize, silent
 from .config import AvfrConfig
 from .geometry import (

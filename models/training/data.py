@@ -15,14 +15,14 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from ...codec.errors import TrainingError
-from ...codec.still import decode_picture, encode_picture
-from ..face import FaceTable
-from ..gaze import gaze_of, with_irises
-from ..keypoints import MeshKeypoints
-from ..landmarks import PointRebuilder
+from ...codec.picture.still import decode_picture, encode_picture
+from ..face.gaze import gaze_of, with_irises
+from ..face.keypoints import MeshKeypoints
+from ..face.landmarks import PointRebuilder
+from ..face.mesh import mirror_map, openings, select_points
+from ..face.table import FaceTable
+from ..face.tessellation import draw_mesh
 from ..mel import MEL_STEPS, SAMPLE_RATE, SILENCE, mel_window
-from ..mesh import mirror_map, openings, select_points
-from ..tessellation import draw_mesh
 from .cache import CachedClip
 
 __all__ = ["Augmentation", "Pairs", "collate"]

@@ -19,11 +19,11 @@ from tqdm import tqdm
 
 from ...codec.errors import ConfigError, TrainingError
 from ...codec.identity import Identity
-from ...codec.still import decode_picture, encode_picture
+from ...codec.picture.still import decode_picture, encode_picture
 from ..avfr.model import Avfr
 from ..weights import Card, changed_tensors
-from ..weights.graph import graph_parts, load_graph
 from ..weights.identity import DECODER
+from ..weights.runtime_graphs import graph_parts, load_graph
 from .cache import CachedClip
 from .config import LossWeights
 from .data import Augmentation, Pairs, collate

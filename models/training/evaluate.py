@@ -14,12 +14,12 @@ from torch import Tensor
 
 from ..avfr.model import Avfr, numbers_to_motion
 from ..avfr.perceptual import Lpips
-from ..gaze import gaze_of, with_irises
-from ..keypoints import MeshKeypoints
-from ..landmarks import PointRebuilder
+from ..face.gaze import gaze_of, with_irises
+from ..face.keypoints import MeshKeypoints
+from ..face.landmarks import PointRebuilder
+from ..face.mesh import LEFT_EYE, MOUTH, RIGHT_EYE, select_points
+from ..face.tessellation import draw_mesh
 from ..mel import SAMPLE_RATE, mel_window
-from ..mesh import LEFT_EYE, MOUTH, RIGHT_EYE, select_points
-from ..tessellation import draw_mesh
 from .cache import CachedClip
 
 __all__ = [

@@ -7,16 +7,16 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from ..face import SHAPE_COMPONENTS, FaceTable
-from ..keypoints import MeshKeypoints
-from ..landmarks import (
+from ..face.keypoints import MeshKeypoints
+from ..face.landmarks import (
     affine_points,
     memberships,
     motion_features,
     normalised_shape,
     relative_maps,
 )
-from ..mesh import select_points
+from ..face.mesh import select_points
+from ..face.table import SHAPE_COMPONENTS, FaceTable
 
 __all__ = ["fit_face_table", "sample_pairs"]
 

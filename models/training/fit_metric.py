@@ -20,10 +20,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..avfr.model import Avfr, numbers_to_motion
-from ..keypoints import MeshKeypoints
-from ..landmarks import PointRebuilder
+from ..face.keypoints import MeshKeypoints
+from ..face.landmarks import PointRebuilder
+from ..face.mesh import select_points
 from ..mel import SAMPLE_RATE, mel_window
-from ..mesh import select_points
 from ..weights import load_card
 from .cache import CachedClip, read_cache
 from .evaluate import boxes_of, shown, to_tensor

@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ...codec.motion import MotionFrame
-from ...codec.motion_code import MotionEncoder, MotionState
-from ...codec.motion_tables import ACTIVITY, CLASSES, ESCAPE, MotionTables
-from ...codec.range_coder import FREQUENCY_BITS
-from ..face import FaceTable
-from ..keypoints import MeshKeypoints
+from ...codec.motion.entropy import MotionEncoder, MotionState
+from ...codec.motion.frame import MotionFrame
+from ...codec.motion.range_coder import FREQUENCY_BITS
+from ...codec.motion.tables import ACTIVITY, CLASSES, ESCAPE, MotionTables
+from ..face.keypoints import MeshKeypoints
+from ..face.table import FaceTable
 from .cache import CachedClip, read_cache
 from .fit_face import fit_face_table
 
@@ -150,7 +150,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("cache", type=Path, help="prepared training clips")
-    parser.add_argument("out", type=Path, help="codec/motion_tables_N.npz")
+    parser.add_argument("out", type=Path, help="codec/motion/tables_N.npz")
     parser.add_argument("--every", type=int, default=1, help="use each N-th clip")
     parser.add_argument("--components", type=int, default=COMPONENTS)
     parser.add_argument("--metric", type=Path, required=True, help="of `fit_metric`")

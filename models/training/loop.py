@@ -24,7 +24,7 @@ from tqdm import tqdm
 from ...codec.errors import TrainingError
 from ..avfr.config import AvfrConfig
 from ..avfr.model import Avfr
-from ..face import FaceTable
+from ..face.table import FaceTable
 from .cache import CachedClip
 from .config import TrainConfig
 from .data import Pairs, collate

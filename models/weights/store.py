@@ -19,7 +19,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from ...codec.errors import WeightsError
-from ..face import FaceTable
+from ..face.table import FaceTable
 
 __all__ = ["Card", "find_card", "load_card", "shipped"]
 

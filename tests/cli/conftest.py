@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from facewire.codec.audio import OpusEncoder
-from facewire.codec.container import Writer
+from facewire.codec.file.container import Writer
 from facewire.codec.keyframe import Keyframe, encode_picture
-from facewire.codec.motion import MotionFrame
+from facewire.codec.motion.frame import MotionFrame
 from facewire.codec.packet import Flags, Kind, Packet
+from facewire.codec.sound.opus import OpusEncoder
 from facewire.codec.stream import AudioParameters, StreamHeader
-from facewire.models.mesh import POINTS
-from facewire.models.shape import pack_shape
+from facewire.models.face.mesh import POINTS
+from facewire.models.face.shape import pack_shape
 from facewire.models.weights import load_card
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from facewire.cli.main import main
-from facewire.receiver.writer import VideoWriter
+from facewire.receiver.files.writer import VideoWriter
 
 
 def make_clip(path: Path, *args: Any, **kwargs: Any) -> Path:
@@ -41,7 +41,7 @@ def sending(stream: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     clip.make_demo_clip = make_clip  # type: ignore[attr-defined]
     encode.add_parser, encode.run = add_parser, run  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "facewire.cli.demo_clip", clip)
+    monkeypatch.setitem(sys.modules, "facewire.cli.demo.clip", clip)
     monkeypatch.setitem(sys.modules, "facewire.cli.encode", encode)
 
 

@@ -7,11 +7,11 @@ import av
 import numpy as np
 import pytest
 
-from facewire.cli.demo_clip import make_demo_clip, poses
-from facewire.cli.demo_face import AnimatedFace, Pose, load_portrait
-from facewire.cli.demo_voice import SAMPLE_RATE, make_voice
-from facewire.sender.capture import Capture
-from facewire.sender.tracker import Face, Tracker
+from facewire.cli.demo.clip import make_demo_clip, poses
+from facewire.cli.demo.face import AnimatedFace, Pose, load_portrait
+from facewire.cli.demo.voice import SAMPLE_RATE, make_voice
+from facewire.sender.tracking.capture import Capture
+from facewire.sender.tracking.tracker import Face, Tracker
 
 FRAMES = 100
 

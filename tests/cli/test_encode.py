@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from facewire.cli.demo_clip import make_demo_clip
+from facewire.cli.demo.clip import make_demo_clip
 from facewire.cli.main import main
-from facewire.codec.container import Reader
+from facewire.codec.file.container import Reader
+from facewire.codec.motion.profiles import motion_ticks
 from facewire.codec.packet import Kind
-from facewire.codec.profiles import motion_ticks
 
 
 @pytest.fixture(scope="module")

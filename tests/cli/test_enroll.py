@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from facewire.cli.demo_clip import make_demo_clip
+from facewire.cli.demo.clip import make_demo_clip
 from facewire.cli.main import main
-from facewire.codec import Identity, read_identity, write_identity
+from facewire.codec.identity import Identity, read_identity, write_identity
 from facewire.models.avfr import SIZES, Avfr
-from facewire.sender.capture import Capture
+from facewire.sender.tracking.capture import Capture
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from facewire.cli.demo_clip import make_demo_clip
+from facewire.cli.demo.clip import make_demo_clip
 from facewire.cli.evaluate import main
 from facewire.eval.codecs import ffmpeg
 

@@ -11,7 +11,7 @@ def test_calibrating_needs_prepared_clips(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from facewire.models.avfr import export
-    from facewire.models.weights import graph
+    from facewire.models.weights import runtime_graphs as graph
 
     monkeypatch.setattr(export, "openvino_graphs", lambda model: {})
     monkeypatch.setattr(graph, "save_graphs", lambda card, graphs: tmp_path)

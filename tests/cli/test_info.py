@@ -9,7 +9,7 @@ import pytest
 
 from facewire.cli.main import main
 from facewire.cli.runtime_facts import table
-from facewire.codec.container import Reader, Writer
+from facewire.codec.file.container import Reader, Writer
 from facewire.codec.keyframe import KeyframeAssembler
 from facewire.codec.packet import Kind
 from facewire.codec.stream import StreamHeader

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facewire.cli.demo_clip import make_demo_clip
+from facewire.cli.demo.clip import make_demo_clip
 from facewire.cli.main import main
 from facewire.models.avfr import SIZES, Avfr, AvfrConfig
 from facewire.models.training.cache import read_cache

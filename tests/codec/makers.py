@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from facewire.codec import Keyframe, MotionFrame, Picture, StillCodec
+from facewire.codec.keyframe import Keyframe
+from facewire.codec.motion.frame import MotionFrame
+from facewire.codec.picture.still import CodedPicture, StillCodec
 
 
 def make_motion(seed: int = 0) -> MotionFrame:
@@ -25,7 +27,7 @@ def make_keyframe(identity: int = 3, pts: int = 70000, size: int = 3000) -> Keyf
     """Its picture is noise that only claims to be AV1."""
     noise = np.random.default_rng(size).bytes(size)
     return Keyframe(
-        identity, pts, make_motion(identity), b"shape" * 50, Picture(StillCodec.AV1, 30, noise)
+        identity, pts, make_motion(identity), b"shape" * 50, CodedPicture(StillCodec.AV1, 30, noise)
     )
 
 

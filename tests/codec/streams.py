@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 
-from facewire.codec import Flags, Kind, Packet, Reader, StreamHeader, Writer
-from facewire.codec.container import HEAD_BYTES
-from facewire.codec.records import pack_record
+from facewire.codec.file.container import HEAD_BYTES, Reader, Writer
+from facewire.codec.file.records import pack_record
+from facewire.codec.packet import Flags, Kind, Packet
+from facewire.codec.stream import StreamHeader
 
 from .makers import make_keyframe, make_motion
 

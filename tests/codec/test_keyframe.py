@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewire.codec import Flags, Keyframe, KeyframeAssembler, Kind, Packet, Picture, StillCodec
 from facewire.codec.errors import (
     ConfigError,
     DamagedError,
@@ -19,8 +18,16 @@ from facewire.codec.errors import (
     TruncatedError,
     UnsupportedError,
 )
-from facewire.codec.keyframe import FRAGMENT_BYTES, MAX_FRAGMENTS, MAX_SHAPE, fragment_pts
-from facewire.codec.packet import MAX_DATAGRAM
+from facewire.codec.keyframe import (
+    FRAGMENT_BYTES,
+    MAX_FRAGMENTS,
+    MAX_SHAPE,
+    Keyframe,
+    KeyframeAssembler,
+    fragment_pts,
+)
+from facewire.codec.packet import MAX_DATAGRAM, Flags, Kind, Packet
+from facewire.codec.picture.still import CodedPicture, StillCodec
 
 from .makers import make_keyframe, make_motion
 
@@ -40,7 +47,7 @@ def push_all(assembler: KeyframeAssembler, packets: list[Packet]) -> list[Keyfra
 def test_round_trip(
     identity: int, pts: int, shape: bytes | int, data: bytes, sequence: int
 ) -> None:
-    picture = Picture(StillCodec.WEBP, 9, data)
+    picture = CodedPicture(StillCodec.WEBP, 9, data)
     if isinstance(shape, int):
         keyframe = Keyframe(identity, pts, make_motion(1), b"", picture, shape)
     else:
@@ -218,6 +225,6 @@ def test_settings_that_do_not_fit(change: dict[str, Any]) -> None:
 
 
 def test_the_largest_keyframe_fits() -> None:
-    picture = Picture(StillCodec.AV1, 1, bytes(65535))
+    picture = CodedPicture(StillCodec.AV1, 1, bytes(65535))
     keyframe = Keyframe(0, 0, make_motion(), bytes(MAX_SHAPE), picture)
     assert push_all(KeyframeAssembler(), keyframe.to_packets(0)) == [keyframe]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewire.codec import AudioParameters, Flags, Kind, StreamHeader
-from facewire.codec.audio import FRAME_MS
 from facewire.codec.errors import ConfigError, StreamError, UnsupportedError
-from facewire.codec.stream import MAX_HEADER
+from facewire.codec.packet import Flags, Kind
+from facewire.codec.sound.opus import FRAME_MS
+from facewire.codec.stream import MAX_HEADER, AudioParameters, StreamHeader
 
 HEADER = StreamHeader("avfr-s", bytes(range(32)), audio=AudioParameters())
 

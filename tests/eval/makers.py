@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facewire.eval.clips import Clip
-from facewire.sender.tracker import Face
+from facewire.sender.tracking.tracker import Face
 
 Frame = npt.NDArray[np.uint8]
 

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from facewire.cli.demo_clip import make_demo_clip
+from facewire.cli.demo.clip import make_demo_clip
 from facewire.codec.errors import ConfigError, FacewireError, MediaError, NoFaceError
 from facewire.eval import clips
 from facewire.eval.clips import Clip, clip_key, find_videos, prepare_clip
-from facewire.sender.capture import Capture
+from facewire.sender.tracking.capture import Capture
 
 from .makers import ScriptedTracker, moving_frames
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facewire.cli.demo_clip import make_demo_clip
-from facewire.codec.audio import OpusEncoder
-from facewire.codec.colour import rgb_to_yuv420
-from facewire.codec.container import Reader
+from facewire.cli.demo.clip import make_demo_clip
 from facewire.codec.errors import ConfigError, EvaluationError
+from facewire.codec.file.container import Reader
+from facewire.codec.file.records import record_overhead
 from facewire.codec.packet import Kind
-from facewire.codec.records import record_overhead
+from facewire.codec.picture.colour import rgb_to_yuv420
+from facewire.codec.sound.opus import OpusEncoder
 from facewire.eval.clips import Clip
 from facewire.eval.codecs import ffmpeg
 from facewire.eval.codecs.base import PARTS, Codec, Encoded
@@ -28,7 +28,7 @@ from facewire.eval.codecs.svtav1 import SvtAv1
 from facewire.eval.codecs.vvenc import VvencLowDelay, VvencRandomAccess
 from facewire.eval.codecs.x264 import X264
 from facewire.eval.codecs.x265 import X265
-from facewire.sender.capture import Capture
+from facewire.sender.tracking.capture import Capture
 
 from .makers import Frame, clip_of, moving_frames, psnr
 

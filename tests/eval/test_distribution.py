@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from facewire.cli.demo_face import load_portrait
+from facewire.cli.demo.face import load_portrait
 from facewire.codec.errors import MissingExtraError, WeightsError
 from facewire.eval.metrics.base import Frame
 from facewire.eval.metrics.distribution import FEATURES, FrechetDistance, Inception, kid

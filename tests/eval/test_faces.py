@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from facewire.cli.demo_face import AnimatedFace, load_portrait
-from facewire.cli.demo_face import Pose as Drawn
+from facewire.cli.demo.face import AnimatedFace, load_portrait
+from facewire.cli.demo.face import Pose as Drawn
 from facewire.eval.metrics.apb2face import (
     AverageBlinkError,
     AverageLandmarkError,
@@ -25,8 +25,8 @@ from facewire.eval.metrics.faces import (
     face_box,
     head_angles,
 )
-from facewire.models.mesh import MOUTH
-from facewire.sender.tracker import Face, Tracker
+from facewire.models.face.mesh import MOUTH
+from facewire.sender.tracking.tracker import Face, Tracker
 
 Marks = npt.NDArray[np.float32]
 BLANK = np.zeros((64, 64, 3), np.uint8)

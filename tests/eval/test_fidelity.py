@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
-from facewire.cli.demo_face import load_portrait
+from facewire.cli.demo.face import load_portrait
 from facewire.eval.metrics.base import Frame, Metric, Pair
 from facewire.eval.metrics.fidelity import MsSsim, Psnr, Ssim, to_tensor
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facewire.cli.demo_face import AnimatedFace, Pose, load_portrait
+from facewire.cli.demo.face import AnimatedFace, Pose, load_portrait
 from facewire.codec.errors import MissingExtraError, WeightsError
 from facewire.eval.metrics.base import Frame, Pair
 from facewire.eval.metrics.identity import DlibEmbedder, Embedding, IdentityDistance
-from facewire.sender.capture import Capture
-from facewire.sender.tracker import Face, Tracker
+from facewire.sender.tracking.capture import Capture
+from facewire.sender.tracking.tracker import Face, Tracker
 
 FACE = Face(np.zeros((478, 2), np.float32))
 

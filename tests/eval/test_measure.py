@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from facewire.cli.demo_face import AnimatedFace, Pose, load_portrait
+from facewire.cli.demo.face import AnimatedFace, Pose, load_portrait
 from facewire.codec.errors import ConfigError, MediaError, WeightsError
 from facewire.eval.catalogue import METRICS
 from facewire.eval.clips import Clip
@@ -24,7 +24,7 @@ from facewire.eval.measure import Figures, Suite, Truth, boxes_of, measure, meas
 from facewire.eval.metrics.base import BOXES, Frame
 from facewire.eval.metrics.distribution import FEATURES
 from facewire.models import assets
-from facewire.sender.tracker import Face
+from facewire.sender.tracking.tracker import Face
 
 FRAMES, SIDE = 11, 192
 NETWORKS = ("fid", "kid", "lpips", "lpips_vgg", "dists", "sync_c", "sync_d")

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from facewire.cli.demo_face import load_portrait
+from facewire.cli.demo.face import load_portrait
 from facewire.codec.errors import MissingExtraError, WeightsError
 from facewire.eval.metrics.base import Frame, Pair
 from facewire.eval.metrics.fidelity import to_tensor

@@ -23,7 +23,7 @@ from facewire.eval.metrics.syncnet import (
     load_syncnet,
     mfcc,
 )
-from facewire.sender.tracker import Face
+from facewire.sender.tracking.tracker import Face
 
 BLANK = np.zeros((64, 64, 3), np.uint8)
 FPS = Fraction(25)

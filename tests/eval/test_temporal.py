@@ -5,7 +5,7 @@ import pytest
 
 from facewire.eval.metrics.base import Frame, Pair
 from facewire.eval.metrics.temporal import Flicker, Jitter
-from facewire.sender.tracker import Face
+from facewire.sender.tracking.tracker import Face
 
 MARKS = np.random.default_rng(0).uniform(50, 200, (478, 2)).astype(np.float32)
 

@@ -22,36 +22,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from facewire.codec import (
+from facewire.codec.file.accounting import BitCount
+from facewire.codec.file.container import Reader, Writer
+from facewire.codec.identity import Identity
+from facewire.codec.identity_packets import IdentityAssembler, introduce
+from facewire.codec.keyframe import Keyframe, KeyframeAssembler
+from facewire.codec.motion.entropy import MotionDecoder, MotionEncoder
+from facewire.codec.motion.frame import MotionFrame
+from facewire.codec.motion.profiles import MotionSettings, Profile, motion_writer
+from facewire.codec.motion.tables import load_tables
+from facewire.codec.packet import Flags, Kind, Packet
+from facewire.codec.picture.still import (
     Anchor,
-    AudioParameters,
-    BitCount,
-    Flags,
-    Identity,
-    IdentityAssembler,
-    Keyframe,
-    KeyframeAssembler,
-    Kind,
-    MotionFrame,
-    MotionSettings,
-    OpusDecoder,
-    OpusEncoder,
-    Packet,
-    Picture,
-    Profile,
-    Reader,
+    CodedPicture,
     StillCodec,
-    StreamHeader,
-    Writer,
     decode_picture,
     encode_picture,
-    introduce,
-    motion_writer,
 )
-from facewire.codec.motion_code import MotionDecoder, MotionEncoder
-from facewire.codec.motion_tables import load_tables
-from facewire.models.mesh import POINTS
-from facewire.models.shape import pack_shape, unpack_shape
+from facewire.codec.sound.opus import OpusDecoder, OpusEncoder
+from facewire.codec.stream import AudioParameters, StreamHeader
+from facewire.models.face.mesh import POINTS
+from facewire.models.face.shape import pack_shape, unpack_shape
 
 FOLDER = Path(__file__).parent
 SIDE = 256
@@ -214,7 +205,7 @@ def describe(path: Path) -> dict[str, Any]:
     assembler, decoder, count = KeyframeAssembler(), OpusDecoder(), BitCount()
     headers: list[StreamHeader] = []
     keyframes: list[dict[str, Any]] = []
-    stills: dict[int, Picture] = {}
+    stills: dict[int, CodedPicture] = {}
     introductions, identities = IdentityAssembler(), list[Identity]()
     numbers = hashlib.sha256()
     integers: MotionDecoder | None = None
@@ -283,7 +274,7 @@ def describe_identity(identity: Identity) -> dict[str, Any]:
     }
 
 
-def describe_keyframe(keyframe: Keyframe, stills: dict[int, Picture]) -> dict[str, Any]:
+def describe_keyframe(keyframe: Keyframe, stills: dict[int, CodedPicture]) -> dict[str, Any]:
     if keyframe.base is None:
         landmarks: dict[str, Any] = {"shape": digest(unpack_shape(keyframe.shape))}
         after = None

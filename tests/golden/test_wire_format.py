@@ -11,20 +11,17 @@ import msgpack
 import numpy as np
 import pytest
 
-from facewire.codec import (
-    Identity,
-    IdentityAssembler,
-    Keyframe,
-    KeyframeAssembler,
-    Kind,
-    MotionFrame,
-    Reader,
-    StreamHeader,
-    motion_tables,
-)
-from facewire.codec.motion_code import MotionDecoder
-from facewire.codec.motion_tables import load_tables
-from facewire.models.shape import unpack_shape
+from facewire.codec.file.container import Reader
+from facewire.codec.identity import Identity
+from facewire.codec.identity_packets import IdentityAssembler
+from facewire.codec.keyframe import Keyframe, KeyframeAssembler
+from facewire.codec.motion import tables as motion_tables
+from facewire.codec.motion.entropy import MotionDecoder
+from facewire.codec.motion.frame import MotionFrame
+from facewire.codec.motion.tables import load_tables
+from facewire.codec.packet import Kind
+from facewire.codec.stream import StreamHeader
+from facewire.models.face.shape import unpack_shape
 
 TABLES = Path(motion_tables.__file__).parent
 STREAMS = sorted(Path(__file__).parent.glob("v1-*.fwire"))
@@ -58,7 +55,7 @@ class Stranger:
     """Profile `entropy` by the document: the code as one long fraction, no carries, no bytes."""
 
     def __init__(self, version: int) -> None:
-        with np.load(TABLES / f"motion_tables_{version}.npz") as tables:
+        with np.load(TABLES / f"tables_{version}.npz") as tables:
             self.difference = tables["difference"].astype(int).tolist()
             self.intra = tables["intra"].astype(int).tolist()
         self.known: dict[tuple[int, int], tuple[list[int], list[int], list[int]]] = {}

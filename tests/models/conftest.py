@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facewire.models.avfr import AvfrConfig
-from facewire.models.face import FaceTable
+from facewire.models.face.table import FaceTable
 from facewire.models.training.cache import CachedClip, write_clip
 
 TINY = AvfrConfig(

@@ -13,12 +13,7 @@ from facewire.models.avfr import SIZES, Avfr, AvfrConfig
 from facewire.models.avfr.audio import attention
 from facewire.models.avfr.detector import KeypointDetector
 from facewire.models.avfr.discriminator import Discriminator
-from facewire.models.avfr.export import (
-    example_inputs,
-    export_openvino,
-    openvino_graphs,
-    parity,
-)
+from facewire.models.avfr.export import example_inputs, export_openvino, openvino_graphs, parity
 from facewire.models.avfr.generator import Generator
 from facewire.models.avfr.geometry import (
     Drawing,
@@ -30,9 +25,9 @@ from facewire.models.avfr.geometry import (
     warp,
 )
 from facewire.models.avfr.losses import RandomSpline, equivariance_loss, region_weights
-from facewire.models.mesh import POINTS
+from facewire.models.face.mesh import POINTS
 from facewire.models.weights import find_card, load_card, shipped
-from facewire.models.weights.graph import graph_parts, load_graph, save_graphs
+from facewire.models.weights.runtime_graphs import graph_parts, load_graph, save_graphs
 
 
 def run(config: AvfrConfig) -> dict[str, torch.Tensor]:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from facewire.codec.motion import MotionFrame
-from facewire.codec.motion_code import MotionDecoder, MotionEncoder
+from facewire.codec.motion.entropy import MotionDecoder, MotionEncoder
+from facewire.codec.motion.frame import MotionFrame
 from facewire.models.avfr.config import AvfrConfig
 from facewire.models.avfr.model import Avfr
-from facewire.models.face import FaceTable
+from facewire.models.face.table import FaceTable
 from facewire.models.training.cache import read_cache
 from facewire.models.training.fit_metric import measure, motion_metric
 from facewire.models.training.fit_motion import fit_motion_tables

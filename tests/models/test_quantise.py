@@ -16,7 +16,7 @@ from facewire.models.avfr.quantise import quantised
 from facewire.models.training.cache import read_cache
 from facewire.models.training.calibration import calibration_inputs
 from facewire.models.weights import load_card
-from facewire.models.weights.graph import GRAPHS_FILE, load_graph, save_graphs
+from facewire.models.weights.runtime_graphs import GRAPHS_FILE, load_graph, save_graphs
 
 
 def test_calibration_inputs_are_those_of_the_graph(cache: Path, tiny: AvfrConfig) -> None:

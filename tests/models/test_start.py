@@ -8,7 +8,7 @@ import torch
 
 from facewire.codec.errors import ConfigError
 from facewire.models.avfr import Avfr, AvfrConfig
-from facewire.models.face import FaceTable
+from facewire.models.face.table import FaceTable
 from facewire.models.training.evaluate import animate_clip
 from facewire.models.training.start import begin_from
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from facewire.codec.errors import ConfigError, TrainingError
-from facewire.codec.still import Picture, decode_picture, encode_picture
+from facewire.codec.picture.still import CodedPicture, decode_picture, encode_picture
 from facewire.models.avfr import Avfr, AvfrConfig
-from facewire.models.face import FaceTable
-from facewire.models.mesh import POINTS
+from facewire.models.face.mesh import POINTS
+from facewire.models.face.table import FaceTable
 from facewire.models.training import data
 from facewire.models.training.cache import CachedClip, read_cache, write_clip
 from facewire.models.training.config import LossWeights, TrainConfig
@@ -262,7 +262,7 @@ def test_the_source_goes_through_the_keyframe_codec_and_the_rest_does_not() -> N
 def test_qualities_and_share_of_coded_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
 
-    def note(rgb: np.ndarray, *, quality: int) -> Picture:
+    def note(rgb: np.ndarray, *, quality: int) -> CodedPicture:
         drawn.append(quality)
         return encode_picture(rgb, quality=quality)
 
@@ -316,7 +316,7 @@ def test_the_face_table_learns_what_affine_maps_miss() -> None:
         size = rng.uniform(0.8, 1.2)
         clips.append(((base[None] + 0.3 * amount * bend[None]) * size).astype(np.float32))
     table = fit_face_table(clips, ridge=1e-5)
-    from facewire.models.landmarks import PointRebuilder
+    from facewire.models.face.landmarks import PointRebuilder
     from facewire.models.training.fit_face import sample_pairs
 
     source, points, driving, target = sample_pairs(table, clips, 16, np.random.default_rng(1))

@@ -10,7 +10,9 @@ import pytest
 from facewire.codec.errors import ConfigError, FacewireError, UnsupportedError, WeightsError
 from facewire.codec.packet import Kind, Packet
 from facewire.codec.stream import AudioParameters
-from facewire.receiver import Decoder, DecoderConfig, Output
+from facewire.receiver.config import DecoderConfig
+from facewire.receiver.decoder import Decoder
+from facewire.receiver.outputs import Output, PictureOutput, SoundOutput
 
 
 def run(decoder: Decoder, packets: list[Packet]) -> list[Output]:
@@ -19,16 +21,16 @@ def run(decoder: Decoder, packets: list[Packet]) -> list[Output]:
 
 
 def pictures(outputs: list[Output]) -> list[Output]:
-    return [output for output in outputs if output.frame is not None]
+    return [output for output in outputs if isinstance(output, PictureOutput)]
 
 
 def sound(outputs: list[Output]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    pieces = [output.pcm for output in outputs if output.pcm is not None]
+    pieces = [output.pcm for output in outputs if isinstance(output, SoundOutput)]
     return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
 
 def shown(output: Output) -> int:
-    assert output.frame is not None
+    assert isinstance(output, PictureOutput)
     return int(output.frame[0, 0, 0])
 
 
@@ -39,9 +41,9 @@ def test_whole_stream_gives_every_frame_and_all_sound(synthetic: Any, generator:
     assert [output.pts for output in frames] == [Fraction(n, 25) for n in range(50)]
     assert [shown(output) for output in frames] == list(range(50))
     assert not any(output.concealed for output in outputs)
-    assert all((o.frame is None) != (o.pcm is None) for o in outputs)
+    assert all(isinstance(o, PictureOutput | SoundOutput) for o in outputs)
     assert len(sound(outputs)) == 50 * 640
-    starts = [o.pts for o in outputs if o.pcm is not None]
+    starts = [o.pts for o in outputs if isinstance(o, SoundOutput)]
     assert starts == [Fraction(n, 25) for n in range(50)]
     counts = decoder.statistics
     assert (counts.frames, counts.keyframes, counts.concealed, counts.damaged) == (50, 2, 0, 0)
@@ -68,7 +70,7 @@ def test_frame_waits_for_its_sound(synthetic: Any, generator: Any) -> None:
     heard = 0
     for packet in synthetic(frames=50).packets():
         for output in decoder.decode(packet):
-            if output.pcm is not None:
+            if isinstance(output, SoundOutput):
                 heard += len(output.pcm)
             else:
                 assert heard >= (output.pts + Fraction(100, 1000)) * 16000
@@ -107,7 +109,7 @@ def test_delay_follows_the_lookahead(lookahead: int, synthetic: Any, generator: 
         if packet.kind == Kind.MOTION:
             newest = Fraction(packet.pts, 25)
         for output in decoder.decode(packet):
-            if output.frame is not None:
+            if isinstance(output, PictureOutput):
                 lag = max(lag, float(newest - output.pts) * 1000)
     assert lag <= decoder.delay_ms
     assert lag >= lookahead
@@ -214,10 +216,10 @@ def test_lost_opus_packet_is_made_up_in_place(synthetic: Any, generator: Any) ->
     packets[packets.index(audio[20])] = replace(audio[20], payload=b"\xff\xff")
     decoder = Decoder(generator=generator)
     outputs = run(decoder, packets)
-    pieces = [o for o in outputs if o.pcm is not None]
+    pieces = [o for o in outputs if isinstance(o, SoundOutput)]
     assert [o.pts for o in pieces] == [Fraction(n, 25) for n in range(30)]
     assert [n for n, o in enumerate(pieces) if o.concealed] == [10, 20]
-    assert all(o.pcm is not None and len(o.pcm) == 640 for o in pieces)
+    assert all(len(o.pcm) == 640 for o in pieces)
     assert decoder.statistics.concealed_audio == 2
     assert decoder.statistics.damaged == 1
 
@@ -233,11 +235,11 @@ def test_long_opus_packets_are_waited_for_and_made_up(synthetic: Any, generator:
     assert len(audio) == 25
     gone = [audio[n] for n in (4, *range(10, 20))]
     outputs = run(Decoder(generator=generator), [p for p in packets if p not in gone])
-    pieces = [o for o in outputs if o.pcm is not None]
+    pieces = [o for o in outputs if isinstance(o, SoundOutput)]
     there = [n for n in range(25) if n not in range(14, 20)]  # 400 ms are made up, then silence
     assert [o.pts for o in pieces] == [Fraction(3 * n, 25) for n in there]
     assert [n for n, o in zip(there, pieces, strict=True) if o.concealed] == [4, 10, 11, 12, 13]
-    assert all(o.pcm is not None and len(o.pcm) == 1920 for o in pieces)
+    assert all(len(o.pcm) == 1920 for o in pieces)
 
 
 @pytest.mark.parametrize("shift", [1, 3, 8])
@@ -283,7 +285,7 @@ def test_joins_in_the_middle(synthetic: Any, generator: Any) -> None:
     outputs = run(decoder, packets[second:])
     frames = pictures(outputs)
     assert [o.pts for o in frames] == [Fraction(70_020 + n, 25) for n in range(40)]
-    first_sound = next(o for o in outputs if o.pcm is not None)
+    first_sound = next(o for o in outputs if isinstance(o, SoundOutput))
     assert first_sound.pts in (Fraction(70_019, 25), Fraction(70_020, 25))
     assert decoder.statistics.concealed == 0
 
@@ -406,15 +408,15 @@ def test_abuse(seed: int, synthetic: Any, generator: Any) -> None:
             data = data[: int(rng.integers(len(data)))]
         for _ in range(1 + (rng.random() < 0.1)):
             try:
-                outputs += decoder.decode(Packet.parse(bytes(data))[0])
+                outputs += decoder.decode(Packet.parse(bytes(data)))
             except FacewireError:
                 continue
         assert decoder.waiting < 100
     outputs += decoder.flush()
     frames = pictures(outputs)
     assert decoder.statistics.frames == len(frames) > 10
-    assert all(o.frame is not None and o.frame.shape == (256, 256, 3) for o in frames)
-    assert all(np.isfinite(o.pcm).all() for o in outputs if o.pcm is not None)
+    assert all(o.frame.shape == (256, 256, 3) for o in frames)
+    assert all(np.isfinite(o.pcm).all() for o in outputs if isinstance(o, SoundOutput))
 
 
 def test_late_join_after_everything_was_damaged(synthetic: Any, generator: Any) -> None:

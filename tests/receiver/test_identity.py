@@ -9,13 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facewire.codec import Identity, Kind, Packet, StreamHeader, introduce
 from facewire.codec.errors import WeightsError
+from facewire.codec.identity import Identity
+from facewire.codec.identity_packets import introduce
+from facewire.codec.packet import Kind, Packet
+from facewire.codec.stream import StreamHeader
 from facewire.models.weights import Card, changed_tensors, load_card
-from facewire.receiver import Decoder, DecoderConfig
-from facewire.receiver.runtime import load_generator
+from facewire.receiver.config import DecoderConfig
+from facewire.receiver.decoder import Decoder
+from facewire.receiver.generators.load import load_generator
+from facewire.receiver.outputs import PictureOutput
 
-from .test_runtime import numbers, picture, points
+from .generators.test_protocol import numbers, picture, points
 
 SHA256 = bytes(32)
 HEAD = "generator.head.weight"
@@ -67,7 +72,7 @@ def stream(synthetic: Any, identity: Identity | None, name: bytes | None = None)
 
 def frames(decoder: Decoder, packets: list[Packet]) -> int:
     outputs = [output for packet in packets for output in decoder.decode(packet)]
-    return sum(output.frame is not None for output in (*outputs, *decoder.flush()))
+    return sum(isinstance(output, PictureOutput) for output in (*outputs, *decoder.flush()))
 
 
 def test_one_in_the_stream_is_applied(synthetic: Any, opened: Opened) -> None:
@@ -103,7 +108,7 @@ def test_without_a_part_the_face_goes_on_unadapted_until_it_comes(
     lost = next(p for p in packets if p.kind == Kind.IDENTITY)
     rest = [p for p in packets if p is not lost]
     decoder = Decoder()
-    shown = sum(o.frame is not None for p in rest[:-20] for o in decoder.decode(p))
+    shown = sum(isinstance(o, PictureOutput) for p in rest[:-20] for o in decoder.decode(p))
     assert shown > 0
     assert opened.people == [None]
     assert decoder.statistics.wants_identity

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pytest
 from safetensors.numpy import save_file
 
-from facewire.cli.demo_clip import make_demo_clip
-from facewire.models.face import FaceTable
-from facewire.sender.capture import Capture
-from facewire.sender.tracker import Face
+from facewire.cli.demo.clip import make_demo_clip
+from facewire.models.face.table import FaceTable
+from facewire.sender.tracking.capture import Capture
+from facewire.sender.tracking.tracker import Face
 
 Frame = npt.NDArray[np.uint8]
 Box = tuple[float, float, float, float]

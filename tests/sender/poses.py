@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from facewire.codec.motion import MotionFrame
-from facewire.sender.references import Reference
+from facewire.codec.motion.frame import MotionFrame
+from facewire.sender.references.reference import Reference
 
 Points = npt.NDArray[np.float32]
 Frame = npt.NDArray[np.uint8]

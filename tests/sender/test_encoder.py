@@ -7,18 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facewire.codec import Identity, IdentityAssembler
 from facewire.codec.errors import ConfigError, MediaError, NoFaceError, WeightsError
+from facewire.codec.identity import Identity
+from facewire.codec.identity_packets import IdentityAssembler
 from facewire.codec.keyframe import Keyframe, KeyframeAssembler
-from facewire.codec.motion import FP16_BYTES, MotionFrame
+from facewire.codec.motion.frame import FP16_BYTES, MotionFrame
 from facewire.codec.packet import MAX_DATAGRAM, Flags, Kind, Packet
 from facewire.codec.stream import StreamHeader
+from facewire.models.face.observation import Observation
 from facewire.models.weights import load_card
 from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
-from facewire.sender.finder import TRACKED_SIDE
-from facewire.sender.keypoints import MeshSource, Observation
-from facewire.sender.tracker import Tracker
+from facewire.sender.motion.keypoints import MeshSource
+from facewire.sender.tracking.finder import TRACKED_SIDE
+from facewire.sender.tracking.tracker import Tracker
 
 from .conftest import Box, FakeTracker, Frame
 

@@ -8,15 +8,16 @@ import av
 import numpy as np
 import pytest
 
-from facewire.codec.audio import OpusDecoder
-from facewire.codec.container import Reader
 from facewire.codec.errors import ConfigError, NoFaceError, NotAVideoError
+from facewire.codec.file.container import Reader
 from facewire.codec.packet import Kind, Packet
+from facewire.codec.sound.opus import OpusDecoder
 from facewire.codec.stream import StreamHeader
-from facewire.receiver.writer import VideoWriter
-from facewire.sender import Encoder, EncoderConfig, encode_file
-from facewire.sender.capture import Capture
-from facewire.sender.files import encode_packets
+from facewire.receiver.files.writer import VideoWriter
+from facewire.sender.config import EncoderConfig
+from facewire.sender.encoder import Encoder
+from facewire.sender.files import encode_file, encode_packets
+from facewire.sender.tracking.capture import Capture
 
 from .conftest import CLIP_FRAMES, FakeTracker, Frame, write_video
 

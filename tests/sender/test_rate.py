@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from facewire.codec.errors import ConfigError, RateError, UnsupportedError
+from facewire.codec.motion.profiles import MotionSettings
 from facewire.codec.packet import Flags, Kind, Packet
-from facewire.codec.profiles import MotionSettings
 from facewire.codec.stream import AudioParameters, StreamHeader
 from facewire.sender.config import EncoderConfig
 from facewire.sender.rate import MIN_PICTURE, RateControl

@@ -10,18 +10,20 @@ import cv2
 import numpy as np
 import pytest
 
-from facewire.codec.coders import encode
-from facewire.codec.container import HEAD_BYTES, record_overhead
 from facewire.codec.errors import MotionError
+from facewire.codec.file.container import HEAD_BYTES, record_overhead
 from facewire.codec.keyframe import KeyframeAssembler
-from facewire.codec.motion import MotionFrame
+from facewire.codec.motion.frame import MotionFrame
 from facewire.codec.packet import HEADER_BYTES, Kind, Packet
-from facewire.receiver import Decoder, DecoderConfig
+from facewire.codec.picture.coders import encode
+from facewire.models.face.observation import Observation
+from facewire.receiver.config import DecoderConfig
+from facewire.receiver.decoder import Decoder
 from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
-from facewire.sender.keypoints import MeshSource, Observation
+from facewire.sender.motion.keypoints import MeshSource
 from facewire.sender.rate import MIN_PICTURE
-from facewire.sender.tracker import Face
+from facewire.sender.tracking.tracker import Face
 
 from ..receiver.conftest import FakeGenerator
 from .conftest import Frame, mesh
@@ -178,7 +180,7 @@ def test_every_frame_is_shown_from_references_that_came(card: Path, live: bool) 
     packets = all_of(send(card, 14, live=live, kbps=24))
     generator = FakeGenerator()
     decoder = Decoder(DecoderConfig(badge=False), generator)
-    outputs = [o for p in packets for o in decoder.decode(Packet.parse(bytes(p))[0])]
+    outputs = [o for p in packets for o in decoder.decode(Packet.parse(bytes(p)))]
     outputs += decoder.flush()
     assert [o.pts * FPS for o in outputs] == list(range(14 * FPS))
     assert not any(o.concealed for o in outputs)
@@ -269,8 +271,8 @@ def test_a_frame_of_a_call_waits_for_one_coding_at_most(
         counts[-1] += 1
         return encode(*args)
 
-    monkeypatch.setattr("facewire.codec.fitting.encode", count)
-    monkeypatch.setattr("facewire.codec.inter.encode", count)
+    monkeypatch.setattr("facewire.codec.picture.fitting.encode", count)
+    monkeypatch.setattr("facewire.codec.picture.after.encode", count)
     face = Turning()
     config = EncoderConfig(model=str(card), crop=False, kbps=24, audio_kbps=None)
     encoder = Encoder(config, fps=FPS, tracker=face)

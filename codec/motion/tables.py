@@ -1,0 +1,126 @@
+"""`MotionTables`: the transform and the frequencies of profile `entropy`, as shipped.
+
+Made by `models/training/fit_motion.py` from training clips, and for ever the same under their
+version: streams name it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UnsupportedError
+from .range_coder import FREQUENCY_BITS
+
+__all__ = [
+    "ACTIVITY",
+    "CLASSES",
+    "ESCAPE",
+    "TABLES_VERSION",
+    "MotionTables",
+    "load_tables",
+    "step_size",
+]
+
+TABLES_VERSION = 2
+"""What streams of this build say."""
+ESCAPE = 16
+"""Symbols of a difference d: d + 15 where |d| < 16, else 31."""
+CLASSES = 15
+"""Classes of a number by its bit length, 0 to 14: an intra frame's values, and escapes."""
+ACTIVITY = (1, 2, 3, 5, 8, 13, 21, 37)
+"""Contexts of a difference: its neighbours' weighted sum, below the first bound, …"""
+
+_HERE = Path(__file__).parent
+Cumulative = tuple[int, ...]
+
+
+def step_size(index: int) -> float:
+    """Quantiser step of index 0 to 15 in units of the tables: 0.5 to 6.7, four to the octave."""
+    return float(0.5 * 2 ** (index / 4))
+
+
+@dataclass(frozen=True)
+class MotionTables:
+    """What both sides of profile `entropy` share.
+
+    Attributes:
+        forward: float32 `[C, 60]`, the motion relative to the keyframe → components, by falling
+            variance. An error of one step in any of them costs the picture about the same.
+        back: float32 `[C, 60]`, components (a row vector) → motion.
+        difference: cumulative frequencies `[component][context]` of symbols, see `ESCAPE`.
+        intra: cumulative frequencies `[component]` of classes, see `CLASSES`.
+    """
+
+    forward: npt.NDArray[np.float32]
+    back: npt.NDArray[np.float32]
+    difference: tuple[tuple[Cumulative, ...], ...]
+    intra: tuple[Cumulative, ...]
+
+    @property
+    def components(self) -> int:
+        """C."""
+        return len(self.forward)
+
+    def save(self, path: Path) -> None:
+        """Write an `.npz` of transform and frequencies."""
+        frequencies = np.diff(np.array(self.difference), axis=-1).astype(np.uint16)
+        classes = np.diff(np.array(self.intra), axis=-1).astype(np.uint16)
+        np.savez_compressed(
+            path, forward=self.forward, back=self.back, difference=frequencies, intra=classes
+        )
+
+    @classmethod
+    def from_frequencies(
+        cls,
+        forward: npt.NDArray[np.float32],
+        back: npt.NDArray[np.float32],
+        difference: npt.NDArray[np.integer],
+        intra: npt.NDArray[np.integer],
+    ) -> MotionTables:
+        """From frequencies that add up to 2 ** `FREQUENCY_BITS`, each at least 1.
+
+        Args:
+            forward, back: float32 `[C, 60]`.
+            difference: `[C, len(ACTIVITY) + 1, 2 * ESCAPE]`.
+            intra: `[C, CLASSES]`.
+
+        Raises:
+            ValueError: frequencies that do not.
+        """
+        for table in (difference, intra):
+            if (table.sum(-1) != 1 << FREQUENCY_BITS).any() or table.min() < 1:
+                raise ValueError("frequencies of a table must add up to 2 ** 14, each at least 1")
+        return cls(
+            forward,
+            back,
+            tuple(tuple(_cumulative(context) for context in rows) for rows in difference),
+            tuple(_cumulative(row) for row in intra),
+        )
+
+
+def _cumulative(frequencies: npt.NDArray[np.integer]) -> Cumulative:
+    return (0, *accumulate(int(f) for f in frequencies))
+
+
+@lru_cache(maxsize=2)
+def load_tables(version: int = TABLES_VERSION) -> MotionTables:
+    """The tables that a stream names. Raises `UnsupportedError` for a version unknown here."""
+    path = _HERE / f"tables_{version}.npz"
+    if version < 1 or not path.is_file():
+        raise UnsupportedError(
+            f"the stream's motion is coded with tables of version {version}, this build has "
+            f"{TABLES_VERSION}; a newer facewire may read it"
+        )
+    with np.load(path, allow_pickle=False) as file:
+        if version == 1:  # orthonormal rows, of numbers in units
+            basis, units = file["basis"], file["units"]
+            transform = basis * units, basis / units
+        else:
+            transform = file["forward"], file["back"]
+        return MotionTables.from_frequencies(*transform, file["difference"], file["intra"])

@@ -1,0 +1,1 @@
+"""Pictures on the wire: still codecs, pictures coded after another one, fitting to a size."""

@@ -1,0 +1,95 @@
+"""`Anchor`: a still that other pictures are coded after, as the frame that follows it in AV1.
+
+Each stands on the anchor alone: whoever has the anchor can decode it, whatever else was lost.
+"""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ConfigError
+from .coders import CODERS, encode, to_frame
+from .picture import CodedPicture, StillCodec
+from .steps import Steps, finish
+
+__all__ = ["Anchor"]
+
+_CODER = CODERS[StillCodec.AV1]
+
+
+class Anchor:
+    """A still and what its encoder saw: SVT-AV1 can only go on after a frame that it codes again.
+
+    Args:
+        rgb: uint8 `[H, W, 3]`.
+        picture: what `encode_picture` made of it, of codec `AV1`.
+        crf: to the quarter, where it is known; it is found by coding the picture again else.
+
+    Attributes:
+        picture: the same.
+        size: its width and height.
+
+    Raises:
+        ConfigError: the picture is not what this machine's encoder makes of `rgb`.
+        MediaError: `rgb` has another shape or type.
+        UnsupportedError: PyAV was built without the encoder.
+    """
+
+    WORST, BEST = 63, -64
+    """Quantiser indices that SVT-AV1 can add to the anchor's, four a step of CRF."""
+
+    def __init__(
+        self, rgb: npt.NDArray[np.uint8], picture: CodedPicture, crf: float | None = None
+    ) -> None:
+        if picture.codec is not StillCodec.AV1:
+            raise ConfigError(f"no picture can be coded after a still of {picture.codec.name}")
+        self.picture = picture
+        self.size = (rgb.shape[1], rgb.shape[0])
+        self._frame = to_frame(rgb, _CODER.pixels)
+        self._crf = finish(_find_crf(self._frame, picture)) if crf is None else crf
+
+    @classmethod
+    def of(cls, rgb: npt.NDArray[np.uint8], picture: CodedPicture) -> Steps[Anchor]:
+        """The same, coding by coding."""
+        crf = yield from _find_crf(to_frame(rgb, _CODER.pixels), picture)
+        return cls(rgb, picture, crf)
+
+    def code(self, frame: av.VideoFrame, offset: int) -> bytes:
+        """Code a frame after the anchor.
+
+        Args:
+            frame: of the anchor's size and format.
+            offset: added to the anchor's quantiser index, from `WORST` down to `BEST`.
+
+        Returns:
+            The data of a picture of codec `AV1_AFTER`.
+
+        Raises:
+            MediaError: the encoder refuses.
+        """
+        return encode(_CODER, [self._frame, frame], self._crf, offset)
+
+    def quality(self, offset: int) -> int:
+        """CRF that comes nearest to a quantiser index."""
+        return min(max(round(self._crf + offset / 4), _CODER.best), _CODER.worst)
+
+    def offset(self, crf: float) -> int:
+        """Inverse of `quality`, within `BEST` and `WORST`."""
+        return min(max(round(4 * (crf - self._crf)), self.BEST), self.WORST)
+
+
+def _find_crf(frame: av.VideoFrame, picture: CodedPicture) -> Steps[float]:
+    """`CodedPicture.quality` is of whole steps; the search goes on in quarters."""
+    for quarter in (0.0, 0.5, 0.25, 0.75):
+        crf = picture.quality - quarter
+        if crf >= _CODER.best:
+            same = encode(_CODER, [frame], crf) == picture.data
+            yield
+            if same:
+                return crf
+    raise ConfigError(
+        "no picture can be coded after this one: it is not what SVT-AV1 makes of these pixels "
+        "on this machine"
+    )

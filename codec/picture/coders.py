@@ -1,0 +1,227 @@
+"""The encoders and decoders of pictures, through PyAV, without any file around them."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, cast
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.video.codeccontext import VideoCodecContext
+
+from ..errors import MediaError, StreamError, UnsupportedError
+from .colour import rgb_to_yuv420, yuv420_to_rgb
+from .picture import StillCodec
+
+__all__ = ["CODERS", "Coder", "create", "decode", "encode", "own_priority", "to_frame", "to_rgb"]
+
+
+@dataclass(frozen=True, slots=True)
+class Coder:
+    """How PyAV runs a codec; `worst` and `best` bound its own scale of quality."""
+
+    encoder: str
+    decoder: str
+    pixels: str
+    worst: int
+    best: int
+    normal: int
+    option: str
+    options: dict[str, str]
+
+
+_LOW_DELAY = ":".join(
+    [
+        "lp=1",
+        # One intra frame, then frames after it in the order of their coming. Coding a single frame
+        # so costs no more than as a still, and a second frame leaves the first one's bytes alone.
+        "keyint=-1:pred-struct=1:lookahead=0:enable-tf=0:scd=0:scm=0:hierarchical-levels=2",
+        "use-fixed-qindex-offsets=1:key-frame-qindex-offset=0",
+    ]
+)
+CODERS = {
+    StillCodec.AV1: Coder(
+        encoder="libsvtav1",
+        decoder="libdav1d",
+        pixels="yuv420p10le",
+        worst=63,
+        best=1,
+        normal=30,
+        option="crf",
+        options={"preset": "4", "svtav1-params": _LOW_DELAY},
+    ),
+    StillCodec.WEBP: Coder(
+        encoder="libwebp",
+        decoder="webp",
+        pixels="yuv420p",
+        worst=0,
+        best=100,
+        normal=40,
+        option="quality",
+        options={"compression_level": "6"},
+    ),
+}
+_MAX_PIXELS = 1 << 20
+_MIN_SIDE = 64  # SVT-AV1 takes no less
+_DEPTHS = {"yuv420p": 8, "yuvj420p": 8, "yuv420p10le": 10}
+
+
+def encode(coder: Coder, frames: Sequence[av.VideoFrame], quality: float, offset: int = 0) -> bytes:
+    """Code frames, each after the one before; the bytes of the last.
+
+    Args:
+        coder: of AV1, where there are several frames.
+        frames: of one size and of the coder's pixel format.
+        quality: on the coder's scale; of AV1 in quarters.
+        offset: added to the quantiser index (0 to 255, four a step of crf) of all frames but the
+            first, -64 to 63; above 0 is worse.
+
+    Raises:
+        MediaError: the encoder refuses.
+        UnsupportedError: PyAV was built without the encoder.
+    """
+    os.environ.setdefault("SVT_LOG", "1")  # else SVT-AV1 writes its banner to stderr; 1: errors
+    context = create(coder.encoder, "w")
+    context.height, context.width = frames[0].height, frames[0].width
+    context.pix_fmt = coder.pixels
+    context.time_base = Fraction(1, 25)
+    context.framerate = Fraction(25)
+    options = {**coder.options, coder.option: f"{math.ceil(quality)}"}
+    if quality % 1:  # only the library itself takes fractions
+        options["svtav1-params"] += f":crf={quality:g}"
+    if offset:  # for each layer of frames
+        options["svtav1-params"] += f":qindex-offsets=[{offset},{offset},{offset}]"
+    context.options = options
+    packets = []
+    try:
+        with own_priority():
+            for number, frame in enumerate(frames):
+                frame.pts = number
+                packets += context.encode(frame)
+            packets += context.encode(None)
+    except av.error.FFmpegError as error:
+        raise MediaError(f"{coder.encoder} cannot code the picture: {error}") from error
+    if len(packets) != len(frames):
+        raise MediaError(f"{coder.encoder} made {len(packets)} packets of {len(frames)} frames")
+    return _without_delimiter(bytes(packets[-1]), coder)
+
+
+def decode(coder: Coder, data: Sequence[bytes]) -> av.VideoFrame:
+    """Inverse of `encode`: the last frame of those that were coded one after the other.
+
+    Raises:
+        StreamError: the bytes are no such frames, or of more than 2^20 pixels.
+        UnsupportedError: PyAV was built without the decoder.
+    """
+    context = create(coder.decoder, "r")
+    context.options = {"max_pixels": str(_MAX_PIXELS)}
+    frames: list[av.VideoFrame] = []
+    try:
+        for each in data:
+            frames += context.decode(av.Packet(each))
+        if len(frames) < len(data):
+            frames += context.decode(None)
+    except (av.error.FFmpegError, MemoryError) as error:
+        raise StreamError(f"a keyframe's picture cannot be decoded: {error}") from error
+    if len(frames) != len(data):
+        raise StreamError("a keyframe's picture decodes to nothing")
+    if {(frame.width, frame.height) for frame in frames} != {(frames[0].width, frames[0].height)}:
+        raise StreamError("a keyframe's picture has another size than the one it was coded after")
+    return frames[-1]
+
+
+def create(name: str, mode: Literal["r", "w"]) -> VideoCodecContext:
+    """A context of one thread.
+
+    Raises:
+        UnsupportedError: PyAV was built without the codec.
+    """
+    try:
+        context = cast(VideoCodecContext, av.CodecContext.create(name, mode))
+    except av.codec.codec.UnknownCodecError:
+        raise UnsupportedError(
+            f"this build of PyAV lacks {name}; another codec for keyframes, or PyAV's own wheel, "
+            "would help"
+        ) from None
+    context.thread_count = 1
+    return context
+
+
+def to_frame(rgb: npt.NDArray[np.uint8], pixels: str) -> av.VideoFrame:
+    """uint8 `[H, W, 3]`, H and W even, 64 or more each, at most 2^20 together → a frame.
+
+    Raises:
+        MediaError: a picture of another shape or type.
+    """
+    _check_picture(rgb)
+    frame = av.VideoFrame(rgb.shape[1], rgb.shape[0], pixels)
+    frame.color_range = av.video.reformatter.ColorRange.JPEG
+    frame.pts = 0
+    for plane, samples in zip(frame.planes, rgb_to_yuv420(rgb, _DEPTHS[pixels]), strict=True):
+        width = samples.shape[1] * samples.itemsize
+        rows = np.zeros((samples.shape[0], plane.line_size), np.uint8)
+        rows[:, :width] = np.ascontiguousarray(samples).view(np.uint8)
+        plane.update(rows.tobytes())
+    return frame
+
+
+def to_rgb(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
+    """Inverse of `to_frame`.
+
+    Raises:
+        UnsupportedError: the frame is not 4:2:0 of 8 or 10 bits.
+    """
+    depth = _DEPTHS.get(frame.format.name)
+    if depth is None:
+        raise UnsupportedError(
+            f"a keyframe's picture has the pixel format {frame.format.name}; 4:2:0 of 8 or 10 bits "
+            "is read"
+        )
+    kind = np.dtype(np.uint8 if depth == 8 else "<u2")
+    planes = []
+    for plane in frame.planes:
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        used = np.ascontiguousarray(rows[: plane.height, : plane.width * kind.itemsize])
+        planes.append(used.view(kind))
+    return yuv420_to_rgb(planes[0], planes[1], planes[2], depth)
+
+
+@contextmanager
+def own_priority() -> Iterator[None]:
+    """Give the calling thread its scheduling back.
+
+    Run by root, SVT-AV1 leaves its caller with real-time priority (SCHED_FIFO 99). Every thread
+    that the process starts later inherits it, and two that spin for each other stop the machine.
+    """
+    if not hasattr(os, "sched_setscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        if os.sched_getscheduler(0) != policy:
+            os.sched_setscheduler(0, policy, parameters)
+
+
+def _without_delimiter(data: bytes, coder: Coder) -> bytes:
+    """AV1's temporal delimiter says nothing in a packet of its own: two bytes less."""
+    return data.removeprefix(b"\x12\x00") if coder.encoder == "libsvtav1" else data
+
+
+def _check_picture(rgb: npt.NDArray[np.uint8]) -> None:
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
+        raise MediaError(f"a picture is uint8 [H, W, 3], not {rgb.dtype} {list(rgb.shape)}")
+    height, width = rgb.shape[:2]
+    small = min(height, width) < _MIN_SIDE or height * width > _MAX_PIXELS
+    if small or height % 2 or width % 2:
+        raise MediaError(
+            f"a keyframe of {width}x{height}; sides must be even, {_MIN_SIDE} pixels or more, "
+            f"and {_MAX_PIXELS} pixels at most in all"
+        )

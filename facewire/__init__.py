@@ -1,0 +1,75 @@
+"""facewire: video calls for lines that carry almost nothing.
+
+The names below are all that an application needs. Each is loaded when it is first used, so that
+`import facewire` costs next to nothing, and receiving loads neither torch nor mediapipe.
+
+    >>> from facewire import Decoder, PictureOutput
+    >>> with Decoder() as decoder:
+    ...     for output in decoder.decode(datagram):
+    ...         if isinstance(output, PictureOutput):
+    ...             show(output.frame)
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .codec.errors import FacewireError
+    from .codec.packet import Packet
+    from .receiver.config import DecoderConfig
+    from .receiver.decoder import Decoder
+    from .receiver.files.player import decode_file
+    from .receiver.outputs import PictureOutput, SoundOutput
+    from .sender.config import EncoderConfig
+    from .sender.encoder import Encoder
+    from .sender.files import encode_file
+
+__all__ = [
+    "Decoder",
+    "DecoderConfig",
+    "Encoder",
+    "EncoderConfig",
+    "FacewireError",
+    "Packet",
+    "PictureOutput",
+    "SoundOutput",
+    "__version__",
+    "decode_file",
+    "encode_file",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Decoder": "receiver.decoder",
+    "DecoderConfig": "receiver.config",
+    "Encoder": "sender.encoder",
+    "EncoderConfig": "sender.config",
+    "FacewireError": "codec.errors",
+    "Packet": "codec.packet",
+    "PictureOutput": "receiver.outputs",
+    "SoundOutput": "receiver.outputs",
+    "decode_file": "receiver.files.player",
+    "encode_file": "sender.files",
+}
+
+# In a checkout the folders lie beside this one, not in it: Python started there finds them too.
+if not Path(__file__).with_name("codec").exists():
+    __path__.append(str(Path(__file__).resolve().parents[1]))
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,27 @@
+"""`Observation`: what is seen of a face in one frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Observation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What is known of a frame that shows the face.
+
+    Attributes:
+        picture: the crop, uint8 RGB `[size, size, 3]`.
+        landmarks: float32 `[478, 2]` on [-1, 1] of the crop.
+        seconds: presentation time.
+        steady: the landmarks smoothed over time, None where they are not.
+    """
+
+    picture: npt.NDArray[np.uint8]
+    landmarks: npt.NDArray[np.float32]
+    seconds: float = 0.0
+    steady: npt.NDArray[np.float32] | None = None

@@ -1,0 +1,149 @@
+"""Clips made ready for training: crops, landmarks, person masks and mels, into a cache."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ...codec.errors import FacewireError, TrainingError
+from ..avfr.segmenter import Segmenter
+from ..face.mesh import LANDMARKS
+from ..face.observation import Observation
+from ..mel import log_mel
+from .cache import MASK_SIDE, CachedClip, write_clip
+
+__all__ = ["Footage", "find_clips", "people_of", "prepare", "prepare_clip"]
+
+_VIDEOS = {".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v"}
+_LONGEST_S = 60.0
+"""A longer clip is prepared in parts, so that one part fits in memory."""
+
+
+class Footage(Protocol):
+    """A video of one talking person; the sender's `TrackedFootage` is one."""
+
+    fps: float
+
+    def frames(self) -> Iterator[tuple[float, Observation | None]]:
+        """Time in seconds and what is seen of each frame, None where there is no face."""
+
+    def sound(self) -> Iterator[npt.NDArray[np.float32]]:
+        """Pieces of the sound, float32 mono at 16 kHz."""
+
+
+def find_clips(folder: Path) -> list[Path]:
+    """All videos below a folder, sorted. Raises `TrainingError` where there is none."""
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _VIDEOS and p.is_file())
+    if not found:
+        raise TrainingError(f"no video ({', '.join(sorted(_VIDEOS))}) in {folder}")
+    return found
+
+
+def people_of(clips: Iterable[Path], folder: Path, table: Path | None = None) -> dict[Path, str]:
+    """Who is seen in each clip.
+
+    With a CSV (columns `file`, `identity`) by file name; else the name of the folder that a
+    clip lies in, when it is not the top one; else every clip counts as a person of its own.
+    """
+    names: dict[str, str] = {}
+    if table is not None:
+        try:
+            with table.open(newline="") as file:
+                names = {Path(r["file"]).stem: r["identity"] for r in csv.DictReader(file)}
+        except (OSError, KeyError, UnicodeDecodeError) as error:
+            raise TrainingError(
+                f"{table} is not a CSV with the columns `file` and `identity`: {error}"
+            ) from error
+    result = {}
+    for clip in clips:
+        parent = clip.parent.name if clip.parent != folder else clip.stem
+        result[clip] = names.get(clip.stem, parent)
+    return result
+
+
+def prepare(
+    folder: Path,
+    cache: Path,
+    open_footage: Callable[[Path, int], Footage],
+    *,
+    people: Path | None = None,
+    every: int = 3,
+    size: int = 256,
+) -> Iterator[tuple[int, int, str]]:
+    """Prepare what the cache does not hold yet; yields (done, of, problem or "") a clip.
+
+    Args:
+        folder: videos, in any depth.
+        cache: written as `models.training.cache` says.
+        open_footage: opens a video whose crops have the given side.
+        people: CSV of identities, see `people_of`.
+        every: keep each n-th frame as a picture; landmarks and mels are kept for all.
+        size: side of the pictures.
+    """
+    clips = find_clips(folder)
+    identities = people_of(clips, folder, people)
+    with closing(Segmenter()) as segmenter:
+        for index, path in enumerate(clips):
+            problem = ""
+            name = "-".join(path.relative_to(folder).with_suffix("").parts)
+            if not (cache / f"{name}.npz").exists():
+                try:
+                    footage = open_footage(path, size)
+                    clip = prepare_clip(footage, name, identities[path], segmenter, every)
+                    write_clip(cache, clip)
+                except FacewireError as error:
+                    problem = f"{path.name}: {error}"
+            yield index + 1, len(clips), problem
+
+
+def prepare_clip(
+    footage: Footage, name: str, identity: str, segmenter: Segmenter, every: int
+) -> CachedClip:
+    """Track one clip: its first minute, up to the first cut.
+
+    Raises:
+        NotAVideoError, MediaError: it cannot be read.
+        TrainingError: a face in fewer than two of its frames.
+    """
+    landmarks, masks, faces, kept, frames = [], [], [], [], []
+    for index, (seconds, seen) in enumerate(footage.frames()):
+        if seconds >= _LONGEST_S:
+            break
+        if seen is not None:
+            landmarks.append(seen.landmarks)
+            masks.append(_shrink(segmenter.segment(seen.picture)))
+            if index % every == 0:
+                kept.append(index)
+                frames.append(seen.picture)
+        else:
+            landmarks.append(np.zeros((LANDMARKS, 2), np.float32))
+            masks.append(np.zeros((MASK_SIDE, MASK_SIDE), np.uint8))
+        faces.append(int(seen is not None))
+    if sum(faces) < 2 or len(frames) < 2:
+        raise TrainingError("no face in two of its frames")
+    sound = list(footage.sound())
+    pcm = np.concatenate(sound)[: int(_LONGEST_S * 16_000)] if sound else np.zeros(0, np.float32)
+    return CachedClip(
+        name=name,
+        identity=identity,
+        fps=footage.fps,
+        landmarks=np.stack(landmarks),
+        mask=np.stack(masks),
+        mel=log_mel(pcm),
+        faces=np.array(faces, np.uint8),
+        kept=np.array(kept, np.int64),
+        frames=np.stack(frames),
+    )
+
+
+def _shrink(mask: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """`[H, H]` on [0, 1] → uint8 `[64, 64]`, area-averaged."""
+    factor = mask.shape[0] // MASK_SIDE
+    small = mask.reshape(MASK_SIDE, factor, MASK_SIDE, factor).mean((1, 3))
+    return np.asarray(np.round(small * 255), np.uint8)

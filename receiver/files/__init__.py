@@ -1,0 +1,1 @@
+"""A `.fwire` file in, a video file out."""

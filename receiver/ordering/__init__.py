@@ -1,0 +1,1 @@
+"""Packets back into their order and onto the clock of the stream."""

@@ -1,0 +1,1 @@
+"""The pictures and the sound of one stream."""

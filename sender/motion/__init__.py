@@ -1,0 +1,1 @@
+"""Seen faces to motion on the wire."""

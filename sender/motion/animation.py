@@ -1,0 +1,176 @@
+"""`Animation`: observed frames to MOTION packets, each animated from the best reference known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from fractions import Fraction
+
+from ...codec.counters import WRAP
+from ...codec.motion.frame import MotionFrame
+from ...codec.motion.profiles import MotionSettings
+from ...codec.packet import Flags, Kind, Packet
+from ...codec.stream import StreamHeader
+from ...models.face.mesh import select_points
+from ...models.face.observation import Observation
+from ...models.face.shape import pack_shape
+from ..config import EncoderConfig
+from ..references.known import KnownReferences
+from ..references.reference import Reference
+from .keypoints import KeypointSource
+from .stream import MotionPayload, MotionStream
+
+__all__ = ["Animation"]
+
+_IDS = 16
+_MOST_WAITING = 250  # frames of a call that are kept until a face comes
+
+
+class Animation:
+    """One stream's references and motion. Its packets are numbered by who sends them.
+
+    Args:
+        config, header: of the stream.
+        motion: how it is quantised.
+        keypoints: where motion comes from.
+        live: in a call; motion is then not held back, and only the last frames before the first
+            face are kept.
+
+    Attributes:
+        known: references that motion may stand on.
+        sent: a reference that is sent, and of which the other side has not said yet that it came.
+        stream: codes the motion.
+        waiting: times of frames before the first face.
+        frames, repeated, references: counts; of these frames without the face.
+    """
+
+    def __init__(
+        self,
+        config: EncoderConfig,
+        header: StreamHeader,
+        motion: MotionSettings,
+        keypoints: KeypointSource,
+        *,
+        live: bool,
+    ) -> None:
+        self._keypoints = keypoints
+        refresh = Fraction(config.refresh_interval).limit_denominator(1000) / header.time_base
+        bundle = config.frames_together(header.fps, live=live)
+        self.stream = MotionStream(config.profile, motion, bundle, refresh)
+        self.known = KnownReferences(config.references)
+        self.sent: Reference | None = None
+        self._answers = False
+        self._live = live
+        self.waiting: list[int] = []
+        self.frames = self.repeated = self.references = 0
+        self._next = 0
+        self._base: Reference | None = None
+        self._current: Reference | None = None
+        self._motion: MotionFrame | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a face to repeat."""
+        return self._motion is not None
+
+    def refer(self, seen: Observation, pts: int, *, join: bool) -> Reference:
+        """Make a frame a reference. Motion does not stand on it before it is `add`ed; where one
+        can `join` it stands on no earlier one itself.
+
+        Raises:
+            MotionError: a mesh so distorted that its numbers do not fit.
+        """
+        while self._next in self.known or (self.sent and self._next == self.sent.id):
+            self._next = (self._next + 1) % _IDS
+        motion = self._keypoints.keyframe(seen, self._next)
+        points = select_points(seen.landmarks)
+        base = self._base
+        if join or (base is not None and not self.known.holds(base)):
+            base = None
+        shape = pack_shape(points) if base is None else b""
+        reference = Reference(self._next, base, pts, motion, shape, points, seen.picture)
+        self._base = reference if base is None else base
+        self._next = (self._next + 1) % _IDS
+        self.references += 1
+        return reference
+
+    def add(self, reference: Reference, *, join: bool) -> None:
+        """It is sent. Motion stands on it from now on, or, where the other side says which
+        references it has, once it is said to have come. Where one can join, nothing stands on
+        earlier ones, and nothing is waited for.
+        """
+        if self._answers and not join:
+            self.sent = reference
+            return
+        if join:
+            self.known.clear()
+            self.sent = None
+            if self._motion is not None:  # what is repeated now is the new one, too
+                self.stream.begin(reference.id, reference.motion)
+                self._current, self._motion = reference, reference.motion
+        self.known.add(reference)
+
+    def give_up(self) -> None:
+        """What was sent is not waited for any more."""
+        self.sent = None
+
+    def confirm(self, identities: Collection[int]) -> None:
+        """The other side has the references of these ids."""
+        self._answers = True
+        if self.sent is not None and self.sent.id in identities:
+            self.known.add(self.sent)
+            self.sent = None
+
+    def animate(self, seen: Observation | None, pts: int) -> list[Packet]:
+        """The next frame; without the face it repeats the last that had it.
+
+        Raises:
+            MotionError: as `refer`; nothing has changed then.
+        """
+        if seen is None:
+            return self._repeat(pts)
+        best = self.known.best(select_points(seen.landmarks))
+        if best is None:
+            return self._repeat(pts)
+        motion = self._keypoints.motion(seen, best.id)
+        packets: list[Packet] = []
+        if best is not self._current:
+            packets = self.flush()
+            self.stream.begin(best.id, best.motion)
+            self._current = best
+        waiting, self.waiting = self.waiting, []
+        self.repeated += len(waiting)
+        for at in waiting:
+            packets += self._push(motion, at)
+        return packets + self._push(motion, pts)
+
+    def flush(self) -> list[Packet]:
+        """Motion that waits for more, now."""
+        return self._packets(self.stream.flush())
+
+    def _repeat(self, pts: int) -> list[Packet]:
+        if self._motion is None:
+            self.waiting.append(pts)
+            if self._live:
+                del self.waiting[:-_MOST_WAITING]
+            return []
+        self.repeated += 1
+        return self._push(self._motion, pts)
+
+    def _push(self, motion: MotionFrame, pts: int) -> list[Packet]:
+        self.frames += 1
+        self._motion = motion
+        return self._packets(self.stream.push(motion, pts))
+
+    def _packets(self, payloads: list[MotionPayload]) -> list[Packet]:
+        reference = self._current.id if self._current else 0
+        return [
+            Packet(
+                Kind.MOTION,
+                Flags.SYNTHETIC | (Flags.INTRA if payload.intra else Flags.NONE),
+                reference,
+                0,
+                payload.pts % WRAP,
+                payload.data,
+            )
+            for payload in payloads
+        ]

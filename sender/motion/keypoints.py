@@ -1,0 +1,46 @@
+"""`KeypointSource`: where the motion of a frame comes from."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ...codec.motion.frame import MotionFrame
+from ...models.face.keypoints import MeshKeypoints
+from ...models.face.observation import Observation
+from ...models.face.table import FaceTable
+
+__all__ = ["KeypointSource", "MeshSource"]
+
+
+class KeypointSource(Protocol):
+    """Turns observations into motion; keeps what it needs of the references."""
+
+    def keyframe(self, seen: Observation, identity: int) -> MotionFrame:
+        """Motion of a frame that becomes the reference of that id, 0 to 15."""
+
+    def motion(self, seen: Observation, identity: int) -> MotionFrame:
+        """Motion of a frame that is animated from that reference."""
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
+class MeshSource:
+    """The default: keypoints in closed form from the face mesh. No network, no torch."""
+
+    def __init__(self, table: FaceTable) -> None:
+        self._table = table
+        self._references: dict[int, MeshKeypoints] = {}
+
+    def keyframe(self, seen: Observation, identity: int) -> MotionFrame:
+        """Motion of a frame that becomes the reference of that id, 0 to 15."""
+        self._references[identity] = MeshKeypoints(self._table)
+        return self._references[identity].keyframe(seen.landmarks)
+
+    def motion(self, seen: Observation, identity: int) -> MotionFrame:
+        """Motion of a frame that is animated from that reference."""
+        landmarks = seen.landmarks if seen.steady is None else seen.steady
+        return self._references[identity].motion(landmarks)
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,85 @@
+"""The sender's references: what it knows of each, and which of them animates a frame best."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from .expected import USUAL, expected_losses
+from .reference import Reference
+
+__all__ = ["KnownReferences"]
+
+Frame = npt.NDArray[np.uint8]
+Points = npt.NDArray[np.float32]
+Losses = npt.NDArray[np.float64]
+
+_HOLD = 0.01
+"""Another reference must be better by so much: a change costs bits, and can be seen."""
+
+
+class KnownReferences:
+    """The references that the receiver has; of too many the one goes that was not used longest.
+
+    Args:
+        room: most of them.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._known: OrderedDict[int, Reference] = OrderedDict()
+        self._current: Reference | None = None
+        self._newest: Reference | None = None
+
+    def __iter__(self) -> Iterator[Reference]:
+        return iter(self._known.values())
+
+    def __contains__(self, identity: int) -> bool:
+        return identity in self._known
+
+    def holds(self, reference: Reference) -> bool:
+        """Whether this very one is among them."""
+        return self._known.get(reference.id) is reference
+
+    def add(self, reference: Reference) -> None:
+        """The receiver has this one too, from now on."""
+        self._known[reference.id] = self._newest = reference
+        if len(self._known) > self._room:
+            self._known.popitem(last=False)
+
+    def clear(self) -> None:
+        """None of them is to be used any more."""
+        self._known.clear()
+        self._current = None
+
+    def picture_loss(self, size: float) -> float:
+        """What one more picture of so many bytes is expected to lose, as hard as the newest was."""
+        return USUAL(size) * (1.0 if self._newest is None else self._newest.hardness)
+
+    def losses(
+        self, frames: Points, also: Iterable[Reference] = (), *, pictures: bool = True
+    ) -> Losses:
+        """What the best of them, and of others, is expected to lose on each frame `[N, P, 2]`,
+        with its picture's loss or by the pose alone; infinite where there is none.
+        """
+        each = [
+            expected_losses(known.points, frames) + (known.loss if pictures else 0.0)
+            for known in (*self, *also)
+        ]
+        return np.min(each, axis=0) if each else np.full(len(frames), np.inf)
+
+    def best(self, points: Points) -> Reference | None:
+        """The one for a frame `[P, 2]`: the last one chosen, unless another is clearly better."""
+        if not self._known:
+            return None
+        losses = {k.id: k.loss + expected_losses(k.points, points[None])[0] for k in self}
+        best = min(losses, key=losses.__getitem__)
+        current = self._current
+        if current is None or not self.holds(current) or losses[best] < losses[current.id] - _HOLD:
+            current = self._known[best]
+        self._current = current
+        self._known.move_to_end(current.id)
+        return current

@@ -1,0 +1,109 @@
+"""`Reference`: a frame that others are animated from, and how its picture is coded."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ...codec.errors import ConfigError
+from ...codec.keyframe import Keyframe
+from ...codec.motion.frame import MotionFrame
+from ...codec.picture.after import Anchor
+from ...codec.picture.fitting import fit_picture, soften
+from ...codec.picture.picture import CodedPicture, StillCodec
+from ...codec.picture.steps import Steps, finish
+from ...codec.picture.still import decode_picture
+from .expected import AFTER_GAIN, USUAL, coded_loss
+
+__all__ = ["Reference"]
+
+Frame = npt.NDArray[np.uint8]
+Points = npt.NDArray[np.float32]
+
+
+_FULL = 0.97  # of the bytes
+
+
+_COARSE = 50  # CRF from which qualities lie far apart
+
+
+_SOFTER = 0.1, 0.2, 0.25
+
+
+@dataclass(slots=True, eq=False)
+class Reference:
+    """A frame that others are animated from.
+
+    Attributes:
+        id: as on the wire, 0 to 15.
+        base: the reference from whose landmarks the receiver makes its own, None: they are sent.
+        pts: the time at which it is sent; of the first one the time of the first frame shown. Its
+            picture may be of another moment.
+        motion: its keypoints.
+        shape: its landmarks as they are sent, empty where there is a base.
+        points: its landmarks, float32 `[P, 2]` on [-1, 1].
+        picture: the crop, uint8 `[size, size, 3]`.
+        loss: of its coded picture.
+        hardness: that, as part of what was expected of so many bytes.
+        coded: the picture as it is sent, once it is.
+    """
+
+    id: int
+    base: Reference | None
+    pts: int
+    motion: MotionFrame
+    shape: bytes
+    points: Points
+    picture: Frame
+    loss: float = 0.0
+    hardness: float = 1.0
+    coded: CodedPicture | None = None
+    _source: Frame | None = None
+    _anchor: Anchor | None = None
+    _tried: bool = False
+
+    def expect(self, loss: float) -> None:
+        """Say what its picture will lose, as long as that is not coded."""
+        self.loss = loss
+
+    def keyframe(self, max_bytes: int, *, fill: bool = False) -> Keyframe:
+        """What is sent of it, its picture coded in so many bytes, or the least that do. With
+        `fill`, they are to be used as far as can be.
+        """
+        return finish(self.coding(max_bytes, fill=fill))
+
+    def coding(self, max_bytes: int, *, fill: bool = False) -> Steps[Keyframe]:
+        """The same, coding by coding."""
+        after = (yield from self.base.anchor()) if self.base is not None else None
+        picture = yield from fit_picture(self.picture, max_bytes, smallest=True, after=after)
+        self._source = self.picture
+        for softness in _SOFTER if fill and picture.quality >= _COARSE else ():
+            if len(picture.data) >= _FULL * max_bytes:
+                break
+            soft = soften(self.picture, softness)
+            other = yield from fit_picture(soft, max_bytes, smallest=True, after=after)
+            if len(picture.data) < len(other.data) <= max_bytes:
+                picture, self._source = other, soft
+        self.coded = picture
+        shown = decode_picture(picture, None if after is None else after.picture)
+        self.loss = coded_loss(self.picture, shown)
+        gain = AFTER_GAIN if picture.codec is StillCodec.AV1_AFTER else 1.0
+        self.hardness = self.loss / USUAL(gain * len(picture.data))
+        base = None if self.base is None else self.base.id
+        return Keyframe(self.id, self.pts, self.motion, self.shape, picture, base)
+
+    def anchor(self) -> Steps[Anchor | None]:
+        """For pictures that are coded after this one's; None where none can be."""
+        if not self._tried and self.coded is not None and self._source is not None:
+            self._tried = True
+            with suppress(ConfigError):
+                self._anchor = yield from Anchor.of(self._source, self.coded)
+        return self._anchor
+
+    @property
+    def shape_bytes(self) -> int:
+        """What the landmarks take."""
+        return 1 if self.base is not None else len(self.shape)

@@ -1,0 +1,1 @@
+"""From video frames to the crop and the landmarks of one followed face."""

@@ -1,0 +1,166 @@
+"""The face crop: square, head and shoulders, and steady.
+
+As in the preprocessing of the first order motion model (Siarohin et al. 2019, section 4): the
+rectangle stands still while the head stays inside it. Only when the head leaves does it follow,
+smoothly, and then it stands still again: what moves in the crop is the person, not the crop.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ...codec.errors import MissingExtraError
+
+__all__ = ["Cropper", "Rectangle", "cut", "resize", "to_picture"]
+
+Frame = npt.NDArray[np.uint8]
+Points = npt.NDArray[np.float32]
+Box = tuple[float, float, float, float]
+Square = tuple[float, float, float]  # centre x, centre y, side
+
+_FACE = 0.55  # height of the face mesh in the crop, as in the training clips (median 0.58)
+_DOWN = 0.56  # centre of the mesh from the top
+_WIDE = 1.15  # a mesh this much higher than wide is frontal; keeps the size when it nods
+_TIGHT = 0.85  # largest mesh in a crop: above that the picture is padded
+_WHOLE = (0.30, 0.85)  # mesh height of a square picture that is a head crop already
+_DRIFT = 0.17  # how far off the face may be, in sides, before the crop follows
+_ZOOM = 1.45  # likewise its size
+_SETTLE_S = 0.35  # time constant of the following
+_SETTLED = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """A square of the frame: left, top and side in pixels; may reach beyond the border."""
+
+    left: int
+    top: int
+    side: int
+
+
+class Cropper:
+    """Decides where the crop lies; one a stream."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Place the crop afresh at the next face (scene cut, other person)."""
+        self._shape: tuple[int, int] | None = None
+        self._current: Square | None = None
+        self._following = False
+
+    def update(self, box: Box, shape: tuple[int, int], seconds: float) -> Rectangle:
+        """Crop for a frame whose face is known.
+
+        Args:
+            box: bounds of the face mesh in pixels: x0, y0, x1, y1.
+            shape: height and width of the frame.
+            seconds: since the frame before.
+        """
+        if self._shape != shape:
+            self.reset()
+            self._shape = shape
+        wanted = _place(box, shape)
+        if self._current is None:
+            self._current = wanted
+        elif _is_head_crop(self._current, shape):
+            pass  # the whole picture was taken, and stays
+        elif self._following or _left(self._current, wanted):
+            self._follow(self._current, wanted, seconds)
+        return self.rectangle()
+
+    def rectangle(self) -> Rectangle:
+        """The crop as it stands; before the first face a zero square."""
+        if self._current is None:
+            return Rectangle(0, 0, 0)
+        x, y, side = self._current
+        size = max(2, round(side))
+        return Rectangle(round(x - size / 2), round(y - size / 2), size)
+
+    def _follow(self, current: Square, wanted: Square, seconds: float) -> None:
+        share = 1 - math.exp(-max(seconds, 0.0) / _SETTLE_S)
+        x, y, side = (a + share * (b - a) for a, b in zip(current, wanted, strict=True))
+        self._current = (x, y, side)
+        rest = max(abs(a - b) for a, b in zip(self._current, wanted, strict=True))
+        self._following = rest > _SETTLED * side
+
+
+def _left(current: Square, wanted: Square) -> bool:
+    (x, y, side), (wx, wy, wanted_side) = current, wanted
+    drift = max(abs(wx - x), abs(wy - y)) > _DRIFT * side
+    return drift or not 1 / _ZOOM < wanted_side / side < _ZOOM
+
+
+def _is_head_crop(current: Square, shape: tuple[int, int]) -> bool:
+    return shape[0] == shape[1] and current[2] == shape[0]
+
+
+def _place(box: Box, shape: tuple[int, int]) -> Square:
+    """Where the crop should lie: inside the frame where the face allows it."""
+    height, width = shape
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    tall = box[3] - box[1]
+    if height == width and _WHOLE[0] <= tall / height <= _WHOLE[1]:
+        return width / 2, height / 2, float(height)
+    extent = max(tall, (box[2] - box[0]) * _WIDE)
+    side = max(min(extent / _FACE, min(shape)), extent / _TIGHT)
+    return (
+        _inside(x, side, width),
+        _inside(y + (0.5 - _DOWN) * side, side, height),
+        side,
+    )
+
+
+def _inside(centre: float, side: float, length: int) -> float:
+    """Shift the crop inside; where it is larger than the frame, pad both ends alike."""
+    if side >= length:
+        return length / 2
+    return min(max(centre, side / 2), length - side / 2)
+
+
+def cut(frame: Frame, rectangle: Rectangle, size: int) -> Frame:
+    """The crop as a picture; unchanged pixels where it already has the size.
+
+    Args:
+        frame: uint8 `[H, W, 3]`.
+        rectangle: beyond the border the edge is repeated.
+        size: side of the result.
+
+    Returns:
+        uint8 `[size, size, 3]`.
+    """
+    height, width = frame.shape[:2]
+    left, top, side = rectangle.left, rectangle.top, rectangle.side
+    rows = slice(max(top, 0), min(top + side, height))
+    columns = slice(max(left, 0), min(left + side, width))
+    part = frame[rows, columns]
+    above, before = max(-top, 0), max(-left, 0)
+    below, after = side - above - part.shape[0], side - before - part.shape[1]
+    if above or before or below or after:
+        part = np.pad(part, ((above, below), (before, after), (0, 0)), mode="edge")
+    return resize(part, size, size)
+
+
+def resize(picture: Frame, width: int, height: int) -> Frame:
+    """Area filter when shrinking (no aliasing), bicubic when enlarging; `[height, width, 3]`."""
+    if picture.shape[:2] == (height, width):
+        return np.ascontiguousarray(picture)
+    try:
+        import cv2
+    except ImportError as error:
+        raise MissingExtraError("cropping a face", "encode") from error
+    picture = np.ascontiguousarray(picture)
+    shrinks = width <= picture.shape[1] and height <= picture.shape[0]
+    filter_ = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=filter_), np.uint8)
+
+
+def to_picture(landmarks: Points, rectangle: Rectangle) -> Points:
+    """Landmarks `[478, 2]` in pixels of the frame → on [-1, 1] of the crop."""
+    corner = np.array([rectangle.left, rectangle.top], np.float32)
+    return ((landmarks - corner) * (2 / rectangle.side) - 1).astype(np.float32)

@@ -1,0 +1,106 @@
+"""`Observer`: a frame of any size to the crop and the landmarks of the person that is followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from ...codec.errors import ConfigError
+from ...models.face.observation import Observation
+from .crop import Cropper, Rectangle, cut, to_picture
+from .cuts import CutDetector
+from .finder import FaceTracker, Finder
+from .follow import Follower
+
+__all__ = ["Observer"]
+
+Frame = npt.NDArray[np.uint8]
+
+
+class Observer:
+    """Finds, follows and crops; one a stream.
+
+    Args:
+        tracker: finds faces.
+        size: side of the crop in pixels.
+        still: see `Finder`.
+        crop: cut the head out; without, the whole of a square frame is the crop.
+    """
+
+    def __init__(
+        self,
+        tracker: FaceTracker,
+        size: int,
+        still: Callable[[], FaceTracker] | None = None,
+        *,
+        crop: bool = True,
+    ) -> None:
+        self._crop = crop
+        self._finder = Finder(tracker, still)
+        self._size = size
+        self.reset()
+
+    def reset(self) -> None:
+        """Another stream: nothing of the last scene holds."""
+        self._cuts = CutDetector()
+        self._follower = Follower()
+        self._cropper = Cropper()
+        self._finder.reset()
+        self._cut = False
+        self._last: Rectangle | None = None
+
+    def observe(
+        self, frame: Frame, seconds: float, time_ms: int
+    ) -> tuple[Observation | None, bool]:
+        """Look at the next frame.
+
+        Args:
+            frame: uint8 RGB `[H, W, 3]`, any size.
+            seconds: since the frame before.
+            time_ms: its presentation time.
+
+        Returns:
+            What is seen of the followed person (None: nothing), and whether that is a new scene
+            or somebody new, so that the last keyframe no longer fits.
+
+        Raises:
+            ConfigError: not such a frame, or not square where it is taken whole.
+        """
+        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or not frame.size:
+            raise ConfigError(f"a frame is uint8 [H, W, 3], not {frame.dtype} {list(frame.shape)}")
+        if not self._crop and frame.shape[0] != frame.shape[1]:
+            raise ConfigError(f"without cropping a frame is square, not {list(frame.shape[:2])}")
+        if self._cuts.push(frame):
+            self._cut = True  # until the person in the new scene is found
+            self._finder.reset()
+        faces = self._finder.find(frame, seconds, time_ms)
+        followed = self._follower.follow(faces, seconds, cut=self._cut)
+        if followed.face is None:
+            return None, False
+        self._finder.keep(followed.face)
+        if followed.changed:
+            self._cropper.reset()
+        self._cut = False
+        if self._crop:
+            rectangle = self._cropper.update(followed.face.box, frame.shape[:2], seconds)
+        else:
+            rectangle = Rectangle(0, 0, len(frame))
+        self._last = rectangle
+        landmarks = to_picture(followed.face.landmarks, rectangle)
+        picture = cut(frame, rectangle, self._size)
+        return Observation(picture, landmarks, time_ms / 1000), followed.changed
+
+    def crop(self, frame: Frame, seconds: float, time_ms: int) -> Frame | None:
+        """The crop alone, uint8 `[size, size, 3]`: also of frames from which the face is away,
+        where it was last; None before the first face. Arguments as of `observe`.
+        """
+        seen, _ = self.observe(frame, seconds, time_ms)
+        if seen is not None:
+            return seen.picture
+        return None if self._last is None else cut(frame, self._last, self._size)
+
+    def close(self) -> None:
+        """Free what was made here; the tracker is the caller's."""
+        self._finder.close()

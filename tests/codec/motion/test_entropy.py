@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facewire.codec.errors import ConfigError, FacewireError, StreamError, UnsupportedError
+from facewire.codec.motion.entropy import (
+    MAX_FRAMES,
+    MissingReferenceError,
+    MotionDecoder,
+    MotionEncoder,
+    ticks_in,
+)
+from facewire.codec.motion.frame import MotionFrame
+from facewire.codec.motion.tables import load_tables, step_size
+
+
+def talk(frames: int, seed: int = 0, size: float = 0.02) -> list[MotionFrame]:
+    """A face that moves along the components that faces move along; the first is the keyframe."""
+    rng = np.random.default_rng(seed)
+    back = load_tables().back
+    eye = np.tile([0, 0, 1, 0, 0, 1], 10)
+    place = rng.uniform(-0.4, 0.4, 60) * np.tile([1, 1, 0, 0, 0, 0], 10) + eye
+    walk = np.cumsum(rng.normal(0, 40 * size, (frames, len(back))), 0)
+    walk[0] = 0
+    numbers = place + walk @ back
+    return [MotionFrame.from_array(n.reshape(10, 6).astype(np.float32)) for n in numbers]
+
+
+def pixels_off(a: MotionFrame, b: MotionFrame) -> float:
+    return float(np.abs(a.value - b.value).max()) * 128
+
+
+@pytest.mark.parametrize("step", [0, 5, 10, 15])
+def test_motion_comes_back_within_its_step(step: int) -> None:
+    frames = talk(60)
+    encoder, decoder = MotionEncoder(step), MotionDecoder()
+    for pts, frame in enumerate(frames):
+        payload = encoder.encode([frame], pts, 3, frames[0], reference=pts - 1 if pts else None)
+        [(ticks, found)] = decoder.decode(payload, pts, 3, frames[0])
+        assert ticks == 0
+        # Orthonormal components, each off by at most the dead zone.
+        assert pixels_off(frame, found) < 0.61 * step_size(step) * np.sqrt(48)
+    assert len(payload) < 40
+
+
+def test_finer_steps_cost_more_and_err_less() -> None:
+    frames = talk(50)
+    sizes, errors = [], []
+    for step in (2, 6, 10):
+        encoder, decoder = MotionEncoder(step), MotionDecoder()
+        payload = encoder.encode(frames, 0, 0, frames[0])
+        found = decoder.decode(payload, 0, 0, frames[0])
+        sizes.append(len(payload))
+        errors.append(np.mean([pixels_off(f, g) for f, (_, g) in zip(frames, found, strict=True)]))
+    assert sizes == sorted(sizes, reverse=True)
+    assert errors == sorted(errors)
+
+
+@given(st.integers(1, MAX_FRAMES), st.integers(1, 255), st.integers(0, 1 << 20), st.integers(0, 99))
+@settings(max_examples=25)
+def test_bundles_hold_frames_and_times(count: int, stride: int, pts: int, seed: int) -> None:
+    frames = talk(count + 1, seed)
+    encoder, decoder = MotionEncoder(5), MotionDecoder()
+    payload = encoder.encode(frames[1:], pts, 1, frames[0], stride=stride)
+    assert ticks_in(payload) == [i * stride for i in range(count)]
+    found = decoder.decode(payload, pts % 65536, 1, frames[0])
+    assert [ticks for ticks, _ in found] == [i * stride for i in range(count)]
+
+
+def test_a_still_face_costs_next_to_nothing_after_the_first_frame() -> None:
+    frame = talk(2)[1]
+    payload = MotionEncoder(5).encode([frame] * 50, 0, 0, frame)
+    assert 8 * len(payload) / 50 < 8
+
+
+def test_small_tremor_is_not_followed() -> None:
+    rng = np.random.default_rng(0)
+    still = talk(1)[0]
+    shaken = [
+        MotionFrame.from_array(still.to_array() + rng.normal(0, 4e-4, (10, 6)).astype(np.float32))
+        for _ in range(30)
+    ]
+    found = MotionDecoder().decode(MotionEncoder(6).encode(shaken, 0, 0, still), 0, 0, still)
+    assert all(np.array_equal(f.to_array(), found[0][1].to_array()) for _, f in found)
+
+
+def test_frames_that_stand_on_what_never_came_are_named_and_later_ones_recover() -> None:
+    frames = talk(12)
+    encoder, decoder = MotionEncoder(5), MotionDecoder()
+    first = encoder.encode([frames[1]], 1, 0, frames[0])
+    encoder.encode([frames[2]], 2, 0, frames[0], reference=1)  # is lost
+    after = encoder.encode(frames[3:6], 3, 0, frames[0], stride=2, reference=2)
+    acknowledged = encoder.encode([frames[6]], 10, 0, frames[0], reference=1)
+    decoder.decode(first, 1, 0, frames[0])
+    with pytest.raises(MissingReferenceError, match="1 ticks earlier") as caught:
+        decoder.decode(after, 3, 0, frames[0])
+    assert caught.value.ticks == [0, 2, 4]
+    [(_, found)] = decoder.decode(acknowledged, 10, 0, frames[0])
+    assert pixels_off(found, frames[6]) < 4
+
+
+def test_another_keyframe_or_step_is_never_stood_on() -> None:
+    frames = talk(4)
+    encoder = MotionEncoder(5)
+    encoder.encode([frames[1]], 1, 0, frames[0])
+    elsewhere = encoder.encode([frames[2]], 2, 1, frames[0], reference=1)
+    assert elsewhere[0] & 7 == 0
+    encoder.step = 7
+    assert encoder.encode([frames[2]], 2, 0, frames[0], reference=1)[0] & 7 == 0
+
+
+def test_far_references_take_two_bytes() -> None:
+    frames = talk(3)
+    encoder, decoder = MotionEncoder(5), MotionDecoder()
+    decoder.decode(encoder.encode([frames[1]], 100, 0, frames[0]), 100, 0, frames[0])
+    far = encoder.encode([frames[2]], 1000, 0, frames[0], reference=100)
+    assert far[0] & 7 == 2
+    assert int.from_bytes(far[1:3], "little") == 900
+    assert len(decoder.decode(far, 1000, 0, frames[0])) == 1
+
+
+def test_the_same_integers_on_both_sides() -> None:
+    """Nothing drifts, however long: the decoder repeats the encoder's integers exactly."""
+    frames = talk(400, size=0.3)
+    encoder, decoder = MotionEncoder(9), MotionDecoder()
+    for pts in range(1, 400):
+        payload = encoder.encode([frames[pts]], pts, 0, frames[0], reference=pts - 1)
+        [(_, values)] = decoder.decode_integers(payload, pts, 0)
+        wanted = encoder._memory.get(0, pts)
+        assert wanted is not None
+        assert values == wanted.values
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_motion_or_a_typed_error(payload: bytes) -> None:
+    try:
+        found = MotionDecoder().decode(payload, 0, 0, talk(1)[0])
+    except FacewireError:
+        return
+    assert all(np.isfinite(frame.to_array()).all() for _, frame in found)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2, 3])
+def test_a_head_that_is_cut_off(cut: int) -> None:
+    frames = talk(5)
+    encoder = MotionEncoder(5)
+    encoder.encode([frames[1]], 1, 0, frames[0])
+    payload = encoder.encode(frames[2:4], 2, 0, frames[0], reference=1)
+    with pytest.raises(StreamError):
+        MotionDecoder().decode(payload[:cut], 2, 0, frames[0])
+
+
+@pytest.mark.parametrize("head", [b"\x53", b"\x57\0\0", b"\x51\0", b"\x58\x40\x01", b"\x58\x01\0"])
+def test_heads_that_make_no_sense(head: bytes) -> None:
+    with pytest.raises(StreamError):
+        MotionDecoder().decode(head + b"abc", 0, 0, talk(1)[0])
+
+
+def test_settings_and_tables_that_are_not_there() -> None:
+    with pytest.raises(ConfigError):
+        MotionEncoder(16)
+    with pytest.raises(ConfigError):
+        MotionEncoder(5, dead_zone=0.2)
+    with pytest.raises(ConfigError):
+        MotionEncoder(5).encode([], 0, 0, talk(1)[0])
+    for version in (0, 99):
+        with pytest.raises(UnsupportedError, match=f"version {version}"):
+            load_tables(version)
+
+
+def test_the_first_tables_stay_as_they_were() -> None:
+    """Streams of version 1 are decoded for ever; what they moved is what it was."""
+    tables = load_tables(1)
+    product = tables.back.astype(np.float64) @ tables.forward.astype(np.float64).T
+    assert np.allclose(product, np.eye(tables.components), atol=1e-5)
+    frames = talk(20)
+    encoder, decoder = MotionEncoder(3, tables=tables), MotionDecoder(tables)
+    payload = encoder.encode(frames, 0, 0, frames[0])
+    found = decoder.decode(payload, 0, 0, frames[0])
+    assert max(pixels_off(a, b) for a, (_, b) in zip(frames, found, strict=True)) < 5
+    assert load_tables(2).components == tables.components
+
+
+def test_an_error_costs_alike_in_each_component() -> None:
+    """The transform is no rotation of the numbers: what the picture feels less is coded coarser."""
+    tables = load_tables()
+    product = tables.back.astype(np.float64) @ tables.forward.astype(np.float64).T
+    assert np.allclose(product, np.eye(tables.components), atol=1e-4)
+    lengths = np.linalg.norm(tables.back, axis=1)
+    assert lengths.max() / lengths.min() > 3

@@ -1,0 +1,212 @@
+"""Pictures that are coded after another one."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facewire.cli.demo.face import AnimatedFace, Pose, load_portrait
+from facewire.codec.errors import ConfigError, FacewireError, MediaError, StreamError
+from facewire.codec.picture import fitting
+from facewire.codec.picture.coders import CODERS, encode, to_frame
+from facewire.codec.picture.still import (
+    Anchor,
+    CodedPicture,
+    StillCodec,
+    decode_picture,
+    encode_picture,
+)
+
+from ..makers import make_picture, psnr
+
+Frame = npt.NDArray[np.uint8]
+LIMIT = 900
+
+
+def make_scene(shift: int, side: int = 128) -> Frame:
+    """A window of a textured picture, moved."""
+    rough = np.random.default_rng(3).integers(-40, 40, (40, 40, 1)).repeat(4, 0).repeat(4, 1)
+    whole = np.clip(make_picture(160) + rough, 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(whole[shift : shift + side, shift : shift + side])
+
+
+FIRST, LATER = make_scene(0), make_scene(7)
+ANCHOR = Anchor(FIRST, encode_picture(FIRST, max_bytes=LIMIT))
+AFTER = encode_picture(LATER, max_bytes=LIMIT, after=ANCHOR)
+
+
+def test_round_trip() -> None:
+    assert AFTER.codec is StillCodec.AV1_AFTER
+    assert len(AFTER.data) <= LIMIT
+    decoded = decode_picture(AFTER, ANCHOR.picture)
+    assert decoded.shape == LATER.shape
+    assert decoded.dtype == np.uint8
+    alone = decode_picture(encode_picture(LATER, max_bytes=LIMIT))
+    assert psnr(LATER, decoded) > psnr(LATER, alone) + 0.5
+
+
+def test_each_stands_on_the_anchor_alone() -> None:
+    """What was decoded in between does not matter, nor how often."""
+    other = encode_picture(make_scene(20), max_bytes=LIMIT, after=ANCHOR)
+    before = decode_picture(AFTER, ANCHOR.picture)
+    decode_picture(other, ANCHOR.picture)
+    assert np.array_equal(decode_picture(AFTER, ANCHOR.picture), before)
+
+
+def test_the_same_bytes_each_time() -> None:
+    again = Anchor(FIRST, encode_picture(FIRST, max_bytes=LIMIT))
+    assert again.picture == ANCHOR.picture
+    assert encode_picture(LATER, max_bytes=LIMIT, after=again) == AFTER
+
+
+@pytest.mark.parametrize("max_bytes", [60, 250, 2000])
+def test_the_limit_is_kept(max_bytes: int) -> None:
+    picture = encode_picture(LATER, max_bytes=max_bytes, after=ANCHOR)
+    assert len(picture.data) <= max_bytes
+    assert decode_picture(picture, ANCHOR.picture).shape == LATER.shape
+
+
+def test_nothing_fits() -> None:
+    with pytest.raises(ConfigError, match="does not fit 9 bytes"):
+        encode_picture(LATER, max_bytes=9, after=ANCHOR)
+    least = encode_picture(LATER, max_bytes=9, after=ANCHOR, smallest=True)
+    assert least == encode_picture(LATER, quality=63)
+
+
+def test_a_still_where_it_is_better() -> None:
+    """The anchor is coarsely coded noise: no help."""
+    noise = np.random.default_rng(1).integers(0, 256, FIRST.shape, np.uint8)
+    anchor = Anchor(noise, encode_picture(noise, quality=63))
+    picture = encode_picture(FIRST, max_bytes=20000, after=anchor)
+    assert picture == encode_picture(FIRST, max_bytes=20000)
+    assert picture.codec is StillCodec.AV1
+
+
+def test_anchors_of_every_quarter() -> None:
+    """What `CodedPicture.quality` leaves out is found again."""
+    coder = CODERS[StillCodec.AV1]
+    later = to_frame(LATER, coder.pixels)
+    stills = [
+        CodedPicture(
+            StillCodec.AV1, 40, encode(coder, [to_frame(FIRST, coder.pixels)], 40 - quarter)
+        )
+        for quarter in (0.0, 0.25, 0.5, 0.75)
+    ]
+    for picture in [*stills, encode_picture(FIRST, quality=1)]:
+        data = Anchor(FIRST, picture).code(later, 0)
+        shown = decode_picture(CodedPicture(StillCodec.AV1_AFTER, 40, data), picture)
+        assert psnr(shown, LATER) > 28
+    assert len({picture.data for picture in stills}) == 4
+
+
+def test_what_is_no_anchor() -> None:
+    with pytest.raises(ConfigError, match="WEBP"):
+        Anchor(FIRST, encode_picture(FIRST, codec=StillCodec.WEBP))
+    with pytest.raises(ConfigError, match="AV1_AFTER"):
+        Anchor(LATER, AFTER)
+    with pytest.raises(ConfigError, match="not what SVT-AV1 makes"):
+        Anchor(LATER, ANCHOR.picture)
+    with pytest.raises(MediaError):
+        Anchor(FIRST[:63], ANCHOR.picture)
+
+
+def test_settings_that_contradict() -> None:
+    for wrong in (
+        {"after": ANCHOR},
+        {"after": ANCHOR, "quality": 30},
+        {"after": ANCHOR, "max_bytes": 900, "codec": StillCodec.WEBP},
+        {"codec": StillCodec.AV1_AFTER, "max_bytes": 900},
+    ):
+        with pytest.raises(ConfigError, match="after another"):
+            encode_picture(LATER, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="size"):
+        encode_picture(make_picture(64), max_bytes=900, after=ANCHOR)
+
+
+def test_without_its_anchor() -> None:
+    webp = encode_picture(FIRST, codec=StillCodec.WEBP)
+    for anchor in (None, AFTER, webp):
+        with pytest.raises(StreamError, match="coded after another"):
+            decode_picture(AFTER, anchor)
+
+
+@pytest.mark.parametrize("other", [make_scene(30), make_picture(64), make_picture(256)])
+def test_after_another_picture(other: Frame) -> None:
+    """A wrong picture, perhaps, but never more than one of the anchor's size."""
+    anchor = encode_picture(other, max_bytes=LIMIT)
+    try:
+        decoded = decode_picture(AFTER, anchor)
+    except StreamError:
+        return
+    assert decoded.shape == other.shape
+
+
+def test_a_still_needs_no_anchor() -> None:
+    alone = decode_picture(ANCHOR.picture)
+    assert np.array_equal(decode_picture(ANCHOR.picture, ANCHOR.picture), alone)
+
+
+def test_a_sequence_of_its_own_is_refused() -> None:
+    """It could change the size, and would make the anchor of no account."""
+    whole = encode_picture(make_picture(256), quality=50).data
+    with pytest.raises(StreamError, match="sequence of its own"):
+        decode_picture(CodedPicture(StillCodec.AV1_AFTER, 0, whole), ANCHOR.picture)
+    for data in (AFTER.data * 2, AFTER.data * 50, bytes(20)):
+        with pytest.raises(StreamError, match="exactly one frame"):
+            decode_picture(CodedPicture(StillCodec.AV1_AFTER, 0, data), ANCHOR.picture)
+
+
+def test_cut_at_every_byte() -> None:
+    for length in range(1, len(AFTER.data), 7):
+        cut = CodedPicture(StillCodec.AV1_AFTER, 0, AFTER.data[:length])
+        with pytest.raises(StreamError):
+            decode_picture(cut, ANCHOR.picture)
+
+
+@pytest.mark.parametrize("head", [8, 1 << 16])
+@settings(max_examples=150)
+@given(seed=st.integers(0, 1 << 32))
+def test_damaged_bytes_are_a_picture_or_an_error(head: int, seed: int) -> None:
+    """Damage in the first bytes is damage in the frame's header."""
+    random = np.random.default_rng(seed)
+    data = bytearray(AFTER.data)
+    for _ in range(int(random.integers(1, 6))):
+        data[int(random.integers(min(head, len(data))))] = int(random.integers(256))
+    try:
+        decoded = decode_picture(CodedPicture(StillCodec.AV1_AFTER, 0, bytes(data)), ANCHOR.picture)
+    except FacewireError:
+        return
+    assert decoded.shape == LATER.shape
+
+
+def test_codings_of_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In frames: with an anchor under four times those of the still alone."""
+    counts: list[int] = []
+
+    def count(coder, frames, *rest):  # type: ignore[no-untyped-def]
+        counts.append(len(frames))
+        return encode(coder, frames, *rest)
+
+    monkeypatch.setattr(fitting, "encode", count)
+    monkeypatch.setattr("facewire.codec.picture.after.encode", count)
+    encode_picture(LATER, max_bytes=LIMIT)
+    alone = sum(counts)
+    counts.clear()
+    encode_picture(LATER, max_bytes=LIMIT, after=ANCHOR)
+    assert sum(counts) < 4 * alone
+
+
+def test_a_moving_face_takes_fewer_bytes() -> None:
+    """The demo's portrait, its head turned: better than the still at two thirds of its bytes."""
+    face = AnimatedFace(load_portrait())
+    first = face.draw(Pose(), 256)
+    anchor = Anchor(first, encode_picture(first, max_bytes=1500))
+    for pose in (Pose(yaw=12, pitch=3, mouth=0.6), Pose(yaw=-9, roll=4, blink=1)):
+        rgb = face.draw(pose, 256)
+        alone = decode_picture(encode_picture(rgb, max_bytes=1500))
+        picture = encode_picture(rgb, max_bytes=1000, after=anchor)
+        assert picture.codec is StillCodec.AV1_AFTER
+        assert psnr(rgb, decode_picture(picture, anchor.picture)) > psnr(rgb, alone)
