@@ -37,7 +37,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "decoder",
         "files",
     ),
-    "call": ("pack rate_estimate",),
+    "call": ("pack rate_estimate stretch", "playout"),
 }
 """Rooms of each package, lowest floor first. A module or folder may import from lower floors, and
 from its own room; neighbours on one floor may too, as long as no circle comes of it."""
