@@ -138,9 +138,10 @@ class SegmentCoder:
         """A frame's motion, after the reference that is planned or needed before it."""
         seen, places = frame.seen, list[Packet | _Place]()
         if seen is not None and (shown is not None or not self.joined):
+            plan = None if shown is None else shown.plan
             if shown is not None:
-                places = self._refer(shown.seen, frame.pts, shown.plan)
-            places = places or self._refer(seen, frame.pts, shown and shown.plan)
+                places = self._refer(shown.seen, frame.pts, plan)
+            places = places or self._refer(seen, frame.pts, plan)
             self.joined = self.joined or bool(places)
             if not self.joined:
                 seen = None  # no earlier reference may show it

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from facewire import encode_file
@@ -120,6 +119,3 @@ def test_the_test_finds_snippets(tmp_path: Path) -> None:
     assert snippets(page) == ["a = 1\n"]
     assert len(snippets(page, skipped=True)) == 2
     assert ROOT / "README.md" in WITH_CODE
-
-
-_: Callable[..., npt.NDArray[np.float32]]
