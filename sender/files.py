@@ -16,10 +16,11 @@ from ..codec.file.accounting import BitCount
 from ..codec.file.container import HEAD_BYTES, Writer
 from ..codec.motion.profiles import motion_ticks
 from ..codec.packet import Kind, Packet
+from ..codec.sound.opus import SAMPLE_RATE
 from ..codec.whole_file import atomic_file
 from .config import EncoderConfig
 from .encoder import Encoder
-from .tracking.capture import SAMPLE_RATE, Capture
+from .tracking.capture import Capture
 
 __all__ = ["EncodeReport", "Progress", "encode_file", "encode_packets", "encode_to"]
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ...codec.sound.opus import SAMPLE_RATE
 from ...receiver.files.writer import VideoWriter
 from .face import AnimatedFace, Pose, load_portrait
-from .voice import SAMPLE_RATE, Voice, make_voice
+from .voice import Voice, make_voice
 
 __all__ = ["make_demo_clip", "poses"]
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...codec.errors import FacewireError, TrainingError
+from ...codec.sound.opus import SAMPLE_RATE
 from ..avfr.segmenter import Segmenter
 from ..face.mesh import LANDMARKS
 from ..face.observation import Observation
@@ -128,7 +129,9 @@ def prepare_clip(
     if sum(faces) < 2 or len(frames) < 2:
         raise TrainingError("no face in two of its frames")
     sound = list(footage.sound())
-    pcm = np.concatenate(sound)[: int(_LONGEST_S * 16_000)] if sound else np.zeros(0, np.float32)
+    pcm = (
+        np.concatenate(sound)[: int(_LONGEST_S * SAMPLE_RATE)] if sound else np.zeros(0, np.float32)
+    )
     return CachedClip(
         name=name,
         identity=identity,

@@ -20,11 +20,11 @@ from av.container import InputContainer
 from av.video.reformatter import Colorspace, Interpolation
 
 from ...codec.errors import MediaError, NotAVideoError
+from ...codec.sound.opus import SAMPLE_RATE
 from .timing import Timing, measure_timing
 
 __all__ = ["MAX_SIDE", "SAMPLE_RATE", "Capture", "VideoInfo"]
 
-SAMPLE_RATE = 16_000
 MAX_SIDE = 1920
 """Longer sides are scaled down while decoding: a face of 256 pixels needs no 8K frames."""
 _SLACK = SAMPLE_RATE // 20  # 50 ms: jitter of a container's time stamps below, real gaps above
