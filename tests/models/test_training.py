@@ -33,7 +33,7 @@ QUICK = TrainConfig(
 
 def train(cache: Path, out: Path, network: AvfrConfig, settings: TrainConfig = QUICK, **kw) -> Avfr:
     clips = read_cache(cache)
-    return fit(network, settings, clips, [], out, face=FaceTable.blank(), progress=False, **kw)
+    return fit(network, settings, clips, [], out, face=FaceTable.blank(), **kw)
 
 
 @pytest.mark.parametrize("mode", ["mesh", "detector", "unsupervised"])
@@ -180,7 +180,7 @@ def test_near_frames_and_people_of_few_seconds(cache: Path) -> None:
 def test_curves_are_a_table(cache: Path, tmp_path: Path, tiny: AvfrConfig) -> None:
     clips = read_cache(cache)
     settings = replace(QUICK, steps=50)
-    fit(tiny, settings, clips, [], tmp_path / "run", face=FaceTable.blank(), progress=False)
+    fit(tiny, settings, clips, [], tmp_path / "run", face=FaceTable.blank())
     rows = list(csv.DictReader((tmp_path / "run" / "curves.csv").open()))
     assert {row["name"] for row in rows} >= {"rate", "pixel", "warped"}
     assert all(float(row["value"]) >= 0 for row in rows)
