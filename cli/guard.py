@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
-from typing import NoReturn
+
+from ..codec.clean_stop import clean_stop
 
 __all__ = ["guarded", "sentence"]
 
@@ -32,7 +30,7 @@ def guarded(program: str, call: Callable[[], int], *, debug: bool = False) -> in
         128 + n after signal n.
     """
     try:
-        with _logged(program, logging.INFO if debug else logging.WARNING), _stopped_by_signals():
+        with _logged(program, logging.INFO if debug else logging.WARNING), clean_stop():
             return call()
     except SystemExit as stop:  # argparse: 0 after --help, 2 after wrong usage
         return stop.code if isinstance(stop.code, int) else 2
@@ -86,24 +84,3 @@ def _logged(program: str, level: int) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(before)
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into `SystemExit`, except where they are ignored (`nohup`)."""
-
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    if threading.current_thread() is not threading.main_thread():
-        names = []
-    numbers = [getattr(signal, name) for name in names]
-    before = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) != signal.SIG_IGN}
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
