@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     _refuse_foreign_files(args.out)
     quiet = ["--quiet"] if args.quiet else []
     print(f"1. a clip of a talking face  {clip}", file=sys.stderr)
-    make_demo_clip(clip)
+    make_demo_clip(clip, overwrite=True)
     _note_own_files(args.out)
     print(f"2. encode  {stream}", file=sys.stderr)
     encoding = _timed(["encode", str(clip), str(stream), "--force", *quiet])

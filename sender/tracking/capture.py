@@ -138,7 +138,8 @@ class Capture:
         if not self._path.is_file():
             raise NotAVideoError(f"{self._path}: no such file")
         try:
-            return av.open(str(self._path), options=_OPTIONS)
+            # Named as a file: in `12:30.mp4` FFmpeg would take `12` for a protocol.
+            return av.open(f"file:{self._path}", options=_OPTIONS)
         except PermissionError as error:
             raise NotAVideoError(f"{self._path} may not be read: {error.strerror}") from error
         except (av.error.FFmpegError, ValueError) as error:

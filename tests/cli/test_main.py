@@ -19,7 +19,7 @@ def test_help_names_every_command_and_imports_none(capsys: pytest.CaptureFixture
     assert "examples:" in text
 
 
-@pytest.mark.parametrize("name", ["decode", "info", "demo"])
+@pytest.mark.parametrize("name", list(COMMANDS))
 def test_help_of_a_command_has_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--help"]) == 0
     assert f"facewire {name}" in capsys.readouterr().out
