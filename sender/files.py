@@ -17,12 +17,8 @@ from ..codec.file.accounting import BitCount
 from ..codec.file.container import HEAD_BYTES, Writer
 from ..codec.motion.profiles import motion_ticks
 from ..codec.packet import Kind, Packet
-<<<<<<< HEAD
-from ..codec.whole_file import whole_file
-=======
 from ..codec.sound.opus import SAMPLE_RATE
-from ..codec.whole_file import atomic_file
->>>>>>> h-se
+from ..codec.whole_file import whole_file
 from .config import EncoderConfig
 from .encoder import Encoder
 from .tracking.capture import Capture
@@ -77,11 +73,7 @@ def encode_file(
 
     Args:
         source: any video that PyAV reads.
-<<<<<<< HEAD
         target: the `.fwire` file, or a FIFO.
-=======
-        target: the `.fwire` file; it is replaced if it exists.
->>>>>>> h-se
         config: settings.
         progress: see `Progress`.
         overwrite: replace `target` if it exists.

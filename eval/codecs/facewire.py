@@ -22,7 +22,7 @@ from ...codec.motion.profiles import MotionSettings, Profile
 from ...codec.motion.tables import TABLES_VERSION
 from ...codec.packet import HEADER_BYTES, Kind, Packet
 from ...codec.picture import fitting
-from ...codec.sound.opus import OpusEncoder
+from ...codec.sound.opus import SAMPLE_RATE, OpusEncoder
 from ...models.weights import load_card
 from ...models.weights.runtime_graphs import graphs_digest
 from ...receiver.config import DecoderConfig, Precision
@@ -42,7 +42,6 @@ __all__ = ["AUDIO_KBPS", "FacewireCodec"]
 Frame = npt.NDArray[np.uint8]
 AUDIO_KBPS = 10.0
 """Sound that goes with every codec."""
-_SAMPLES = 16_000
 
 
 class FacewireCodec(Codec):
@@ -167,7 +166,7 @@ def _run(encoder: Encoder, clip: Clip, sound: npt.NDArray[np.float32]) -> Iterat
     taken = 0
     with encoder:
         for index, frame in enumerate(clip.rgb()):
-            end = round((index + 1) * _SAMPLES / clip.fps) if index + 1 < clip.frames else None
+            end = round((index + 1) * SAMPLE_RATE / clip.fps) if index + 1 < clip.frames else None
             pcm = sound[taken:end] if len(sound) else None
             taken = end or len(sound)
             yield from encoder.encode(np.asarray(frame), pcm, index)

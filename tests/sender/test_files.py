@@ -151,8 +151,7 @@ def test_no_face_is_told_after_all_the_sound(card: Path, tmp_path: Path) -> None
         ) as encoder,
         pytest.raises(NoFaceError),
     ):
-        for packet in encode_packets(capture, encoder):
-            packets.append(packet)
+        packets.extend(encode_packets(capture, encoder))
     assert len(of(packets, Kind.AUDIO)) == 9  # of 120 ms
 
 
