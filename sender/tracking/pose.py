@@ -8,35 +8,19 @@ distance from the camera is estimated first, in two steps, from the size of the 
 from __future__ import annotations
 
 import math
-import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ...codec.errors import WeightsError
-from .networks import load_geometry
+from ...models.face.canonical import load_canonical
 
-__all__ = ["CanonicalFace", "HeadPose", "read_canonical", "similarity"]
+__all__ = ["HeadPose", "similarity"]
 
 Points = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
 _FIELD_OF_VIEW = math.radians(63)  # vertical, of the camera that MediaPipe assumes
-_VERTEX = 5  # numbers of a vertex of the canonical face: x, y, z, and a texture's u and v
-
-
-class CanonicalFace:
-    """The face that poses are measured from.
-
-    Attributes:
-        points: float64 `[468, 3]` in cm: x to the subject's left, y up, z towards the camera.
-        weights: float64 `[468]`, how much each point counts in the fit; most are 0.
-    """
-
-    def __init__(self, points: Matrix, weights: Matrix) -> None:
-        self.points, self.weights = points, weights
 
 
 class HeadPose:
@@ -50,7 +34,7 @@ class HeadPose:
     """
 
     def __init__(self, path: Path) -> None:
-        face = read_canonical(load_geometry(path))
+        face = load_canonical(path)
         self._count = len(face.points)
         self._used = np.flatnonzero(face.weights)
         self._points, self._weights = face.points[self._used], face.weights[self._used]
@@ -124,66 +108,3 @@ def similarity(source: Matrix, target: Matrix, weights: Matrix) -> Matrix:
     matrix[:3, :3] = scale * rotation
     matrix[:3, 3] = to_centre - matrix[:3, :3] @ from_centre
     return matrix
-
-
-def read_canonical(data: bytes) -> CanonicalFace:
-    """Read the canonical face out of MediaPipe's geometry metadata (a protocol buffer).
-
-    Args:
-        data: field 1 is the mesh, whose field 3 are the vertices' numbers; each field 2 is the
-            index (field 1) and the weight (field 2) of a landmark that counts.
-
-    Raises:
-        WeightsError: the bytes hold no such face.
-    """
-    try:
-        numbers: list[float] = []
-        counted: dict[int, float] = {}
-        for field, value in _fields(data):
-            if field == 1 and isinstance(value, bytes):
-                numbers = [_float(v) for f, v in _fields(value) if f == 3]
-            elif field == 2 and isinstance(value, bytes):
-                part = dict(_fields(value))
-                counted[int(part[1])] = _float(part[2])  # type: ignore[arg-type]
-        points = np.array(numbers).reshape(-1, _VERTEX)[:, :3]
-        weights = np.zeros(len(points))
-        weights[list(counted)] = list(counted.values())
-    except (ValueError, IndexError, KeyError, TypeError, struct.error) as error:
-        raise WeightsError(f"the task file's canonical face cannot be read: {error}") from error
-    return CanonicalFace(points, weights)
-
-
-def _float(value: int | bytes) -> float:
-    if not isinstance(value, bytes):
-        raise ValueError("a whole number where a float should be")
-    return float(struct.unpack("<f", value)[0])
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Number and value of each field of a protocol buffer message."""
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
-        kind = key & 7
-        if kind == 0:
-            number, at = _varint(data, at)
-            yield key >> 3, number
-            continue
-        if kind == 5:
-            size = 4
-        elif kind == 2:
-            size, at = _varint(data, at)
-        else:
-            raise ValueError(f"wire type {kind}")
-        yield key >> 3, data[at : at + size]
-        at += size
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at

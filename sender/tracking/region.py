@@ -31,6 +31,12 @@ class Region:
     height: float
     angle: float = 0.0
 
+    def rescaled(self, across: float, down: float) -> Region:
+        """The same region of a frame whose width and height change by these factors."""
+        return Region(
+            self.x * across, self.y * down, self.width * across, self.height * down, self.angle
+        )
+
     def scaled(self, factor: float) -> Region:
         """The same centre and angle with sides `factor` times as long."""
         return Region(self.x, self.y, self.width * factor, self.height * factor, self.angle)

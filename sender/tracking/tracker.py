@@ -78,6 +78,7 @@ class Tracker:
         self._pose = HeadPose(path) if details else None
         self._still = still
         self._regions: list[Region] = []
+        self._shape = (0, 0)  # of the frame that the regions belong to
 
     def track(self, frame: Frame, time_ms: int | None = None) -> list[Face]:
         """Find the faces in one frame.
@@ -94,6 +95,7 @@ class Tracker:
         """
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or not frame.size:
             raise ConfigError(f"a frame is uint8 [H, W, 3], not {frame.dtype} {frame.shape}")
+        self._fit(frame.shape[0], frame.shape[1])
         found = (self._landmarker.find(frame, region) for region in self._look(frame))
         meshes = [mesh for mesh in found if mesh is not None]
         self._regions = [] if self._still else [region_of(mesh) for mesh in meshes]
@@ -111,6 +113,13 @@ class Tracker:
             for found in self._detector.detect(frame, MOST_FACES):
                 regions = [old for old in regions if old.overlap(found) <= _SAME] + [found]
         return regions[:MOST_FACES]
+
+    def _fit(self, height: int, width: int) -> None:
+        """Scale the regions where the frames change their size."""
+        if self._shape != (height, width) and self._regions:
+            down, across = height / self._shape[0], width / self._shape[1]
+            self._regions = [region.rescaled(across, down) for region in self._regions]
+        self._shape = (height, width)
 
     def _face(self, mesh: Points, height: int, width: int) -> Face:
         blink = self._blink.blink(mesh) if self._blink else (0.0, 0.0)
