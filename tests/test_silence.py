@@ -66,7 +66,19 @@ def test_evaluating(clip: Path, tmp_path: Path) -> None:
     data.mkdir()
     shutil.copy(clip, data / "demo.mp4")
     words = ["-m", "facewire.cli.evaluate", "--data", str(data), "--out", str(tmp_path / "out")]
-    words += "--codecs frozen --bpp 0.05 --every 20 --jobs 1 --quiet --seconds 1".split()
+    words += [
+        "--codecs",
+        "frozen",
+        "--bpp",
+        "0.05",
+        "--every",
+        "20",
+        "--jobs",
+        "1",
+        "--quiet",
+        "--seconds",
+        "1",
+    ]
     assert reached(tmp_path / "log", *words) == []
 
 
