@@ -106,6 +106,7 @@ def _add_references(group: argparse._ArgumentGroup) -> None:
         "is a keyframe (default: %(default)s)",
     )
     group.add_argument(
+        "--plan-ahead",
         "--lookahead",
         type=_or_auto,
         default="auto",
@@ -172,7 +173,7 @@ def run(args: argparse.Namespace) -> int:
         keyframe_interval=args.keyframe_interval,
         keyframe_bytes=args.keyframe_bytes,
         references=args.references,
-        lookahead=args.lookahead,
+        plan_ahead_s=args.plan_ahead,
         smoothing=args.smoothing,
         crop=not args.no_crop,
         model=str(args.weights or "s"),
@@ -210,6 +211,8 @@ def _summary(report: EncodeReport, output: str, identity_bytes: int) -> str:
         f"{name}: {report.frames} frames, {report.keyframes} keyframe{plural}, "
         f"{report.kbps:.1f} kbit/s, {report.bpp:.4f} bits a pixel"
     )
+    if report.warnings and report.asked_kbps is not None:
+        text += f" ({report.asked_kbps:g} kbit/s were asked for)"
     if identity_bytes:
         text += f"; this includes an identity of {identity_bytes} bytes, sent once"
     if report.repeated:
