@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..codec.errors import MissingExtraError
+from ..codec.whole_file import whole_file
 
 if TYPE_CHECKING:
     from ..models.avfr.model import Avfr
@@ -87,7 +88,8 @@ def run(args: argparse.Namespace) -> int:
         difference = parity(model, source, frame)
         print(f"largest difference between torch and {name} (float32): {difference:.1e}")
     interface = args.out / "interface.json"
-    interface.write_text(json.dumps(describe_interface(model), indent=1) + "\n")
+    with whole_file(interface, overwrite=True) as file:
+        file.write((json.dumps(describe_interface(model), indent=1) + "\n").encode())
     print(interface)
     return 0
 

@@ -7,6 +7,8 @@ import sys
 import traceback
 from collections.abc import Callable
 
+from ..codec.clean_stop import clean_stop
+
 __all__ = ["guarded", "sentence"]
 
 
@@ -19,10 +21,12 @@ def guarded(program: str, call: Callable[[], int], *, debug: bool = False) -> in
         debug: show the traceback too.
 
     Returns:
-        0 well, 1 the input or a file is bad, 2 wrong usage, 130 interrupted.
+        0 well, 1 the input or a file is bad, 2 wrong usage, 128 + n ended by signal n (130
+        interrupted).
     """
     try:
-        return call()
+        with clean_stop():
+            return call()
     except SystemExit as stop:  # argparse: 0 after --help, 2 after wrong usage
         return stop.code if isinstance(stop.code, int) else 2
     except KeyboardInterrupt:

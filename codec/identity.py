@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ConfigError, DamagedError, StreamError, TruncatedError, UnsupportedError
-from .whole_file import atomic_file
+from .whole_file import whole_file
 
 __all__ = [
     "ID_BYTES",
@@ -168,10 +168,15 @@ class Identity:
         return cls(bytes(body), model, sha256, changes)
 
 
-def write_identity(identity: Identity, path: Path) -> None:
-    """Write a `.fwid` file; it appears only when it is complete."""
+def write_identity(identity: Identity, path: Path, *, overwrite: bool = False) -> None:
+    """Write a `.fwid` file; it appears only when it is complete.
+
+    Raises:
+        OutputExistsError: the file exists, and `overwrite` is false.
+        OSError: it cannot be written.
+    """
     data = _MAGIC + bytes([VERSION]) + identity.body
-    with atomic_file(path) as file:
+    with whole_file(path, overwrite=overwrite) as file:
         file.write(data + _CRC.pack(zlib.crc32(data)))
 
 

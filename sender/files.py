@@ -16,7 +16,7 @@ from ..codec.file.accounting import BitCount
 from ..codec.file.container import HEAD_BYTES, Writer
 from ..codec.motion.profiles import motion_ticks
 from ..codec.packet import Kind, Packet
-from ..codec.whole_file import atomic_file
+from ..codec.whole_file import whole_file
 from .config import EncoderConfig
 from .encoder import Encoder
 from .tracking.capture import SAMPLE_RATE, Capture
@@ -58,16 +58,20 @@ def encode_file(
     target: str | Path,
     config: EncoderConfig | None = None,
     progress: Progress | None = None,
+    *,
+    overwrite: bool = False,
 ) -> EncodeReport:
     """Encode a video file. `target` appears only when it is complete.
 
     Args:
         source: any video that PyAV reads.
-        target: the `.fwire` file; replaced where it exists.
+        target: the `.fwire` file, or a FIFO.
         config: settings.
         progress: see `Progress`.
+        overwrite: replace `target` if it exists.
 
     Raises:
+        OutputExistsError: `target` exists, and `overwrite` is false.
         MediaError, NotAVideoError, NoFaceError: the source cannot be used.
         ConfigError: settings, or a target that is the source.
         OSError: the target cannot be written.
@@ -76,7 +80,7 @@ def encode_file(
     with Capture(source) as capture:
         if target.exists() and target.samefile(source):
             raise ConfigError(f"{target} is the input itself; choose another name for the output")
-        with atomic_file(target) as file:
+        with whole_file(target, overwrite=overwrite) as file:
             return encode_to(capture, file, config, progress)
 
 

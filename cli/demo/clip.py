@@ -40,7 +40,7 @@ def make_demo_clip(
     voice = make_voice(frames / fps, rng)
     face = AnimatedFace(load_portrait())
     rate = Fraction(fps)
-    with VideoWriter(path, (size, size), rate, 1 / rate, sound=True) as writer:
+    with VideoWriter(path, (size, size), rate, 1 / rate, sound=True, overwrite=True) as writer:
         for index, pose in enumerate(poses(voice, frames, fps, rng)):
             start = index * SAMPLE_RATE // fps
             writer.picture(face.draw(pose, size), index / rate)

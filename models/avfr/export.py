@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ...codec.errors import MissingExtraError
+from ...codec.whole_file import whole_path
 from ..mel import MEL_BANDS, MEL_STEPS
 from .model import Avfr
 
@@ -184,18 +185,16 @@ def _trace(module: nn.Module, example: tuple[Tensor, ...]) -> Any:
 
 
 def _save_pair(model: Any, path: Path) -> Path:
-    """Save under a draft name, then rename both files of an IR."""
+    """Save both files of an IR."""
     import openvino as ov
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"draft-{path.name}")
-    try:
+    with (
+        whole_path(path, overwrite=True) as draft,
+        whole_path(path.with_suffix(".bin"), overwrite=True) as weights,
+    ):
         ov.save_model(model, draft, compress_to_fp16=True)
-        draft.with_suffix(".bin").replace(path.with_suffix(".bin"))
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-        draft.with_suffix(".bin").unlink(missing_ok=True)
+        draft.with_suffix(".bin").replace(weights)
     return path
 
 
@@ -209,22 +208,17 @@ def export_onnx(model: Avfr, folder: Path, opset: int = 18) -> list[Path]:
     written = []
     for part in _parts(model):
         path = folder / f"{part.name}.onnx"
-        draft = path.with_name(f".{path.name}.draft")
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                torch.onnx.export(
-                    part.module,
-                    tuple(part.inputs.values()),
-                    str(draft),
-                    input_names=list(part.inputs),
-                    output_names=part.outputs,
-                    opset_version=opset,
-                    dynamo=False,
-                )
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        with whole_path(path, overwrite=True) as draft, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                part.module,
+                tuple(part.inputs.values()),
+                str(draft),
+                input_names=list(part.inputs),
+                output_names=part.outputs,
+                opset_version=opset,
+                dynamo=False,
+            )
         written.append(path)
     return written
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ...codec.errors import WeightsError
+from ...codec.whole_file import whole_path
 from ..face.landmarks import PointRebuilder
 from ..face.table import FaceTable
 from ..weights.store import WEIGHTS_FILE, load_card
@@ -104,12 +105,9 @@ class Avfr(nn.Module):
         for name in FaceTable.NAMES:
             table = torch.from_numpy(np.ascontiguousarray(getattr(self.face, name)))
             state[f"face.{name}"] = table.half() if half and name == "ridge" else table
-        path, draft = folder / WEIGHTS_FILE, folder / f".{WEIGHTS_FILE}.draft"
-        try:
+        path = folder / WEIGHTS_FILE
+        with whole_path(path, overwrite=True) as draft:
             save_file(state, draft, metadata={"config": json.dumps(self.config.to_dict())})
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
         return path
 
     @classmethod

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...codec.errors import TrainingError
+from ...codec.whole_file import whole_file
 
 __all__ = ["MASK_SIDE", "CachedClip", "read_cache", "write_clip"]
 
@@ -57,19 +58,13 @@ def write_clip(folder: Path, clip: CachedClip) -> None:
     """Write a clip; it appears under its name only when it is whole."""
     folder.mkdir(parents=True, exist_ok=True)
     pictures, numbers = folder / f"{clip.name}.frames.npy", folder / f"{clip.name}.npz"
-    draft = folder / f".{clip.name}.draft"
-    try:
-        with draft.open("wb") as file:
-            np.save(file, clip.frames)
-        draft.replace(pictures)
-        values = {name: np.asarray(getattr(clip, name)) for name in _FIELDS}
-        values["landmarks"] = values["landmarks"].astype(np.float32)
-        values["mel"] = values["mel"].astype(np.float16)
-        with draft.open("wb") as file:
-            np.savez_compressed(file, **values)  # type: ignore[arg-type]
-        draft.replace(numbers)
-    finally:
-        draft.unlink(missing_ok=True)
+    with whole_file(pictures, overwrite=True) as file:
+        np.save(file, clip.frames)
+    values = {name: np.asarray(getattr(clip, name)) for name in _FIELDS}
+    values["landmarks"] = values["landmarks"].astype(np.float32)
+    values["mel"] = values["mel"].astype(np.float16)
+    with whole_file(numbers, overwrite=True) as file:
+        np.savez_compressed(file, **values)  # type: ignore[arg-type]
 
 
 def read_cache(folder: Path) -> list[CachedClip]:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ...codec.whole_file import whole_file
 from ..avfr.model import Avfr, numbers_to_motion
 from ..face.keypoints import MeshKeypoints
 from ..face.landmarks import PointRebuilder
@@ -130,7 +131,8 @@ def main() -> None:
         samples += [found] if found else []
         if time.monotonic() > end:
             break
-    np.savez_compressed(args.out, metric=motion_metric(samples), frames=len(samples))
+    with whole_file(args.out, overwrite=True) as file:
+        np.savez_compressed(file, metric=motion_metric(samples), frames=len(samples))
     print(f"{args.out}: {len(samples)} frames")
 
 

@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from ...codec.errors import TrainingError
+from ...codec.whole_file import whole_file, whole_path
 from ..avfr.config import AvfrConfig
 from ..avfr.model import Avfr
 from ..face.table import FaceTable
@@ -154,9 +155,9 @@ class _Run:
     def train(self, progress: bool) -> Avfr:
         s, started = self.settings, time.monotonic()
         self.out.mkdir(parents=True, exist_ok=True)
-        (self.out / "settings.json").write_text(
-            json.dumps({"network": self.plain.config.to_dict(), "training": asdict(s)}, indent=1)
-        )
+        about = {"network": self.plain.config.to_dict(), "training": asdict(s)}
+        with whole_file(self.out / "settings.json", overwrite=True) as file:
+            file.write(json.dumps(about, indent=1).encode())
         bar = tqdm(
             total=s.steps,
             initial=self.step,
@@ -242,7 +243,8 @@ class _Run:
         if self.held_out and self.step % s.picture_every == 0:
             folder = self.out / "pictures"
             folder.mkdir(exist_ok=True)
-            contact_sheet(self.average, self.held_out).save(folder / f"{self.step:07d}.jpg")
+            with whole_path(folder / f"{self.step:07d}.jpg", overwrite=True) as draft:
+                contact_sheet(self.average, self.held_out).save(draft)
         if self.step % s.checkpoint_every == 0:
             self.save()
 
@@ -275,18 +277,15 @@ class _Run:
             else None,
             "judge": self.judge.state_dict() if self.judge is not None else None,
         }
-        draft = self.out / "checkpoint.draft"
         try:
-            torch.save(state, draft)
-            draft.replace(self.out / "checkpoint.pt")
+            with whole_path(self.out / "checkpoint.pt", overwrite=True) as draft:
+                torch.save(state, draft)
             self.average.save_pretrained(self.out)
         except (OSError, RuntimeError, SafetensorError) as error:  # torch wraps a full disk
             raise TrainingError(
                 f"step {self.step} could not be saved in {self.out} ({error}): make room there, "
                 "then go on with --resume from the checkpoint before"
             ) from error
-        finally:
-            draft.unlink(missing_ok=True)
 
     def load(self, path: Path) -> None:
         try:

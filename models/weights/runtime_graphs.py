@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...codec.errors import WeightsError
+from ...codec.whole_file import whole_file
 
 if TYPE_CHECKING:
     from .store import Card
@@ -76,17 +77,15 @@ def save_graphs(card: Card, graphs: Mapping[str, Any]) -> Path:
     """
     tensors = _Tensors.read(card.weights)
     path = card.folder / GRAPHS_FILE
-    draft = path.with_name(f".{path.name}.draft")
-    try:
-        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.comment = card.sha256.hex().encode()
-            for part, graph in graphs.items():
-                xml, rest = _shared(*_serialised(graph), tensors)
-                archive.writestr(f"{part}.xml", xml)
-                archive.writestr(f"{part}.bin", rest)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with (
+        whole_file(path, overwrite=True) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        archive.comment = card.sha256.hex().encode()
+        for part, graph in graphs.items():
+            xml, rest = _shared(*_serialised(graph), tensors)
+            archive.writestr(f"{part}.xml", xml)
+            archive.writestr(f"{part}.bin", rest)
     return path
 
 

@@ -15,6 +15,7 @@ from ...codec.errors import ConfigError, StreamError
 from ...codec.file.container import Reader
 from ...codec.packet import Kind
 from ...codec.stream import StreamHeader
+from ...codec.whole_file import check_output
 from ...models.mel import SAMPLE_RATE
 from ..config import DecoderConfig
 from ..decoder import Decoder
@@ -63,6 +64,7 @@ def decode_file(
     side_by_side: Path | None = None,
     generator: Generator | None = None,
     progress: Callable[[int, int | None], None] | None = None,
+    overwrite: bool = False,
 ) -> DecodeReport:
     """Decode a `.fwire` file to a video file (.mp4, .m4v, .mov, .mkv).
 
@@ -74,8 +76,10 @@ def decode_file(
         generator: in place of the one that the stream names.
         progress: called with the motion packets read so far, and how many there are (None
             where the file is cut off and cannot say).
+        overwrite: replace `target` if it exists.
 
     Raises:
+        OutputExistsError: `target` exists, and `overwrite` is false.
         StreamError: not a facewire file, or no picture in it could be decoded.
         WeightsError: the stream's weights are not here.
         ConfigError: a target that is also an input, or of an unknown ending.
@@ -84,11 +88,12 @@ def decode_file(
     for other in (source, side_by_side):
         if other is not None and other.resolve() == target.resolve():
             raise ConfigError(f"{target} is an input: give the output another name")
+    check_output(target, overwrite=overwrite, streams=False)
     decoder = Decoder(config or file_config(), generator)
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(source.open("rb"))
         reader = Reader(file)
-        recording = stack.enter_context(_Recording(decoder, target, side_by_side))
+        recording = stack.enter_context(_Recording(decoder, target, side_by_side, overwrite))
         read = 0
         for packet in reader:
             recording.write(decoder.decode(packet))
@@ -113,10 +118,13 @@ def file_config(config: DecoderConfig | None = None, *, badge: bool = True) -> D
 class _Recording:
     """Outputs of a decoder into a file that begins with the first picture or sound."""
 
-    def __init__(self, decoder: Decoder, target: Path, original: Path | None) -> None:
+    def __init__(
+        self, decoder: Decoder, target: Path, original: Path | None, overwrite: bool
+    ) -> None:
         self._decoder = decoder
         self._target = target
         self._original = original
+        self._overwrite = overwrite
         self._stack = contextlib.ExitStack()
         self._writer: VideoWriter | None = None
         self._input: InputFrames | None = None
@@ -186,6 +194,7 @@ class _Recording:
                 header.fps,
                 header.time_base,
                 sound=header.audio is not None,
+                overwrite=self._overwrite,
             )
         )
 

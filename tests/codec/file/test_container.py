@@ -6,7 +6,6 @@ import struct
 import time
 import tracemalloc
 import zlib
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +21,6 @@ from facewire.codec.errors import (
 from facewire.codec.file.container import HEAD_BYTES, Reader, Writer
 from facewire.codec.file.records import RecordScanner, pack_record, record_overhead
 from facewire.codec.packet import MAX_PACKET, MAX_PAYLOAD, Flags, Kind, Packet
-from facewire.codec.whole_file import atomic_file
 
 from ..streams import ENDS, FILE, HEADER, PACKETS, make_file, read
 
@@ -306,43 +304,3 @@ def test_writing_after_close() -> None:
     writer.close()
     with pytest.raises(ConfigError, match="closed"):
         writer.write(PACKETS[0])
-
-
-def test_atomic_file(tmp_path: Path) -> None:
-    path = tmp_path / "out.fwire"
-    with atomic_file(path) as file:
-        file.write(b"new")
-        assert not path.exists()
-    assert path.read_bytes() == b"new"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["out.fwire"]
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
-def test_what_was_there_stays_when_writing_fails(tmp_path: Path, error: BaseException) -> None:
-    path = tmp_path / "out.fwire"
-    path.write_bytes(b"old")
-
-    def fail() -> None:
-        with atomic_file(path) as file:
-            file.write(b"half")
-            raise error
-
-    with pytest.raises(type(error)):
-        fail()
-    assert path.read_bytes() == b"old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["out.fwire"]
-
-
-def test_a_disk_that_is_full_at_the_last_flush(tmp_path: Path) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("needs /dev/full")
-
-    def fill() -> None:
-        with Path("/dev/full").open("wb") as file:
-            writer = Writer(file)
-            for packet in PACKETS:
-                writer.write(packet)
-            writer.close()
-
-    with pytest.raises(OSError, match="space"):
-        fill()
