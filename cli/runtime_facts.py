@@ -26,7 +26,7 @@ def describe(network: str) -> dict[str, Any]:
 
     card = load_card(network)
     reasons = {name: precision.missing(card, name) for name in precision.PRECISIONS}
-    test = precision.self_test(card)
+    test = precision.self_test(card, again=True)
     return {
         "processor": _processor(),
         "cores": _cores(),
@@ -63,13 +63,13 @@ def table(facts: dict[str, Any]) -> str:
     for name, found in facts["precisions"].items():
         mark = "  <- chosen" if name == facts["chosen"] else ""
         if "missing" in found:
-            lines.append(f"  {name:<9}not to be had: {found['missing']}")
+            lines.append(f"  {name:<9}not available: {found['missing']}")
         else:
             lines.append(
                 f"  {name:<9}{found['ms']:>8.2f} ms{found['fps']:>8.1f} frames/s, "
                 f"{found['difference']:.2f} of 255 levels from float32{mark}"
             )
-    lines.append(f"the test took {facts['self_test_s']:.1f} s: once a process, with each network")
+    lines.append(f"the test took {facts['self_test_s']:.1f} s: its result is kept for later starts")
     return "\n".join(lines)
 
 
