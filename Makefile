@@ -3,14 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # A folder's time changes with each file that comes or goes: then the links are made anew.
-FOLDERS := $(shell find facewire codec models sender receiver eval cli -type d -not -name __pycache__)
+FOLDERS := $(shell find facewire codec models sender receiver call eval cli -type d -not -name __pycache__)
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test check format bench docs clean
 demo: $(VENV)/installed            ## make a clip, encode it, decode it, show the figures
 	$(BIN)/facewire demo --out out/demo
 
 test: $(VENV)/installed            ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 check: $(VENV)/installed           ## linters and types
 	$(BIN)/ruff check .
@@ -23,6 +23,9 @@ format: $(VENV)/installed
 
 bench: $(VENV)/installed           ## speed and memory; look at ratios, machines are noisy
 	$(BIN)/python -m pytest benchmarks
+
+docs: $(VENV)/installed            ## the documentation as a site in out/site; links are checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) build out *.egg-info

@@ -137,7 +137,7 @@ def test_openvino(threads: int, benchmark: Any, capsys: pytest.CaptureFixture[st
 _CHILD = """
 import json, resource, sys
 from pathlib import Path
-from facewire.receiver import decode_file
+from facewire import decode_file
 report = decode_file(Path(sys.argv[1]), Path(sys.argv[2]))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KiB
 heavy = sorted({"torch", "mediapipe", "cv2"} & set(sys.modules))

@@ -16,8 +16,12 @@ from .motion.frame import KEYPOINTS
 from .motion.profiles import Profile, find_profile
 from .motion.tables import TABLES_VERSION
 from .packet import Flags, Kind, Packet
+<<<<<<< HEAD
 from .sound.opus import FRAME_MS
 from .untrusted import unpack
+=======
+from .sound.opus import FRAME_MS, SAMPLE_RATE
+>>>>>>> main
 
 __all__ = ["MAX_HEADER", "MAX_SIZE", "MIN_SIZE", "VERSION", "AudioParameters", "StreamHeader"]
 
@@ -48,7 +52,7 @@ class AudioParameters:
     """
 
     codec: str = "opus"
-    sample_rate: int = 16000
+    sample_rate: int = SAMPLE_RATE
     channels: int = 1
     frame_ms: int = 40
     bitrate: int = 10000

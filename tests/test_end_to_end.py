@@ -75,7 +75,7 @@ def test_decoding_imports_neither_torch_nor_mediapipe(
     files: tuple[Path, Path, Path], tmp_path: Path
 ) -> None:
     code = (
-        "import json, sys; from pathlib import Path; from facewire.receiver import decode_file;"
+        "import json, sys; from pathlib import Path; from facewire import decode_file;"
         "decode_file(Path(sys.argv[1]), Path(sys.argv[2]));"
         "print(json.dumps(sorted({'torch', 'mediapipe', 'cv2', 'PIL'} & set(sys.modules))))"
     )

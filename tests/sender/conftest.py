@@ -1,4 +1,4 @@
-"""A demo clip, made once; a network's card without a network; a tracker that follows a script."""
+"""A network's card without a network; a tracker that follows a script."""
 
 from __future__ import annotations
 
@@ -12,25 +12,12 @@ import numpy.typing as npt
 import pytest
 from safetensors.numpy import save_file
 
-from facewire.cli.demo.clip import make_demo_clip
 from facewire.models.face.table import FaceTable
-from facewire.sender.tracking.capture import Capture
 from facewire.sender.tracking.tracker import Face
 
 Frame = npt.NDArray[np.uint8]
 Box = tuple[float, float, float, float]
-CLIP_FRAMES = 75
-
-
-@pytest.fixture(scope="session")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three seconds at 25 fps, 256x256, with sound."""
-    return make_demo_clip(tmp_path_factory.mktemp("clip") / "demo.mp4", CLIP_FRAMES / 25)
-
-
-@pytest.fixture(scope="session")
-def frames(clip: Path) -> list[Frame]:
-    return [frame for frame, _ in Capture(clip).frames()]
+CLIP_FRAMES = 75  # of the demo clip in tests/conftest.py
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,199 @@
+"""`LineEstimate`: how many kbit/s the line carries, from when datagrams arrived and which did.
+
+It follows Google Congestion Control (draft-ietf-rmcat-gcc-02): the delay tells whether a queue
+grows, the rate is raised by a factor while it does not, and cut below what arrives when it does.
+It departs from it where a call of 6 to 64 kbit/s differs from one of megabits:
+
+- There are only 8 to 25 datagrams a second, too few for a slope over groups of packets. The queue's
+  delay itself is used, as in NADA (RFC 8698, section 4.2): one-way delay less the least one of the
+  last 30 seconds, both clocks' drift included in what is forgotten.
+- A datagram takes long on a thin line merely because it is large: 300 bytes are 240 ms at
+  10 kbit/s. So the delay that counts is reduced by the time that the datagram's own bytes take
+  at the estimated rate.
+- Loss does not cut the rate as long as no queue grows: lines of this kind are radio lines, and a
+  fixed rate with repair serves the ear better than a falling one. More than a quarter lost does.
+- What is on its way is bounded, as in SCReAM (RFC 8298, section 4.1.2): when the line suddenly
+  carries a sixth of what it did, no report says so in time, but reports fail to come.
+- When the rate is cut, it goes further below what arrives, the longer the queue is, so that the
+  queue is gone after about a second.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["MAX_KBPS", "MIN_KBPS", "LineEstimate"]
+
+MIN_KBPS, MAX_KBPS = 6.0, 64.0
+_START_KBPS = 14.0
+_BASE_S = 30.0  # the least delay of so long is that of an empty queue
+_WINDOW_S = 1.0  # over which the rate that arrives is measured
+_QUEUE_S = 0.06  # a queue that counts as one
+_FULL_S = 0.25  # a queue at which the rate is cut at once, however short the sign
+_SIGNS = 3  # reports in a row that must show a queue
+_BELOW = 0.85  # of what arrives, after a queue
+_DRAIN_S = 1.5  # a queue is to be gone after so long
+_GROWTH, _START_GROWTH = 1.13, 1.6  # a second
+_HOLD_S = 1.0  # after a cut, before the rate is raised again
+_AHEAD = 1.6  # the estimate is at most so many times what arrives
+_MUCH_LOST = 0.25
+_SLACK_S = 0.12  # more than the usual time until a report may be on its way
+_FORGOTTEN_S = 2.0  # what no report mentions is no longer on its way
+_USUAL_S = 0.4  # until a report, before one came
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    sent: float
+    arrived: float
+    size: int
+
+
+class LineEstimate:
+    """Estimates what the line from here to the peer carries.
+
+    Args:
+        ceiling: kbit/s that are never exceeded.
+        start: kbit/s to begin with.
+
+    Attributes:
+        kbps: the estimate, `MIN_KBPS` to the ceiling.
+        queue_s: delay in the line's queue by the last report.
+        loss: part of the datagrams that was lost lately.
+        starting: whether the line has not shown its limit yet.
+    """
+
+    def __init__(self, ceiling: float = MAX_KBPS, start: float = _START_KBPS) -> None:
+        self._ceiling = min(max(ceiling, MIN_KBPS), MAX_KBPS)
+        self.kbps = min(max(start, MIN_KBPS), self._ceiling)
+        self.queue_s = 0.0
+        self.loss = 0.0
+        self.starting = True
+        self._delays: deque[tuple[float, float]] = deque()  # sent, delay; rising in both
+        self._lately: deque[tuple[float, int]] = deque()  # arrived, size
+        self._signs = 0
+        self._last: float | None = None
+        self._cut = float("-inf")
+        self._flying: dict[int, tuple[float, int]] = {}
+        self._in_flight = 0
+        self._waits: deque[tuple[float, float]] = deque()
+        self._usual = _USUAL_S
+
+    def set_ceiling(self, kbps: float) -> None:
+        """Another highest rate, from now on."""
+        self._ceiling = min(max(kbps, MIN_KBPS), MAX_KBPS)
+        self.kbps = min(self.kbps, self._ceiling)
+
+    def restart(self) -> None:
+        """The network has changed: what was learned of the old one does not hold."""
+        self.__init__(self._ceiling, min(self.kbps, _START_KBPS))  # type: ignore[misc]
+
+    def sent(self, number: int, size: int, now: float) -> None:
+        """A datagram leaves.
+
+        Args:
+            number: counts datagrams, without wrapping.
+            size: bytes, the network's own included.
+            now: seconds of this side's clock.
+        """
+        self._flying[number] = (now, size)
+        self._in_flight += size
+        while self._flying and next(iter(self._flying.values()))[0] < now - _FORGOTTEN_S:
+            self._landed(next(iter(self._flying)))
+
+    def room(self, now: float) -> float:
+        """Bytes that may be sent now without more on its way than a line of this rate holds."""
+        while self._flying and next(iter(self._flying.values()))[0] < now - _FORGOTTEN_S:
+            self._landed(next(iter(self._flying)))
+        return self.kbps * 125 * (self._usual + _SLACK_S) - self._in_flight
+
+    def report(self, arrivals: Sequence[tuple[int, float | None]], now: float) -> None:
+        """Take a report of the peer.
+
+        Args:
+            arrivals: number and time of arrival (seconds of the peer's clock, None where it did
+                not arrive) of datagrams, in rising order. Those that are not on their way, since
+                they were never sent or are reported twice, are left aside.
+            now: seconds of this side's clock.
+        """
+        known = [(n, time) for n, time in arrivals if n in self._flying]
+        came = [
+            _Arrival(self._flying[n][0], time, self._flying[n][1])
+            for n, time in known
+            if time is not None
+        ]
+        if known:
+            waited = now - self._flying[known[-1][0]][0]
+            self._waits.append((now, waited))
+            while self._waits[0][0] < now - _BASE_S:
+                self._waits.popleft()
+            self._usual = min(wait for _, wait in self._waits)
+            lost = 1 - len(came) / len(known)
+            self.loss += (lost - self.loss) * min(len(known) / 40, 1.0)
+        for number, _ in known:
+            self._landed(number)
+        elapsed = 0.0 if self._last is None else min(max(now - self._last, 0.0), 1.0)
+        self._last = now
+        if came:
+            self._measure(came)
+            self._decide(now, elapsed)
+        elif known and self.loss > _MUCH_LOST and now - self._cut >= _HOLD_S:
+            self._cut_to(self.kbps * 0.7, now)
+
+    def _landed(self, number: int) -> None:
+        _, size = self._flying.pop(number)
+        self._in_flight -= size
+
+    def _measure(self, came: Sequence[_Arrival]) -> None:
+        """The queue's delay, and the bytes that arrived in the last second."""
+        queue = float("inf")
+        for each in came:
+            own = each.size * 8 / (self.kbps * 1000)
+            delay = each.arrived - each.sent
+            while self._delays and self._delays[-1][1] >= delay:
+                self._delays.pop()
+            self._delays.append((each.sent, delay))
+            while self._delays[0][0] < each.sent - _BASE_S:
+                self._delays.popleft()
+            queue = min(queue, max(delay - self._delays[0][1] - own, 0.0))
+            self._lately.append((each.arrived, each.size))
+        self.queue_s = queue
+        newest = max(arrived for arrived, _ in self._lately)
+        while self._lately and self._lately[0][0] < newest - _WINDOW_S:
+            self._lately.popleft()
+
+    @property
+    def arriving_kbps(self) -> float:
+        """What arrived over the last second."""
+        if len(self._lately) < 2:
+            return self.kbps
+        span = max(self._lately[-1][0] - self._lately[0][0], 0.2)
+        # The first one's bytes came before the span began.
+        return sum(size for _, size in list(self._lately)[1:]) * 8 / 1000 / span
+
+    def _decide(self, now: float, elapsed: float) -> None:
+        self._signs = self._signs + 1 if self.queue_s > _QUEUE_S else 0
+        if self.queue_s > _FULL_S or self._signs >= _SIGNS:
+            if now - self._cut >= 0.3:
+                drain = max(1 - self.queue_s / _DRAIN_S, 0.5)
+                self._cut_to(min(self.kbps, self.arriving_kbps) * _BELOW * drain, now)
+            return
+        if self.loss > _MUCH_LOST:
+            if now - self._cut >= _HOLD_S:
+                self._cut_to(self.kbps * (1 - 0.5 * self.loss), now)
+            return
+        if self._signs or now - self._cut < _HOLD_S:
+            return
+        growth = _START_GROWTH if self.starting else _GROWTH
+        # What is not sent proves nothing: the estimate runs ahead of it only so far.
+        bound = max(self.arriving_kbps * _AHEAD, MIN_KBPS)
+        if self.kbps < bound:
+            self.kbps = min(self.kbps * growth**elapsed, bound, self._ceiling)
+
+    def _cut_to(self, kbps: float, now: float) -> None:
+        self.kbps = min(max(kbps, MIN_KBPS), self._ceiling)
+        self.starting = False
+        self._cut = now
+        self._signs = 0
