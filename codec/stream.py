@@ -16,12 +16,8 @@ from .motion.frame import KEYPOINTS
 from .motion.profiles import Profile, find_profile
 from .motion.tables import TABLES_VERSION
 from .packet import Flags, Kind, Packet
-<<<<<<< HEAD
-from .sound.opus import FRAME_MS
-from .untrusted import unpack
-=======
 from .sound.opus import FRAME_MS, SAMPLE_RATE
->>>>>>> main
+from .untrusted import unpack
 
 __all__ = ["MAX_HEADER", "MAX_SIZE", "MIN_SIZE", "VERSION", "AudioParameters", "StreamHeader"]
 
