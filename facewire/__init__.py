@@ -13,6 +13,7 @@ An application needs only the names below. Each of them is loaded when it is fir
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,10 @@ _HOMES = {
     "decode_file": "receiver.files.player",
     "encode_file": "sender.files",
 }
+
+# OpenVINO reports each import to Google Analytics unless its telemetry package cannot be imported,
+# and so does NNCF. facewire films faces: in its processes nothing reports to anybody.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 # In a checkout the other folders lie beside this one; so Python finds them there too.
 if not Path(__file__).with_name("codec").exists():

@@ -39,8 +39,8 @@ _WIDEST = 0.16  # largest opening of the mouth, in face heights
 def load_portrait() -> Frame:
     """Rear Admiral Grace M. Hopper, an official portrait of the US Navy (1984, James S. Davis).
 
-    In the public domain as a work of the US federal government. matplotlib, which mediapipe
-    requires, ships it as a sample picture.
+    In the public domain as a work of the US federal government. matplotlib ships it as
+    a sample picture.
 
     Returns:
         uint8 RGB `[600, 512, 3]`.
@@ -89,9 +89,7 @@ class AnimatedFace:
         if not faces:
             raise NoFaceError("no face was found in the demo's own portrait")
         face = faces[0]
-        segmenter = Segmenter()
-        mask = segmenter.segment(photograph)[square]
-        segmenter.close()
+        mask = Segmenter().segment(photograph)[square]
         mask = np.asarray(cv2.resize(mask, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA))
         self._portrait = portrait
         self._y, self._x = np.mgrid[0:_SIDE, 0:_SIDE].astype(np.float32)

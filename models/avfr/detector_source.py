@@ -55,9 +55,7 @@ class DetectorSource:
         return MotionFrame(value[0].numpy(), jacobian[0].numpy())
 
     def close(self) -> None:
-        """Free the segmentation network."""
-        if self._priors is not None:
-            self._priors.close()
+        """There is nothing to free."""
 
 
 def _colours(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -92,18 +91,18 @@ def prepare(
     """
     clips = find_clips(folder)
     identities = people_of(clips, folder, people)
-    with closing(Segmenter()) as segmenter:
-        for index, path in enumerate(clips):
-            problem = ""
-            name = "-".join(path.relative_to(folder).with_suffix("").parts)
-            if not (cache / f"{name}.npz").exists():
-                try:
-                    footage = open_footage(path, size)
-                    clip = prepare_clip(footage, name, identities[path], segmenter, every)
-                    write_clip(cache, clip)
-                except FacewireError as error:
-                    problem = f"{path.name}: {error}"
-            yield index + 1, len(clips), problem
+    segmenter = Segmenter()
+    for index, path in enumerate(clips):
+        problem = ""
+        name = "-".join(path.relative_to(folder).with_suffix("").parts)
+        if not (cache / f"{name}.npz").exists():
+            try:
+                footage = open_footage(path, size)
+                clip = prepare_clip(footage, name, identities[path], segmenter, every)
+                write_clip(cache, clip)
+            except FacewireError as error:
+                problem = f"{path.name}: {error}"
+        yield index + 1, len(clips), problem
 
 
 def prepare_clip(
