@@ -10,6 +10,8 @@
     │   └── UnsupportedError               a version, model, profile or codec unknown here
     ├── MotionError (ValueError)           keypoints that are not finite or of the wrong shape
     ├── ConfigError (ValueError)           a setting that makes no sense
+    ├── OutputError (OSError)              a place where no file can be written
+    │   └── OutputExistsError (FileExistsError)   the file exists and was not to be replaced
     ├── WeightsError (RuntimeError)        weights missing, of another model, or with another hash
     ├── MissingExtraError (ImportError)    an optional dependency is not installed
     ├── EvaluationError (RuntimeError)     a codec or a measurement that failed to run
@@ -30,6 +32,8 @@ __all__ = [
     "MotionError",
     "NoFaceError",
     "NotAVideoError",
+    "OutputError",
+    "OutputExistsError",
     "RateError",
     "StreamError",
     "TrainingError",
@@ -92,6 +96,14 @@ class RateError(ConfigError):
 
     def __reduce__(self) -> tuple[type[RateError], tuple[str, float]]:
         return RateError, (str(self), self.least_kbps)
+
+
+class OutputError(FacewireError, OSError):
+    """A place where no file can be written: a folder, a socket, a folder that does not exist."""
+
+
+class OutputExistsError(OutputError, FileExistsError):
+    """The file exists, and the caller did not ask for it to be replaced."""
 
 
 class WeightsError(FacewireError, RuntimeError):

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UnsupportedError
+from ..whole_file import whole_file
 from .range_coder import FREQUENCY_BITS
 
 __all__ = [
@@ -71,9 +72,10 @@ class MotionTables:
         """Write an `.npz` of transform and frequencies."""
         frequencies = np.diff(np.array(self.difference), axis=-1).astype(np.uint16)
         classes = np.diff(np.array(self.intra), axis=-1).astype(np.uint16)
-        np.savez_compressed(
-            path, forward=self.forward, back=self.back, difference=frequencies, intra=classes
-        )
+        with whole_file(path, overwrite=True) as file:
+            np.savez_compressed(
+                file, forward=self.forward, back=self.back, difference=frequencies, intra=classes
+            )
 
     @classmethod
     def from_frequencies(

@@ -7,7 +7,6 @@ appears under its name only when it is whole: until then it grows beside it unde
 from __future__ import annotations
 
 import contextlib
-import os
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +16,9 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from ...codec.errors import ConfigError, MediaError
+from ...codec.errors import ConfigError
+from ...codec.sound.opus import SAMPLE_RATE
+from ...codec.whole_file import whole_path
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -32,7 +33,6 @@ SYNTHETIC = (
     "transmitted motion; it is not a camera recording."
 )
 """The comment that every file carries."""
-_SAMPLE_RATE = 16_000
 _AUDIO_BITRATE = 64_000
 _X264 = {"crf": "16", "preset": "veryfast", "bf": "0"}
 # No B-frames: with them the MP4 muxer takes the last decoding step for the last frame's duration
@@ -49,41 +49,48 @@ class VideoWriter:
         fps: nominal rate; the duration of the last picture is one frame of it.
         time_base: unit of picture times in seconds.
         sound: whether there will be sound (mono, 16 kHz).
+        overwrite: replace the file if it exists.
 
     Raises:
+        OutputExistsError: the file exists, and `overwrite` is false.
         ConfigError: an ending or size that cannot be written.
-        MediaError: the folder does not exist.
+        OutputError: the folder does not exist, or `path` is no regular file.
         OSError: the file cannot be created.
     """
 
     def __init__(
-        self, path: Path, size: tuple[int, int], fps: Fraction, time_base: Fraction, *, sound: bool
+        self,
+        path: Path,
+        size: tuple[int, int],
+        fps: Fraction,
+        time_base: Fraction,
+        *,
+        sound: bool,
+        overwrite: bool = False,
     ) -> None:
         if path.suffix.lower() not in FORMATS:
             raise ConfigError(f"{path.name} must end in one of {', '.join(FORMATS)}")
         if size[0] % 2 or size[1] % 2 or min(size) < 2:
             raise ConfigError(f"H.264 wants an even width and height, not {size[1]}x{size[0]}")
-        if not path.parent.is_dir():
-            raise MediaError(f"the folder {path.parent} does not exist")
-        self._path = path
-        self._partial = path.with_name(f".{path.name}.{os.getpid()}.part")
         self._time_base = time_base
         self._duration = max(1, round(1 / (fps * time_base)))
         self._written = 0
         self._open = True
         self.frames = 0
-        self._container = av.open(
-            str(self._partial),
-            "w",
-            format=FORMATS[path.suffix.lower()],
-            options={} if path.suffix.lower() == ".mkv" else {"movflags": "+faststart"},
-        )
+        self._whole = whole_path(path, overwrite=overwrite)
+        draft = self._whole.__enter__()
         try:
+            self._container = av.open(
+                str(draft),
+                "w",
+                format=FORMATS[path.suffix.lower()],
+                options={} if path.suffix.lower() == ".mkv" else {"movflags": "+faststart"},
+            )
             self._container.metadata["comment"] = SYNTHETIC
             self._video = self._add_video(size, fps)
             self._audio = self._add_audio() if sound else None
-        except BaseException:
-            self.abort()
+        except BaseException as error:
+            self._abort(error)
             raise
 
     def _add_video(self, size: tuple[int, int], fps: Fraction) -> VideoStream:
@@ -96,7 +103,7 @@ class VideoWriter:
         return stream
 
     def _add_audio(self) -> AudioStream:
-        stream = self._container.add_stream("aac", rate=_SAMPLE_RATE, layout="mono")
+        stream = self._container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
         stream.bit_rate = _AUDIO_BITRATE
         return stream
 
@@ -118,9 +125,9 @@ class VideoWriter:
         """
         if self._audio is None:
             return
-        start = round(pts * _SAMPLE_RATE)
+        start = round(pts * SAMPLE_RATE)
         while start > self._written:
-            self._samples(np.zeros(min(start - self._written, _SAMPLE_RATE), np.float32))
+            self._samples(np.zeros(min(start - self._written, SAMPLE_RATE), np.float32))
         self._samples(pcm[self._written - start :])
 
     def _samples(self, pcm: npt.NDArray[np.float32]) -> None:
@@ -129,8 +136,8 @@ class VideoWriter:
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(pcm[None], np.float32), format="fltp", layout="mono"
         )
-        frame.sample_rate = _SAMPLE_RATE
-        frame.time_base = Fraction(1, _SAMPLE_RATE)
+        frame.sample_rate = SAMPLE_RATE
+        frame.time_base = Fraction(1, SAMPLE_RATE)
         frame.pts = self._written
         self._written += len(pcm)
         self._container.mux(self._audio.encode(frame))
@@ -144,20 +151,21 @@ class VideoWriter:
             if self._audio is not None:
                 self._container.mux(self._audio.encode(None))
             self._container.close()
-            self._open = False
-            self._partial.replace(self._path)
-        except BaseException:
-            self.abort()
+        except BaseException as error:
+            self._abort(error)
             raise
+        self._open = False
+        self._whole.__exit__(None, None, None)
 
-    def abort(self) -> None:
+    def _abort(self, error: BaseException) -> None:
         """Leave nothing behind, neither under the final name nor under the temporary one."""
-        if self._open:
-            self._open = False
-            # The trailer of a file that is thrown away may fail to be written: a full disk.
-            with contextlib.suppress(av.FFmpegError, OSError, ValueError):
-                self._container.close()
-        self._partial.unlink(missing_ok=True)
+        if not self._open:
+            return
+        self._open = False
+        # The trailer of a file that is thrown away may fail to be written: a full disk.
+        with contextlib.suppress(av.FFmpegError, OSError, ValueError, AttributeError):
+            self._container.close()
+        self._whole.__exit__(type(error), error, error.__traceback__)
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -168,7 +176,7 @@ class VideoWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
+        if error is None:
             self.close()
         else:
-            self.abort()
+            self._abort(error)

@@ -1,4 +1,4 @@
-"""The sender's references: what it knows of each, and which of them animates a frame best."""
+"""`KnownReferences`: the references that the receiver has, and which of them suits a frame best."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from .expected import USUAL, expected_losses
+from .appearance import Appearance, shown_losses
+from .expected import USUAL
 from .reference import Reference
 
 __all__ = ["KnownReferences"]
 
-Frame = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float32]
 Losses = npt.NDArray[np.float64]
 
 _HOLD = 0.01
-"""Another reference must be better by so much: a change costs bits, and can be seen."""
+"""Another reference must lose less by this much, because a change costs bits and can be seen."""
 
 
 class KnownReferences:
-    """The references that the receiver has; of too many the one goes that was not used longest.
+    """The references that the receiver has. When full, it drops the least recently used.
 
     Args:
-        room: most of them.
+        room: how many it holds at most.
     """
 
     def __init__(self, room: int) -> None:
@@ -41,41 +40,51 @@ class KnownReferences:
         return identity in self._known
 
     def holds(self, reference: Reference) -> bool:
-        """Whether this very one is among them."""
+        """Whether this very reference is among them, and not another with its id."""
         return self._known.get(reference.id) is reference
 
     def add(self, reference: Reference) -> None:
-        """The receiver has this one too, from now on."""
+        """Report that the receiver has this reference, too."""
         self._known[reference.id] = self._newest = reference
         if len(self._known) > self._room:
             self._known.popitem(last=False)
 
     def clear(self) -> None:
-        """None of them is to be used any more."""
+        """Forget all of them."""
         self._known.clear()
         self._current = None
 
     def picture_loss(self, size: float) -> float:
-        """What one more picture of so many bytes is expected to lose, as hard as the newest was."""
+        """What one more picture of `size` bytes is expected to lose, if it is as hard to code as
+        the newest was.
+        """
         return USUAL(size) * (1.0 if self._newest is None else self._newest.hardness)
 
     def losses(
-        self, frames: Points, also: Iterable[Reference] = (), *, pictures: bool = True
+        self, frames: Appearance, also: Iterable[Reference] = (), *, pictures: bool = True
     ) -> Losses:
-        """What the best of them, and of others, is expected to lose on each frame `[N, P, 2]`,
-        with its picture's loss or by the pose alone; infinite where there is none.
+        """What each frame of a stack of N is expected to lose if the best reference shows it.
+
+        Args:
+            frames: the stack.
+            also: references to be considered beside the known ones.
+            pictures: count what the references' pictures lost when they were coded.
+
+        Returns:
+            Float64 `[N]`; infinite if there is no reference.
         """
         each = [
-            expected_losses(known.points, frames) + (known.loss if pictures else 0.0)
+            shown_losses(known.look, frames) + (known.loss if pictures else 0.0)
             for known in (*self, *also)
         ]
         return np.min(each, axis=0) if each else np.full(len(frames), np.inf)
 
-    def best(self, points: Points) -> Reference | None:
-        """The one for a frame `[P, 2]`: the last one chosen, unless another is clearly better."""
+    def best(self, look: Appearance) -> Reference | None:
+        """The reference for a frame: the one chosen last, unless another is clearly better."""
         if not self._known:
             return None
-        losses = {k.id: k.loss + expected_losses(k.points, points[None])[0] for k in self}
+        frames = Appearance.stack([look])
+        losses = {known.id: known.loss + shown_losses(known.look, frames)[0] for known in self}
         best = min(losses, key=losses.__getitem__)
         current = self._current
         if current is None or not self.holds(current) or losses[best] < losses[current.id] - _HOLD:

@@ -17,8 +17,9 @@ import pytest
 from facewire.codec.errors import (
     ConfigError,
     FacewireError,
-    MediaError,
     NotAVideoError,
+    OutputError,
+    OutputExistsError,
     StreamError,
 )
 from facewire.codec.file.container import Reader, Writer
@@ -192,7 +193,7 @@ def test_cut_file_plays_up_to_the_cut(tmp_path: Path, synthetic: Any, generator:
     frames = []
     for share in (0.4, 0.7, 0.95):
         source.write_bytes(data[: int(len(data) * share)])
-        report = decode_file(source, tmp_path / "a.mp4", generator=generator)
+        report = decode_file(source, tmp_path / "a.mp4", generator=generator, overwrite=True)
         assert report.truncated
         frames.append(report.frames)
     assert 0 < frames[0] < frames[1] < frames[2] <= 50
@@ -307,8 +308,10 @@ def test_nothing_under_the_final_name_after_a_failure(
         decode_file(source, tmp_path / "a.mp4", generator=generator, progress=fail)
     assert leftovers(tmp_path) == ["a.fwire"]
     (tmp_path / "a.mp4").write_bytes(b"older")
+    with pytest.raises(OutputExistsError):
+        decode_file(source, tmp_path / "a.mp4", generator=generator)
     with pytest.raises(type(error)):
-        decode_file(source, tmp_path / "a.mp4", generator=generator, progress=fail)
+        decode_file(source, tmp_path / "a.mp4", generator=generator, progress=fail, overwrite=True)
     assert (tmp_path / "a.mp4").read_bytes() == b"older"
 
 
@@ -340,7 +343,7 @@ def test_targets_that_cannot_be(tmp_path: Path, synthetic: Any, generator: Any) 
         decode_file(source, source, generator=generator)
     with pytest.raises(ConfigError, match="must end in"):
         decode_file(source, tmp_path / "a.avi", generator=generator)
-    with pytest.raises(MediaError, match="does not exist"):
+    with pytest.raises(OutputError, match="does not exist"):
         decode_file(source, tmp_path / "nowhere" / "a.mp4", generator=generator)
     with pytest.raises(FileNotFoundError):
         decode_file(tmp_path / "none.fwire", tmp_path / "a.mp4", generator=generator)

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from facewire.sender.rate import MIN_PICTURE
+from facewire.sender.references.appearance import Appearance
 from facewire.sender.references.expected import USUAL, PictureLoss
 from facewire.sender.references.known import KnownReferences
-from facewire.sender.references.planning import MOST, Planned, plan_references
+from facewire.sender.references.planning import MOST, Budget, Planned, plan_references
 
-from ..poses import Points, reference, turned
-
-
-def planned(
-    points: Points, known: KnownReferences | None = None, **settings: object
-) -> list[Planned]:
-    asked = {"room": 10_000, "overhead": 200, "size": 3000, "fps": 25.0, "first": True}
-    before = (known or KnownReferences(4)).losses(points)
-    return plan_references(points, before, **asked | settings)  # type: ignore[arg-type]
+from ..poses import Points, looks, reference, turned
 
 
-def plan(points: Points, known: KnownReferences | None = None, **settings: object) -> list[int]:
+def planned(points: Points, known: KnownReferences | None = None, **settings: Any) -> list[Planned]:
+    asked: dict[str, Any] = {"room": 10_000, "overhead": 200, "size": 3000} | settings
+    first, pictures = asked.pop("first", True), asked.pop("pictures", USUAL)
+    frames = looks(points)
+    before = (known or KnownReferences(4)).losses(frames)
+    return plan_references(
+        frames, before, Budget(**asked), fps=25.0, first=first, pictures=pictures
+    )
+
+
+def plan(points: Points, known: KnownReferences | None = None, **settings: Any) -> list[int]:
     """The frames before which references are sent."""
     return [one.use for one in planned(points, known, **settings)]
 
@@ -110,4 +115,6 @@ def test_a_face_that_more_bytes_hardly_help_gets_more_references() -> None:
 
 
 def test_no_face_no_reference() -> None:
-    assert plan(np.zeros((0, 130, 2), np.float32)) == []
+    none = Appearance(*(np.zeros((0, 1), np.uint8) for _ in range(5)))  # type: ignore[arg-type]
+    budget = Budget(room=10_000, overhead=200, size=3000)
+    assert plan_references(none, np.zeros(0), budget, fps=25.0, first=True) == []
