@@ -16,7 +16,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "codec": (
         "errors counters clean_stop",
         "whole_file",
-        "packet motion picture sound identity",
+        "untrusted packet motion picture sound identity",
         "keyframe stream identity_packets control",
         "file",
     ),

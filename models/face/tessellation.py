@@ -1,4 +1,4 @@
-"""The face mesh as a picture: one of the structural priors of AVFR-GAN's detector (section 3)."""
+"""The face mesh drawn as a picture: an input of AVFR-GAN's detector (section 3)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def mesh_edges() -> npt.NDArray[np.int32]:
 
 
 def draw_mesh(landmarks: Points, height: int, width: int) -> npt.NDArray[np.float32]:
-    """The mesh as antialiased lines, float32 `[height, width]` on [0, 1].
+    """Draw the mesh as antialiased lines, float32 `[height, width]` on [0, 1].
 
     Args:
         landmarks: float32 `[478, 2]` on [-1, 1]; -1 and 1 are the picture's edges.
@@ -44,7 +44,7 @@ def draw_mesh(landmarks: Points, height: int, width: int) -> npt.NDArray[np.floa
         raise MissingExtraError("drawing the face mesh", "encode") from error
 
     scale = np.array([width, height], np.float32) / 2
-    # Pixel centres lie at halves; far-off points would overflow OpenCV's fixed point.
+    # Pixel centres lie at halves. Points far outside would overflow OpenCV's fixed point.
     pixels = np.clip((landmarks + 1) * scale - 0.5, -4 * width, 4 * width)
     fixed = np.round(pixels * (1 << _SHIFT)).astype(np.int32)
     canvas = np.zeros((height, width), np.uint8)
