@@ -20,7 +20,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "keyframe stream identity_packets control",
         "file",
     ),
-    "models": ("mediapipe_tasks mel face", "assets conversion weights", "avfr", "training"),
+    "models": ("tflite mel face", "assets conversion weights", "avfr", "training"),
     "sender": (
         "config tracking",
         "observed rate",
