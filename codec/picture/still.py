@@ -94,8 +94,8 @@ def decode_picture(
     if picture.codec is StillCodec.AV1_AFTER:
         if after is None or after.codec is not StillCodec.AV1:
             raise StreamError(
-                "a picture was coded after another one, an AV1 still, and cannot be decoded without "
-                "that still"
+                "a picture was coded after another one, an AV1 still, and cannot be decoded "
+                "without it"
             )
         pictures = [after, picture]
     for each in pictures:
