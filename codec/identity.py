@@ -250,7 +250,7 @@ def _inflate(body: bytes) -> bytes:
         data = inflate.decompress(body, _MAX_UNPACKED)
     except zlib.error as error:
         raise StreamError(f"an identity that cannot be unpacked ({error})") from error
-    if inflate.unconsumed_tail:
+    if inflate.unconsumed_tail or (len(data) == _MAX_UNPACKED and not inflate.eof):
         raise StreamError(f"an identity that unpacks to more than {_MAX_UNPACKED} bytes")
     if not inflate.eof:
         raise TruncatedError("an identity ends early")
