@@ -10,7 +10,7 @@ demo: $(VENV)/installed            ## make a clip, encode it, decode it, show th
 	$(BIN)/facewire demo --out out/demo
 
 test: $(VENV)/installed            ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 check: $(VENV)/installed           ## linters and types
 	$(BIN)/ruff check .

@@ -87,7 +87,7 @@ def report(
     test = [as_received(clip) for clip in test]
     started = time.process_time()
     try:
-        done = enroll(card, adapt, settings, progress=False)
+        done = enroll(card, adapt, settings)
     except TrainingError as error:
         print(f"| {name} | {lengths} | {error} |", flush=True)
         return

@@ -8,6 +8,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import names
+from .kinds import must_be_stream
+
 if TYPE_CHECKING:
     from ..codec.motion.frame import MotionFrame
     from ..codec.motion.profiles import MotionReader
@@ -19,15 +22,13 @@ _EPILOG = """\
 examples:
   facewire info talk.fwire
   facewire info talk.fwire --json | jq .kbps.total
-  facewire info --runtime                      how fast networks run on this machine, and in what
+  facewire info --runtime                      how fast networks run on this machine
 
-The bits are those of the file: payloads by kind (an identity counts as keyframe), and as
-"container" all else (packet headers, checksums, stream headers, index). bpp is
-bits / (frames x width x height) of the coded square. Of each picture that frames are animated from:
-its time, the bytes of the picture, and how many frames refer to it.
+The bits add up to the size of the file: payloads by kind (an identity counts as keyframe), and as
+"container" everything else (packet headers, checksums, stream headers, index). bpp is
+bits / (frames x width x height) of the coded square. Each picture that frames are animated from is
+listed with its time, its bytes, and the number of frames that refer to it. IN may be `-` or a pipe.
 """
-
-
 _SHOWN = 20  # references in the table
 
 
@@ -35,16 +36,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Describe `facewire info`."""
     parser = subparsers.add_parser(
         "info",
-        help="what is in a .fwire, and what it costs",
+        help="what is in a .fwire, and what each part costs",
         description="Show frames, duration and the bits of every part of a .fwire stream, "
         "or what runs the networks on this machine.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("input", metavar="IN.fwire", type=Path, nargs="?")
+    what.add_argument("input", metavar="IN.fwire", nargs="?")
     what.add_argument(
-        "--runtime", action="store_true", help="processor, precisions and frames a second"
+        "--runtime",
+        action="store_true",
+        help="show processor, precisions and frames a second instead",
     )
     parser.add_argument(
         "--weights",
@@ -52,7 +55,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default="s",
         help="with --runtime: the network to run (default: %(default)s)",
     )
-    parser.add_argument("--json", action="store_true", help="for machines: one JSON object")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, for programs")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,7 +66,9 @@ def run(args: argparse.Namespace) -> int:
         found = runtime_facts.describe(args.weights)
         print(json.dumps(found, indent=2) if args.json else runtime_facts.table(found))
         return 0
-    facts = describe(args.input)
+    with names.readable(args.input) as path:
+        must_be_stream(path)
+        facts = describe(path)
     print(json.dumps(facts, indent=2) if args.json else table(facts))
     return 0
 

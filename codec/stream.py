@@ -16,7 +16,7 @@ from .motion.frame import KEYPOINTS
 from .motion.profiles import Profile, find_profile
 from .motion.tables import TABLES_VERSION
 from .packet import Flags, Kind, Packet
-from .sound.opus import FRAME_MS
+from .sound.opus import FRAME_MS, SAMPLE_RATE
 
 __all__ = ["MAX_HEADER", "MAX_SIZE", "MIN_SIZE", "VERSION", "AudioParameters", "StreamHeader"]
 
@@ -46,7 +46,7 @@ class AudioParameters:
     """
 
     codec: str = "opus"
-    sample_rate: int = 16000
+    sample_rate: int = SAMPLE_RATE
     channels: int = 1
     frame_ms: int = 40
     bitrate: int = 10000

@@ -29,6 +29,8 @@ from facewire import (
 
 Picture = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
+SOUND_HZ = 16_000
+"""What `Encoder.encode` takes and `SoundOutput.pcm` holds, in mono."""
 
 
 def frames_and_sound(path: str) -> Iterator[tuple[Picture, Sound]]:
@@ -36,10 +38,10 @@ def frames_and_sound(path: str) -> Iterator[tuple[Picture, Sound]]:
     with av.open(path) as video, av.open(path) as audio:
         rate = float(video.streams.video[0].average_rate or 25)
         heard = np.zeros(0, np.float32)
-        resampler = av.AudioResampler(format="flt", layout="mono", rate=16_000)
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=SOUND_HZ)
         sounds = audio.decode(audio=0) if audio.streams.audio else iter(())
         for index, frame in enumerate(video.decode(video=0)):
-            start, end = (round(n * 16_000 / rate) for n in (index, index + 1))
+            start, end = (round(n * SOUND_HZ / rate) for n in (index, index + 1))
             while len(heard) < end - start and (piece := next(sounds, None)) is not None:
                 for part in resampler.resample(piece):
                     heard = np.append(heard, part.to_ndarray().reshape(-1).astype(np.float32))

@@ -11,9 +11,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from ..codec.sound.opus import SAMPLE_RATE
+
 __all__ = ["HOP", "MEL_BANDS", "MEL_STEPS", "SAMPLE_RATE", "SILENCE", "log_mel", "mel_window"]
 
-SAMPLE_RATE = 16_000
 MEL_BANDS = 80
 MEL_STEPS = 20
 HOP = 160

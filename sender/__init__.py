@@ -1,1 +1,1 @@
-"""The sending side: pictures and sound in, packets out (extra `[encode]`)."""
+"""The sending side: pictures and sound in, packets out. It needs the extra `[encode]`."""

@@ -1,7 +1,8 @@
-"""`Encoder`: frames and sound in, packets out. Push-style; no thread, no clock, no event loop.
+"""`Encoder`: frames and sound in, packets out. The caller pushes; there is no thread, no clock and
+no event loop.
 
 frame → track → follow → crop ─┬→ LiveCoder ────→ keypoints → MOTION, references → KEYFRAME
-                               └→ SegmentCoder ─→ the same, seconds of it planned together
+                               └→ SegmentCoder ─→ the same, planned for seconds together
 sound → Opus → AUDIO
 """
 
@@ -14,6 +15,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from ..codec.counters import WRAP
 from ..codec.errors import ConfigError, NoFaceError
 from ..codec.identity_packets import introduce
 from ..codec.packet import Flags, Kind, Packet
@@ -34,9 +36,8 @@ from .tracking.tracker import Tracker
 
 __all__ = ["Encoder", "EncoderStatistics"]
 
-_WRAP = 1 << 16
 _MOST = 1000  # frames and packets of sound that wait at most, at any frame rate
-_FAR = 1 << 15  # ticks: a jump that a 16-bit pts cannot tell from one backwards
+_FAR = WRAP // 2  # ticks: a 16-bit pts cannot tell such a jump from one backwards
 
 Frame = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
@@ -47,9 +48,9 @@ class EncoderStatistics:
     """What was sent so far.
 
     Attributes:
-        frames: motion frames.
-        repeated: frames among them without the face, which repeat the motion before.
-        keyframes: references, those included from which one can join.
+        frames: frames of motion.
+        repeated: those of them that show no face and repeat the motion before.
+        keyframes: references, including keyframes at which one can join.
     """
 
     frames: int = 0
@@ -63,12 +64,12 @@ class Encoder:
     Args:
         config: settings.
         fps: nominal frames a second.
-        time_base: seconds of a tick of `pts`; by default a frame.
-        duration_s: of the whole video where it is known (a file): a rate then holds over all of
-            it, and frames before the first face are sent, however many, once a face comes.
+        time_base: seconds in a tick of `pts`; by default the time of a frame.
+        duration_s: seconds of the whole video, for a file; None in a call. A rate then holds over
+            the whole file, and all frames before the first face are sent once a face comes.
         sound: whether sound will be given (`config.audio_kbps` must be set too).
-        tracker: in place of MediaPipe's; for tests, or to share one. It is not closed.
-        keypoints: in place of what the network was trained with. It is not closed.
+        tracker: used instead of the default one, for tests or to share one. It is not closed.
+        keypoints: used instead of what the network was trained with. It is not closed.
 
     Attributes:
         config: as given.
@@ -76,10 +77,10 @@ class Encoder:
         statistics: counts.
 
     Raises:
-        ConfigError: settings that make no sense.
-        RateError: a rate below the floor.
-        WeightsError: the network or the tracker's model is not there, or the identity belongs
-            to other weights.
+        ConfigError: settings that contradict each other.
+        RateError: the rate is too low for motion, sound and one picture.
+        WeightsError: the network or the tracker's model is missing, or the identity belongs to
+            other weights.
         MissingExtraError: mediapipe is not installed.
     """
 
@@ -101,8 +102,8 @@ class Encoder:
         if identity is not None:
             check_identity(card, identity)
         rate = round((self.config.audio_kbps or 0) * 1000)
-        self._lookahead = self.config.look_ahead(duration_s)
-        packet = self.config.sound_together(live=self._lookahead == 0)
+        self._together = self.config.planned_together(duration_s)
+        packet = self.config.sound_together(live=self._together == 0)
         wanted = sound and self.config.has_sound
         audio = AudioParameters(bitrate=rate, frame_ms=packet) if wanted else None
         self.header = StreamHeader(
@@ -128,14 +129,15 @@ class Encoder:
         self.reset()
 
     def reset(self) -> None:
-        """Begin a new stream with the same settings."""
+        """Begin a new stream with the same settings. What was not returned yet is dropped."""
         self.statistics = EncoderStatistics()
+        self._ready: list[Packet] = []
         self._observer.reset()
         self._smoothing.reset()
         if self._opus is not None:
             self._opus.reset()
         self._rate.reset()
-        live = self._lookahead == 0
+        live = self._together == 0
         self._animation = Animation(
             self.config, self.header, self._rate.motion, self._keypoints, live=live
         )
@@ -143,7 +145,7 @@ class Encoder:
         self._live = LiveCoder(self.config, *parts) if live else None
         self._segment = SegmentCoder(self.config, self.header.fps, *parts)
         self._items: list[Item] = []
-        self._until = self._lookahead
+        self._until = self._together
         self._sequence = 0
         self._sounds = 0
         self._pts: int | None = None
@@ -153,37 +155,39 @@ class Encoder:
         self._introduce = True
         self._begun = False
         self._announced = False
+        self._ended = False
 
     def request_refresh(self) -> None:
-        """The next motion stands on the keyframe alone (a receiver misses frames before it)."""
+        """Make the next motion depend on the keyframe alone (a receiver has lost frames)."""
         self._animation.stream.refresh()
 
     def acknowledge(self, pts: int, references: Collection[int] | None = None) -> bool:
-        """The receiver has decoded the frame of that time, in ticks of `header.time_base`.
+        """Report that the receiver has decoded a frame. Call it for every frame, or for some.
 
-        From the first one on, motion stands on acknowledged frames alone, so that a lost packet
-        breaks nothing after it. Call it for each, or for some.
+        From the first call on, motion depends on acknowledged frames alone, so that a lost packet
+        breaks nothing after it.
 
         Args:
-            pts: of the frame.
-            references: what the receiver's `Decoder.references` says. From the first time on, new
-                references serve only once they are among them: none is missed that was lost.
+            pts: time of the frame in ticks of `header.time_base`.
+            references: the receiver's `Decoder.references`. Once they were given, a new reference
+                is used only after it appeared among them, so that a lost one is never used.
 
         Returns:
-            Whether the frame was taken; those that were never sent are left aside.
+            Whether the frame counts. One that was never sent, or is older than another that was
+            acknowledged, does not.
         """
         if references is not None:
             self._animation.confirm(references)
         return self._animation.stream.acknowledge(pts)
 
     def request_keyframe(self) -> None:
-        """The next frame with a face becomes a keyframe from which one can join (a receiver has
-        lost its own).
+        """Make the next frame with a face a keyframe at which one can join (a receiver has lost
+        its references, or is new).
         """
         self._wanted = True
 
     def request_identity(self) -> None:
-        """The next call of `encode` sends the identity again, where there is one (a receiver
+        """Make the next call of `encode` send the identity again, if there is one (a receiver
         joined late, or lost a part of it).
         """
         self._introduce = True
@@ -193,53 +197,55 @@ class Encoder:
     ) -> list[Packet]:
         """Take the next frame, the next sound, or both.
 
+        If it raises, the frame is not part of the stream, but the sound is (unless the sound was
+        the reason). Its packets come with the next call, so nothing is lost by going on.
+
         Args:
             frame: uint8 RGB `[H, W, 3]` of any size, with a face.
-            pcm: float32 mono at 16 kHz `[n]`, any n, on [-1, 1], going on where the last ended;
-                the first sample belongs to time 0.
-            pts: the frame's time in ticks of `header.time_base`, more than the last one's; by
-                default one frame after it, the first at 0.
+            pcm: float32 mono at 16 kHz `[n]`, any n, on [-1, 1]. It continues the sound of the
+                call before; the very first sample belongs to time 0.
+            pts: the frame's time in ticks of `header.time_base`, later than the last frame's. By
+                default it is one frame later, and 0 for the first frame.
 
         Returns:
-            The packets that are ready, to be sent in this order: with `config.lookahead` none
-            for seconds, then many. Until the first face there is no motion; what was shown till
-            then follows with it.
+            The packets that are ready, to be sent in this order. If seconds are planned together
+            (`config.plan_ahead_s`), there are none for seconds, then many. Before the first face
+            there is no motion; the motion of those frames follows with it.
 
         Raises:
-            ConfigError: not such a frame, or time that does not go forward.
-            MediaError: not such sound.
+            ConfigError: the frame is not as described, or its time is not later than the last.
+            MediaError: the sound is not as described.
         """
-        packets: list[Packet] = []
         if not self._begun:
-            packets = [self._stream_packet(pts or 0)]
+            self._ready.append(self._stream_packet(pts or 0))
             self._begun = True
-            self._rate.count(packets)
-        packets += self._identity_packets(pts or 0)
+            self._rate.count(self._ready)
+        self._ready += self._identity_packets(pts or 0)
         if pcm is not None and self._opus is not None:
-            packets += self._hear(self._opus.encode(pcm))
+            self._ready += self._hear(self._opus.encode(pcm))
         if frame is not None:
-            packets += self._see(frame, self._next_pts(pts))
-        return self._sent(packets)
+            self._ready += self._see(frame, self._next_pts(pts))
+        return self._take()
 
     def flush(self) -> list[Packet]:
-        """The rest of the sound; to be called at the end. After it, `reset` begins anew.
+        """Give the packets that still wait. Call it at the end; after it, `reset` begins anew.
 
         Raises:
-            NoFaceError: there were frames, and no face in any of them.
+            NoFaceError: there were frames, but none showed a face. It is raised once: another call
+                gives the rest of the sound.
         """
-        packets = self._hear(self._opus.flush()) if self._opus is not None else []
-        if self._live is None:
-            end = self._duration if self._duration is not None else Fraction(0)
-            packets += self._drain(max(end, self._end()))
-        if self._pts is not None and not self._animation.begun:
-            raise NoFaceError(
-                "no face was found in the whole video: it must show one, from the front or half "
-                "from the side, at least a fifteenth of the picture high"
-            )
-        return self._sent(self._animation.flush() + packets)
+        if not self._ended:
+            self._ended = True
+            self._finish()
+            if self._pts is not None and not self._animation.begun:
+                raise NoFaceError(
+                    "no face was found in the whole video: it must show one, from the front or "
+                    "half from the side, at least a fifteenth of the picture high"
+                )
+        return self._take()
 
     def close(self) -> None:
-        """Free the tracker, and what made the keypoints; those that were given are not closed."""
+        """Free the tracker and the source of keypoints, unless the caller gave them."""
         self._observer.close()
         if self._owns_keypoints:
             self._keypoints.close()
@@ -252,47 +258,64 @@ class Encoder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _finish(self) -> None:
+        """Code everything that waits."""
+        sound = self._hear(self._opus.flush()) if self._opus is not None else []
+        if self._live is None:
+            end = self._duration if self._duration is not None else Fraction(0)
+            sound += self._drain(max(end, self._end()))
+        self._ready += self._animation.flush() + sound
+
     def _next_pts(self, pts: int | None) -> int:
         if pts is None:
             step = max(1, round(1 / self.header.fps / self.header.time_base))
             pts = 0 if self._pts is None else self._pts + step
         if self._pts is not None and pts <= self._pts:
-            raise ConfigError(f"time goes forward: a frame at tick {pts} after one at {self._pts}")
+            raise ConfigError(
+                f"the frame at tick {pts} is not later than the one before, at tick {self._pts}"
+            )
         return pts
 
     def _see(self, frame: Frame, pts: int) -> list[Packet]:
-        last, self._pts = self._pts, pts
+        last = self._pts
+        step = 1 / self.header.fps if last is None else (pts - last) * self.header.time_base
+        observed = self._observe(frame, pts, step)
+        self._pts = pts
         if last is None:
             self._start = pts
-        step = 1 / self.header.fps if last is None else (pts - last) * self.header.time_base
-        time_ms = round(pts * self.header.time_base * 1000)
-        seen, changed = self._observer.observe(frame, float(step), time_ms)
-        if seen is not None:
-            seen = self._smoothing.push(seen, anew=changed)
-        # Over so long a pause a 16-bit pts says too little; a keyframe carries the whole one.
-        far = last is not None and pts - last >= _FAR
-        moment = ObservedFrame(pts, seen, seen is not None and (self._is_due(pts, changed) or far))
-        if moment.join:
+        if observed.join:
             self._joined_pts, self._wanted = pts, False
         if self._live is not None:
-            packets = self._live.code(moment, self._end())
+            packets = self._live.code(observed, self._end())
             self._wanted |= not self._live.joined
             return packets
         packets = []
         full = self._end() > self._until or len(self._items) >= _MOST
-        if self._items and (moment.join or full):
+        if self._items and (observed.join or full):
             packets = self._drain(self._end() - step)
-        self._items.append(moment)
+        self._items.append(observed)
         return packets
 
+    def _observe(self, frame: Frame, pts: int, step: Fraction) -> ObservedFrame:
+        """Track a frame that comes `step` seconds after the last one."""
+        time_ms = round(pts * self.header.time_base * 1000)
+        seen, changed = self._observer.observe(frame, float(step), time_ms)
+        if seen is None:
+            return ObservedFrame(pts, None, join=False)
+        seen = self._smoothing.push(seen, anew=changed)
+        # A 16-bit pts cannot express so long a pause; a keyframe carries the full time.
+        far = self._pts is not None and pts - self._pts >= _FAR
+        return ObservedFrame(pts, seen, join=far or self._is_due(pts, changed))
+
     def _drain(self, end: Fraction) -> list[Packet]:
-        """Code what was looked ahead at, up to `end` seconds."""
+        """Code the frames and the sound that wait, up to `end` seconds."""
         packets = self._segment.code(self._items, end)
         self._wanted |= not self._segment.joined
-        self._items, self._until = [], end + self._lookahead
+        self._items, self._until = [], end + self._together
         return packets
 
     def _hear(self, coded: list[bytes]) -> list[Packet]:
+        """Take coded sound; the packets that are ready."""
         packets = [self._audio_packet(data) for data in coded]
         if self._live is None:
             self._items += packets
@@ -301,35 +324,36 @@ class Encoder:
         return packets
 
     def _end(self) -> Fraction:
-        """Seconds from the first frame's time to the end of the last one."""
+        """Seconds from the start of the first frame to the end of the last one."""
         if self._pts is None:
             return Fraction(0)
         return (self._pts - self._start) * self.header.time_base + 1 / self.header.fps
 
     def _is_due(self, pts: int, changed: bool) -> bool:
+        """Whether a frame must be one to join at; `changed`: the person or the scene is new."""
         interval = self.config.keyframe_interval
-        # Somebody else, or another scene: nobody's picture is driven by another's face.
+        # Nobody's picture is driven by another person's face.
         if self._wanted or changed:
             return True
         if interval == "auto":
             return False
         return (pts - self._joined_pts) * self.header.time_base >= interval
 
-    def _sent(self, packets: list[Packet]) -> list[Packet]:
-        """The same, numbered, and counted."""
+    def _take(self) -> list[Packet]:
+        """The packets that are ready, numbered."""
+        packets, self._ready = self._ready, []
         first, self._sequence = self._sequence, self._sequence + len(packets)
         done = self._animation
         self.statistics = EncoderStatistics(done.frames, done.repeated, done.references)
         return [
-            replace(packet, sequence=(first + index) % _WRAP)
-            for index, packet in enumerate(packets)
+            replace(packet, sequence=(first + index) % WRAP) for index, packet in enumerate(packets)
         ]
 
     def _stream_packet(self, pts: int) -> Packet:
         return self.header.to_packet(0, pts)
 
     def _announce(self, pts: int) -> list[Packet]:
-        """What goes before a keyframe from which one can join; the stream's beginning has it."""
+        """What goes before a join keyframe. The first one needs nothing more than the stream."""
         before, self._announced = self._announced, True
         if not before:
             return []
@@ -337,7 +361,7 @@ class Encoder:
         return [self._stream_packet(pts)]
 
     def _identity_packets(self, pts: int) -> list[Packet]:
-        """The identity, where there is one and it is not sent yet."""
+        """The identity, if there is one that is still to be sent."""
         wanted, self._introduce = self._introduce, False
         if self.config.identity is None or not wanted:
             return []
@@ -345,15 +369,16 @@ class Encoder:
 
     def _audio_packet(self, data: bytes) -> Packet:
         number, self._sounds = self._sounds, self._sounds + 1
-        return Packet(Kind.AUDIO, Flags.INTRA, 0, 0, number % _WRAP, data)
+        return Packet(Kind.AUDIO, Flags.INTRA, 0, 0, number % WRAP, data)
 
 
 def _still_tracker() -> Tracker:
+    """A tracker that looks at every frame afresh."""
     return Tracker(still=True)
 
 
 def _keypoint_source(card: Card) -> KeypointSource:
-    """What the network was trained with: the mesh's closed form, or its own detector."""
+    """What the network was trained with: the closed form of the mesh, or a detector of its own."""
     if card.config.get("keypoint_mode", "mesh") == "mesh":
         return MeshSource(card.face_table())
     from ..models.avfr.detector_source import DetectorSource

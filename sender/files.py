@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,22 +12,25 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from ..codec.errors import ConfigError
+from ..codec.errors import ConfigError, NoFaceError
 from ..codec.file.accounting import BitCount
 from ..codec.file.container import HEAD_BYTES, Writer
 from ..codec.motion.profiles import motion_ticks
 from ..codec.packet import Kind, Packet
+from ..codec.sound.opus import SAMPLE_RATE
 from ..codec.whole_file import whole_file
 from .config import EncoderConfig
 from .encoder import Encoder
-from .tracking.capture import SAMPLE_RATE, Capture
+from .tracking.capture import Capture
 
 __all__ = ["EncodeReport", "Progress", "encode_file", "encode_packets", "encode_to"]
 
 Progress = Callable[[int, int], None]
-"""Called after each frame with frames done and frames expected."""
-_AHEAD = Fraction(1, 4)  # sound is written this much before its frame: a player need not wait
-_PADDING = 1024  # samples: AAC fills its last frame with silence, 64 ms of it at 16 kHz
+"""Called after each frame with the number of frames done and the number expected."""
+_LOG = logging.getLogger(__name__)
+_OFF = 0.02  # a rate that is missed by more than this part of it is reported
+_AHEAD = Fraction(1, 4)  # seconds that sound is written before its frame, so that no player waits
+_PADDING = 1024  # samples: AAC fills its last frame with silence, 64 ms at 16 kHz
 Sound = npt.NDArray[np.float32]
 
 
@@ -36,12 +40,14 @@ class EncodeReport:
 
     Attributes:
         frames: frames sent.
-        repeated: of these, without the face: they repeat the motion before.
-        keyframes: number of them.
+        repeated: those of them that show no face and repeat the motion before.
+        keyframes: references, including keyframes at which one can join.
         duration_s: seconds of video.
         bits: by part, as `facewire info` counts them.
-        bpp: bits a pixel of all.
-        kbps: 1000 bits a second of all.
+        bpp: bits a pixel, everything counted.
+        kbps: 1000 bits a second, everything counted.
+        asked_kbps: the rate that was asked for, None if there was none.
+        warnings: sentences about what did not come out as asked for; they are logged too.
     """
 
     frames: int
@@ -51,6 +57,8 @@ class EncodeReport:
     bits: dict[str, int]
     bpp: float
     kbps: float
+    asked_kbps: float | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def encode_file(
@@ -73,7 +81,7 @@ def encode_file(
     Raises:
         OutputExistsError: `target` exists, and `overwrite` is false.
         MediaError, NotAVideoError, NoFaceError: the source cannot be used.
-        ConfigError: settings, or a target that is the source.
+        ConfigError: the settings cannot be used, or the target is the source.
         OSError: the target cannot be written.
     """
     source, target = Path(source), Path(target)
@@ -90,10 +98,10 @@ def encode_to(
     config: EncoderConfig | None = None,
     progress: Progress | None = None,
 ) -> EncodeReport:
-    """As `encode_file`, into a file object, which stays open."""
+    """Like `encode_file`, but into a file object, which stays open."""
     config = config or EncoderConfig()
     timing = capture.info.timing
-    count = BitCount()
+    count, beside = BitCount(), BitCount()  # `beside`: what is not part of a rate
     with _encoder_of(capture, config) as encoder:
         writer = Writer(file)
         count.add_container(HEAD_BYTES)
@@ -102,10 +110,16 @@ def encode_to(
             motion = packet.kind == Kind.MOTION
             frames = len(motion_ticks(config.profile, packet.payload)) if motion else 1
             count.add(packet, frames=frames)
+            if packet.kind == Kind.IDENTITY:
+                beside.add(packet)
         writer.close()
         count.fill_to(writer.bytes_written)
         done = encoder.statistics
     seconds = max(timing.duration_s, Fraction(1, 1000))
+    kbps, asked = count.kbps(seconds)["total"], config.rate_kbps(timing.fps)
+    warnings = _warnings(kbps - beside.kbps(seconds)["total"], asked)
+    for warning in warnings:
+        _LOG.warning("%s", warning)
     return EncodeReport(
         frames=done.frames,
         repeated=done.repeated,
@@ -113,8 +127,22 @@ def encode_to(
         duration_s=float(seconds),
         bits=count.bits,
         bpp=count.bpp(done.frames, config.size, config.size)["total"],
-        kbps=count.kbps(seconds)["total"],
+        kbps=kbps,
+        asked_kbps=asked,
+        warnings=warnings,
     )
+
+
+def _warnings(kbps: float, asked: float | None) -> tuple[str, ...]:
+    """Says if the rate came out otherwise than it was asked for."""
+    if asked is None or abs(kbps - asked) <= _OFF * asked:
+        return ()
+    why = (
+        "this video cannot use more: its references have the largest pictures that pay"
+        if kbps < asked
+        else "motion and sound alone take more than was expected"
+    )
+    return (f"the rate is {kbps:.1f} kbit/s, not the {asked:.1f} that were asked for: {why}",)
 
 
 def _encoder_of(capture: Capture, config: EncoderConfig) -> Encoder:
@@ -131,10 +159,10 @@ def _encoder_of(capture: Capture, config: EncoderConfig) -> Encoder:
 def encode_packets(
     capture: Capture, encoder: Encoder, progress: Progress | None = None
 ) -> Iterator[Packet]:
-    """All packets of a file, in the order they are to be sent.
+    """All packets of a file, in the order in which they are to be sent.
 
     Raises:
-        NoFaceError: no face in the whole video; after the packets of its sound.
+        NoFaceError: the whole video shows no face. All its sound has been given before that.
     """
     timing = capture.info.timing
     sound = _SoundReader(capture.sound()) if encoder.header.audio else None
@@ -148,11 +176,15 @@ def encode_packets(
     if sound is not None:
         for pcm in sound.rest():
             yield from encoder.encode(pcm=pcm)
-    yield from encoder.flush()
+    try:
+        yield from encoder.flush()
+    except NoFaceError:
+        yield from encoder.flush()  # the rest of the sound
+        raise
 
 
 class _SoundReader:
-    """Gives the sound up to a time, however it is cut into pieces."""
+    """Gives the sound up to a time, no matter what pieces it comes in."""
 
     def __init__(self, pieces: Iterator[Sound]) -> None:
         self._pieces = pieces
@@ -160,7 +192,7 @@ class _SoundReader:
         self._given = 0
 
     def until(self, seconds: Fraction) -> Sound:
-        """What has not been given yet, up to that time."""
+        """The sound up to that time, without what was given before."""
         wanted = max(0, round(seconds * SAMPLE_RATE) - self._given)
         parts, have = [self._left], len(self._left)
         while have < wanted and (piece := next(self._pieces, None)) is not None:
@@ -172,7 +204,7 @@ class _SoundReader:
         return pcm[:wanted]
 
     def rest(self) -> Iterator[Sound]:
-        """Everything else, in pieces; nothing where it is no more than a container's padding."""
+        """All the rest, in pieces; nothing if it is no more than the padding of a container."""
         parts, have = [self._left], len(self._left)
         while have <= _PADDING and (piece := next(self._pieces, None)) is not None:
             parts.append(piece)

@@ -1,9 +1,9 @@
-"""`LiveCoder`: a call, frame by frame. Motion goes out at once, references trickle behind it.
+"""`LiveCoder`: codes a call frame by frame. Motion goes out at once, references trickle behind it.
 
-Where a rate is set, whatever sound and motion leave of it is always being spent: while one
-reference is on its way in small parts, the frames that pass are weighed, and the best of the last
-two seconds is the next. So the rate is kept at every moment, and nothing comes in a burst but
-keyframes that nothing can be shown without.
+Where a rate is set, everything that sound and motion leave of it is spent on references. While one
+reference goes out in small parts, the coder keeps a frame every fifth of a second, and the best of
+the last two seconds becomes the next reference. So the rate holds at every moment. The only bursts
+are keyframes without which nothing can be shown.
 """
 
 from __future__ import annotations
@@ -31,23 +31,36 @@ from .trickle import Trickle
 
 __all__ = ["LiveCoder"]
 
-_LOOK = Fraction(1, 5)  # seconds between frames that may become references
-_WEIGHED = 10  # of them: the last two seconds
+_LOOK = Fraction(1, 5)  # seconds between two candidates
+_CANDIDATES = 10  # how many are kept: those of the last two seconds
 _LIFE = 5.0  # seconds that a reference is expected to serve
-_SPREAD_S = 3.0  # a reference takes so much of what is free
+_SPREAD_S = 3.0  # seconds of the free rate that one reference takes
 _SMALL, _LARGE = 1500, 4000  # bytes of a picture
-_FIRST = 3000  # of the first one, that all wait for
-_FIRST_S = 1.0  # seconds of the rate that the first one may take where that is more
-_UNBEARABLE, _URGENT = 0.15, 3  # needless loss, in so many weighed frames, for which debt is made
-_UNEARNED_S = 0.5  # what was sent ahead of its time, in seconds of the rate, that is no debt
-_DEBT_S = 5.0  # while it is no more than so many seconds of the rate
+_FIRST = 3000  # bytes of the first picture, which everybody waits for
+_FIRST_S = 1.0  # or so many seconds of the rate, where that is more
+_UNBEARABLE, _URGENT = 0.15, 3  # avoidable loss, and in how many candidates, that justifies debt
+_UNEARNED_S = 0.5  # seconds of the rate that may be overdrawn without counting as debt
+_DEBT_S = 5.0  # seconds of the rate that debt may reach
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
+    """A frame that may become a reference."""
+
     seen: Observation
     points: npt.NDArray[np.float32]
     pts: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The candidate that becomes the next reference, and the bytes of its picture; with
+    `at_once` it does not wait for the rate.
+    """
+
+    candidate: _Candidate
+    size: int
+    at_once: bool = False
 
 
 class LiveCoder:
@@ -57,10 +70,11 @@ class LiveCoder:
         config: of the stream.
         animation: its references and motion.
         rate: its bytes.
-        announce: gives what goes before a keyframe from which one can join, at a time in ticks.
+        announce: gives the packets that go before a keyframe at which one can join, for a time
+            in ticks.
 
     Attributes:
-        joined: whether a frame that was to be one to join at, became it.
+        joined: false if a requested join keyframe could not be made.
     """
 
     def __init__(
@@ -73,53 +87,54 @@ class LiveCoder:
         self._config, self._animation = config, animation
         self._rate, self._announce = rate, announce
         self._looked = Fraction(-1)
-        self._lately: deque[_Candidate] = deque(maxlen=_WEIGHED)
+        self._candidates: deque[_Candidate] = deque(maxlen=_CANDIDATES)
         self._trickle = Trickle(animation, rate)
         self._free = math.inf  # bytes a second that sound and motion leave
         self.joined = True
 
-    def code(self, moment: ObservedFrame, now: Fraction) -> list[Packet]:
-        """Code a frame.
+    def code(self, frame: ObservedFrame, now: Fraction) -> list[Packet]:
+        """Code one frame.
 
         Args:
-            moment: the frame.
+            frame: what was observed.
             now: seconds from the stream's beginning to the frame's end.
 
         Returns:
             Its packets, not numbered yet.
         """
         self.joined = True
-        seen = moment.seen
+        seen = frame.seen
         packets: list[Packet] = []
-        if seen is not None and moment.join:
+        if seen is not None and frame.join:
             try:
-                packets = self._join(seen, moment.pts)
-            except MotionError:  # so distorted a mesh that its numbers do not fit
+                packets = self._join(seen, frame.pts)
+            except MotionError:  # the mesh is too distorted for its numbers to fit
                 seen, self.joined = None, False
         try:
-            packets += self._animation.animate(seen, moment.pts)
+            packets += self._animation.animate(seen, frame.pts)
         except MotionError:
-            packets += self._animation.animate(None, moment.pts)
+            packets += self._animation.animate(None, frame.pts)
         self._rate.count(packets)
         if seen is not None and self._config.references > 1:
-            self._look(seen, moment.pts, now)
-            if len(self._lately) == _WEIGHED and self._trickle.takes_another(self._free):
-                self._choose(now)
+            self._keep(seen, frame.pts, now)
+            full = len(self._candidates) == _CANDIDATES
+            if full and self._trickle.takes_another(self._free):
+                self._begin_next(now)
         return packets + self._trickle.step(now)
 
     def _join(self, seen: Observation, pts: int) -> list[Packet]:
-        """A keyframe at once, on which alone all that follows stands."""
+        """A keyframe, whole and at once; nothing after it depends on anything before it."""
         waiting = self._animation.waiting
         reference = self._animation.refer(seen, waiting[0] if waiting else pts, join=True)
         before = [*self._animation.flush(), *self._announce(reference.pts)]
-        keyframe = reference.keyframe(self._room(reference.shape_bytes))
+        keyframe = reference.keyframe(self._join_size(reference.shape_bytes))
         self._animation.add(reference, join=True)
-        self._lately.clear()
+        self._candidates.clear()
         self._trickle.clear()
         return before + keyframe.to_packets(0)
 
-    def _room(self, shape: int) -> int:
-        """Bytes of a keyframe's picture that must come at once."""
+    def _join_size(self, shape: int) -> int:
+        """Bytes for the picture of a join keyframe, given those of its shape."""
         interval = self._config.keyframe_interval
         if self._rate.per_second is None:
             return self._config.keyframe_bytes
@@ -127,45 +142,63 @@ class LiveCoder:
         spare = float(self._rate.per_second * span) - self._rate.expected(span)
         self._free = max(spare, 0.0) / float(span)
         whole = self._rate.picture_bytes(spare, shape)
-        if self._config.references > 1:  # it must come soon; what remains makes more references
+        if self._config.references > 1:  # it must come soon; the rest makes more references
             whole = min(whole, max(_FIRST, round(_FIRST_S * self._rate.per_second)))
         return max(whole, MIN_PICTURE)
 
-    def _look(self, seen: Observation, pts: int, now: Fraction) -> None:
-        """Keep a frame every now and then."""
+    def _keep(self, seen: Observation, pts: int, now: Fraction) -> None:
+        """Make the frame a candidate if the last one is old enough."""
         if now - self._looked >= _LOOK:
             self._looked = now
-            self._lately.append(_Candidate(seen, select_points(seen.landmarks), pts))
+            self._candidates.append(_Candidate(seen, select_points(seen.landmarks), pts))
 
-    def _choose(self, now: Fraction) -> None:
-        """Begin with the next reference, where one pays."""
-        points = np.stack([candidate.points for candidate in self._lately])
-        rate, known = self._rate.per_second, self._animation.known
-        coming = self._trickle.coming
-        size = self._config.keyframe_bytes
-        if rate is not None:
-            size = round(min(max(self._free * _SPREAD_S, _SMALL), _LARGE))
-        poses = np.stack([expected_losses(candidate.points, points) for candidate in self._lately])
-        losses, before = poses + known.picture_loss(AFTER_GAIN * size), known.losses(points, coming)
-        gains = before - np.minimum(before, losses)
-        best = int(gains.sum(1).argmax())
-        gain, left = float(gains[best].mean()), self._rate.left(now)
-        if rate is None and gain * _LIFE < WORTH * size / 1000:
+    def _begin_next(self, now: Fraction) -> None:
+        """Begin the next reference, if one pays."""
+        choice = self._choose(now)
+        if choice is None:
             return
-        bearable = known.losses(points, coming, pictures=False)
-        needless = (bearable - poses > _UNBEARABLE).sum(1)
-        urgent = rate is not None and needless.max() >= _URGENT and left > -_DEBT_S * rate
-        if urgent:
-            best = int(needless.argmax())
-        if rate is not None and left < -_UNEARNED_S * rate and not urgent:
-            return  # an earlier keyframe is not earned back yet
-        if gain <= 0:  # a still head: what there is cannot be improved but by its picture
-            best, size = len(self._lately) - 1, 2 * size
-        candidate = self._lately[best]
+        candidate = choice.candidate
         try:
             reference = self._animation.refer(candidate.seen, candidate.pts, join=False)
         except MotionError:
             return
-        self._trickle.begin(reference, size, self._free, at_once=urgent)
+        self._trickle.begin(reference, choice.size, self._free, at_once=choice.at_once)
+        if self._rate.per_second is None:
+            self._candidates.clear()  # later ones are judged with the new reference there
+
+    def _choose(self, now: Fraction) -> _Choice | None:
+        """The candidate whose picture would have lowered the loss of the last two seconds most;
+        None if nothing is to be sent.
+        """
+        rate = self._rate.per_second
+        size = self._config.keyframe_bytes
+        if rate is not None:
+            size = round(min(max(self._free * _SPREAD_S, _SMALL), _LARGE))
+        gains, avoidable = self._weigh(size)
+        best, gain = int(gains.argmax()), float(gains.max())
         if rate is None:
-            self._lately.clear()  # what comes next is judged with the new one there
+            worth = gain * _LIFE >= WORTH * size / 1000
+            return _Choice(self._candidates[best], size) if worth else None
+        left = self._rate.left(now)
+        if avoidable.max() >= _URGENT and left > -_DEBT_S * rate:
+            return _Choice(self._candidates[int(avoidable.argmax())], size, at_once=True)
+        if left < -_UNEARNED_S * rate:
+            return None  # an earlier keyframe is not earned back yet
+        if gain <= 0:  # the head is still: only a better picture of it can improve anything
+            return _Choice(self._candidates[-1], 2 * size)
+        return _Choice(self._candidates[best], size)
+
+    def _weigh(self, size: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:
+        """What each candidate would do for all of them, if its picture had so many bytes.
+
+        Returns:
+            The mean loss that it would take off, and the number of candidates in which it would
+            avoid an unbearable loss (here the loss of pictures does not count); both `[N]`.
+        """
+        known, coming = self._animation.known, self._trickle.coming
+        points = np.stack([candidate.points for candidate in self._candidates])
+        poses = np.stack([expected_losses(one, points) for one in points])
+        before = known.losses(points, coming)
+        gains = before - np.minimum(before, poses + known.picture_loss(AFTER_GAIN * size))
+        bearable = known.losses(points, coming, pictures=False)
+        return gains.mean(1), (bearable - poses > _UNBEARABLE).sum(1)

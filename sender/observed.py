@@ -11,12 +11,12 @@ __all__ = ["ObservedFrame"]
 
 @dataclass(frozen=True, slots=True)
 class ObservedFrame:
-    """A frame as it was observed.
+    """A frame as the tracker saw it.
 
     Attributes:
         pts: its time in ticks.
-        seen: the face, None where there is none.
-        join: nothing from it on may stand on an earlier reference.
+        seen: the face; None if the frame shows none.
+        join: from this frame on, nothing may depend on an earlier reference.
     """
 
     pts: int

@@ -1,9 +1,9 @@
-"""`RateControl`: what a stream has cost so far, and what it may.
+"""`RateControl`: how many bytes a stream has taken, and how many it may take.
 
-Sound and motion cost what they cost; references take what remains. Where a rate is set, the total
-of a file keeps to it (head, index, headers and checksums counted); in a call the packets are, with
-their headers and without what the network adds, and the first keyframe's bytes are earned back over
-`LIVE_SPAN` at most.
+Sound and motion take what they need, and references get the rest. Where a rate is set, a file keeps
+to it as a whole, including its head, index, packet headers and checksums. In a call the packets
+count with their headers, but without what the network adds, and the bytes of the first keyframe are
+earned back within `LIVE_SPAN`.
 """
 
 from __future__ import annotations
@@ -19,22 +19,23 @@ from ..codec.motion.frame import FP16_BYTES
 from ..codec.motion.profiles import MotionSettings, Profile
 from ..codec.packet import HEADER_BYTES, MAX_DATAGRAM, Packet
 from ..codec.stream import StreamHeader
-from .config import EncoderConfig
+from .config import MAX_PICTURE, EncoderConfig
 
-__all__ = ["LIVE_SPAN", "MAX_PICTURE", "MIN_PICTURE", "RateControl"]
+__all__ = ["LIVE_SPAN", "MIN_PICTURE", "RateControl"]
 
 LIVE_SPAN = Fraction(10)
-"""Seconds over which a call's first keyframe is spread where no interval is set."""
+"""Seconds over which a call earns back its first keyframe, if no keyframe interval is set."""
 MIN_PICTURE = 700
-"""Bytes below which a face of 256x256 is not recognised any more."""
-MAX_PICTURE = 60_000
-_BODY = 12 + FP16_BYTES  # of a keyframe, before shape and picture (codec/keyframe.py)
-_SHAPE = 320  # usual size of the landmarks
+"""With fewer bytes, a face of 256x256 can no longer be recognised."""
+_BODY = 12 + FP16_BYTES  # bytes of a keyframe before its shape and picture (codec/keyframe.py)
+_SHAPE = 320  # usual bytes of the landmarks
 _FINEST, _COARSEST = 3, 10  # quantiser steps
-_MOTION_BITS, _HALF = 58.0, 6  # of a frame at the finest (mean of `val`); so many steps halve them
+_MOTION_BITS = 58.0  # of a frame at the finest step, mean of `val`
+_HALF = 6  # this many steps halve them
 _MOTION_SHARE = 0.18  # of what sound leaves
 _ENTROPY_HEAD = 4  # bytes of a payload
-_TRAILER, _ENTRY = 21, 16  # of the container, and per keyframe in its index
+_TRAILER = 21  # bytes at the end of a file
+_ENTRY = 16  # bytes of a keyframe in its index
 
 
 class RateControl:
@@ -47,11 +48,11 @@ class RateControl:
 
     Attributes:
         motion: how motion is quantised.
-        per_second: bytes that may be sent in a second, None where no rate is set.
-        spent: bytes so far.
+        per_second: bytes a second that may be sent; None if no rate is set.
+        spent: bytes sent so far.
 
     Raises:
-        RateError: the rate is below what motion, sound and the smallest keyframe take.
+        RateError: the rate is less than motion, sound and the smallest keyframe take.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class RateControl:
         self._config, self._header = config, header
         rate = config.rate_kbps(header.fps)
         self.per_second: float | None = None if rate is None else rate * 125
-        self._live = config.look_ahead(duration_s) == 0
+        self._live = config.planned_together(duration_s) == 0
         self._in_file = duration_s is not None
         self.motion = MotionSettings(self._step()) if config.motion == "auto" else config.motion
         if self.per_second is not None:
@@ -68,63 +69,65 @@ class RateControl:
         self.reset()
 
     def reset(self) -> None:
-        """A new stream begins."""
+        """Begin a new stream."""
         self.spent = self._around(1)
 
     def framed(self, payload: int) -> int:
-        """Bytes of a packet as it is counted, given those of its payload."""
+        """Bytes that a packet with so many bytes of payload counts for."""
         size = payload + HEADER_BYTES
         return size + record_overhead(size) if self._in_file else size
 
     def count(self, packets: Iterable[Packet]) -> None:
-        """These are sent."""
+        """Count packets that are sent."""
         self.spent += sum(self.framed(len(packet.payload)) for packet in packets)
 
     def count_entry(self) -> None:
-        """The index has one more entry, for a keyframe from which one can join."""
+        """Count one more entry of the index, for a keyframe at which one can join."""
         self.spent += _ENTRY if self._in_file else 0
 
     def left(self, until: Fraction) -> float:
-        """Bytes that may still be sent until so many seconds after the beginning; infinite
-        without a rate, negative where more was sent already.
+        """Bytes that may still be sent up to `until`, in seconds from the stream's beginning. It is
+        infinite without a rate, and negative if too much was sent already.
         """
         if self.per_second is None:
             return math.inf
         return self.per_second * float(until) - self.spent
 
     def expected(self, span: Fraction) -> int:
-        """Bytes of motion and sound that a time is expected to take."""
+        """Bytes that motion and sound of so many seconds are expected to take."""
         frames = max(1, round(span * self._header.fps))
         return self.expected_motion(frames) + self._sound(span)
 
     def _least(self, span: Fraction) -> int:
-        """The same with the coarsest motion."""
+        """The same with motion as coarse as the settings allow."""
         frames = max(1, round(span * self._header.fps))
         chosen = self._config.motion
         step = _COARSEST if chosen == "auto" else chosen.step
         return self._motion_bytes(frames, step) + self._sound(span)
 
     def overhead(self, shape: int) -> int:
-        """Bytes of a small keyframe beside its picture, given those of its shape."""
+        """Bytes of a small keyframe without its picture, if its shape takes `shape` bytes."""
         return _BODY + shape + self._fragment()
 
     def join_bytes(self) -> int:
-        """What a keyframe to join at takes beyond another one: landmarks, a STREAM packet."""
+        """Bytes that a join keyframe takes beyond another reference: landmarks, a STREAM packet."""
         stream = self.framed(len(self._header.to_payload()))
         return stream + self.overhead(_SHAPE) - self.overhead(1)
 
     def picture_bytes(self, room: float, shape: int) -> int:
-        """Bytes that a keyframe's picture may have where the keyframe may have `room` in all."""
+        """Bytes for the picture of a keyframe that may take `room` bytes in all, if its shape takes
+        `shape` of them.
+        """
         each = self._fragment()
         fragments = max(1, math.ceil(room / (FRAGMENT_BYTES + each)))
         return max(0, min(int(room) - fragments * each - _BODY - shape, MAX_PICTURE))
 
     def _around(self, entries: int) -> int:
-        """Bytes of a file around its packets, with so many entries of its index."""
+        """Bytes of a file beside its packets, if its index has so many entries."""
         return HEAD_BYTES + _TRAILER + entries * _ENTRY if self._in_file else 0
 
     def _fragment(self) -> int:
-        """Bytes of a keyframe's packet beside its part of the keyframe."""
+        """Bytes of a keyframe's packet without its part of the keyframe."""
         return self.framed(MAX_DATAGRAM - HEADER_BYTES) - FRAGMENT_BYTES
 
     def _check(self, duration_s: Fraction | None) -> None:
@@ -175,17 +178,17 @@ class RateControl:
             asked, least = f"{config.kbps:g} kbps", f"{_up(kbps, 1)} kbps ({bpp:.4f} bpp)"
         return RateError(
             f"{asked} is too little: profile {config.profile} with this sound takes at least "
-            f"{least}. Ask for more, lower --audio-kbps, or take keyframes less often",
+            f"{least}. Ask for more, lower --audio-kbps, or send keyframes less often",
             kbps,
         )
 
 
 def _motion_bits(step: int) -> float:
-    """What a frame takes, without headers."""
+    """Bits of a frame at a quantiser step, without headers."""
     return float(_MOTION_BITS * 2 ** ((_FINEST - step) / _HALF))
 
 
 def _up(number: float, digits: int) -> str:
-    """Rounded up, so that the number shown is enough."""
+    """The number as text, rounded up so that what is shown is enough."""
     scale = 10**digits
     return f"{math.ceil(number * scale) / scale:.{digits}f}"

@@ -1,7 +1,7 @@
-"""`SegmentCoder`: a stretch of video that is known as a whole, coded within its bytes.
+"""`SegmentCoder`: codes a stretch of video that is known as a whole, within its bytes.
 
-Motion is coded first, since it does not depend on the references' pictures; what sound and motion
-leave of the rate is then shared by the pictures, to the byte.
+Motion is coded first, since it does not depend on the references' pictures. The pictures then
+share what sound and motion leave of the rate, to the byte.
 """
 
 from __future__ import annotations
@@ -22,16 +22,27 @@ from .motion.animation import Animation
 from .observed import ObservedFrame
 from .rate import RateControl
 from .references.expected import USUAL, PictureLoss, typical
-from .references.planning import MOST, Planned, plan_references
+from .references.planning import MOST, Budget, Planned, plan_references
 from .references.reference import Reference
 
-__all__ = ["SegmentCoder"]
+__all__ = ["Item", "SegmentCoder"]
+
+Item = ObservedFrame | Packet
+"""A frame, or a packet of sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A planned reference, and the face that it shows."""
+
+    plan: Planned
+    seen: Observation
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a reference's packets go, once its picture is coded; `share` is its part of the room,
-    against that of others.
+    """Where a reference's packets go once its picture is coded. `share` is its part of the room,
+    in proportion to the others' shares.
     """
 
     reference: Reference
@@ -39,21 +50,19 @@ class _Place:
     share: float
 
 
-Item = ObservedFrame | Packet
-
-
 class SegmentCoder:
-    """Codes stretches of one stream.
+    """Codes the stretches of one stream.
 
     Args:
         config: of the stream.
         fps: its frames a second.
         animation: its references and motion.
         rate: its bytes.
-        announce: gives what goes before a keyframe from which one can join, at a time in ticks.
+        announce: gives the packets that go before a keyframe at which one can join, for a time
+            in ticks.
 
     Attributes:
-        joined: whether a frame that was to be one to join at, became it.
+        joined: false if a requested join keyframe could not be made.
     """
 
     def __init__(
@@ -74,75 +83,76 @@ class SegmentCoder:
 
         Args:
             items: observed frames and packets of sound in the order of time; only the first frame
-                with a face may be one to join at.
+                with a face may ask for a join keyframe.
             end: seconds from the stream's beginning to the stretch's end.
 
         Returns:
             Its packets, not numbered yet.
         """
-        moments = [item for item in items if isinstance(item, ObservedFrame)]
-        faces = [moment for moment in moments if moment.seen is not None]
-        planned = {faces[one.use].pts: one for one in self._plan(items, faces, len(moments), end)}
+        planned = self._plan(items, end)
+        self.joined = not any(isinstance(item, ObservedFrame) and item.join for item in items)
         coded: list[Packet | _Place] = []
-        join = any(moment.join for moment in moments)
         for item in items:
             if isinstance(item, Packet):
                 coded.append(item)
-                continue
-            seen, plan = item.seen, planned.get(item.pts)
-            if seen is not None and (join or plan):
-                shown = faces[plan.frame].seen if plan else None
-                places = self._refer(shown or seen, item.pts, plan, join=join)
-                if not places and shown is not None:
-                    places = self._refer(seen, item.pts, plan, join=join)
-                coded += places
-                if join and not places:
-                    seen = None
-                join = join and not places
-            coded += self._animate(seen, item.pts)
-        self.joined = not join
+            else:
+                coded += self._frame(item, planned.get(item.pts))
         return self._fill([*coded, *self._animation.flush()], end)
 
-    def _plan(
-        self, items: Sequence[Item], faces: Sequence[ObservedFrame], frames: int, end: Fraction
-    ) -> list[Planned]:
-        seen = [moment.seen for moment in faces if moment.seen is not None]
-        if not seen:
-            return []
-        points = np.stack([select_points(one.landmarks) for one in seen])
-        room = None
-        if self._rate.per_second is not None:
-            sound = sum(
-                self._rate.framed(len(item.payload)) for item in items if isinstance(item, Packet)
-            )
-            motion = self._rate.expected_motion(frames + len(self._animation.waiting))
-            room = max(0, int(self._rate.left(end) - sound - motion))
-        first, single = faces[0].join, self._config.references == 1
-        if room is not None and first:
-            room = max(0, room - self._rate.join_bytes())
+    def _plan(self, items: Sequence[Item], end: Fraction) -> dict[int, _Shown]:
+        """The references that pay, by the time of the frame before which each is sent."""
+        frames = [item for item in items if isinstance(item, ObservedFrame)]
+        faces = [(frame, frame.seen) for frame in frames if frame.seen is not None]
+        if not faces:
+            return {}
+        points = np.stack([select_points(seen.landmarks) for _, seen in faces])
+        first, single = faces[0][0].join, self._config.references == 1
         if first and not single:  # another face, of which nothing is coded yet
-            self._pictures = PictureLoss.of(seen[typical(points)].picture)
-        return plan_references(
+            self._pictures = PictureLoss.of(faces[typical(points)][1].picture)
+        planned = plan_references(
             points,
             self._animation.known.losses(points),
-            room=room,
-            overhead=self._rate.overhead(1),
-            size=self._config.keyframe_bytes,
+            Budget(
+                room=self._room(items, len(frames), end, join=first),
+                overhead=self._rate.overhead(1),
+                size=self._config.keyframe_bytes,
+                most=1 if single else MOST,
+            ),
             fps=float(self._fps),
             first=first,
             pictures=self._pictures,
-            most=1 if single else MOST,
         )
+        return {faces[one.use][0].pts: _Shown(one, faces[one.frame][1]) for one in planned}
 
-    def _refer(
-        self, seen: Observation, pts: int, plan: Planned | None, *, join: bool
-    ) -> list[Packet | _Place]:
-        """Motion that waited, and the reference's place; nothing where its mesh is so distorted
-        that its numbers do not fit.
+    def _room(self, items: Sequence[Item], frames: int, end: Fraction, *, join: bool) -> int | None:
+        """Bytes for the references of a stretch of so many frames; None where no rate is set."""
+        if self._rate.per_second is None:
+            return None
+        sound = [len(item.payload) for item in items if isinstance(item, Packet)]
+        motion = self._rate.expected_motion(frames + len(self._animation.waiting))
+        spent = sum(self._rate.framed(size) for size in sound) + motion
+        room = max(0, int(self._rate.left(end) - spent))
+        return max(0, room - self._rate.join_bytes()) if join else room
+
+    def _frame(self, frame: ObservedFrame, shown: _Shown | None) -> list[Packet | _Place]:
+        """A frame's motion, after the reference that is planned or needed before it."""
+        seen, places = frame.seen, list[Packet | _Place]()
+        if seen is not None and (shown is not None or not self.joined):
+            plan = None if shown is None else shown.plan
+            if shown is not None:
+                places = self._refer(shown.seen, frame.pts, plan)
+            places = places or self._refer(seen, frame.pts, plan)
+            self.joined = self.joined or bool(places)
+            if not self.joined:
+                seen = None  # no earlier reference may show it
+        return [*places, *self._animate(seen, frame.pts)]
+
+    def _refer(self, seen: Observation, pts: int, plan: Planned | None) -> list[Packet | _Place]:
+        """Motion that was held back, and the place of a new reference; nothing if the mesh is too
+        distorted for its numbers to fit.
         """
-        waiting = self._animation.waiting
-        # Frames before the first face show it too: the keyframe is as early as they are.
-        try:
+        waiting, join = self._animation.waiting, not self.joined
+        try:  # frames before the first face show it too: the keyframe is as early as they are
             reference = self._animation.refer(seen, waiting[0] if waiting else pts, join=join)
         except MotionError:
             return []
@@ -159,7 +169,7 @@ class SegmentCoder:
             return self._animation.animate(None, pts)
 
     def _fill(self, coded: Sequence[Packet | _Place], end: Fraction) -> list[Packet]:
-        """Put the references' packets in their places."""
+        """Code the pictures, and put the references' packets into their places."""
         packets = [item for item in coded if isinstance(item, Packet)]
         self._rate.count(packets)
         places = [item for item in coded if not isinstance(item, Packet)]

@@ -1,8 +1,16 @@
-"""`Trickle`: a call's references on their way, in pieces small enough never to be in the way.
+"""`Trickle`: sends a call's references in parts so small that they never hold up motion.
 
-A reference is coded, one coding a frame; then its parts go out behind the motion as there is room;
-then, where the other side says what it has, its word is waited for. The next one may be coded while
-the last parts of one go out.
+A reference passes through four states. The class of `Trickle`'s slot says which one it is in:
+
+    slot      class        state
+    behind    _Coding      its picture is being coded, one coding a frame
+    behind    _Ready       coded, waiting until the reference ahead of it is done
+    ahead     _Sending     its parts go out behind the motion, as there is room
+    ahead     _Awaiting    all parts are sent; the receiver has not confirmed the reference yet
+
+Each slot holds one reference at most, so the next reference can be coded while the last parts of
+the one ahead go out. Receivers that confirm nothing leave out the last state. A reference that is
+not confirmed in time goes back from `_Awaiting` to `_Sending`, until it is given up.
 """
 
 from __future__ import annotations
@@ -20,28 +28,71 @@ from .references.reference import Reference
 
 __all__ = ["Trickle"]
 
-_PART_S = 0.3  # a part takes so much of what is free
-_SMALLEST, _LARGEST = 64, 400  # and so many bytes
-_AHEAD_S = 0.5  # so long before the last part of one the next one is begun
-_ANSWER_S = 1  # after which the other side's word is not waited for any more
-_TRIES = 3  # so often a reference is sent before it is given up
+_PART_S = 0.3  # seconds of the free rate that one part takes
+_SMALLEST, _LARGEST = 64, 400  # bytes of a part
+_AHEAD_S = 0.5  # the next reference begins when the rest of this one takes no longer than this
+_ANSWER_S = 1  # seconds that the receiver has to confirm a reference
+_TRIES = 3  # times that a reference is sent before it is given up
 
 
 @dataclass(frozen=True, slots=True)
-class _Parcel:
-    """A reference to be sent; `at_once`: whatever room there is."""
+class _Coding:
+    """A reference whose picture is being coded; `part` is the size of its parts in bytes, and
+    with `at_once` they do not wait for the rate.
+    """
+
+    reference: Reference
+    steps: Steps[Keyframe]
+    part: int
+    at_once: bool
+
+    def advance(self) -> _Coding | _Ready:
+        """One more coding."""
+        try:
+            next(self.steps)
+        except StopIteration as end:
+            keyframe: Keyframe = end.value
+            return _Ready(self.reference, keyframe.to_packets(0, part=self.part), self.at_once)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A reference that is coded."""
 
     reference: Reference
     packets: list[Packet]
     at_once: bool
 
+    def sending(self, attempt: int) -> _Sending:
+        """The same, its first part about to be sent; attempts count from 1."""
+        return _Sending(self, deque(self.packets), attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """A reference of which the parts in `rest` are still to be sent."""
+
+    ready: _Ready
+    rest: deque[Packet]
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Awaiting:
+    """A reference that is sent, and is to be confirmed `until` then (seconds)."""
+
+    ready: _Ready
+    attempt: int
+    until: Fraction
+
 
 class Trickle:
-    """Takes a reference at a time.
+    """Takes one reference at a time and sends it.
 
     Args:
-        animation: is told of each when it is sent.
-        rate: its bytes.
+        animation: learns of each reference once it is sent.
+        rate: counts the bytes, and says when there is room for more.
     """
 
     def __init__(self, animation: Animation, rate: RateControl) -> None:
@@ -49,91 +100,75 @@ class Trickle:
         self.clear()
 
     def clear(self) -> None:
-        """Nothing is on its way any more."""
-        self._coding: tuple[Reference, Steps[Keyframe]] | None = None
-        self._part = FRAGMENT_BYTES
-        self._at_once = False
-        self._next: _Parcel | None = None
-        self._sending: _Parcel | None = None
-        self._rest: deque[Packet] = deque()
-        self._tries = 0
-        self._until = Fraction(0)
+        """Drop everything that is under way."""
+        self._behind: _Coding | _Ready | None = None
+        self._ahead: _Sending | _Awaiting | None = None
 
     @property
     def coming(self) -> list[Reference]:
-        """What will be there soon."""
-        return [self._sending.reference] if self._sending else []
+        """References that the receiver will soon have."""
+        return [] if self._ahead is None else [self._ahead.ready.reference]
 
     def takes_another(self, free: float) -> bool:
-        """Whether it is time for the next one, with so many bytes a second for them."""
-        if self._coding or self._next or self._animation.sent:
+        """Whether to `begin` the next reference now, given the bytes a second for references."""
+        if self._behind is not None or self._animation.sent is not None:
             return False
-        return sum(len(packet.payload) for packet in self._rest) <= _AHEAD_S * free
+        rest = self._ahead.rest if isinstance(self._ahead, _Sending) else ()
+        return sum(len(packet.payload) for packet in rest) <= _AHEAD_S * free
 
     def begin(self, reference: Reference, size: int, free: float, *, at_once: bool) -> None:
-        """Code and send a reference.
+        """Start to code a reference, and send it when it is coded.
 
         Args:
-            reference: which motion does not stand on yet.
+            reference: one that motion does not depend on yet.
             size: bytes of its picture.
             free: bytes a second for references.
-            at_once: whatever the rate says.
+            at_once: send it without regard to the rate.
         """
-        self._coding = reference, reference.coding(size)
-        self._at_once = at_once
-        if at_once or self._rate.per_second is None:
-            self._part = FRAGMENT_BYTES
-        else:
-            self._part = round(min(max(_PART_S * free, _SMALLEST), _LARGEST))
+        part = FRAGMENT_BYTES
+        if not at_once and self._rate.per_second is not None:
+            part = round(min(max(_PART_S * free, _SMALLEST), _LARGEST))
+        self._behind = _Coding(reference, reference.coding(size), part, at_once)
 
     def step(self, now: Fraction) -> list[Packet]:
-        """What may be sent with a frame that ends `now`, in seconds."""
-        self._code_on()
-        self._ask(now)
-        if self._sending is None and self._animation.sent is None and self._next is not None:
-            self._start(self._next)
-            self._next, self._tries = None, 1
-        packets = []
-        if self._rest and self._has_room(now):
-            packets.append(self._rest.popleft())
-            self._rate.count(packets)
-        if packets and self._sending is not None and not self._rest:
-            self._animation.add(self._sending.reference, join=False)
-            self._until = now + _ANSWER_S
-            if self._animation.sent is None:
-                self._sending = None
+        """Go on by one frame, which ends `now` (seconds).
+
+        Returns:
+            One packet, or none. It is counted, but not numbered yet.
+        """
+        if isinstance(self._behind, _Coding):
+            self._behind = self._behind.advance()
+        if isinstance(self._ahead, _Awaiting):
+            self._ahead = self._after_waiting(self._ahead, now)
+        if self._ahead is None and isinstance(self._behind, _Ready):
+            self._ahead, self._behind = self._behind.sending(attempt=1), None
+        if isinstance(self._ahead, _Sending) and self._has_room(self._ahead, now):
+            return self._send(self._ahead, now)
+        return []
+
+    def _after_waiting(self, awaiting: _Awaiting, now: Fraction) -> _Awaiting | _Sending | None:
+        """The next state of a reference that is to be confirmed."""
+        if self._animation.sent is None:  # it was confirmed
+            return None
+        if now <= awaiting.until:
+            return awaiting
+        self._animation.give_up()
+        if awaiting.attempt >= _TRIES:
+            return None
+        return awaiting.ready.sending(awaiting.attempt + 1)
+
+    def _send(self, sending: _Sending, now: Fraction) -> list[Packet]:
+        """The next part; after the last one the reference's state changes."""
+        packets = [sending.rest.popleft()]
+        self._rate.count(packets)
+        if not sending.rest:
+            self._animation.add(sending.ready.reference, join=False)
+            self._ahead = None
+            if self._animation.sent is not None:
+                self._ahead = _Awaiting(sending.ready, sending.attempt, now + _ANSWER_S)
         return packets
 
-    def _code_on(self) -> None:
-        if self._coding is None:
-            return
-        reference, coding = self._coding
-        try:
-            next(coding)
-        except StopIteration as end:
-            keyframe: Keyframe = end.value
-            packets = keyframe.to_packets(0, part=self._part)
-            self._next, self._coding = _Parcel(reference, packets, self._at_once), None
-
-    def _ask(self, now: Fraction) -> None:
-        """What is sent has been answered for, is sent again, or is given up."""
-        parcel = self._sending
-        if parcel is None or self._rest:
-            return
-        if self._animation.sent is None:
-            self._sending = None
-        elif now > self._until:
-            self._animation.give_up()
-            self._sending = None
-            if self._tries < _TRIES:
-                self._start(parcel)
-                self._tries += 1
-
-    def _start(self, parcel: _Parcel) -> None:
-        self._sending = parcel
-        self._rest.extend(parcel.packets)
-
-    def _has_room(self, now: Fraction) -> bool:
-        if self._rate.per_second is None or (self._sending and self._sending.at_once):
+    def _has_room(self, sending: _Sending, now: Fraction) -> bool:
+        if self._rate.per_second is None or sending.ready.at_once:
             return True
-        return self._rate.left(now) >= self._rate.framed(len(self._rest[0].payload)) / 2
+        return self._rate.left(now) >= self._rate.framed(len(sending.rest[0].payload)) / 2

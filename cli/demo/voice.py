@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SAMPLE_RATE", "Voice", "make_voice"]
+from ...codec.sound.opus import SAMPLE_RATE
 
-SAMPLE_RATE = 16_000
+__all__ = ["Voice", "make_voice"]
+
 _PITCH = 195.0
 _BANDWIDTHS = (80.0, 110.0, 170.0)
 # First three formants in Hz, and how far the jaw drops.

@@ -22,7 +22,7 @@ from ...codec.motion.profiles import MotionSettings, Profile
 from ...codec.motion.tables import TABLES_VERSION
 from ...codec.packet import HEADER_BYTES, Kind, Packet
 from ...codec.picture import fitting
-from ...codec.sound.opus import OpusEncoder
+from ...codec.sound.opus import SAMPLE_RATE, OpusEncoder
 from ...models.weights import load_card
 from ...models.weights.runtime_graphs import graphs_digest
 from ...receiver.config import DecoderConfig, Precision
@@ -42,7 +42,6 @@ __all__ = ["AUDIO_KBPS", "FacewireCodec"]
 Frame = npt.NDArray[np.uint8]
 AUDIO_KBPS = 10.0
 """Sound that goes with every codec."""
-_SAMPLES = 16_000
 
 
 class FacewireCodec(Codec):
@@ -96,7 +95,7 @@ class FacewireCodec(Codec):
             crop=False,
             size=clip.width,
             audio_kbps=AUDIO_KBPS if len(sound) else None,
-            lookahead=0 if self.live else "auto",
+            plan_ahead_s=0 if self.live else "auto",
         )
         config = replace(config, kbps=(setting + _sound_bits(sound, config) / clip.seconds) / 1000)
         picture, other = BitCount(), BitCount()
@@ -121,7 +120,7 @@ class FacewireCodec(Codec):
         bits = {part: picture.bits[part] for part in ("keyframe", "motion", "container")}
         command = ["facewire", "encode", "crop.mp4", f"out{self.suffix}", "--no-crop"]
         command += ["--profile", self.profile, "--kbps", f"{config.kbps:.3f}"]
-        command += ["--lookahead", "0"] if self.live else []
+        command += ["--plan-ahead", "0"] if self.live else []
         return Encoded(out, bits, setting, shlex.join(command), seconds)
 
     def decode(self, clip: Clip, encoded: Encoded, scratch: Path) -> Iterator[Frame]:
@@ -149,7 +148,7 @@ def _sound_bits(sound: npt.NDArray[np.float32], config: EncoderConfig) -> int:
     """What the sound takes with its headers, in a file with its records too."""
     if not len(sound):
         return 0
-    live = config.lookahead == 0
+    live = config.plan_ahead_s == 0
     opus = OpusEncoder(round(1000 * AUDIO_KBPS), config.sound_together(live=live))
     coded = [HEADER_BYTES + len(data) for data in (*opus.encode(sound), *opus.flush())]
     return 8 * sum(size + (0 if live else record_overhead(size)) for size in coded)
@@ -158,7 +157,7 @@ def _sound_bits(sound: npt.NDArray[np.float32], config: EncoderConfig) -> int:
 def _packets(clip: Clip, config: EncoderConfig, sound: npt.NDArray[np.float32]) -> Iterator[Packet]:
     """Raises `RateError` at once, not when the first packet is asked for."""
     seconds = clip.frames / Fraction(clip.fps)
-    duration = None if config.lookahead == 0 else seconds
+    duration = None if config.plan_ahead_s == 0 else seconds
     encoder = Encoder(config, fps=clip.fps, duration_s=duration, sound=len(sound) > 0)
     return _run(encoder, clip, sound)
 
@@ -167,7 +166,7 @@ def _run(encoder: Encoder, clip: Clip, sound: npt.NDArray[np.float32]) -> Iterat
     taken = 0
     with encoder:
         for index, frame in enumerate(clip.rgb()):
-            end = round((index + 1) * _SAMPLES / clip.fps) if index + 1 < clip.frames else None
+            end = round((index + 1) * SAMPLE_RATE / clip.fps) if index + 1 < clip.frames else None
             pcm = sound[taken:end] if len(sound) else None
             taken = end or len(sound)
             yield from encoder.encode(np.asarray(frame), pcm, index)

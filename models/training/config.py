@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...codec.errors import ConfigError
 from .data import Augmentation
 
-__all__ = ["LossWeights", "TrainConfig"]
+__all__ = ["LossWeights", "Progress", "TrainConfig"]
+
+Progress = Callable[[int, int, str], None]
+"""Called after each step with what is done, how much there is in all, and the newest figures."""
 
 
 @dataclass(frozen=True)

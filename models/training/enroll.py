@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from ...codec.errors import ConfigError, TrainingError
 from ...codec.identity import Identity
@@ -25,7 +24,7 @@ from ..weights import Card, changed_tensors
 from ..weights.identity import DECODER
 from ..weights.runtime_graphs import graph_parts, load_graph
 from .cache import CachedClip
-from .config import LossWeights
+from .config import LossWeights, Progress
 from .data import Augmentation, Pairs, collate
 from .evaluate import evaluate
 from .step import Objective
@@ -135,7 +134,7 @@ def enroll(
     clips: Sequence[CachedClip],
     settings: EnrollConfig | None = None,
     *,
-    progress: bool = True,
+    progress: Progress | None = None,
 ) -> Enrolled:
     """Fit a network to one person.
 
@@ -143,7 +142,7 @@ def enroll(
         card: of the network.
         clips: footage of that person alone.
         settings: see `EnrollConfig`.
-        progress: show a bar.
+        progress: called with per cent done, 100, and the newest figures.
 
     Raises:
         TrainingError: too little footage, or held-out footage that got no better (`is_better`):
@@ -232,7 +231,7 @@ class _Enrolment:
         by_steps = self.step / self.settings.steps
         return min(1.0, max(by_steps, over) if self.step >= _SURE or over >= 1 else by_steps)
 
-    def run(self, progress: bool) -> Enrolled:
+    def run(self, progress: Progress | None) -> Enrolled:
         """Learn, pack what measured best, and measure that."""
         before = self.figures(self.shipped)
         best = self.learn(before, progress)
@@ -256,26 +255,25 @@ class _Enrolment:
             )
         return Enrolled(identity, before, after, self.step)
 
-    def learn(self, before: dict[str, float], progress: bool) -> Values:
+    def learn(self, before: dict[str, float], progress: Progress | None) -> Values:
         """Fine-tune; returns the averaged tensors that measured best."""
         s = self.settings
         optimiser = torch.optim.Adam(list(self.learned.values()), s.learning_rate, (0.9, 0.99))
         best, lowest, worse = self.shipped, before["net_face_lpips"], 0
-        shape = "{l_bar}{bar}| {elapsed}<{remaining}{postfix}"
-        batches = self.batches()
-        with tqdm(total=100, desc="enroll", bar_format=shape, disable=not progress) as bar:
-            while self.done() < 1 and worse < s.patience:
-                if not self.take_step(next(batches), optimiser):
-                    break  # no longer a number: what measured best so far stands
-                bar.update(100 * self.done() - bar.n)
-                if self.step % s.evaluate_every and self.done() < 1:
-                    continue
-                found = self.figures(self.average)
-                now = found["net_face_lpips"]
-                bar.set_postfix_str(f"face LPIPS {before['net_face_lpips']:.4f} → {now:.4f}")
-                worse += 1
-                if now < lowest and is_better(found, before):
-                    best, lowest, worse = copy.deepcopy(self.average), now, 0
+        batches, figures = self.batches(), ""
+        while self.done() < 1 and worse < s.patience:
+            if not self.take_step(next(batches), optimiser):
+                break  # the loss is no longer a number: what measured best so far is kept
+            if progress is not None:
+                progress(round(100 * self.done()), 100, figures)
+            if self.step % s.evaluate_every and self.done() < 1:
+                continue
+            found = self.figures(self.average)
+            now = found["net_face_lpips"]
+            figures = f"face LPIPS {before['net_face_lpips']:.4f} → {now:.4f}"
+            worse += 1
+            if now < lowest and is_better(found, before):
+                best, lowest, worse = copy.deepcopy(self.average), now, 0
         return best
 
     def take_step(self, batch: dict[str, Tensor], optimiser: torch.optim.Optimizer) -> bool:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +18,6 @@ from lightning_fabric import Fabric
 from safetensors import SafetensorError
 from torch import Tensor
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from ...codec.errors import TrainingError
 from ...codec.whole_file import whole_file, whole_path
@@ -27,13 +25,15 @@ from ..avfr.config import AvfrConfig
 from ..avfr.model import Avfr
 from ..face.table import FaceTable
 from .cache import CachedClip
-from .config import TrainConfig
+from .config import Progress, TrainConfig
 from .data import Pairs, collate
 from .evaluate import evaluate
 from .picture import contact_sheet
 from .step import Objective
 
-__all__ = ["fit"]
+__all__ = ["fit", "split_by_person"]
+
+_LOG_EVERY = 50  # steps between two lines of losses
 
 
 def fit(
@@ -47,13 +47,24 @@ def fit(
     resume: Path | None = None,
     start_from: Avfr | None = None,
     teacher: Avfr | None = None,
-    progress: bool = True,
+    progress: Progress | None = None,
 ) -> Avfr:
-    """Train a network; returns the averaged one, which also lies in `out`.
+    """Train a network; returns the averaged one, which `out` holds too.
 
-    `out` receives `checkpoint.pt` (to resume), `curves.csv`, `pictures/`, and
-    `model.safetensors`. Ctrl-C saves and goes on its way. A `teacher` is imitated as far as
-    `settings.losses.distillation` says.
+    `out` receives `model.safetensors`, `checkpoint.pt` (to resume from), `curves.csv` and
+    `pictures/`. On Ctrl-C the run is saved before `KeyboardInterrupt` goes on.
+
+    Args:
+        network: shape of the network.
+        settings: see `TrainConfig`.
+        train: clips to learn from.
+        held_out: clips to measure on; they may be none.
+        out: folder of the run. Without `resume`, curves of an earlier run in it are replaced.
+        face: table that the network keeps with its weights.
+        resume: checkpoint to go on from.
+        start_from: weights to begin with.
+        teacher: network to imitate, as far as `settings.losses.distillation` says.
+        progress: see `Progress`.
 
     Raises:
         TrainingError: unusable data, a checkpoint of another configuration, or a loss that is
@@ -152,34 +163,32 @@ class _Run:
         fall = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / s.steps)))
         return s.learning_rate * warm * fall
 
-    def train(self, progress: bool) -> Avfr:
+    def train(self, progress: Progress | None) -> Avfr:
         s, started = self.settings, time.monotonic()
         self.out.mkdir(parents=True, exist_ok=True)
         about = {"network": self.plain.config.to_dict(), "training": asdict(s)}
         with whole_file(self.out / "settings.json", overwrite=True) as file:
             file.write(json.dumps(about, indent=1).encode())
-        bar = tqdm(
-            total=s.steps,
-            initial=self.step,
-            desc="train",
-            disable=not (progress and self.fabric.is_global_zero),
-        )
+        if self.step == 0 and self.fabric.is_global_zero:
+            self.curves.unlink(missing_ok=True)
         source = self.batches()
+        over = self.step >= s.steps
         try:
-            while self.step < s.steps:
+            while not over:
                 terms = self.one_step(next(source))
                 self.step += 1
-                bar.update()
-                bar.set_postfix({k: f"{v:.3f}" for k, v in terms.items()}, refresh=False)
-                self.after_step(terms)
                 late = bool(s.minutes) and time.monotonic() - started > 60 * s.minutes
-                if s.minutes and self.fabric.broadcast(late):  # one clock for all devices
-                    break
+                if s.minutes:
+                    late = self.fabric.broadcast(late)  # one clock for all devices
+                over = late or self.step >= s.steps
+                if self.fabric.is_global_zero:
+                    if progress is not None:
+                        losses = ", ".join(f"{name} {v:.3f}" for name, v in terms.items())
+                        progress(self.step, s.steps, losses)
+                    self.after_step(terms, last=over)
         except KeyboardInterrupt:
-            bar.close()
             self.save()
             raise
-        bar.close()
         self.save()
         return self.average
 
@@ -231,33 +240,36 @@ class _Run:
         for mean, now in zip(self.average.parameters(), self.plain.parameters(), strict=True):
             mean.lerp_(now, 1 - decay)
 
-    def after_step(self, terms: dict[str, float]) -> None:
+    def after_step(self, terms: dict[str, float], *, last: bool) -> None:
+        """Measure, draw and save when it is time, and after the last step in any case."""
         s = self.settings
-        if not self.fabric.is_global_zero:
-            return
         figures: dict[str, float] = {}
-        if self.held_out and self.step % s.evaluate_every == 0:
+        if self.held_out and (last or self.step % s.evaluate_every == 0):
             figures = evaluate(self.average, self.held_out)
-        if figures or self.step % 50 == 0:
-            self.log({"step": self.step, "rate": self.rate(), **terms, **figures})
-        if self.held_out and self.step % s.picture_every == 0:
+        if figures or last or self.step % _LOG_EVERY == 0:
+            self.log({"rate": self.rate(), **terms, **figures})
+        if last or self.step % s.picture_every == 0:
             folder = self.out / "pictures"
             folder.mkdir(exist_ok=True)
+            sheet = contact_sheet(self.average, self.held_out or self.train_clips)
             with whole_path(folder / f"{self.step:07d}.jpg", overwrite=True) as draft:
-                contact_sheet(self.average, self.held_out).save(draft)
-        if self.step % s.checkpoint_every == 0:
+                sheet.save(draft)
+        if not last and self.step % s.checkpoint_every == 0:
             self.save()
 
-    def log(self, row: dict[str, Any]) -> None:
-        """One line a measurement: step, name, value (a table that any tool plots)."""
-        path = self.out / "curves.csv"
-        fresh = not path.exists()
-        with path.open("a", newline="") as file:
+    @property
+    def curves(self) -> Path:
+        """The table of what was measured: a line each with step, name and value."""
+        return self.out / "curves.csv"
+
+    def log(self, row: dict[str, float]) -> None:
+        """Add what was measured at this step to the table of curves."""
+        fresh = not self.curves.exists()
+        with self.curves.open("a", newline="") as file:
             writer = csv.writer(file)
             if fresh:
                 writer.writerow(["step", "name", "value"])
-            step = row.pop("step")
-            writer.writerows([step, name, f"{value:.6g}"] for name, value in row.items())
+            writer.writerows([self.step, name, f"{value:.6g}"] for name, value in row.items())
 
     def save(self) -> None:
         if not self.fabric.is_global_zero:

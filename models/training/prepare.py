@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...codec.errors import FacewireError, TrainingError
+from ...codec.sound.opus import SAMPLE_RATE
 from ..avfr.segmenter import Segmenter
 from ..face.mesh import LANDMARKS
 from ..face.observation import Observation
@@ -127,15 +128,14 @@ def prepare_clip(
         faces.append(int(seen is not None))
     if sum(faces) < 2 or len(frames) < 2:
         raise TrainingError("no face in two of its frames")
-    sound = list(footage.sound())
-    pcm = np.concatenate(sound)[: int(_LONGEST_S * 16_000)] if sound else np.zeros(0, np.float32)
+    sound = np.concatenate([np.zeros(0, np.float32), *footage.sound()])
     return CachedClip(
         name=name,
         identity=identity,
         fps=footage.fps,
         landmarks=np.stack(landmarks),
         mask=np.stack(masks),
-        mel=log_mel(pcm),
+        mel=log_mel(sound[: int(_LONGEST_S * SAMPLE_RATE)]),
         faces=np.array(faces, np.uint8),
         kept=np.array(kept, np.int64),
         frames=np.stack(frames),

@@ -42,7 +42,7 @@ class InputFrames:
         try:
             # Only what lies on disk: a playlist named .mp4 must not make us open its addresses.
             options = {"protocol_whitelist": "file,crypto,data"}
-            self._container = av.open(str(path), options=options)
+            self._container = av.open(f"file:{path}", options=options)
         except av.InvalidDataError as error:
             raise NotAVideoError(f"{path} is not a video that can be read") from error
         if not self._container.streams.video:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...codec.errors import ConfigError
+from ...codec.sound.opus import SAMPLE_RATE
 from ...codec.whole_file import whole_path
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ SYNTHETIC = (
     "transmitted motion; it is not a camera recording."
 )
 """The comment that every file carries."""
-_SAMPLE_RATE = 16_000
 _AUDIO_BITRATE = 64_000
 _X264 = {"crf": "16", "preset": "veryfast", "bf": "0"}
 # No B-frames: with them the MP4 muxer takes the last decoding step for the last frame's duration
@@ -103,7 +103,7 @@ class VideoWriter:
         return stream
 
     def _add_audio(self) -> AudioStream:
-        stream = self._container.add_stream("aac", rate=_SAMPLE_RATE, layout="mono")
+        stream = self._container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
         stream.bit_rate = _AUDIO_BITRATE
         return stream
 
@@ -125,9 +125,9 @@ class VideoWriter:
         """
         if self._audio is None:
             return
-        start = round(pts * _SAMPLE_RATE)
+        start = round(pts * SAMPLE_RATE)
         while start > self._written:
-            self._samples(np.zeros(min(start - self._written, _SAMPLE_RATE), np.float32))
+            self._samples(np.zeros(min(start - self._written, SAMPLE_RATE), np.float32))
         self._samples(pcm[self._written - start :])
 
     def _samples(self, pcm: npt.NDArray[np.float32]) -> None:
@@ -136,8 +136,8 @@ class VideoWriter:
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(pcm[None], np.float32), format="fltp", layout="mono"
         )
-        frame.sample_rate = _SAMPLE_RATE
-        frame.time_base = Fraction(1, _SAMPLE_RATE)
+        frame.sample_rate = SAMPLE_RATE
+        frame.time_base = Fraction(1, SAMPLE_RATE)
         frame.pts = self._written
         self._written += len(pcm)
         self._container.mux(self._audio.encode(frame))

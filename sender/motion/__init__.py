@@ -1,1 +1,1 @@
-"""Seen faces to motion on the wire."""
+"""Turns observed faces into motion on the wire."""

@@ -1,4 +1,4 @@
-"""`Animation`: observed frames to MOTION packets, each animated from the best reference known."""
+"""`Animation`: observed frames to MOTION packets, each animated from the best known reference."""
 
 from __future__ import annotations
 
@@ -22,25 +22,27 @@ from .stream import MotionPayload, MotionStream
 __all__ = ["Animation"]
 
 _IDS = 16
-_MOST_WAITING = 250  # frames of a call that are kept until a face comes
+_MOST_WAITING = 250  # frames of a call that wait for the first face, at most
 
 
 class Animation:
-    """One stream's references and motion. Its packets are numbered by who sends them.
+    """The references and the motion of one stream. Its packets are not numbered yet.
 
     Args:
         config, header: of the stream.
-        motion: how it is quantised.
+        motion: how motion is quantised.
         keypoints: where motion comes from.
-        live: in a call; motion is then not held back, and only the last frames before the first
-            face are kept.
+        live: whether this is a call. Motion is then not held back, and of the frames before the
+            first face only the last are kept.
 
     Attributes:
-        known: references that motion may stand on.
-        sent: a reference that is sent, and of which the other side has not said yet that it came.
+        known: references that motion may use.
+        sent: a reference that is sent but not confirmed by the receiver yet, or None.
         stream: codes the motion.
         waiting: times of frames before the first face.
-        frames, repeated, references: counts; of these frames without the face.
+        frames: frames of motion so far.
+        repeated: those of them without the face.
+        references: references so far.
     """
 
     def __init__(
@@ -69,15 +71,19 @@ class Animation:
 
     @property
     def begun(self) -> bool:
-        """Whether there is a face to repeat."""
+        """Whether a face was coded, so that frames without one can repeat it."""
         return self._motion is not None
 
     def refer(self, seen: Observation, pts: int, *, join: bool) -> Reference:
-        """Make a frame a reference. Motion does not stand on it before it is `add`ed; where one
-        can `join` it stands on no earlier one itself.
+        """Make a frame a reference. Motion does not use it before it is `add`ed.
+
+        Args:
+            seen: what it shows.
+            pts: the time at which it is sent.
+            join: whether one can join at it: it then depends on no earlier reference itself.
 
         Raises:
-            MotionError: a mesh so distorted that its numbers do not fit.
+            MotionError: the mesh is too distorted for its numbers to fit.
         """
         while self._next in self.known or (self.sent and self._next == self.sent.id):
             self._next = (self._next + 1) % _IDS
@@ -94,9 +100,9 @@ class Animation:
         return reference
 
     def add(self, reference: Reference, *, join: bool) -> None:
-        """It is sent. Motion stands on it from now on, or, where the other side says which
-        references it has, once it is said to have come. Where one can join, nothing stands on
-        earlier ones, and nothing is waited for.
+        """Report that a reference is sent. Motion may use it from now on, or, if the receiver
+        confirms references, once it has confirmed this one. A reference at which one can `join`
+        needs no confirmation, and motion never uses earlier ones again.
         """
         if self._answers and not join:
             self.sent = reference
@@ -104,24 +110,24 @@ class Animation:
         if join:
             self.known.clear()
             self.sent = None
-            if self._motion is not None:  # what is repeated now is the new one, too
+            if self._motion is not None:  # frames without the face now repeat the new one
                 self.stream.begin(reference.id, reference.motion)
                 self._current, self._motion = reference, reference.motion
         self.known.add(reference)
 
     def give_up(self) -> None:
-        """What was sent is not waited for any more."""
+        """Stop waiting for the reference that is sent but not confirmed."""
         self.sent = None
 
     def confirm(self, identities: Collection[int]) -> None:
-        """The other side has the references of these ids."""
+        """Report that the receiver has the references of these ids."""
         self._answers = True
         if self.sent is not None and self.sent.id in identities:
             self.known.add(self.sent)
             self.sent = None
 
     def animate(self, seen: Observation | None, pts: int) -> list[Packet]:
-        """The next frame; without the face it repeats the last that had it.
+        """Code the next frame. One without the face repeats the motion before.
 
         Raises:
             MotionError: as `refer`; nothing has changed then.
@@ -144,7 +150,7 @@ class Animation:
         return packets + self._push(motion, pts)
 
     def flush(self) -> list[Packet]:
-        """Motion that waits for more, now."""
+        """Give the motion that waits for more frames."""
         return self._packets(self.stream.flush())
 
     def _repeat(self, pts: int) -> list[Packet]:

@@ -13,27 +13,27 @@ __all__ = ["KeypointSource", "MeshSource"]
 
 
 class KeypointSource(Protocol):
-    """Turns observations into motion; keeps what it needs of the references."""
+    """Turns observations into motion, and keeps what it needs of the references."""
 
     def keyframe(self, seen: Observation, identity: int) -> MotionFrame:
-        """Motion of a frame that becomes the reference of that id, 0 to 15."""
+        """Motion of a frame that becomes the reference of this id, 0 to 15."""
 
     def motion(self, seen: Observation, identity: int) -> MotionFrame:
         """Motion of a frame that is animated from that reference."""
 
     def close(self) -> None:
-        """Free what it holds."""
+        """Free its resources."""
 
 
 class MeshSource:
-    """The default: keypoints in closed form from the face mesh. No network, no torch."""
+    """The default: keypoints from the face mesh in closed form, without network or torch."""
 
     def __init__(self, table: FaceTable) -> None:
         self._table = table
         self._references: dict[int, MeshKeypoints] = {}
 
     def keyframe(self, seen: Observation, identity: int) -> MotionFrame:
-        """Motion of a frame that becomes the reference of that id, 0 to 15."""
+        """Motion of a frame that becomes the reference of this id, 0 to 15."""
         self._references[identity] = MeshKeypoints(self._table)
         return self._references[identity].keyframe(seen.landmarks)
 
@@ -43,4 +43,4 @@ class MeshSource:
         return self._references[identity].motion(landmarks)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to free."""

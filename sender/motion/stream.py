@@ -1,7 +1,8 @@
-"""`MotionStream`: motion frames to MOTION payloads: which stand on which, and together in one.
+"""`MotionStream`: motion frames to MOTION payloads.
 
-Prediction stands on the frame before, or, once the other side acknowledges frames, on the last
-one acknowledged: then a lost packet breaks nothing that follows.
+It decides how many frames go into a payload, and from which earlier frame they are predicted: from
+the frame before, or, once the receiver acknowledges frames, from the last one acknowledged, so that
+a lost packet breaks nothing after it.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from ...codec.motion.profiles import MotionSettings, Profile, motion_writer
 
 __all__ = ["MotionPayload", "MotionStream"]
 
-_STRIDE = 255  # ticks between frames of one packet
+_STRIDE = 255  # ticks between two frames of one packet, at most
 
 
 @dataclass(frozen=True, slots=True)
 class MotionPayload:
-    """One MOTION packet to be.
+    """The content of a MOTION packet.
 
     Attributes:
         data: its payload.
-        pts: full time of its first frame.
-        intra: it stands on the keyframe alone.
+        pts: time of its first frame in ticks, not wrapped.
+        intra: whether it depends on the keyframe alone.
     """
 
     data: bytes
@@ -39,8 +40,8 @@ class MotionStream:
     Args:
         profile: of the stream.
         settings: of the profile.
-        bundle: frames of a packet, 1 to `MAX_FRAMES`; profile `fp16` has one.
-        refresh: ticks from one intra frame to the next at most.
+        bundle: frames in a packet, 1 to `MAX_FRAMES`; with profile `fp16` it is always one.
+        refresh: ticks from one intra packet to the next, at most.
     """
 
     def __init__(
@@ -60,21 +61,24 @@ class MotionStream:
         self._sent: dict[int, None] = {}
 
     def begin(self, identity: int, key: MotionFrame) -> None:
-        """Further frames belong to a new keyframe; `flush` first."""
+        """Code further frames relative to this reference and its motion. Call `flush` first."""
         self._identity, self._key = identity, key
         self._last = self._intra = self._acknowledged = None
         self._sent = {}
 
     def refresh(self) -> None:
-        """The next packet stands on the keyframe alone."""
+        """Make the next packet depend on the keyframe alone."""
         self._intra = None
 
     def acknowledge(self, pts: int) -> bool:
-        """The other side has decoded the frame of that full time.
+        """Report that the receiver has decoded a frame.
+
+        Args:
+            pts: its time in ticks, not wrapped.
 
         Returns:
-            Whether it was taken: frames never sent, of an earlier keyframe, or older than one
-            acknowledged before are left aside.
+            Whether the frame counts. It does not if it was never sent, used an earlier reference,
+            or is older than another that was acknowledged.
         """
         newest = self._acknowledged
         if pts not in self._sent or (newest is not None and newest >= pts):
@@ -84,13 +88,13 @@ class MotionStream:
         return True
 
     def push(self, motion: MotionFrame, pts: int) -> list[MotionPayload]:
-        """Take the next frame; the payloads that are full now."""
+        """Take the next frame, and give the payloads that are complete."""
         ready = [] if self._continues(pts) else self.flush()
         self._waiting.append((pts, motion))
         return ready + (self.flush() if len(self._waiting) >= self._bundle else [])
 
     def flush(self) -> list[MotionPayload]:
-        """What waits, now."""
+        """Give the frames that wait, as one payload."""
         if not self._waiting or self._key is None:
             return []
         times = [pts for pts, _ in self._waiting]
@@ -114,7 +118,7 @@ class MotionStream:
         return [MotionPayload(data, start, intra)]
 
     def _continues(self, pts: int) -> bool:
-        """Whether a frame is as far from the last one as those were from each other."""
+        """Whether a frame follows the last one at the same distance as those before it."""
         if not self._waiting:
             return True
         gap = pts - self._waiting[-1][0]

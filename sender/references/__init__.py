@@ -1,1 +1,1 @@
-"""Which pictures are sent beside motion: what they lose, which are known, which come next."""
+"""The pictures that motion animates: what they lose, which are known, and which come next."""

@@ -1,10 +1,10 @@
-"""What animating a face is expected to lose, without doing it.
+"""What animating a face is expected to lose, estimated without the network.
 
-To generate each frame from each reference would tell exactly, and cost more than all the rest. The
-estimate here needs landmarks alone: how far the face is from where the reference has it, and how
-far its shape is, once moved, turned and scaled; and how much of its structure the reference's
-picture lost. `benchmarks/reference_loss.py` checks it against the generator on people that it was
-not fitted on.
+Generating each frame from each reference would tell exactly, but it would cost more than everything
+else together. The estimate needs landmarks alone: how far the face is from its place in the
+reference, how different its shape is once it has been moved, turned and scaled, and how much of its
+structure the reference's picture lost when it was coded. `benchmarks/reference_loss.py` checks it
+against the network, with people that it was not fitted on.
 """
 
 from __future__ import annotations
@@ -35,26 +35,28 @@ Losses = npt.NDArray[np.float64]
 
 _FAR, _BENT = 0.213, 1.298
 PICTURE = 0.497
-"""Of the structure that a picture loses by its coding."""
-_LEVEL, _FALL = 247.0, 1.138  # what a still loses of it in one byte; the power by which that falls
-_FAINT = 5.0  # squared grey levels: contrast that hardly shows
-_PROBES = 55, 40  # CRF: what references have
-_FALLS = 0.5, 1.6  # of faces
+"""Loss for each part of its structure that a picture loses when it is coded."""
+_LEVEL, _FALL = 247.0, 1.138  # structure lost by a still: `_LEVEL * bytes ** -_FALL`
+_FAINT = 5.0  # squared grey levels: contrast that can hardly be seen
+_PROBES = 55, 40  # CRF: the qualities of references lie between them
+_FALLS = 0.5, 1.6  # what `fall` is for faces
 _LEAST = 1e-4
 AFTER_GAIN = 1.5
-"""Bytes of a still as good as a byte of a picture that is coded after another (docs/rate.md)."""
+"""How many bytes of a still are as good as one byte of a picture that is coded after another one
+(docs/rate.md).
+"""
 
 
 def pose_change(reference: Points, frames: Points) -> tuple[Losses, Losses]:
-    """How far a face is from where a reference has it, and how far its shape.
+    """How far a face is from its place in a reference, and how different its shape is.
 
     Args:
         reference: landmarks, float32 `[P, 2]` on [-1, 1].
         frames: those of the frames, `[N, P, 2]`.
 
     Returns:
-        Mean distance of the landmarks, and the root of its mean square that remains once the
-        reference is moved, turned and scaled in the plane; both `[N]`.
+        The mean distance of the landmarks, and the root of the mean square distance that remains
+        once the reference has been moved, turned and scaled in the plane; both `[N]`.
     """
     a, b = _complex(reference)[None], _complex(frames)
     distance = np.abs(a - b).mean(-1)
@@ -64,33 +66,33 @@ def pose_change(reference: Points, frames: Points) -> tuple[Losses, Losses]:
 
 
 def expected_loss(distance: Losses, bend: Losses) -> Losses:
-    """What animating a perfect picture so far (see `pose_change`) is expected to lose: the mean
-    of LPIPS-Alex over the whole picture and over the face box, about 0 to 0.3.
+    """What animating a perfect picture is expected to lose, for the two results of `pose_change`.
+    The unit is the mean of LPIPS-Alex over the whole picture and over the face box, 0 to about 0.3.
     """
     return _FAR * distance + _BENT * bend
 
 
 def expected_losses(reference: Points, frames: Points) -> Losses:
-    """The same for landmarks, as in `pose_change`."""
+    """The same, from landmarks as in `pose_change`."""
     return expected_loss(*pose_change(reference, frames))
 
 
 def typical(frames: Points) -> int:
-    """The frame of `[N, P, 2]` that is nearest to their mean."""
+    """Index of the frame of `[N, P, 2]` that is nearest to the mean of all."""
     return int(np.abs(_complex(frames - frames.mean(0))).mean(-1).argmin())
 
 
 def coded_loss(picture: Frame, shown: Frame) -> float:
-    """What a picture that is coded loses, on the scale of `expected_loss`; `shown` is what the
-    receiver sees of it. Contrast and structure count, as in SSIM (at half the resolution): the
-    squared error says little of faces that have little contrast.
+    """What a picture loses when it is coded, on the scale of `expected_loss`; `shown` is what the
+    receiver sees of it. What counts is contrast and structure, as in SSIM, at half the resolution,
+    because the squared error says little about faces of little contrast.
     """
     return PICTURE * structure_loss(picture, shown)
 
 
 def structure_loss(picture: Frame, shown: Frame) -> float:
-    """1 less the mean of SSIM's contrast and structure, in windows of 7 at half size: 0 for equal
-    pictures, 1 where nothing is left, more where dark and light have changed places.
+    """1 minus the mean of SSIM's contrast and structure, in windows of 7x7 at half size. It is 0
+    for equal pictures, 1 if nothing is left, and more if dark and light have changed places.
     """
     import cv2
 
@@ -109,20 +111,20 @@ def structure_loss(picture: Frame, shown: Frame) -> float:
 
 @dataclass(frozen=True, slots=True)
 class PictureLoss:
-    """What pictures of one face are expected to lose (on the scale of `expected_loss`), over
-    their bytes: `level * bytes ** -fall`.
+    """What pictures of one face are expected to lose when they are coded, on the scale of
+    `expected_loss`: `level * bytes ** -fall`.
     """
 
     level: float = PICTURE * _LEVEL
     fall: float = _FALL
 
     def __call__(self, size: float) -> float:
-        """That of a still of so many bytes."""
+        """The loss of a still of so many bytes."""
         return float(self.level * size**-self.fall)
 
     @classmethod
     def of(cls, picture: Frame) -> PictureLoss:
-        """By two codings of a picture."""
+        """Measure it by coding a picture twice."""
         logs = []
         for quality in _PROBES:
             coded = encode_picture(picture, quality=quality)
@@ -134,7 +136,7 @@ class PictureLoss:
 
 
 USUAL = PictureLoss()
-"""Of a face that is not known."""
+"""For a face of which nothing is known."""
 
 
 def _complex(points: Points) -> npt.NDArray[np.complex128]:

@@ -1,4 +1,4 @@
-"""The sender's references: what it knows of each, and which of them animates a frame best."""
+"""`KnownReferences`: the references that the receiver has, and which of them suits a frame best."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Points = npt.NDArray[np.float32]
 Losses = npt.NDArray[np.float64]
 
 _HOLD = 0.01
-"""Another reference must be better by so much: a change costs bits, and can be seen."""
+"""Another reference must lose less by this much, because a change costs bits and can be seen."""
 
 
 class KnownReferences:
-    """The references that the receiver has; of too many the one goes that was not used longest.
+    """The references that the receiver has. When full, it drops the least recently used.
 
     Args:
-        room: most of them.
+        room: how many it holds at most.
     """
 
     def __init__(self, room: int) -> None:
@@ -41,22 +41,24 @@ class KnownReferences:
         return identity in self._known
 
     def holds(self, reference: Reference) -> bool:
-        """Whether this very one is among them."""
+        """Whether this very reference is among them, and not another with its id."""
         return self._known.get(reference.id) is reference
 
     def add(self, reference: Reference) -> None:
-        """The receiver has this one too, from now on."""
+        """Report that the receiver has this reference, too."""
         self._known[reference.id] = self._newest = reference
         if len(self._known) > self._room:
             self._known.popitem(last=False)
 
     def clear(self) -> None:
-        """None of them is to be used any more."""
+        """Forget all of them."""
         self._known.clear()
         self._current = None
 
     def picture_loss(self, size: float) -> float:
-        """What one more picture of so many bytes is expected to lose, as hard as the newest was."""
+        """What one more picture of `size` bytes is expected to lose, if it is as hard to code as
+        the newest was.
+        """
         return USUAL(size) * (1.0 if self._newest is None else self._newest.hardness)
 
     def losses(

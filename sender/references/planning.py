@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..rate import MIN_PICTURE
 from .expected import AFTER_GAIN, USUAL, PictureLoss, expected_losses, typical
 
-__all__ = ["MOST", "Planned", "plan_references"]
+__all__ = ["MOST", "WORTH", "Budget", "Planned", "plan_references"]
 
 Points = npt.NDArray[np.float32]
 Losses = npt.NDArray[np.float64]
@@ -18,11 +18,29 @@ Losses = npt.NDArray[np.float64]
 MOST = 12
 """References of one stretch, at most."""
 WORTH = 0.035
-"""Without a rate a reference pays where it lowers the loss by so much, in seconds of a loss of 1,
-for each 1000 bytes: 3000 bytes for 0.02 over five seconds.
+"""Where no rate is set, a reference pays if it lowers the loss by this much for each 1000 bytes.
+The unit is seconds of a loss of 1: 3000 bytes pay if they lower it by 0.02 over five seconds.
 """
 _CANDIDATES = 120
 _ROUNDS = 3  # of exchanges
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What references of a stretch may cost.
+
+    Attributes:
+        room: bytes for all of them, without what a join keyframe takes beyond another reference;
+            None where no rate is set, so that each reference must be worth its bytes.
+        overhead: bytes of a reference beside its picture.
+        size: bytes of a picture where no rate is set.
+        most: number of references at most.
+    """
+
+    room: int | None
+    overhead: int
+    size: int
+    most: int = MOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +48,10 @@ class Planned:
     """A reference to be sent.
 
     Attributes:
-        use: the frame before which it is sent, the first that it serves best.
-        frame: the frame that it shows, of any moment.
+        use: the frame before which it is sent: the first that it serves best.
+        frame: the frame that it shows, which may be any of the stretch.
         picture: bytes for its picture.
-        loss: what that is expected to lose.
+        loss: what that picture is expected to lose.
     """
 
     use: int
@@ -45,34 +63,30 @@ class Planned:
 def plan_references(
     points: Points,
     before: Losses,
+    budget: Budget,
     *,
-    room: int | None,
-    overhead: int,
-    size: int,
     fps: float,
     first: bool,
     pictures: PictureLoss = USUAL,
-    most: int = MOST,
 ) -> list[Planned]:
-    """Choose references greedily, each where it lowers the expected loss most, then exchange them
-    while that lowers it; all numbers of them that the room allows are tried. A reference may show
-    a later moment than the frames that it serves: all of them are known.
+    """Choose the references of a stretch so that its frames lose least.
+
+    Every number of references that the budget allows is tried. They are chosen greedily, each
+    where it lowers the expected loss most, and then exchanged while that lowers it further. A
+    reference may show a later moment than the frames that it serves, since all are known.
 
     Args:
         points: landmarks of the frames that show the face, float32 `[N, P, 2]`.
-        before: what references from before lose on each, `[N]`; infinite where there is none.
-        room: bytes for all references, without what one to join at takes beyond another; None: no
-            rate is set, and each must be worth its bytes.
-        overhead: bytes of a reference beside its picture.
-        size: bytes of a picture where no rate is set.
+        before: what each frame loses with the references from before, `[N]`; infinite where there
+            are none.
+        budget: of the stretch.
         fps: frames a second.
-        first: the first frame must have one, and what is known is not used.
+        first: the first frame must have a reference, and those from before are not used.
         pictures: what pictures of this face lose.
-        most: number of them at most.
 
     Returns:
-        In the order in which they are used; with a rate, the more frames one serves the more of
-        the room it has.
+        The references in the order of their use. With a rate, one that serves more frames gets
+        more of the room.
     """
     if not len(points):
         return []
@@ -80,31 +94,110 @@ def plan_references(
         before = np.full(len(points), np.inf)
     frames = np.arange(0, len(points), -(-len(points) // _CANDIDATES))
     poses = np.stack([expected_losses(points[frame], points) for frame in frames])
-    worth = WORTH * fps * (size + overhead) / 1000 if room is None else 0.0
-    best, least = list[Planned](), float(before.sum())
-    for count in range(1, most + 1):
-        each = size if room is None else room / count - overhead
-        if room is not None and each < MIN_PICTURE and (count > 1 or not first):
-            break
-        gain = AFTER_GAIN if count > 1 or not first else 1.0
-        losses = poses + pictures(gain * max(each, MIN_PICTURE))
-        # A head that is still gains nothing more: then the rest goes into one better picture.
-        rows = _choose(before, losses, count) or [int(losses.sum(1).argmin())]
-        sizes = np.full(len(rows), float(max(size, MIN_PICTURE)))
-        if room is not None:
-            sizes = _share(before, losses[rows], room - overhead * len(rows), first, pictures)
-        found, total = _arrange(before, poses[rows], frames[rows], sizes, first, pictures)
-        total += worth * len(found)
-        if total < least:
-            best, least = found, total
-    if not best and room is not None and (rest := room - overhead) >= MIN_PICTURE:
-        # Nothing is expected to be better than what is known; what is left makes it sure.
-        best = [Planned(0, typical(points), rest, pictures(AFTER_GAIN * rest))]
-    return best
+    plan = _Plan(before, frames, poses, budget, fps, first, pictures).best()
+    rest = None if budget.room is None else budget.room - budget.overhead
+    if not plan and rest is not None and rest >= MIN_PICTURE:
+        # No reference is expected to be better than the known ones. One more picture uses up
+        # what is left, in case the estimate is wrong.
+        return [Planned(0, typical(points), rest, pictures(AFTER_GAIN * rest))]
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The arguments of `plan_references`, and for C candidates the frames that they show and what
+    each loses on every frame by its pose alone.
+    """
+
+    before: Losses  # [N]
+    frames: npt.NDArray[np.intp]  # [C]
+    poses: Losses  # [C, N]
+    budget: Budget
+    fps: float
+    first: bool
+    pictures: PictureLoss
+
+    def best(self) -> list[Planned]:
+        """The plan that loses least; empty if no reference pays."""
+        budget, worth = self.budget, 0.0
+        if budget.room is None:
+            worth = WORTH * self.fps * (budget.size + budget.overhead) / 1000
+        best, least = list[Planned](), float(self.before.sum())
+        for count in range(1, budget.most + 1):
+            each = self._each(count)
+            if each is None:
+                break
+            found, loss = self._with(count, each)
+            if (total := loss + worth * len(found)) < least:
+                best, least = found, total
+        return best
+
+    def _each(self, count: int) -> float | None:
+        """Bytes for each of so many pictures; None if they would be too small."""
+        if self.budget.room is None:
+            return float(max(self.budget.size, MIN_PICTURE))
+        each = self.budget.room / count - self.budget.overhead
+        if each >= MIN_PICTURE:
+            return each
+        return float(MIN_PICTURE) if self.first and count == 1 else None  # one is needed anyway
+
+    def _with(self, count: int, each: float) -> tuple[list[Planned], float]:
+        """The best plan of so many references at most, and what all frames lose with it."""
+        still = self.first and count == 1
+        losses = self.poses + self.pictures(each if still else AFTER_GAIN * each)
+        # If no candidate lowers the loss the head is still: one better picture gets all the room.
+        rows = _choose(self.before, losses, count) or [int(losses.sum(1).argmin())]
+        return self._arrange(rows, self._sizes(losses[rows], each))
+
+    def _sizes(self, losses: Losses, each: float) -> Losses:
+        """Bytes of the chosen pictures. What a picture loses falls by a power of its bytes, and
+        every frame that it serves loses it, so more frames get it more bytes.
+
+        Args:
+            losses: of the chosen candidates with pictures of equal size, `[R, N]`.
+            each: that size.
+        """
+        count = len(losses)
+        if self.budget.room is None:
+            return np.full(count, each)
+        room = self.budget.room - self.budget.overhead * count
+        serves = losses.argmin(0)
+        served = np.bincount(serves[losses.min(0) < self.before], minlength=count).clip(1)
+        fall = self.pictures.fall
+        weights = (served * self._gains(serves, count) ** -fall) ** (1 / (1 + fall))
+        over = np.maximum(max(room, 0.0) * weights / weights.sum() - MIN_PICTURE, 1.0)
+        free = max(room - MIN_PICTURE * count, 0.0)
+        return np.asarray(MIN_PICTURE + free * over / over.sum())
+
+    def _gains(self, serves: npt.NDArray[np.intp], count: int) -> Losses:
+        """How much a byte of each picture is worth: the first of all is a still, and those that
+        are coded after it need fewer bytes. `serves` says which picture each frame uses.
+        """
+        gains = np.full(count, AFTER_GAIN)
+        if self.first:
+            gains[serves[0]] = 1.0
+        return gains
+
+    def _arrange(self, rows: list[int], sizes: Losses) -> tuple[list[Planned], float]:
+        """References that show the candidates of these rows, in the order of their use and without
+        those that no frame needs; and what all frames lose with them.
+        """
+        poses = self.poses[rows]
+        gains = self._gains(poses.argmin(0), len(rows))
+        lost = np.array([self.pictures(size) for size in gains * sizes])
+        losses = poses + lost[:, None]
+        serves, now = losses.argmin(0), losses.min(0)
+        planned = []
+        for n, frame in enumerate(self.frames[rows]):
+            uses = np.flatnonzero((serves == n) & (now < self.before))
+            if len(uses):
+                planned.append(Planned(int(uses[0]), int(frame), float(sizes[n]), float(lost[n])))
+        total = float(np.minimum(self.before, now).sum())
+        return sorted(planned, key=lambda one: one.use), total
 
 
 def _choose(before: Losses, losses: Losses, most: int) -> list[int]:
-    """Rows of `losses` that lower the sum over the columns."""
+    """Rows of `losses` `[C, N]` that together lower the sum of `before` `[N]` most."""
     now, rows = before, list[int]()
     while len(rows) < most:
         sums = np.minimum(now, losses).sum(1)
@@ -121,52 +214,3 @@ def _choose(before: Losses, losses: Losses, most: int) -> list[int]:
         if rows == earlier:
             break
     return sorted(set(rows))
-
-
-def _share(
-    before: Losses, losses: Losses, room: float, first: bool, pictures: PictureLoss
-) -> Losses:
-    """Bytes of each row's picture: what it loses is a power of its bytes, and is lost in all
-    frames that it serves.
-    """
-    serves = losses.argmin(0)
-    counts = np.bincount(serves[losses.min(0) < before], minlength=len(losses)).clip(1)
-    fall = pictures.fall
-    weights = (counts * _gains(serves, len(losses), first) ** -fall) ** (1 / (1 + fall))
-    over = np.maximum(max(room, 0.0) * weights / weights.sum() - MIN_PICTURE, 1.0)
-    free = max(room - MIN_PICTURE * len(losses), 0.0)
-    return np.asarray(MIN_PICTURE + free * over / over.sum())
-
-
-def _gains(serves: npt.NDArray[np.intp], count: int, first: bool) -> Losses:
-    """Of each picture, the first of all is a still, others are coded after it."""
-    gains = np.full(count, AFTER_GAIN)
-    if first:
-        gains[serves[0]] = 1.0
-    return gains
-
-
-def _arrange(
-    before: Losses,
-    poses: Losses,
-    frames: npt.NDArray[np.intp],
-    sizes: Losses,
-    first: bool,
-    pictures: PictureLoss,
-) -> tuple[list[Planned], float]:
-    """References in the order of their use, those that no frame needs left out; and what all
-    frames lose with them.
-    """
-    if not len(frames):
-        return [], float(before.sum())
-    gains = _gains(poses.argmin(0), len(frames), first)
-    lost = np.array([pictures(size) for size in gains * sizes])
-    losses = poses + lost[:, None]
-    serves, now = losses.argmin(0), losses.min(0)
-    uses = ((int(n), np.flatnonzero((serves == n) & (now < before))) for n in range(len(frames)))
-    planned = [
-        Planned(int(use[0]), int(frames[n]), float(sizes[n]), float(lost[n]))
-        for n, use in uses
-        if len(use)
-    ]
-    return sorted(planned, key=lambda one: one.use), float(np.minimum(before, now).sum())

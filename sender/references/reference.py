@@ -24,13 +24,9 @@ Frame = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float32]
 
 
-_FULL = 0.97  # of the bytes
-
-
-_COARSE = 50  # CRF from which qualities lie far apart
-
-
-_SOFTER = 0.1, 0.2, 0.25
+_FULL = 0.97  # of its bytes: a picture that takes this much needs no filling
+_COARSE = 50  # CRF from which the sizes of two qualities lie far apart
+_SOFTER = 0.1, 0.2, 0.25  # how much a picture is softened, tried in this order
 
 
 @dataclass(slots=True, eq=False)
@@ -39,16 +35,17 @@ class Reference:
 
     Attributes:
         id: as on the wire, 0 to 15.
-        base: the reference from whose landmarks the receiver makes its own, None: they are sent.
-        pts: the time at which it is sent; of the first one the time of the first frame shown. Its
-            picture may be of another moment.
+        base: the reference from whose landmarks the receiver computes those of this one; None if
+            they are sent.
+        pts: the time at which it is sent, in ticks. For the first reference, it is the time of the
+            first frame that is shown. Its picture may be of another moment.
         motion: its keypoints.
-        shape: its landmarks as they are sent, empty where there is a base.
+        shape: its landmarks as they are sent; empty if it has a base.
         points: its landmarks, float32 `[P, 2]` on [-1, 1].
         picture: the crop, uint8 `[size, size, 3]`.
-        loss: of its coded picture.
-        hardness: that, as part of what was expected of so many bytes.
-        coded: the picture as it is sent, once it is.
+        loss: what its coded picture loses.
+        hardness: that loss, relative to what a picture of so many bytes usually loses.
+        coded: the picture as it is sent; None until it is coded.
     """
 
     id: int
@@ -66,17 +63,20 @@ class Reference:
     _tried: bool = False
 
     def expect(self, loss: float) -> None:
-        """Say what its picture will lose, as long as that is not coded."""
+        """Set what its picture is expected to lose, until it is coded."""
         self.loss = loss
 
     def keyframe(self, max_bytes: int, *, fill: bool = False) -> Keyframe:
-        """What is sent of it, its picture coded in so many bytes, or the least that do. With
-        `fill`, they are to be used as far as can be.
+        """Code its picture, and give what is sent of it.
+
+        Args:
+            max_bytes: of the picture; it may take more if no quality is small enough.
+            fill: use these bytes as fully as possible, by softening the picture if need be.
         """
         return finish(self.coding(max_bytes, fill=fill))
 
     def coding(self, max_bytes: int, *, fill: bool = False) -> Steps[Keyframe]:
-        """The same, coding by coding."""
+        """The same in steps, one coding each."""
         after = (yield from self.base.anchor()) if self.base is not None else None
         picture = yield from fit_picture(self.picture, max_bytes, smallest=True, after=after)
         self._source = self.picture
@@ -96,7 +96,7 @@ class Reference:
         return Keyframe(self.id, self.pts, self.motion, self.shape, picture, base)
 
     def anchor(self) -> Steps[Anchor | None]:
-        """For pictures that are coded after this one's; None where none can be."""
+        """What pictures that are coded after this one need, in steps; None if none can be."""
         if not self._tried and self.coded is not None and self._source is not None:
             self._tried = True
             with suppress(ConfigError):
@@ -105,5 +105,5 @@ class Reference:
 
     @property
     def shape_bytes(self) -> int:
-        """What the landmarks take."""
+        """Bytes that its landmarks take."""
         return 1 if self.base is not None else len(self.shape)

@@ -20,11 +20,11 @@ from av.container import InputContainer
 from av.video.reformatter import Colorspace, Interpolation
 
 from ...codec.errors import MediaError, NotAVideoError
+from ...codec.sound.opus import SAMPLE_RATE
 from .timing import Timing, measure_timing
 
 __all__ = ["MAX_SIDE", "SAMPLE_RATE", "Capture", "VideoInfo"]
 
-SAMPLE_RATE = 16_000
 MAX_SIDE = 1920
 """Longer sides are scaled down while decoding: a face of 256 pixels needs no 8K frames."""
 _SLACK = SAMPLE_RATE // 20  # 50 ms: jitter of a container's time stamps below, real gaps above
@@ -138,7 +138,8 @@ class Capture:
         if not self._path.is_file():
             raise NotAVideoError(f"{self._path}: no such file")
         try:
-            return av.open(str(self._path), options=_OPTIONS)
+            # Named as a file: in `12:30.mp4` FFmpeg would take `12` for a protocol.
+            return av.open(f"file:{self._path}", options=_OPTIONS)
         except PermissionError as error:
             raise NotAVideoError(f"{self._path} may not be read: {error.strerror}") from error
         except (av.error.FFmpegError, ValueError) as error:

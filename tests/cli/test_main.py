@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ def test_help_names_every_command_and_imports_none(capsys: pytest.CaptureFixture
     assert "examples:" in text
 
 
-@pytest.mark.parametrize("name", ["decode", "info", "demo"])
+@pytest.mark.parametrize("name", list(COMMANDS))
 def test_help_of_a_command_has_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--help"]) == 0
     assert f"facewire {name}" in capsys.readouterr().out
@@ -59,6 +60,23 @@ def test_errors_are_one_sentence(
     assert main(["--debug", "info", "x"]) == code
     if code == 1:
         assert "Traceback" in capsys.readouterr().err
+
+
+def test_warnings_are_shown_and_information_only_with_debug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def say(args: Any) -> int:
+        logger = logging.getLogger("facewire.somewhere")
+        logger.info("all is well")
+        logger.warning("%d tracks are silent", 2)
+        return 0
+
+    monkeypatch.setattr(module, "parse", lambda arguments: (say, None))
+    assert main([]) == 0
+    assert capsys.readouterr().err == "facewire: 2 tracks are silent\n"
+    assert main(["--debug"]) == 0
+    assert capsys.readouterr().err == "facewire: all is well\nfacewire: 2 tracks are silent\n"
+    assert not logging.getLogger("facewire").handlers
 
 
 def test_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

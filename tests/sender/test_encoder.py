@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
 from facewire.sender.motion.keypoints import MeshSource
 from facewire.sender.tracking.finder import TRACKED_SIDE
-from facewire.sender.tracking.tracker import Tracker
+from facewire.sender.tracking.tracker import Face, Tracker
 
 from .conftest import Box, FakeTracker, Frame
 
@@ -138,6 +139,69 @@ def test_no_face_at_all(card: Path) -> None:
         encoder.flush()
 
 
+def test_without_a_face_the_sound_is_not_lost(card: Path) -> None:
+    """The end is told once, and another call gives what is left."""
+    encoder = make(card, [[]])
+    packets = encoder.encode(BLANK, np.zeros(1000, np.float32))
+    with pytest.raises(NoFaceError):
+        encoder.flush()
+    packets += encoder.flush()
+    sounds = [p for p in packets if p.kind == Kind.AUDIO]
+    assert [p.pts for p in sounds] == [0, 1]  # 62.5 ms in packets of 40
+    assert [p.sequence for p in packets] == [0, 1, 2]
+    assert encoder.flush() == []
+
+
+class FailingTracker(FakeTracker):
+    """Raises at some of its frames."""
+
+    def __init__(self, script: Sequence[Sequence[Box]], fails_at: set[int]) -> None:
+        super().__init__(script)
+        self.fails_at, self.calls = fails_at, -1
+
+    def track(self, frame: Frame, time_ms: int | None = None) -> list[Face]:
+        self.calls += 1
+        if self.calls in self.fails_at:
+            raise OSError("the tracker failed")
+        return super().track(frame, time_ms)
+
+
+@pytest.mark.parametrize("duration", [None, Fraction(2)])
+def test_a_frame_that_fails_takes_no_sound_with_it(card: Path, duration: Fraction | None) -> None:
+    def encode(fails_at: set[int]) -> tuple[list[Packet], int]:
+        config = EncoderConfig(model=str(card), profile="fp16")
+        tracker = FailingTracker([[HERE]], fails_at)
+        encoder = Encoder(config, tracker=tracker, duration_s=duration)
+        pcm = np.random.default_rng(2).normal(0, 0.1, (50, 640)).astype(np.float32)
+        packets, failed = list[Packet](), 0
+        for index in range(50):
+            try:
+                packets += encoder.encode(BLANK, pcm[index], index)
+            except OSError:
+                failed += 1
+        return packets + encoder.flush(), failed
+
+    whole, none = encode(set())
+    partly, failed = encode({0, 7, 8, 49})  # the last one, too
+    assert (none, failed) == (0, 4)
+    assert [p.sequence for p in partly] == list(range(len(partly)))
+    assert partly[0].kind == Kind.STREAM
+    sounds = [[bytes(p.payload) for p in some if p.kind == Kind.AUDIO] for some in (whole, partly)]
+    assert sounds[0] == sounds[1]
+    frames = [p.pts for p in partly if p.kind == Kind.MOTION]
+    assert frames == [n for n in range(50) if n not in {0, 7, 8, 49}]
+
+
+def test_a_frame_that_is_refused_can_be_given_again(card: Path) -> None:
+    encoder = make(card, [[HERE]])
+    with pytest.raises(ConfigError):
+        encoder.encode(BLANK[..., 0], np.zeros(1000, np.float32), 5)
+    packets = encoder.encode(BLANK, pts=5)
+    found = kinds(packets)
+    assert found[:2] == [Kind.STREAM, Kind.AUDIO]
+    assert packets[-1].pts == 5
+
+
 def test_nothing_at_all(card: Path) -> None:
     assert make(card, [[]]).flush() == []
 
@@ -244,7 +308,7 @@ def test_not_a_frame(card: Path, frame: Any) -> None:
 def test_time_goes_forward(card: Path) -> None:
     encoder = make(card, [[HERE]])
     encoder.encode(BLANK, pts=5)
-    with pytest.raises(ConfigError, match="forward"):
+    with pytest.raises(ConfigError, match="not later"):
         encoder.encode(BLANK, pts=5)
 
 

@@ -8,11 +8,14 @@ import av
 import numpy as np
 import pytest
 
+from facewire.cli.main import main
 from facewire.codec.errors import ConfigError, NoFaceError, NotAVideoError, OutputExistsError
 from facewire.codec.file.container import Reader
+from facewire.codec.identity import Identity
 from facewire.codec.packet import Kind, Packet
 from facewire.codec.sound.opus import OpusDecoder
 from facewire.codec.stream import StreamHeader
+from facewire.models.weights import load_card
 from facewire.receiver.files.writer import VideoWriter
 from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
@@ -82,6 +85,74 @@ def test_a_rate_is_kept(clip: Path, card: Path, tmp_path: Path, profile: str, kb
     config = EncoderConfig(model=str(card), profile=profile, kbps=kbps)
     report = encode_file(clip, tmp_path / "o.fwire", config)
     assert report.kbps == pytest.approx(kbps, rel=0.02)
+
+
+def test_a_rate_that_is_kept_needs_no_word(clip: Path, card: Path, tmp_path: Path) -> None:
+    kept = encode_file(clip, tmp_path / "o.fwire", EncoderConfig(model=str(card), kbps=20))
+    none = encode_file(clip, tmp_path / "o.fwire", EncoderConfig(model=str(card)))
+    assert (kept.warnings, kept.asked_kbps) == ((), 20)
+    assert (none.warnings, none.asked_kbps) == ((), None)
+
+
+def test_an_identity_is_no_part_of_a_rate_that_is_missed(
+    clip: Path, card: Path, tmp_path: Path
+) -> None:
+    delta = np.random.default_rng(0).normal(0, 1, (300, 20)).astype(np.float32)
+    identity = Identity.pack("avfr-s", load_card(card).sha256, {"generator.head.weight": delta})
+    config = EncoderConfig(model=str(card), kbps=20, identity=identity)
+    report = encode_file(clip, tmp_path / "o.fwire", config)
+    assert report.kbps > 25
+    assert report.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [({"kbps": 3000.0}, "cannot use more"), ({"bpp": 1.5}, "cannot use more")],
+)
+def test_a_rate_that_is_missed_is_said(
+    clip: Path,
+    card: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    settings: dict[str, float],
+    why: str,
+) -> None:
+    config = EncoderConfig(model=str(card), references=1, **settings)  # type: ignore[arg-type]
+    with caplog.at_level("WARNING", logger="facewire"):
+        report = encode_file(clip, tmp_path / "o.fwire", config)
+    assert report.asked_kbps is not None
+    assert report.kbps < 0.98 * report.asked_kbps
+    (warning,) = report.warnings
+    assert why in warning
+    assert f"{report.kbps:.1f}" in warning
+    assert f"{report.asked_kbps:.1f}" in warning
+    assert warning in caplog.messages
+
+
+def test_the_command_says_it_too(
+    clip: Path, card: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["encode", str(clip), str(tmp_path / "o.fwire"), "--weights", str(card)]
+    assert main([*command, "--kbps", "3000", "--references", "1"]) == 0
+    assert "(3000 kbit/s were asked for)" in capsys.readouterr().err
+    assert main([*command, "--kbps", "20"]) == 0
+    assert "asked for" not in capsys.readouterr().err
+
+
+def test_no_face_is_told_after_all_the_sound(card: Path, tmp_path: Path) -> None:
+    source = write_video(tmp_path / "no.mkv", pts=range(25), sound=(0, 1))
+    packets = list[Packet]()
+    with (
+        Capture(source) as capture,
+        Encoder(
+            EncoderConfig(model=str(card)),
+            duration_s=capture.info.timing.duration_s,
+            tracker=FakeTracker([[]]),
+        ) as encoder,
+        pytest.raises(NoFaceError),
+    ):
+        packets.extend(encode_packets(capture, encoder))
+    assert len(of(packets, Kind.AUDIO)) == 9  # of 120 ms
 
 
 def test_too_low_a_rate_leaves_no_file(clip: Path, card: Path, tmp_path: Path) -> None:

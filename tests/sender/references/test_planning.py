@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from facewire.sender.rate import MIN_PICTURE
 from facewire.sender.references.expected import USUAL, PictureLoss
 from facewire.sender.references.known import KnownReferences
-from facewire.sender.references.planning import MOST, Planned, plan_references
+from facewire.sender.references.planning import MOST, Budget, Planned, plan_references
 
 from ..poses import Points, reference, turned
 
 
-def planned(
-    points: Points, known: KnownReferences | None = None, **settings: object
-) -> list[Planned]:
-    asked = {"room": 10_000, "overhead": 200, "size": 3000, "fps": 25.0, "first": True}
+def planned(points: Points, known: KnownReferences | None = None, **settings: Any) -> list[Planned]:
+    asked: dict[str, Any] = {"room": 10_000, "overhead": 200, "size": 3000} | settings
+    first, pictures = asked.pop("first", True), asked.pop("pictures", USUAL)
     before = (known or KnownReferences(4)).losses(points)
-    return plan_references(points, before, **asked | settings)  # type: ignore[arg-type]
+    return plan_references(
+        points, before, Budget(**asked), fps=25.0, first=first, pictures=pictures
+    )
 
 
-def plan(points: Points, known: KnownReferences | None = None, **settings: object) -> list[int]:
+def plan(points: Points, known: KnownReferences | None = None, **settings: Any) -> list[int]:
     """The frames before which references are sent."""
     return [one.use for one in planned(points, known, **settings)]
 
