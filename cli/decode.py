@@ -196,8 +196,8 @@ def _warnings(report: DecodeReport) -> list[str]:
         lines.append("the stream's identity is incomplete; the face is shown without it")
     if report.joints:
         lines.append(
-            f"in {report.joints} place{'s' * (report.joints != 1)} the stream makes a long pause "
-            "or changes; the video goes on there at once"
+            f"in {report.joints} place{'s' * (report.joints != 1)} the video leaves out a long "
+            "pause or goes on with another stream"
         )
     damaged = report.damaged + report.statistics.damaged
     if damaged:
