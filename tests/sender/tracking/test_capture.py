@@ -147,7 +147,7 @@ def test_frames_are_decoded_as_they_are_asked_for(
 ) -> None:
     capture = Capture(video(pts=range(200)))
     decoded = 0
-    decode = module._decode
+    decode = module.decode
 
     def counting(packet: Any) -> list[Any]:
         nonlocal decoded
@@ -155,7 +155,7 @@ def test_frames_are_decoded_as_they_are_asked_for(
         decoded += len(frames)
         return frames
 
-    monkeypatch.setattr(module, "_decode", counting)
+    monkeypatch.setattr(module, "decode", counting)
     frames = capture.frames()
     next(frames)
     next(frames)
@@ -210,7 +210,7 @@ def bad_file(folder: Path, kind: str) -> Path:
     ("kind", "says"),
     [
         ("missing", "no such file"),
-        ("folder", "no such file"),
+        ("folder", "is a folder"),
         ("text", "not a video"),
         ("empty", "not a video"),
         ("noise", "not a video"),
