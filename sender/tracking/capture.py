@@ -150,8 +150,8 @@ class Capture:
             stream: Any = container.streams[self._video]
             stream.thread_type = "AUTO"
             tick = Fraction(stream.time_base or Fraction(1, 90_000))
-            step = 1 / Fraction(stream.guessed_rate or stream.average_rate or 25)
-            time: Fraction | None = None
+            step = 1 / self._fps
+            time = self._lead - step
             number = 0
             for packet in packets_of(container, [stream]):
                 if packet.size:
@@ -160,8 +160,8 @@ class Capture:
                 for frame in decode(packet):
                     if frame.pts is not None:
                         time = frame.pts * tick
-                    else:  # raw streams carry no stamps
-                        time = Fraction(0) if time is None else time + step
+                    else:  # raw streams carry no stamps, some Matroska files none below zero
+                        time += step
                     yield frame, time
 
     def _measure(self) -> Timing:
@@ -190,7 +190,14 @@ class Capture:
                 for number, pts in pictures
             ]
             claimed = streams[0].average_rate or streams[0].guessed_rate
-            return measure_timing(stamps, tick, claimed)
+            timing = measure_timing(stamps, tick, claimed)
+            # Frames before the first stamp are shown before it.
+            unknown = next((n for n, stamp in enumerate(stamps) if stamp is not None), None)
+            self._lead, self._fps = Fraction(0), timing.fps
+            if unknown:
+                first = min(stamp for stamp in stamps if stamp is not None)
+                self._lead = first * tick - unknown / timing.fps
+            return timing
 
     def _ticks(self, which: int, number: int, tick: Fraction) -> tuple[int, bool]:
         seconds, jumps = self._clock.offset(which, number)

@@ -6,7 +6,7 @@ As FFmpeg's command line does, a stream is cut into runs where its stamps fall b
 
 - If all streams jump at the same place of the file, it was glued there, and all of them get one
   offset: the new part begins where the old one ends, and stays in sync in itself. Only a leap
-  ahead of at most ten minutes is kept, as a pause, in formats whose stamps do not break by design.
+  ahead of at most five minutes is kept, as a pause, in formats whose stamps do not break by design.
 - If one stream jumps while another goes on, the file's order tells what is right: if the new
   stamps agree with the other stream's at that place, the jump is a real gap and is kept; else the
   stream goes on as if it had not jumped.
@@ -24,7 +24,8 @@ __all__ = ["Clock", "Stamps"]
 _BACK_S = 0.1
 _BACK_UNSORTED_S = 1.0  # where stamps are not in the order of the file: pictures change places
 _AHEAD_S = 10.0
-_PAUSE_S = 600.0  # a longer leap of all streams is never a pause
+_PAUSE_S = 300.0  # a longer leap of all streams is never a pause
+_GOES_ON_S = 0.5  # sound that lasts so much longer than the pictures goes on without them
 _NEAR_S = 2.0  # streams of one glued place jump within so much of their time
 
 
@@ -147,13 +148,24 @@ class Clock:
         first = next((part for part in parts if part.picture), parts[0])
         leap = self._offset - first.goes_on
         pause = first.picture and not self._breaks and 0 < leap <= _PAUSE_S
-        if not pause:
+        if not pause or self._heard_in(first):
             offsets = [part.goes_on for part in parts]
             # The pictures go on without a gap, unless the sound before is clearly longer.
             longest = max(offsets)
             self._offset = longest if longest > first.goes_on + _BACK_S else first.goes_on
         for part in parts:
             part.offset = self._offset
+
+    def _heard_in(self, run: _Run) -> bool:
+        """Whether another stream goes on into the gap before a run, and ends in it: so this
+        stream's stamps have leapt, and no time has passed.
+        """
+        if run.before is None:
+            return False
+        since = run.before.end + (run.before.offset or 0.0) + _GOES_ON_S
+        until = run.start + self._offset - _AHEAD_S
+        ends = [runs[-1] for runs in self._runs if runs and runs[-1].stream != run.stream]
+        return any(since < last.end + (last.offset or 0.0) < until for last in ends)
 
 
 def _begins_near(run: _Run, order: int) -> bool:

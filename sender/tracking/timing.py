@@ -12,7 +12,9 @@ import numpy.typing as npt
 __all__ = ["VARIABLE_TICK", "Timing", "measure_timing", "timing_of_stamps"]
 
 VARIABLE_TICK = Fraction(1, 1000)
-"""Seconds of a tick where the rate varies."""
+"""Seconds of a tick where the rate varies; longer ones where a pause asks for them."""
+_TICKS = [VARIABLE_TICK * n for n in (1, 2, 5, 10)]
+_FAR = 1 << 15  # ticks: the 16-bit stamps of a stream cannot tell a longer pause from a step back
 _STANDARD = [Fraction(n) for n in (8, 10, 12, 12.5, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120)]
 _STANDARD += [Fraction(n * 1000, 1001) for n in (15, 24, 30, 48, 60, 120)]
 _MAX_RATE = 1000
@@ -28,6 +30,7 @@ class Timing:
         constant: whether frame k is shown at k / fps.
         frames: how many the file's packets promise; for the progress bar and rate control.
         duration_s: from the first frame to the end of the last.
+        longest_s: the longest time from one frame to the next, where the rate varies.
         stamped: whether frames are shown when their stamps say; if not, frame k is at k / fps.
     """
 
@@ -35,12 +38,18 @@ class Timing:
     constant: bool
     frames: int
     duration_s: Fraction
+    longest_s: Fraction = Fraction(0)
     stamped: bool = True
 
     @property
     def time_base(self) -> Fraction:
-        """Seconds of a tick: a frame where the rate is constant, else a millisecond."""
-        return 1 / self.fps if self.constant else VARIABLE_TICK
+        """Seconds of a tick: a frame where the rate is constant, else a millisecond, or up to ten
+        where a pause is longer than a stream can say in milliseconds.
+        """
+        if self.constant:
+            return 1 / self.fps
+        fits = (tick for tick in _TICKS if self.longest_s < tick * (_FAR - 1))
+        return next(fits, _TICKS[-1])
 
     def ticks(self, seconds: Fraction) -> int:
         """Time in whole ticks."""
@@ -70,7 +79,7 @@ def measure_timing(
     rate = _tame(Fraction(claimed or timing.fps))
     constant = _on_grid(known, tick, rate)
     duration = max(timing.duration_s, len(stamps) / rate)
-    return Timing(rate, constant, len(stamps), duration)
+    return Timing(rate, constant, len(stamps), duration, timing.longest_s)
 
 
 def timing_of_stamps(stamps: Sequence[int], tick: Fraction, claimed: Fraction | None = None) -> Timing:
@@ -93,7 +102,8 @@ def timing_of_stamps(stamps: Sequence[int], tick: Fraction, claimed: Fraction | 
     for fps in candidates:
         if 0 < fps <= _MAX_RATE and _fits(times, tick, fps):
             return Timing(_tame(fps), True, count, count / _tame(fps))
-    return Timing(mean, False, count, span + 1 / mean)
+    longest = int(np.diff(times).max()) * tick
+    return Timing(mean, False, count, span + 1 / mean, longest)
 
 
 def _fits(times: npt.NDArray[np.int64], tick: Fraction, fps: Fraction) -> bool:
