@@ -21,7 +21,7 @@ from ..config import DecoderConfig
 from ..decoder import Decoder
 from ..outputs import Output, SoundOutput
 from ..statistics import Statistics
-from .side_by_side import InputFrames, beside
+from .side_by_side import InputFrames, TimedFrames, beside
 from .writer import VideoWriter
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def decode_file(
     target: Path,
     *,
     config: DecoderConfig | None = None,
-    side_by_side: Path | None = None,
+    side_by_side: TimedFrames | None = None,
     generator: Generator | None = None,
     progress: Callable[[int, int | None], None] | None = None,
     overwrite: bool = False,
@@ -72,7 +72,9 @@ def decode_file(
         source: the stream.
         target: written atomically: it appears only when whole.
         config: settings; by default those of a file: badge drawn, long waits for sound allowed.
-        side_by_side: the original video, shown to the left at matching times.
+        side_by_side: pictures with their times in seconds, shown to the left when it is their
+            time: `Capture(path).frames()` for a whole video, `sent_squares(Capture(path))` for
+            the square of it that was sent.
         generator: in place of the one that the stream names.
         progress: called with the motion packets read so far, and how many there are (None
             where the file is cut off and cannot say).
@@ -82,12 +84,11 @@ def decode_file(
         OutputExistsError: `target` exists, and `overwrite` is false.
         StreamError: not a facewire file, or no picture in it could be decoded.
         WeightsError: the stream's weights are not here.
-        ConfigError: a target that is also an input, or of an unknown ending.
+        ConfigError: a target that is also the source, or of an unknown ending.
         OSError: a file cannot be read or written (missing, disk full).
     """
-    for other in (source, side_by_side):
-        if other is not None and other.resolve() == target.resolve():
-            raise ConfigError(f"{target} is an input: give the output another name")
+    if source.resolve() == target.resolve():
+        raise ConfigError(f"{target} is an input: give the output another name")
     check_output(target, overwrite=overwrite, streams=False)
     decoder = Decoder(config or file_config(), generator)
     with contextlib.ExitStack() as stack:
@@ -119,7 +120,7 @@ class _Recording:
     """Outputs of a decoder into a file that begins with the first picture or sound."""
 
     def __init__(
-        self, decoder: Decoder, target: Path, original: Path | None, overwrite: bool
+        self, decoder: Decoder, target: Path, original: TimedFrames | None, overwrite: bool
     ) -> None:
         self._decoder = decoder
         self._target = target
@@ -184,8 +185,7 @@ class _Recording:
         if self._original is not None:
             constant = header.time_base * header.fps == 1
             tolerance = 1 / (2 * header.fps) if constant else header.time_base
-            frames = InputFrames(self._original, height, tolerance)
-            self._input = self._stack.enter_context(frames)
+            self._input = InputFrames(self._original, height, tolerance)
             width += self._input.at(first.pts).shape[1]
         return self._stack.enter_context(
             VideoWriter(

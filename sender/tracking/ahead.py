@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 __all__ = ["read_ahead"]
@@ -20,7 +20,7 @@ class _End:
         self.error = error
 
 
-def read_ahead(items: Iterable[T], depth: int) -> Iterator[T]:
+def read_ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:
     """The same items in the same order, up to `depth` of them made before they are asked for.
 
     An error of the iterable is raised here, after the items before it. Closing this generator

@@ -7,7 +7,7 @@ ahead of the other. Time zero is the first frame shown; the sound is padded or c
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -97,7 +97,9 @@ class Capture:
         self._mapper: ToneMapper | None = None
         if hdr is not None:
             samples = [wide_samples(first[0])]
-            samples += [wide_samples(f) for _, (f, _) in zip(range(_SAMPLED), decoded, strict=False)]
+            samples += [
+                wide_samples(f) for _, (f, _) in zip(range(_SAMPLED), decoded, strict=False)
+            ]
             self._mapper = ToneMapper(hdr, samples)
         decoded.close()
         self.info = VideoInfo(width, height, timing, self._sound is not None, hdr)
@@ -144,7 +146,7 @@ class Capture:
         if aligner.peak <= SILENCE:
             log.warning("%s: its sound is silent from beginning to end", self._path.name)
 
-    def _decoded(self) -> Iterator[tuple[av.VideoFrame, Fraction]]:
+    def _decoded(self) -> Generator[tuple[av.VideoFrame, Fraction], None, None]:
         """Decoded frames and their times on the file's clock."""
         with open_video(self._path) as container:
             stream: Any = container.streams[self._video]

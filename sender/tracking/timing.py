@@ -82,7 +82,9 @@ def measure_timing(
     return Timing(rate, constant, len(stamps), duration, timing.longest_s)
 
 
-def timing_of_stamps(stamps: Sequence[int], tick: Fraction, claimed: Fraction | None = None) -> Timing:
+def timing_of_stamps(
+    stamps: Sequence[int], tick: Fraction, claimed: Fraction | None = None
+) -> Timing:
     """Timing from presentation stamps.
 
     Args:
