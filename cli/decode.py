@@ -24,7 +24,7 @@ __all__ = ["add_decoder_options", "add_parser", "decoded", "run"]
 _EPILOG = """\
 examples:
   facewire decode talk.fwire back.mp4
-  facewire decode talk.fwire both.mp4 --side-by-side talk.mp4    the square that was sent on the left
+  facewire decode talk.fwire both.mp4 --side-by-side talk.mp4    what was sent on the left
   facewire decode talk.fwire - | ffplay -                        into another program
   facewire decode talk.fwire back.mp4 --force                    replaces back.mp4
   facewire decode talk.fwire back.mp4 --backend torch            needs the extra [torch]

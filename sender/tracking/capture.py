@@ -35,6 +35,7 @@ __all__ = ["MAX_SIDE", "SAMPLE_RATE", "Capture", "VideoInfo"]
 log = logging.getLogger(__name__)
 
 _PICTURES, _SOUND = 0, 1  # streams of the clock
+_BREAKS: int = Flags.ts_discont.value  # formats whose stamps may jump by design
 _SAMPLED = 25  # frames of an HDR video that decide where its white is
 
 Frame = npt.NDArray[np.uint8]
@@ -178,14 +179,12 @@ class Capture:
             for order, packet in enumerate(packets_of(container, streams)):
                 if not packet.size:
                     continue
-                which = place[packet.stream.index]
-                tick = float(packet.time_base)
-                shown, sent = (None if t is None else t * tick for t in (packet.pts, packet.dts))
+                which, second = place[packet.stream.index], float(packet.time_base)
+                shown, sent = (None if t is None else t * second for t in (packet.pts, packet.dts))
                 if which == _PICTURES and not packet.is_discard:
                     pictures.append((len(found[which].orders), packet.pts))
-                found[which].add(order, shown, sent, (packet.duration or 0) * tick)
-            breaks = bool(container.format.flags & Flags.ts_discont.value)
-            self._clock = Clock(found, breaks=breaks)
+                found[which].add(order, shown, sent, (packet.duration or 0) * second)
+            self._clock = Clock(found, breaks=bool(container.format.flags & _BREAKS))
             tick = Fraction(streams[0].time_base or 1)
             stamps = [
                 pts if pts is None else pts + self._ticks(_PICTURES, number, tick)[0]
@@ -193,12 +192,10 @@ class Capture:
             ]
             claimed = streams[0].average_rate or streams[0].guessed_rate
             timing = measure_timing(stamps, tick, claimed)
-            # Frames before the first stamp are shown before it.
-            unknown = next((n for n, stamp in enumerate(stamps) if stamp is not None), None)
             self._lead, self._fps = Fraction(0), timing.fps
-            if unknown:
-                first = min(stamp for stamp in stamps if stamp is not None)
-                self._lead = first * tick - unknown / timing.fps
+            known = [stamp for stamp in stamps if stamp is not None]
+            if known and stamps[0] is None:  # frames before the first stamp are shown before it
+                self._lead = min(known) * tick - (len(stamps) - len(known)) / timing.fps
             return timing
 
     def _ticks(self, which: int, number: int, tick: Fraction) -> tuple[int, bool]:

@@ -7,11 +7,13 @@ is equal in both channels keeps its level.
 
 from __future__ import annotations
 
+from typing import Any
+
 import av
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Balance", "mono", "weights"]
+__all__ = ["SILENCE", "Balance", "channels", "mono", "weights"]
 
 Samples = npt.NDArray[np.float32]
 
@@ -37,14 +39,14 @@ def weights(names: list[str]) -> Samples:
 
 def channels(frame: av.AudioFrame) -> Samples:
     """The samples of a frame, float32 `[channels, n]`; full scale is 1, no number is infinite."""
-    raw = frame.to_ndarray()
+    raw: npt.NDArray[Any] = frame.to_ndarray()
     if frame.format.is_packed:
         raw = raw.reshape(-1, len(frame.layout.channels)).T
     if raw.dtype == np.uint8:
-        return (raw.astype(np.float32) - 128) / 128
+        return np.asarray((raw.astype(np.float32) - 128) / 128, np.float32)
     if raw.dtype.kind == "i":
-        return np.asarray(raw / -float(np.iinfo(raw.dtype).min), np.float32)
-    return np.nan_to_num(raw.astype(np.float32), posinf=1.0, neginf=-1.0)
+        return np.asarray(raw / 2.0 ** (8 * raw.dtype.itemsize - 1), np.float32)
+    return np.asarray(np.nan_to_num(raw, posinf=1.0, neginf=-1.0), np.float32)
 
 
 def mono(frame: av.AudioFrame, side: int | None = None) -> Samples:
@@ -56,8 +58,9 @@ def mono(frame: av.AudioFrame, side: int | None = None) -> Samples:
     """
     pcm = channels(frame)
     if side is not None and side < len(pcm):
-        return pcm[side]
-    return weights([channel.name for channel in frame.layout.channels]) @ pcm
+        return np.asarray(pcm[side], np.float32)
+    mixed = weights([channel.name for channel in frame.layout.channels]) @ pcm
+    return np.asarray(mixed, np.float32)
 
 
 class Balance:

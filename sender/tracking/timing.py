@@ -79,7 +79,8 @@ def measure_timing(
     rate = _tame(Fraction(claimed or timing.fps))
     constant = _on_grid(known, tick, rate)
     duration = max(timing.duration_s, len(stamps) / rate)
-    return Timing(rate, constant, len(stamps), duration, timing.longest_s)
+    counted = constant and stamps[0] is None
+    return Timing(rate, constant, len(stamps), duration, timing.longest_s, stamped=not counted)
 
 
 def timing_of_stamps(

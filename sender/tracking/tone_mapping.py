@@ -114,7 +114,8 @@ def _hald(name: str, white: float, *, compress: bool) -> npt.NDArray[np.uint16]:
         light *= _rolled(top, _DISPLAY / white) / np.maximum(top, 1e-9)
     coded = np.clip(light, 0, 1) ** (1 / 2.4) * 65535
     # Half an 8-bit level more, since the filter graph cuts the lower byte off.
-    return np.minimum(coded + 128, 65535).astype(np.uint16).reshape(_LEVEL**3, _LEVEL**3, 3)
+    table = np.minimum(coded + 128, 65535).reshape(_LEVEL**3, _LEVEL**3, 3)
+    return np.asarray(table, np.uint16)
 
 
 def _rolled(light: Numbers, peak: float) -> Numbers:
@@ -130,8 +131,9 @@ def _light(name: str, coded: Numbers) -> Numbers:
     if name == "PQ":
         root = coded ** (1 / 78.84375)
         ratio = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
-        return np.minimum(10_000 * ratio ** (1 / 0.1593017578125), _DISPLAY)
+        light = np.minimum(10_000 * ratio ** (1 / 0.1593017578125), _DISPLAY)
+        return np.asarray(light, np.float64)
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.where(coded <= 0.5, coded**2 / 3, (np.exp((coded - c) / a) + b) / 12)
     luminance = np.maximum(scene @ _LUMA_2020, 1e-9)[:, None]
-    return _DISPLAY * luminance ** (_HLG_GAMMA - 1) * scene
+    return np.asarray(_DISPLAY * luminance ** (_HLG_GAMMA - 1) * scene, np.float64)

@@ -8,7 +8,6 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
-from av.sidedata.sidedata import Type
 from av.video.reformatter import Colorspace, Interpolation
 
 from .tone_mapping import WIDE, ToneMapper
@@ -87,7 +86,7 @@ def _turn(frame: av.VideoFrame) -> Turn:
     positive determinant, a mirror image a negative one. Other angles than quarter turns are taken
     for the nearest one.
     """
-    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return False, False, False
     a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5].tolist()
