@@ -33,7 +33,6 @@ _SDR_WHITE, _HDR_WHITE = 100.0, 203.0
 _ABOVE_WHITE = 1.15  # a peak this much above the white of standard video is a highlight
 _KNEE = 0.8  # of white: what is darker stays as it is
 _HLG_GAMMA = 1.2  # system gamma at 1000 cd/m2
-_LUMA_2020 = np.array([0.2627, 0.6780, 0.0593])
 _2020_TO_709 = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]
 )
@@ -113,9 +112,7 @@ def _hald(name: str, white: float, *, compress: bool) -> npt.NDArray[np.uint16]:
         top = light.max(1, keepdims=True)
         light *= _rolled(top, _DISPLAY / white) / np.maximum(top, 1e-9)
     coded = np.clip(light, 0, 1) ** (1 / 2.4) * 65535
-    # Half an 8-bit level more, since the filter graph cuts the lower byte off.
-    table = np.minimum(coded + 128, 65535).reshape(_LEVEL**3, _LEVEL**3, 3)
-    return np.asarray(table, np.uint16)
+    return np.asarray(np.round(coded), np.uint16).reshape(_LEVEL**3, _LEVEL**3, 3)
 
 
 def _rolled(light: Numbers, peak: float) -> Numbers:
@@ -134,6 +131,6 @@ def _light(name: str, coded: Numbers) -> Numbers:
         light = np.minimum(10_000 * ratio ** (1 / 0.1593017578125), _DISPLAY)
         return np.asarray(light, np.float64)
     a, b, c = 0.17883277, 0.28466892, 0.55991073
+    # The system gamma goes on each colour, as FFmpeg's zscale has it, not on the luminance.
     scene = np.where(coded <= 0.5, coded**2 / 3, (np.exp((coded - c) / a) + b) / 12)
-    luminance = np.maximum(scene @ _LUMA_2020, 1e-9)[:, None]
-    return np.asarray(_DISPLAY * luminance ** (_HLG_GAMMA - 1) * scene, np.float64)
+    return np.asarray(_DISPLAY * scene**_HLG_GAMMA, np.float64)
