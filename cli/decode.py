@@ -205,8 +205,7 @@ def _video_file(name: str) -> Iterator[Path]:
 
 def _summary(report: DecodeReport, file: str) -> str:
     plural = "" if report.frames == 1 else "s"
-    seconds = float(report.frames / report.header.fps)
-    text = f"{file}: {report.frames} frame{plural}, {seconds:.1f} s"
+    text = f"{file}: {report.frames} frame{plural}, {report.seconds:.1f} s"
     return f"{text}; {report.statistics.concealed} of the frames were made up"
 
 
@@ -217,6 +216,11 @@ def _warnings(report: DecodeReport) -> list[str]:
         lines.append("the stream is cut off; it was decoded up to the cut")
     if report.statistics.wants_identity:
         lines.append("the stream's identity is incomplete; the face is shown without it")
+    if report.joints:
+        lines.append(
+            f"in {report.joints} place{'s' * (report.joints != 1)} the video leaves out a long "
+            "pause or goes on with another stream"
+        )
     damaged = report.damaged + report.statistics.damaged
     if damaged:
         lines.append(f"{damaged} damaged packet{'s' * (damaged != 1)} skipped")

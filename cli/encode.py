@@ -6,7 +6,7 @@ import argparse
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from . import names
 from .kinds import must_be_video
@@ -14,6 +14,7 @@ from .kinds import must_be_video
 if TYPE_CHECKING:
     from ..sender.config import EncoderConfig, KeyframeInterval
     from ..sender.files import EncodeReport
+    from ..sender.tracking.follow import FaceChoice
 
 __all__ = ["add_parser", "run"]
 
@@ -30,7 +31,7 @@ examples:
 
 IN is any video with one person in it: any size, any frame rate, with or without sound, or `-` or a
 pipe. The face is cropped to a steady square of 256x256 pixels. While no face is seen, the last
-picture stands still; of two people the larger one is followed.
+picture stands still; of two people the larger one is followed, unless --face says otherwise.
 
 What it costs: motion takes about 50 bits a frame (1.3 kbit/s; with --profile fp16: 960 bits, 24
 kbit/s), sound about 10 kbit/s and its headers 2. With --bpp or --kbps, the rest is spent on
@@ -136,6 +137,22 @@ def _add_face(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="IN is already a square crop of the head: use the whole frames",
     )
+    group.add_argument(
+        "--face",
+        type=_face,
+        default="largest",
+        metavar="largest|centre|moving|N",
+        help="which of several faces is sent: the largest, the one nearest to the middle, one that "
+        "moves (not a portrait on a slide), or the N-th from the left (default: %(default)s)",
+    )
+    group.add_argument(
+        "--tracker",
+        choices=("openvino", "mediapipe"),
+        default="openvino",
+        help="what finds the face: facewire's own tracker, or MediaPipe's, for comparison. Both "
+        "give the same landmarks. WARNING: newer releases of mediapipe report to Google while "
+        "they track (default: %(default)s)",
+    )
     steady = group.add_mutually_exclusive_group()
     steady.add_argument(
         "--smoothing",
@@ -182,6 +199,8 @@ def run(args: argparse.Namespace) -> int:
         plan_ahead_s=args.plan_ahead,
         smoothing=args.smoothing,
         crop=not args.no_crop,
+        face=args.face,
+        tracker=args.tracker,
         model=str(args.weights or "s"),
         identity=read_identity(args.identity) if args.identity else None,
     )
@@ -255,6 +274,14 @@ def _positive(text: str) -> float:
 
 def _or_auto(text: str) -> float | Literal["auto"]:
     return "auto" if text == "auto" else _number(text)
+
+
+def _face(text: str) -> FaceChoice:
+    if text in ("largest", "centre", "moving"):
+        return cast("FaceChoice", text)
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is not largest, centre, moving or a number")
+    return int(text)
 
 
 def _interval(text: str) -> KeyframeInterval:

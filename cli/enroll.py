@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +76,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Prepare the videos, learn, and write the identity."""
     try:
-        import mediapipe  # noqa: F401
         import torch  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("enrolling a person", "encode,torch") from error
@@ -122,11 +121,11 @@ def prepared(
     from ..sender.tracking.footage import TrackedFootage
 
     clips = []
-    with closing(Segmenter()) as segmenter:
-        for index, path in enumerate(videos):
-            clips.append(prepare_clip(TrackedFootage(path, size), f"{index}", "me", segmenter, 3))
-            if progress is not None:
-                progress(len(clips), len(videos))
+    segmenter = Segmenter()
+    for index, path in enumerate(videos):
+        clips.append(prepare_clip(TrackedFootage(path, size), f"{index}", "me", segmenter, 3))
+        if progress is not None:
+            progress(len(clips), len(videos))
     return clips
 
 

@@ -34,8 +34,8 @@ class Stage:
         self._say(loading or text)
 
     def show(self, done: int, total: int | None, note: str = "") -> None:
-        """Tell how many items are done, of how many (None: unknown), and a remark."""
-        if self._loading:
+        """Show how many items are done, of how many (None if unknown), and a remark."""
+        if self._loading and done:
             self._loading = ""
             self._bar.set_description(self._text, refresh=False)
             self._say(self._text)

@@ -31,8 +31,9 @@ examples:
   facewire export runs/first                                    then make it ready to decode with
 
 --data holds videos of talking heads, one person in each. A CSV (--people) says who is seen in each
-file; without it, all clips in one folder show the same person. Landmarks, masks and sound are
-prepared once, into OUT/cache or the first --cache. OUT receives model.safetensors, checkpoint.pt,
+file. Without it, all videos in one subfolder show the same person, and each video that lies in
+--data itself shows another one. Landmarks, masks and sound are prepared once, into OUT/cache or
+the first --cache. OUT receives model.safetensors, checkpoint.pt,
 curves.csv and pictures/ (source, then driving frame, output and flow). A folder that holds a run
 already is used again only with --resume, or with --force, which starts anew.
 

@@ -3,7 +3,7 @@
     body    raw deflate (RFC 1951) of a msgpack map: model, sha256 of its weights, tensors
     file    magic "\\x93FWID" | version u8 | body | crc32 u32, little-endian, of all before
 
-How it travels in packets is in `introduction.py`.
+How it travels in packets is in `identity_packets.py`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ConfigError, DamagedError, StreamError, TruncatedError, UnsupportedError
+from .untrusted import unpack
 from .whole_file import whole_file
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "MAX_FILE",
     "Identity",
     "TensorChange",
+    "identity_id",
     "read_identity",
     "write_identity",
 ]
@@ -46,6 +48,7 @@ MAX_BODY = MAX_FILE - _FRAMING
 """Largest body in bytes."""
 _MAX_UNPACKED = 4 << 20
 _MAX_TENSORS, _MAX_AXES = 256, 4
+_MAX_CONTAINERS = 2 + 2 * _MAX_TENSORS  # two maps around the tensors, a map and a list for each
 _LARGEST = np.finfo(np.float16).max
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _COARSE = (0.0, *(0.03 * 1.15**k for k in range(40)))
@@ -91,20 +94,17 @@ class Identity:
 
     Attributes:
         body: what travels.
+        id: `identity_id(body)`.
         model: name of the network, as "avfr-s".
         weights_sha256: 32 bytes, of the weights that the changes are added to.
         changes: by the tensor's name.
     """
 
     body: bytes = field(repr=False)
+    id: bytes = field(compare=False)
     model: str = field(compare=False)
     weights_sha256: bytes = field(compare=False)
     changes: Mapping[str, TensorChange] = field(compare=False, repr=False)
-
-    @property
-    def id(self) -> bytes:
-        """The first `ID_BYTES` bytes of the body's SHA-256: they name and check it."""
-        return hashlib.sha256(self.body).digest()[:ID_BYTES]
 
     @property
     def file_bytes(self) -> int:
@@ -124,6 +124,8 @@ class Identity:
             ConfigError: values that are no numbers of FP16; so many that even the coarsest
                 steps do not fit.
         """
+        if not 0 < len(deltas) <= _MAX_TENSORS:
+            raise ConfigError(f"an identity changes 1 to {_MAX_TENSORS} tensors, not {len(deltas)}")
         if not all((np.abs(delta) <= _LARGEST).all() for delta in deltas.values()):
             raise ConfigError(f"an identity's changes are numbers of up to {_LARGEST:.0f}")
 
@@ -152,7 +154,7 @@ class Identity:
         if len(body) > MAX_BODY:
             raise StreamError(f"an identity of {len(body)} bytes; at most {MAX_BODY} are allowed")
         try:
-            fields = msgpack.unpackb(_inflate(body))
+            fields = unpack(_inflate(body), containers=_MAX_CONTAINERS, entries=_MAX_TENSORS)
             model, sha256, tensors = fields["model"], fields["sha256"], fields["tensors"]
             if not isinstance(model, str) or not _NAME.fullmatch(model):
                 raise StreamError("an identity without the name of its network")
@@ -161,11 +163,16 @@ class Identity:
             if not isinstance(tensors, dict) or not 0 < len(tensors) <= _MAX_TENSORS:
                 raise StreamError(f"an identity changes 1 to {_MAX_TENSORS} tensors")
             changes = {name: _parse_change(name, value) for name, value in tensors.items()}
-        except (KeyError, TypeError, ValueError, msgpack.UnpackException) as error:
+        except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, StreamError):
                 raise
             raise StreamError(f"an identity that is no map of tensors ({error})") from error
-        return cls(bytes(body), model, sha256, changes)
+        return cls(bytes(body), identity_id(body), model, sha256, changes)
+
+
+def identity_id(body: bytes) -> bytes:
+    """The first `ID_BYTES` bytes of the body's SHA-256: they name an identity and check it."""
+    return hashlib.sha256(body).digest()[:ID_BYTES]
 
 
 def write_identity(identity: Identity, path: Path, *, overwrite: bool = False) -> None:

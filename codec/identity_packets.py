@@ -11,7 +11,7 @@ import struct
 
 from .counters import WRAP
 from .errors import DamagedError, StreamError, TruncatedError
-from .identity import ID_BYTES, MAX_BODY, Identity
+from .identity import ID_BYTES, MAX_BODY, Identity, identity_id
 from .packet import HEADER_BYTES, MAX_DATAGRAM, Flags, Kind, Packet
 
 __all__ = ["FRAGMENT_BYTES", "MAX_FRAGMENTS", "IdentityAssembler", "fragment_id", "introduce"]
@@ -90,7 +90,6 @@ class IdentityAssembler:
             return None
         body = b"".join(self._parts[at] for at in range(count))
         self._key, self._parts = None, {}
-        identity = Identity.parse(body)
-        if identity.id != name:
+        if identity_id(body) != name:
             raise DamagedError("an identity's hash does not match; it is dropped")
-        return identity
+        return Identity.parse(body)

@@ -17,6 +17,7 @@ from .motion.profiles import Profile, find_profile
 from .motion.tables import TABLES_VERSION
 from .packet import Flags, Kind, Packet
 from .sound.opus import FRAME_MS, SAMPLE_RATE
+from .untrusted import unpack
 
 __all__ = ["MAX_HEADER", "MAX_SIZE", "MIN_SIZE", "VERSION", "AudioParameters", "StreamHeader"]
 
@@ -26,6 +27,7 @@ MAX_HEADER = 1024
 MIN_SIZE, MAX_SIZE = 64, 1024
 """Width and height of the coded picture in pixels."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MAX_CONTAINERS, _MAX_ENTRIES = 64, 64  # far more than today's: later headers may have more keys
 _FIRST_TABLES = 1  # of streams that name none
 _MAX_TERM = 10**6  # of a fraction: NTSC's 30000/1001 and milliseconds are far below
 
@@ -183,10 +185,7 @@ class StreamHeader:
             raise StreamError(
                 f"a stream header of {len(payload)} bytes; at most {MAX_HEADER} are allowed"
             )
-        try:
-            fields = msgpack.unpackb(payload)
-        except (ValueError, TypeError, msgpack.UnpackException) as error:
-            raise StreamError(f"the stream header is not msgpack: {error}") from error
+        fields = unpack(payload, containers=_MAX_CONTAINERS, entries=_MAX_ENTRIES)
         header = _Fields(fields, "stream header")
         version = header.take("version", int)
         if version != VERSION:  # before all else: a later version may name other fields

@@ -19,13 +19,13 @@ import numpy.typing as npt
 
 from ..codec.errors import MotionError
 from ..codec.packet import Packet
-from ..models.face.mesh import select_points
 from ..models.face.observation import Observation
 from .config import EncoderConfig
 from .motion.animation import Animation
 from .observed import ObservedFrame
 from .rate import LIVE_SPAN, MIN_PICTURE, RateControl
-from .references.expected import AFTER_GAIN, expected_losses
+from .references.appearance import Appearance, shown_losses
+from .references.expected import AFTER_GAIN
 from .references.planning import WORTH
 from .trickle import Trickle
 
@@ -48,7 +48,7 @@ class _Candidate:
     """A frame that may become a reference."""
 
     seen: Observation
-    points: npt.NDArray[np.float32]
+    look: Appearance
     pts: int
 
 
@@ -150,7 +150,7 @@ class LiveCoder:
         """Make the frame a candidate if the last one is old enough."""
         if now - self._looked >= _LOOK:
             self._looked = now
-            self._candidates.append(_Candidate(seen, select_points(seen.landmarks), pts))
+            self._candidates.append(_Candidate(seen, Appearance.of(seen), pts))
 
     def _begin_next(self, now: Fraction) -> None:
         """Begin the next reference, if one pays."""
@@ -196,9 +196,9 @@ class LiveCoder:
             avoid an unbearable loss (here the loss of pictures does not count); both `[N]`.
         """
         known, coming = self._animation.known, self._trickle.coming
-        points = np.stack([candidate.points for candidate in self._candidates])
-        poses = np.stack([expected_losses(one, points) for one in points])
-        before = known.losses(points, coming)
-        gains = before - np.minimum(before, poses + known.picture_loss(AFTER_GAIN * size))
-        bearable = known.losses(points, coming, pictures=False)
-        return gains.mean(1), (bearable - poses > _UNBEARABLE).sum(1)
+        looks = Appearance.stack([candidate.look for candidate in self._candidates])
+        shown = np.stack([shown_losses(one.look, looks) for one in self._candidates])
+        before = known.losses(looks, coming)
+        gains = before - np.minimum(before, shown + known.picture_loss(AFTER_GAIN * size))
+        bearable = known.losses(looks, coming, pictures=False)
+        return gains.mean(1), (bearable - shown > _UNBEARABLE).sum(1)

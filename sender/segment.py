@@ -11,16 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
-
 from ..codec.errors import MotionError
 from ..codec.packet import Packet
-from ..models.face.mesh import select_points
 from ..models.face.observation import Observation
 from .config import EncoderConfig
 from .motion.animation import Animation
 from .observed import ObservedFrame
 from .rate import RateControl
+from .references.appearance import Appearance
 from .references.expected import USUAL, PictureLoss, typical
 from .references.planning import MOST, Budget, Planned, plan_references
 from .references.reference import Reference
@@ -105,13 +103,13 @@ class SegmentCoder:
         faces = [(frame, frame.seen) for frame in frames if frame.seen is not None]
         if not faces:
             return {}
-        points = np.stack([select_points(seen.landmarks) for _, seen in faces])
+        looks = Appearance.stack([Appearance.of(seen) for _, seen in faces])
         first, single = faces[0][0].join, self._config.references == 1
         if first and not single:  # another face, of which nothing is coded yet
-            self._pictures = PictureLoss.of(faces[typical(points)][1].picture)
+            self._pictures = PictureLoss.of(faces[typical(looks.points)][1].picture)
         planned = plan_references(
-            points,
-            self._animation.known.losses(points),
+            looks,
+            self._animation.known.losses(looks),
             Budget(
                 room=self._room(items, len(frames), end, join=first),
                 overhead=self._rate.overhead(1),

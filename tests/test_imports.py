@@ -16,11 +16,11 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "codec": (
         "errors counters clean_stop",
         "whole_file",
-        "packet motion picture sound identity",
+        "untrusted packet motion picture sound identity",
         "keyframe stream identity_packets control",
         "file",
     ),
-    "models": ("mediapipe_tasks mel face", "assets conversion weights", "avfr", "training"),
+    "models": ("tflite mel face", "assets conversion weights", "avfr", "training"),
     "sender": (
         "config tracking",
         "observed rate",

@@ -40,7 +40,7 @@ def make_demo_clip(
 
     Raises:
         OutputExistsError: the file exists, and `overwrite` is false.
-        MissingExtraError: mediapipe or matplotlib is not installed.
+        MissingExtraError: OpenCV or matplotlib is not installed.
         WeightsError: the tracker's model is missing.
     """
     path = Path(path)

@@ -26,7 +26,7 @@ The clip is generated too: one photograph that is made to speak and to turn its 
 demo runs the commands that you would run:
 
   facewire encode facewire-demo/clip.mp4 facewire-demo/clip.fwire
-  facewire info   facewire-demo/clip.fwire
+  facewire info facewire-demo/clip.fwire
   facewire decode facewire-demo/clip.fwire facewire-demo/side-by-side.mp4 \\
       --side-by-side facewire-demo/clip.mp4
 

@@ -1,7 +1,7 @@
-"""A voice out of nothing: vowels and pauses like speech, and how far the mouth is open with them.
+"""A generated voice, with vowels and pauses like speech, and how far the mouth is open.
 
-Harmonics of a gliding pitch under moving formants: what a glottal pulse train through a vocal
-tract gives (Fant 1960; formants after Peterson and Barney 1952, female speakers).
+It is a sum of harmonics of a gliding pitch, shaped by moving formants, as a vocal tract shapes
+glottal pulses (Fant 1960; formants after Peterson and Barney 1952, female speakers).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Voice", "make_voice"]
 
 _PITCH = 195.0
 _BANDWIDTHS = (80.0, 110.0, 170.0)
-# First three formants in Hz, and how far the jaw drops.
+# First three formants in Hz, and how far the jaw drops, for each vowel.
 _VOWELS = (
     (850.0, 1220.0, 2810.0, 1.0),  # a
     (610.0, 2330.0, 2990.0, 0.65),  # e
@@ -31,11 +31,11 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """Sound and the mouth that belongs to it.
+    """Sound, and the movement of the mouth that belongs to it.
 
     Attributes:
         pcm: float32 mono `[n]` at 16 kHz.
-        opening: `[n]`, 0 shut to 1 wide, at every sample.
+        opening: `[n]`, how far the mouth is open at each sample, from 0 to 1.
     """
 
     pcm: npt.NDArray[np.float32]
@@ -43,7 +43,7 @@ class Voice:
 
 
 def make_voice(seconds: float, rng: np.random.Generator) -> Voice:
-    """Speak for that long, beginning and ending in silence."""
+    """Make a voice of a length in seconds that begins and ends with silence."""
     count = round(seconds * SAMPLE_RATE)
     time = np.arange(count) / SAMPLE_RATE
     level, opening = np.zeros(count), np.zeros(count)
@@ -72,13 +72,13 @@ def make_voice(seconds: float, rng: np.random.Generator) -> Voice:
 
 
 def _bump(time: Array, start: float, length: float) -> Array:
-    """0 outside, up and down smoothly to 1 in the middle."""
+    """A smooth bump: 0 outside of the interval, 1 in its middle."""
     phase = np.clip((time - start) / length, 0, 1)
     return np.asarray(np.sin(np.pi * phase) ** 1.2, np.float64)
 
 
 def _harmonics(pitch: Array, formants: list[Array]) -> Array:
-    """Sum of all harmonics below 7 kHz, falling by 12 dB an octave, shaped by the formants."""
+    """Sum of all harmonics below 7 kHz, shaped by the formants."""
     phase = 2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE
     result = np.zeros(len(pitch))
     for number in range(1, int(7000 / pitch.max()) + 1):

@@ -21,12 +21,12 @@ from .records import (
     MAX_INDEX,
     TRAILER_FOOT,
     IndexEntry,
-    RecordScanner,
     Trailer,
     pack_record,
     record_overhead,
     trailer_length,
 )
+from .scanner import RecordScanner
 
 __all__ = [
     "HEAD_BYTES",
@@ -178,9 +178,11 @@ class Reader:
             return None
         self._file.seek(end - length)
         try:
-            return Trailer.parse(_read_exactly(self._file, length))
+            trailer = Trailer.parse(_read_exactly(self._file, length))
         except StreamError:
             return None
+        inside = range(HEAD_BYTES, end - self._start - length)
+        return trailer if all(entry.offset in inside for entry in trailer.index) else None
 
     def _rebuild_index(self) -> tuple[IndexEntry, ...]:
         if not self._seekable:

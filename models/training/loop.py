@@ -91,15 +91,15 @@ class _Run:
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self.settings, self.held_out, self.out = settings, held_out, out
-        # Mixed precision is ours, not Fabric's: it would round the landmarks to bf16 as well.
+        # Mixed precision is set in `mixed`: Fabric would round the landmarks to bf16 too.
         self.fabric = Fabric(
             accelerator=settings.accelerator, devices=settings.devices, strategy=settings.strategy
         )
         self.fabric.launch()
         if teacher is not None and teacher.config.size != network.size:
             raise TrainingError(
-                f"the teacher's pictures have {teacher.config.size} pixels, the network's "
-                f"{network.size}: it can only be imitated at its own size"
+                f"the teacher makes pictures of {teacher.config.size} pixels, the network of "
+                f"{network.size}: a teacher must have the size of the network"
             )
         torch.manual_seed(settings.seed)
         model = start_from or Avfr(network, face)
@@ -219,7 +219,7 @@ class _Run:
         return values
 
     def must_be_finite(self, what: str, value: Tensor) -> None:
-        """Stop before weights are touched by what is no number."""
+        """Raise `TrainingError` before a value that is no number reaches the weights."""
         if not torch.isfinite(value):
             raise TrainingError(
                 f"the {what} is no longer a number at step {self.step}; the last good checkpoint "
@@ -227,7 +227,7 @@ class _Run:
             )
 
     def share_gradients(self) -> None:
-        """Average the discriminator's gradients over the devices; the generator's are by DDP."""
+        """Average the discriminator's gradients over the devices; DDP does the generator's."""
         if self.fabric.world_size > 1 and self.objective.discriminator is not None:
             for parameter in self.objective.discriminator.parameters():
                 if parameter.grad is not None:
@@ -319,7 +319,7 @@ class _Run:
             self.judge.load_state_dict(state["judge"])
             if self.objective.discriminator is not None:
                 self.objective.discriminator.load_state_dict(state["discriminator"])
-        # The run's own: a table fitted anew would fit other landmarks to the same numbers.
+        # The run keeps its table: with another one, the same numbers would mean other landmarks.
         face = FaceTable(*(state["face"][name].numpy() for name in FaceTable.NAMES))
         self.plain.face = self.average.face = face
         self.step = int(state["step"])
@@ -328,10 +328,13 @@ class _Run:
 def split_by_person(
     clips: Sequence[CachedClip], held_out: int, seed: int = 0
 ) -> tuple[list[CachedClip], list[CachedClip]]:
-    """Hold out some people, never single clips of a person who is also trained on."""
+    """Hold out all clips of some people: returns the clips to train on, and those held out."""
     people = sorted({clip.identity for clip in clips})
     if len(people) < 2:
-        raise TrainingError("all clips show one person: quality on others cannot be measured")
+        raise TrainingError(
+            "all clips show one person, so quality on others cannot be measured: give clips of "
+            "more people, or --held-out"
+        )
     order = torch.randperm(len(people), generator=torch.Generator().manual_seed(seed)).tolist()
     away = {people[i] for i in order[: min(held_out, len(people) // 2)]}
     kept = [clip for clip in clips if clip.identity not in away]

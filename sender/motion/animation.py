@@ -10,10 +10,10 @@ from ...codec.motion.frame import MotionFrame
 from ...codec.motion.profiles import MotionSettings
 from ...codec.packet import Flags, Kind, Packet
 from ...codec.stream import StreamHeader
-from ...models.face.mesh import select_points
 from ...models.face.observation import Observation
 from ...models.face.shape import pack_shape
 from ..config import EncoderConfig
+from ..references.appearance import Appearance
 from ..references.known import KnownReferences
 from ..references.reference import Reference
 from .keypoints import KeypointSource
@@ -88,12 +88,12 @@ class Animation:
         while self._next in self.known or (self.sent and self._next == self.sent.id):
             self._next = (self._next + 1) % _IDS
         motion = self._keypoints.keyframe(seen, self._next)
-        points = select_points(seen.landmarks)
+        look = Appearance.of(seen)
         base = self._base
         if join or (base is not None and not self.known.holds(base)):
             base = None
-        shape = pack_shape(points) if base is None else b""
-        reference = Reference(self._next, base, pts, motion, shape, points, seen.picture)
+        shape = pack_shape(look.points) if base is None else b""
+        reference = Reference(self._next, base, pts, motion, shape, look, seen.picture)
         self._base = reference if base is None else base
         self._next = (self._next + 1) % _IDS
         self.references += 1
@@ -134,7 +134,7 @@ class Animation:
         """
         if seen is None:
             return self._repeat(pts)
-        best = self.known.best(select_points(seen.landmarks))
+        best = self.known.best(Appearance.of(seen))
         if best is None:
             return self._repeat(pts)
         motion = self._keypoints.motion(seen, best.id)

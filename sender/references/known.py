@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from .expected import USUAL, expected_losses
+from .appearance import Appearance, shown_losses
+from .expected import USUAL
 from .reference import Reference
 
 __all__ = ["KnownReferences"]
 
-Frame = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float32]
 Losses = npt.NDArray[np.float64]
 
 _HOLD = 0.01
@@ -62,22 +61,30 @@ class KnownReferences:
         return USUAL(size) * (1.0 if self._newest is None else self._newest.hardness)
 
     def losses(
-        self, frames: Points, also: Iterable[Reference] = (), *, pictures: bool = True
+        self, frames: Appearance, also: Iterable[Reference] = (), *, pictures: bool = True
     ) -> Losses:
-        """What the best of them, and of others, is expected to lose on each frame `[N, P, 2]`,
-        with its picture's loss or by the pose alone; infinite where there is none.
+        """What each frame of a stack of N is expected to lose if the best reference shows it.
+
+        Args:
+            frames: the stack.
+            also: references to be considered beside the known ones.
+            pictures: count what the references' pictures lost when they were coded.
+
+        Returns:
+            Float64 `[N]`; infinite if there is no reference.
         """
         each = [
-            expected_losses(known.points, frames) + (known.loss if pictures else 0.0)
+            shown_losses(known.look, frames) + (known.loss if pictures else 0.0)
             for known in (*self, *also)
         ]
         return np.min(each, axis=0) if each else np.full(len(frames), np.inf)
 
-    def best(self, points: Points) -> Reference | None:
-        """The one for a frame `[P, 2]`: the last one chosen, unless another is clearly better."""
+    def best(self, look: Appearance) -> Reference | None:
+        """The reference for a frame: the one chosen last, unless another is clearly better."""
         if not self._known:
             return None
-        losses = {k.id: k.loss + expected_losses(k.points, points[None])[0] for k in self}
+        frames = Appearance.stack([look])
+        losses = {known.id: known.loss + shown_losses(known.look, frames)[0] for known in self}
         best = min(losses, key=losses.__getitem__)
         current = self._current
         if current is None or not self.holds(current) or losses[best] < losses[current.id] - _HOLD:

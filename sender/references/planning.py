@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..rate import MIN_PICTURE
-from .expected import AFTER_GAIN, USUAL, PictureLoss, expected_losses, typical
+from .appearance import Appearance, shown_losses
+from .expected import AFTER_GAIN, USUAL, PictureLoss, typical
 
 __all__ = ["MOST", "WORTH", "Budget", "Planned", "plan_references"]
 
-Points = npt.NDArray[np.float32]
 Losses = npt.NDArray[np.float64]
 
 MOST = 12
@@ -61,7 +61,7 @@ class Planned:
 
 
 def plan_references(
-    points: Points,
+    looks: Appearance,
     before: Losses,
     budget: Budget,
     *,
@@ -76,7 +76,7 @@ def plan_references(
     reference may show a later moment than the frames that it serves, since all are known.
 
     Args:
-        points: landmarks of the frames that show the face, float32 `[N, P, 2]`.
+        looks: the frames, a stack of N.
         before: what each frame loses with the references from before, `[N]`; infinite where there
             are none.
         budget: of the stretch.
@@ -88,30 +88,30 @@ def plan_references(
         The references in the order of their use. With a rate, one that serves more frames gets
         more of the room.
     """
-    if not len(points):
+    if not len(looks):
         return []
     if first:
-        before = np.full(len(points), np.inf)
-    frames = np.arange(0, len(points), -(-len(points) // _CANDIDATES))
-    poses = np.stack([expected_losses(points[frame], points) for frame in frames])
-    plan = _Plan(before, frames, poses, budget, fps, first, pictures).best()
+        before = np.full(len(looks), np.inf)
+    frames = np.arange(0, len(looks), -(-len(looks) // _CANDIDATES))
+    shown = np.stack([shown_losses(looks[int(frame)], looks) for frame in frames])
+    plan = _Plan(before, frames, shown, budget, fps, first, pictures).best()
     rest = None if budget.room is None else budget.room - budget.overhead
     if not plan and rest is not None and rest >= MIN_PICTURE:
         # No reference is expected to be better than the known ones. One more picture uses up
         # what is left, in case the estimate is wrong.
-        return [Planned(0, typical(points), rest, pictures(AFTER_GAIN * rest))]
+        return [Planned(0, typical(looks.points), rest, pictures(AFTER_GAIN * rest))]
     return plan
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """The arguments of `plan_references`, and for C candidates the frames that they show and what
-    each loses on every frame by its pose alone.
+    each of N frames loses if a candidate shows it, by pose and appearance alone.
     """
 
     before: Losses  # [N]
     frames: npt.NDArray[np.intp]  # [C]
-    poses: Losses  # [C, N]
+    shown: Losses  # [C, N]
     budget: Budget
     fps: float
     first: bool
@@ -144,7 +144,7 @@ class _Plan:
     def _with(self, count: int, each: float) -> tuple[list[Planned], float]:
         """The best plan of so many references at most, and what all frames lose with it."""
         still = self.first and count == 1
-        losses = self.poses + self.pictures(each if still else AFTER_GAIN * each)
+        losses = self.shown + self.pictures(each if still else AFTER_GAIN * each)
         # If no candidate lowers the loss the head is still: one better picture gets all the room.
         rows = _choose(self.before, losses, count) or [int(losses.sum(1).argmin())]
         return self._arrange(rows, self._sizes(losses[rows], each))
@@ -182,10 +182,10 @@ class _Plan:
         """References that show the candidates of these rows, in the order of their use and without
         those that no frame needs; and what all frames lose with them.
         """
-        poses = self.poses[rows]
-        gains = self._gains(poses.argmin(0), len(rows))
+        shown = self.shown[rows]
+        gains = self._gains(shown.argmin(0), len(rows))
         lost = np.array([self.pictures(size) for size in gains * sizes])
-        losses = poses + lost[:, None]
+        losses = shown + lost[:, None]
         serves, now = losses.argmin(0), losses.min(0)
         planned = []
         for n, frame in enumerate(self.frames[rows]):

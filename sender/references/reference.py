@@ -12,16 +12,17 @@ from ...codec.errors import ConfigError
 from ...codec.keyframe import Keyframe
 from ...codec.motion.frame import MotionFrame
 from ...codec.picture.after import Anchor
-from ...codec.picture.fitting import fit_picture, soften
+from ...codec.picture.fitting import fit_picture
 from ...codec.picture.picture import CodedPicture, StillCodec
+from ...codec.picture.soften import soften
 from ...codec.picture.steps import Steps, finish
 from ...codec.picture.still import decode_picture
+from .appearance import Appearance
 from .expected import AFTER_GAIN, USUAL, coded_loss
 
 __all__ = ["Reference"]
 
 Frame = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float32]
 
 
 _FULL = 0.97  # of its bytes: a picture that takes this much needs no filling
@@ -41,7 +42,7 @@ class Reference:
             first frame that is shown. Its picture may be of another moment.
         motion: its keypoints.
         shape: its landmarks as they are sent; empty if it has a base.
-        points: its landmarks, float32 `[P, 2]` on [-1, 1].
+        look: what it looks like; with its landmarks.
         picture: the crop, uint8 `[size, size, 3]`.
         loss: what its coded picture loses.
         hardness: that loss, relative to what a picture of so many bytes usually loses.
@@ -53,7 +54,7 @@ class Reference:
     pts: int
     motion: MotionFrame
     shape: bytes
-    points: Points
+    look: Appearance
     picture: Frame
     loss: float = 0.0
     hardness: float = 1.0

@@ -50,9 +50,14 @@ class Cropper:
 
     def reset(self) -> None:
         """Place the crop afresh at the next face (scene cut, other person)."""
-        self._shape: tuple[int, int] | None = None
         self._current: Square | None = None
         self._following = False
+
+    def rescale(self, across: float, down: float) -> None:
+        """The frames change their size by these factors, and show the same as before."""
+        if self._current is not None:
+            x, y, side = self._current
+            self._current = (x * across, y * down, side * down)
 
     def update(self, box: Box, shape: tuple[int, int], seconds: float) -> Rectangle:
         """Crop for a frame whose face is known.
@@ -62,9 +67,6 @@ class Cropper:
             shape: height and width of the frame.
             seconds: since the frame before.
         """
-        if self._shape != shape:
-            self.reset()
-            self._shape = shape
         wanted = _place(box, shape)
         if self._current is None:
             self._current = wanted
@@ -97,7 +99,7 @@ def _left(current: Square, wanted: Square) -> bool:
 
 
 def _is_head_crop(current: Square, shape: tuple[int, int]) -> bool:
-    return shape[0] == shape[1] and current[2] == shape[0]
+    return shape[0] == shape[1] and math.isclose(current[2], shape[0])
 
 
 def _place(box: Box, shape: tuple[int, int]) -> Square:

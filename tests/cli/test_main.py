@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 import logging
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +14,7 @@ from typing import Any
 import pytest
 
 from facewire.cli import main as module
-from facewire.cli.main import COMMANDS, main
+from facewire.cli.main import COMMANDS, main, parse
 
 
 def test_help_names_every_command_and_imports_none(capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,6 +28,33 @@ def test_help_names_every_command_and_imports_none(capsys: pytest.CaptureFixture
 def test_help_of_a_command_has_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--help"]) == 0
     assert f"facewire {name}" in capsys.readouterr().out
+
+
+def examples() -> list[str]:
+    """Every command line that a --help shows, without the remark behind it."""
+    found = []
+    for name in ("", *COMMANDS):
+        help_text = io.StringIO()
+        with contextlib.redirect_stdout(help_text):
+            main([*([name] if name else []), "--help"])
+        text = help_text.getvalue().replace("\\\n", " ")
+        lines = re.findall(r"^  (facewire \w.*)$", text, re.MULTILINE)
+        joined = [re.sub(r"  +(?=--)", " ", line) for line in lines]
+        found += [re.split(r"  +| \| ", line)[0] for line in joined]
+    return found
+
+
+@pytest.mark.parametrize("line", examples())
+def test_the_examples_of_help_are_commands(line: str) -> None:
+    program, *words = shlex.split(line.replace("…", "more"))
+    assert program == "facewire"
+    if words[-1] != "--help":
+        run, _ = parse(words)
+        assert callable(run)
+
+
+def test_the_examples_are_found() -> None:
+    assert len(examples()) > 30
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -24,8 +26,20 @@ from facewire.codec.errors import (
 )
 from facewire.codec.file.accounting import BitCount
 from facewire.codec.file.container import Reader, Writer
-from facewire.codec.identity import MAX_BODY, MAX_FILE, Identity, read_identity, write_identity
-from facewire.codec.identity_packets import MAX_FRAGMENTS, IdentityAssembler, introduce
+from facewire.codec.identity import (
+    MAX_BODY,
+    MAX_FILE,
+    Identity,
+    identity_id,
+    read_identity,
+    write_identity,
+)
+from facewire.codec.identity_packets import (
+    FRAGMENT_BYTES,
+    MAX_FRAGMENTS,
+    IdentityAssembler,
+    introduce,
+)
 from facewire.codec.packet import MAX_DATAGRAM, Flags, Kind, Packet
 from facewire.codec.stream import StreamHeader
 
@@ -45,9 +59,13 @@ def made(size: int = 400, seed: int = 0) -> Identity:
     return Identity.pack("avfr-s", SHA256, deltas(size, seed))
 
 
+def deflate(data: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return packer.compress(data) + packer.flush()
+
+
 def deflated(fields: Any) -> bytes:
-    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return deflate.compress(msgpack.packb(fields)) + deflate.flush()
+    return deflate(msgpack.packb(fields))
 
 
 def body(**changes: Any) -> bytes:
@@ -185,6 +203,58 @@ def test_noise_never_crashes(noise: bytes) -> None:
     for data in (noise, deflated(noise), deflated({"model": "a", "tensors": noise})):
         with pytest.raises(StreamError):
             Identity.parse(data)
+
+
+def bombs() -> list[bytes]:
+    """Bodies of a few kilobytes that unfold to millions of objects."""
+    lists = b"\xdd" + struct.pack(">I", 1 << 22) + b"\x90" * (1 << 22)  # [[], [], …]
+    nested = b"\x9f" * 511 + b"\x90" * 100_000
+    tensors = msgpack.packb({"model": "a", "sha256": SHA256, "tensors": {"x": [[]] * 60_000}})
+    maps = msgpack.packb({"model": "a", "sha256": SHA256, "tensors": [[{}] * 200] * 200})
+    deep = b"\x91" * (1 << 20)
+    return [deflate(data) for data in (lists, nested, tensors, maps, deep)]
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_a_bomb_takes_no_memory(number: int) -> None:
+    """Four packets took 309 MB; what is left is the unpacked body, of at most 4 MiB."""
+    body = bombs()[number]
+    parts = [body[at : at + FRAGMENT_BYTES] for at in range(0, len(body), FRAGMENT_BYTES)]
+    assembler = IdentityAssembler()
+    packets = [
+        Packet(
+            Kind.IDENTITY,
+            Flags.NONE,
+            0,
+            0,
+            0,
+            struct.pack("<HH8s", index, len(parts), identity_id(body)) + part,
+        )
+        for index, part in enumerate(parts)
+    ]
+    for packet in packets[:-1]:
+        assert assembler.push(packet) is None
+    tracemalloc.start()
+    with pytest.raises(StreamError):
+        assembler.push(packets[-1])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 << 20
+
+
+def test_nothing_is_unpacked_under_a_wrong_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(body: bytes) -> Identity:
+        raise AssertionError("parsed before its hash was checked")
+
+    monkeypatch.setattr(Identity, "parse", never)
+    packets = introduce(made(), 0)
+    last = packets[-1]
+    changed = last.payload[:-1] + bytes([last.payload[-1] ^ 1])
+    assembler = IdentityAssembler()
+    for packet in packets[:-1]:
+        assembler.push(packet)
+    with pytest.raises(DamagedError):
+        assembler.push(dataclasses.replace(last, payload=changed))
 
 
 def test_packets_are_small_few_and_numbered() -> None:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewire.codec.errors import ConfigError, MediaError
-from facewire.codec.picture.fitting import _search, fit_picture
+from facewire.codec.picture.fitting import fit_picture
+from facewire.codec.picture.level_search import best_level
 from facewire.codec.picture.steps import Steps, finish
 from facewire.codec.picture.still import Anchor, decode_picture, encode_picture
 
@@ -26,7 +27,7 @@ def searched(sizes: list[int], limit: int, guess: int) -> tuple[int, bytes, int]
         tried.append(step)
         return bytes(sizes[step])
 
-    step, data = finish(_search(code, len(sizes) - 1, limit, guess))
+    step, data = finish(best_level(code, len(sizes), limit, guess))
     assert len(set(tried)) == len(tried)
     assert len(data) == sizes[step]
     return step, data, len(tried)

@@ -18,6 +18,7 @@ import pytest
 from facewire.codec.errors import (
     ConfigError,
     FacewireError,
+    MediaError,
     OutputError,
     OutputExistsError,
     StreamError,

@@ -10,7 +10,7 @@ from facewire.sender.references.expected import expected_losses
 from facewire.sender.references.known import KnownReferences
 from facewire.sender.references.reference import Reference
 
-from ..poses import FACE, STILL, Frame, reference, turned
+from ..poses import FACE, STILL, Frame, look, looks, reference, turned
 
 
 def noise(seed: int) -> Frame:
@@ -20,38 +20,38 @@ def noise(seed: int) -> Frame:
 
 
 def showing(picture: Frame, base: Reference | None = None) -> Reference:
-    return Reference(0 if base is None else 1, base, 0, STILL, b"", FACE, picture)
+    return Reference(0 if base is None else 1, base, 0, STILL, b"", look(FACE), picture)
 
 
 def test_the_nearest_reference_is_chosen_and_kept_while_others_are_hardly_better() -> None:
     known = KnownReferences(4)
-    assert known.best(FACE) is None
+    assert known.best(look(FACE)) is None
     front, side = reference(0, turned(0)), reference(1, turned(0.8))
     known.add(front)
     known.add(side)
-    assert known.best(turned(0.1)) is front
-    assert known.best(turned(0.7)) is side
+    assert known.best(look(turned(0.1))) is front
+    assert known.best(look(turned(0.7))) is side
 
     def apart(yaw: float) -> float:
-        losses = [expected_losses(r.points, turned(yaw)[None])[0] for r in known]
+        losses = [expected_losses(r.look.points, turned(yaw)[None])[0] for r in known]
         return abs(float(losses[0] - losses[1]))
 
     middle = float(min(np.linspace(0, 0.8, 200), key=apart))
-    assert known.best(turned(middle - 0.005)) is side
-    assert known.best(turned(0)) is front
-    assert known.best(turned(middle + 0.005)) is front
+    assert known.best(look(turned(middle - 0.005))) is side
+    assert known.best(look(turned(0))) is front
+    assert known.best(look(turned(middle + 0.005))) is front
 
 
 def test_the_one_not_used_for_longest_goes() -> None:
     known = KnownReferences(2)
     for identity, yaw in ((0, 0.0), (1, 0.8)):
         known.add(reference(identity, turned(yaw)))
-    assert known.best(turned(0)) is not None
+    assert known.best(look(turned(0))) is not None
     known.add(reference(2, turned(-0.8)))
     assert {r.id for r in known} == {0, 2}
     known.clear()
     assert list(known) == []
-    assert np.isinf(known.losses(FACE[None])).all()
+    assert np.isinf(known.losses(looks(FACE[None]))).all()
 
 
 def test_bytes_that_coarse_qualities_leave_over_are_filled() -> None:

@@ -8,19 +8,21 @@ import numpy as np
 import pytest
 
 from facewire.sender.rate import MIN_PICTURE
+from facewire.sender.references.appearance import Appearance
 from facewire.sender.references.expected import USUAL, PictureLoss
 from facewire.sender.references.known import KnownReferences
 from facewire.sender.references.planning import MOST, Budget, Planned, plan_references
 
-from ..poses import Points, reference, turned
+from ..poses import Points, looks, reference, turned
 
 
 def planned(points: Points, known: KnownReferences | None = None, **settings: Any) -> list[Planned]:
     asked: dict[str, Any] = {"room": 10_000, "overhead": 200, "size": 3000} | settings
     first, pictures = asked.pop("first", True), asked.pop("pictures", USUAL)
-    before = (known or KnownReferences(4)).losses(points)
+    frames = looks(points)
+    before = (known or KnownReferences(4)).losses(frames)
     return plan_references(
-        points, before, Budget(**asked), fps=25.0, first=first, pictures=pictures
+        frames, before, Budget(**asked), fps=25.0, first=first, pictures=pictures
     )
 
 
@@ -113,4 +115,6 @@ def test_a_face_that_more_bytes_hardly_help_gets_more_references() -> None:
 
 
 def test_no_face_no_reference() -> None:
-    assert plan(np.zeros((0, 130, 2), np.float32)) == []
+    none = Appearance(*(np.zeros((0, 1), np.uint8) for _ in range(5)))  # type: ignore[arg-type]
+    budget = Budget(room=10_000, overhead=200, size=3000)
+    assert plan_references(none, np.zeros(0), budget, fps=25.0, first=True) == []
