@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
         inputs = [source] if original is None else [source, original]
         endings = tuple(FORMATS)
         names.check_output(args.output, force=args.force, endings=endings, inputs=inputs)
-        must_be_stream(source)
+        must_be_stream(source, args.input)
         with _video_file(args.output) as target:
             report = decoded(source, target, args, original, force=args.force)
     if not args.quiet:

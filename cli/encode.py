@@ -200,7 +200,7 @@ def run(args: argparse.Namespace) -> int:
     )
     with names.readable(args.input) as source:
         names.check_output(args.output, force=args.force, endings=(".fwire",), inputs=[source])
-        must_be_video(source)
+        must_be_video(source, args.input)
         report = _encode(source, config, args)
     if not args.quiet:
         size = config.identity.file_bytes if config.identity else 0

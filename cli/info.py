@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(found, indent=2) if args.json else runtime_facts.table(found))
         return 0
     with names.readable(args.input) as path:
-        must_be_stream(path)
+        must_be_stream(path, args.input)
         facts = describe(path)
     print(json.dumps(facts, indent=2) if args.json else table(facts))
     return 0
