@@ -45,7 +45,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "enroll",
         help="fit the network to one person",
-        description="Fine-tune a small part of the network on one person, and write a file of "
+        description="Fine-tune a small part of the network on one person, and write a file of\n"
         "at most 300 kB (needs the extra [encode,torch]).",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -37,7 +37,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "info",
         help="what is in a .fwire, and what each part costs",
-        description="Show frames, duration and the bits of every part of a .fwire stream, "
+        description="Show frames, duration and the bits of every part of a .fwire stream,\n"
         "or what runs the networks on this machine.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
