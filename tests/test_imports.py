@@ -22,7 +22,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "models": ("mediapipe_tasks mel face", "assets conversion weights", "avfr", "training"),
     "sender": (
         "config tracking",
-        "observed rate",
+        "appearance observed rate",
         "references",
         "motion",
         "trickle segment",
