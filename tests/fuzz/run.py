@@ -61,7 +61,7 @@ def fuzz(
     """Run targets in turn.
 
     Args:
-        seconds: for how long, wall clock.
+        seconds: for how long, wall clock; two rounds at least.
         names: of targets; all by default.
         first: number of the first case of each: another start, other cases.
         report: called about once a minute.
@@ -73,9 +73,10 @@ def fuzz(
     tallies = {name: Tally() for name in names or TARGETS}
     began = reported = time.monotonic()
     note = Path(tempfile.gettempdir()) / f"facewire-fuzz-{os.getpid()}"
-    most = None
+    most, rounds = None, 0  # the first round, of one case each, shows how large the process is
     with note.open("w") as current:
-        while time.monotonic() - began < seconds:
+        while rounds < 2 or time.monotonic() - began < seconds:
+            rounds += 1
             for name, tally in tallies.items():
                 faulthandler.dump_traceback_later(_STUCK, exit=True)
                 end = time.monotonic() + (_SLICE if most else 0)
