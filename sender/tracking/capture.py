@@ -35,7 +35,7 @@ __all__ = ["MAX_SIDE", "SAMPLE_RATE", "Capture", "VideoInfo"]
 log = logging.getLogger(__name__)
 
 _PICTURES, _SOUND = 0, 1  # streams of the clock
-_BREAKS: int = Flags.ts_discont.value  # formats whose stamps may jump by design
+_BREAKS = int(Flags.ts_discont.value)  # formats whose stamps may jump by design
 _SAMPLED = 25  # frames of an HDR video that decide where its white is
 
 Frame = npt.NDArray[np.uint8]
