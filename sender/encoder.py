@@ -308,7 +308,8 @@ class Encoder:
         seen, changed = self._observer.observe(frame, float(step), time_ms)
         if seen is None:
             unseen = self._observer.unseen(frame, time_ms)
-            return ObservedFrame(pts, unseen and View.of(unseen, faceless=True))
+            view = None if unseen is None else View.of(unseen, faceless=True)
+            return ObservedFrame(pts, view)
         seen = self._smoothing.push(seen, anew=changed)
         # A 16-bit pts cannot express so long a pause; a keyframe carries the full time.
         far = self._pts is not None and pts - self._pts >= _FAR
