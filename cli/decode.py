@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
         inputs = [source] if original is None else [source, original]
         endings = tuple(FORMATS)
         names.check_output(args.output, force=args.force, endings=endings, inputs=inputs)
-        must_be_stream(source)
+        must_be_stream(source, args.input)
         beside = None
         if original is not None:
             beside = stack.enter_context(_beside(original, scene=args.side_by_side_scene))

@@ -50,7 +50,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "encode",
         help="video to .fwire",
-        description="Turn a video of a talking person into a .fwire stream: a few pictures, "
+        description="Turn a video of a talking person into a .fwire stream: a few pictures,\n"
         "the motion of ten keypoints in every frame, and the sound.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -206,7 +206,7 @@ def run(args: argparse.Namespace) -> int:
     )
     with names.readable(args.input) as source:
         names.check_output(args.output, force=args.force, endings=(".fwire",), inputs=[source])
-        must_be_video(source)
+        must_be_video(source, args.input)
         report = _encode(source, config, args)
     if not args.quiet:
         size = config.identity.file_bytes if config.identity else 0

@@ -16,6 +16,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ...codec.errors import ConfigError, StreamError
+from ...codec.file.container import Reader
+from ...codec.motion.profiles import motion_ticks
+from ...codec.packet import Kind
 from ...codec.stream import StreamHeader
 from ...codec.whole_file import check_output
 from ...models.mel import SAMPLE_RATE
@@ -26,7 +29,6 @@ from ..statistics import Statistics
 from .clock import FileClock
 from .pipeline import Pipeline
 from .side_by_side import InputFrames, TimedFrames, beside
-from .source import count_frames, open_stream
 from .writer import VideoWriter
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ def decode_file(
         generator: takes the place of the one that the stream names; asked for one picture at a
             time, from one thread.
         progress: called with the number of pictures written so far and their expected number
-            (None for a pipe). The first call, with 0, comes before the network is loaded.
+            (None for a pipe), for the first time after the first picture.
         overwrite: replace `target` if it exists.
 
     Raises:
@@ -107,15 +109,17 @@ def decode_file(
     if generator is not None:
         config = replace(config, parallel=1)
     decoder = Decoder(config, generator)
-    expected = count_frames(source)
+    expected = None if progress is None else _count_frames(source)
+    told = 0
 
     def tell(written: int) -> None:
-        if progress is not None:
+        nonlocal told
+        if progress is not None and written > told:
             progress(written, expected)
+            told = written
 
-    tell(0)
     with contextlib.ExitStack() as stack:
-        reader = stack.enter_context(open_stream(source))
+        reader = Reader(stack.enter_context(source.open("rb")))
         recording = stack.enter_context(_Recording(target, side_by_side, overwrite))
         pipeline = stack.enter_context(Pipeline(recording.write, config.parallel))
 
@@ -162,6 +166,24 @@ def file_config(config: DecoderConfig | None = None, *, badge: bool = True) -> D
         max_renders=_FILE_RENDERS,
         parallel=parallel if config.backend == "openvino" else 1,
     )
+
+
+def _count_frames(path: Path) -> int | None:
+    """Number of frames in the motion of a `.fwire` file; None for a pipe, which is read once."""
+    if not path.is_file():
+        return None
+    frames = 0
+    profile = ""
+    with path.open("rb") as file:
+        for packet in Reader(file):
+            try:
+                if packet.kind == Kind.STREAM:
+                    profile = StreamHeader.from_payload(packet.payload).profile
+                elif packet.kind == Kind.MOTION and profile:
+                    frames += len(motion_ticks(profile, packet.payload))
+            except StreamError:
+                continue
+    return frames
 
 
 def _cores() -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -35,7 +35,7 @@ __all__ = ["MAX_SIDE", "SAMPLE_RATE", "Capture", "VideoInfo"]
 log = logging.getLogger(__name__)
 
 _PICTURES, _SOUND = 0, 1  # streams of the clock
-_BREAKS: int = Flags.ts_discont.value  # formats whose stamps may jump by design
+_BREAKS = cast(int, Flags.ts_discont.value)  # formats whose stamps may jump by design
 _SAMPLED = 25  # frames of an HDR video that decide where its white is
 
 Frame = npt.NDArray[np.uint8]
