@@ -174,7 +174,7 @@ def test_the_runtime_needs_no_input(capsys: pytest.CaptureFixture[str]) -> None:
     assert text.count("<- chosen") == 1
     assert facts["processor"] in text
     missing = facts | {"precisions": facts["precisions"] | {"int8": {"missing": "no graph"}}}
-    assert "not to be had: no graph" in table(missing)
+    assert "not available: no graph" in table(missing)
 
 
 @pytest.mark.parametrize("arguments", [["--runtime", "a.fwire"], ["--json"]])
