@@ -23,7 +23,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "models": ("tflite mel face", "assets conversion weights", "avfr", "training"),
     "sender": (
         "config tracking",
-        "observed rate",
+        "appearance observed rate",
         "references",
         "motion",
         "trickle segment",

@@ -130,7 +130,9 @@ class FacewireCodec(Codec):
         """
         folder = Path(self.network) if Path(self.network).is_dir() else None
         precision: Precision = "float32" if missing(load_card(self.network), "bf16") else "bf16"
-        decoder = Decoder(DecoderConfig(threads=1, weights=folder, precision=precision))
+        decoder = Decoder(
+            DecoderConfig(threads=1, weights=folder, precision=precision, max_renders=100_000)
+        )
         with encoded.path.open("rb") as file:
             for packet in Reader(file):
                 yield from (o.frame for o in decoder.decode(packet) if isinstance(o, PictureOutput))

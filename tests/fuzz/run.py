@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import gc
+import os
 import resource
 import sys
 import tempfile
@@ -67,11 +68,11 @@ def fuzz(
 
     Returns:
         The tallies by target. A crash of the interpreter, and a case that hangs, end the process;
-        the file `facewire-fuzz-case` in the folder for temporary files then names the case.
+        the file `facewire-fuzz-PID` in the folder for temporary files then names the case.
     """
     tallies = {name: Tally() for name in names or TARGETS}
     began = reported = time.monotonic()
-    note = Path(tempfile.gettempdir()) / "facewire-fuzz-case"
+    note = Path(tempfile.gettempdir()) / f"facewire-fuzz-{os.getpid()}"
     most = None
     with note.open("w") as current:
         while time.monotonic() - began < seconds:
@@ -92,7 +93,7 @@ def fuzz(
                 reported = time.monotonic()
                 report(tallies)
     faulthandler.cancel_dump_traceback_later()
-    note.unlink()
+    note.unlink(missing_ok=True)
     return tallies
 
 
