@@ -5,12 +5,15 @@ BIN := $(VENV)/bin
 # A folder's time changes with each file that comes or goes: then the links are made anew.
 FOLDERS := $(shell find facewire codec models sender receiver call eval cli -type d -not -name __pycache__)
 
-.PHONY: demo test check format bench docs clean
+.PHONY: demo test fuzz check format bench docs clean
 demo: $(VENV)/installed            ## make a clip, encode it, decode it, show the figures
 	$(BIN)/facewire demo --out out/demo
 
 test: $(VENV)/installed            ## all tests
 	$(BIN)/python -m pytest -n auto --dist loadscope
+
+fuzz: $(VENV)/installed            ## hostile bytes for FACEWIRE_FUZZ_SECONDS (default: 600)
+	$(BIN)/python -m tests.fuzz
 
 check: $(VENV)/installed           ## linters and types
 	$(BIN)/ruff check .

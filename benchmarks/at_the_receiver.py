@@ -1,11 +1,14 @@
-"""What a receiver can do beyond one keyframe, with the network as it is: references and masks.
+"""What a receiver gains from more references, and from a mask of the background.
 
     python benchmarks/at_the_receiver.py --held-out CACHE [--network s]
 
-- references: 1, 2 or 4 keyframes spread over the clip (known in advance: an upper bound), each
-  frame animated from the one whose landmarks are nearest;
-- background: pixels that belong to the person neither in the keyframe nor in the frame (the
-  keyframe's mask and the same moved by the flow, a little widened) are the keyframe's own.
+The network is not changed.
+
+- references: 1, 2 or 4 keyframes, spread over the clip. Each frame is animated from the one whose
+  landmarks are nearest. The clip is known in advance, so this is an upper bound.
+- background: pixels that show the person neither in the keyframe nor in the frame are taken from
+  the keyframe. They lie outside of the keyframe's mask, and outside of that mask moved by the flow;
+  both are widened a little.
 """
 
 from __future__ import annotations
@@ -44,7 +47,7 @@ def from_references(model: Avfr, clip: CachedClip, chosen: list[int], count: int
 
 
 def with_background(model: Avfr, clip: CachedClip, chosen: list[int]) -> Frames:
-    """One keyframe; where nobody is, its own pixels."""
+    """Animate from one keyframe, and take its pixels where the person is not."""
     first = int(clip.usable[0])
     frames, flows = animate_clip(model, clip, chosen, torch.device("cpu"))
     side = frames.shape[1]

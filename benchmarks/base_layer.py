@@ -1,18 +1,20 @@
-"""What should stand above the ceiling of keypoints and references? Figures at equal total bits.
+"""Does a base layer help where keypoints and references are at their limit? At equal total bits.
 
     python benchmarks/base_layer.py --train CACHE --held-out CACHE [--rates 0.01] [--results JSON]
 
-Motion counts as 50 bits a frame, every reference with its landmarks and motion; the rest is
+Motion counts as 50 bits a frame, and each reference includes its landmarks and motion. All other
+bits go into one of these:
 
-- references: 1 to 8, spread in time, each frame animated from the best earlier one by landmark
-  distance; coded one by one (`codec.still`), or each predicted from those before (`low_delay`);
-- base layer: references, and the whole clip in low resolution through AV1 in low delay, to which
-  the generated picture is aligned and from which it takes what it lacks (`fuse`; no training).
-  Four references have half the bits. Size and frame rate are chosen on `--train`, whose clips
-  keep every frame (`prepare(..., every=1)`), for each rate;
-- base alone: all bits in the low resolution, enlarged, nothing generated.
+- references: 1 to 8, spread in time. Each frame is animated from the earlier one whose landmarks
+  are nearest. They are coded one by one (`codec.picture.still`), or each is predicted from those
+  before it (`low_delay`).
+- base layer: four references take half of the bits. The other half codes the whole clip in low
+  resolution with AV1 in low delay. The generated picture is aligned to it and takes from it what it
+  lacks (`fuse`), without training. Size and frame rate are chosen for each rate on `--train`, whose
+  clips must keep every frame (`prepare(..., every=1)`).
+- base alone: all bits go into the low resolution, which is enlarged. Nothing is generated.
 
-`--results` adds classic codecs at full resolution from a result of `codec-eval`, same clips.
+`--results` adds classic codecs at full resolution on the same clips, from a result of `codec-eval`.
 """
 
 from __future__ import annotations
@@ -62,12 +64,12 @@ class Base:
     """How a base layer is coded and used.
 
     Attributes:
-        side: pixels.
-        every: each how many frames; a correction stays until the next.
-        count: references, predicted from each other.
-        share: of the bits that they have.
-        noise: levels of 255; corrections weaker than that count little.
-        face: whether they reach into the face, too.
+        side: of its pictures, in pixels.
+        every: frames from one picture to the next; a correction is used until the next one.
+        count: number of references, which are predicted from each other.
+        share: part of the bits that the references get.
+        noise: corrections that are weaker than so many of 255 levels count little.
+        face: whether corrections are used in the face, too.
     """
 
     side: int
@@ -84,7 +86,7 @@ class Base:
 
 
 class Talker:
-    """A clip with all that is coded of it; every coding is made once."""
+    """A clip, and everything that was coded of it; nothing is coded twice."""
 
     def __init__(self, clip: CachedClip, card: Card, generator: Generator, frames: int) -> None:
         self.clip = clip
@@ -103,7 +105,7 @@ class Talker:
         return np.array(self.clip.frames[position])
 
     def budget(self, bpp: float, motion: int = MOTION_BITS) -> int:
-        """Bytes of the whole clip without its motion."""
+        """Bytes for the whole clip, without its motion."""
         pixels = self.clip.frames.shape[1] * self.clip.frames.shape[2]
         return int((bpp * pixels - motion) * len(self.clip.faces) / 8)
 
@@ -123,12 +125,12 @@ class Talker:
         return sum(sizes), decoded
 
     def _base(self, side: int, every: int, crf: int) -> Coded:
-        """Of the decoded pictures only those that are measured."""
+        """Those decoded pictures that are measured."""
         sizes, decoded = code_sequence((small(f, side) for f in self.clip.frames[::every]), crf)
         return sum(sizes), [decoded[position // every] for position in self.shown]
 
     def render(self, places: list[int], pictures: list[Frame], shown: list[int]) -> list[Frame]:
-        """Animate each frame from the nearest of the references that are there by then."""
+        """Animate each frame from the nearest reference that has been sent by then."""
         made: dict[int, Frame] = {}
         nearest: dict[int, list[int]] = defaultdict(list)
         for frame in shown:
@@ -157,11 +159,12 @@ def large(picture: Real, side: int) -> Real:
 
 
 def fuse(made: Frame, lacking: Real, noise: float, where: Real | float = 1.0) -> Frame:
-    """Bring a generated picture to what the base layer shows; no training.
+    """Correct a generated picture by the base layer, without training.
 
-    It is moved by the flow between itself in low resolution and the base (DIS, Kroeger et al.
-    2016). What it then lacks is added, less where little is lacking: that is the base's own
-    coding error, and the generated detail is better. `where` `[H, W, 1]`: 1 all of this, 0 none.
+    It is reduced to low resolution and moved by the flow from there to the base (DIS, Kroeger et
+    al. 2016). Then the remaining difference is added. Small differences count less: they are mostly
+    coding errors of the base, and the generated detail is better. `where` `[H, W, 1]` weighs this,
+    from 0 for none to 1 for all.
     """
     side, size = len(lacking), len(made)
     base = small(made, side) + lacking
@@ -189,7 +192,7 @@ def grey(picture: Real) -> Frame:
 
 
 def best_fit(code: Callable[[int], Coded], most: int) -> Coded | None:
-    """The best CRF's result that takes no more bytes; None where none does."""
+    """Result of the best CRF that needs no more bytes; None if there is none."""
     low, high, found = 1, WORST_CRF, None
     while low <= high:
         middle = (low + high) // 2
@@ -202,7 +205,7 @@ def best_fit(code: Callable[[int], Coded], most: int) -> Coded | None:
 
 
 def by_stills(talker: Talker, bpp: float, count: int) -> list[Frame] | None:
-    """References coded one by one, the bits split evenly."""
+    """References that are coded one by one, with equal shares of the bits."""
     places = talker.places(count)
     most = (talker.budget(bpp) - talker.side_bytes(places)) // count
     try:
@@ -213,14 +216,14 @@ def by_stills(talker: Talker, bpp: float, count: int) -> list[Frame] | None:
 
 
 def by_chain(talker: Talker, bpp: float, count: int) -> list[Frame] | None:
-    """References predicted from those before them."""
+    """References that are each predicted from those before."""
     places = talker.places(count)
     found = best_fit(partial(talker.chain, count), talker.budget(bpp) - talker.side_bytes(places))
     return talker.render(places, found[1], talker.shown) if found else None
 
 
 def with_base(talker: Talker, bpp: float, base: Base) -> list[Frame] | None:
-    """References and a base layer; where it does not fit the rate, references alone."""
+    """References and a base layer, or references alone if a base layer does not fit the rate."""
     made = talker.unfused(bpp, base.side, base.every, base.count, base.share)
     if made is None:
         return by_chain(talker, bpp, base.count)
@@ -235,7 +238,7 @@ def with_base(talker: Talker, bpp: float, base: Base) -> list[Frame] | None:
 def unfused(
     talker: Talker, bpp: float, side: int, every: int, count: int, share: float
 ) -> list[tuple[Frame, Real]] | None:
-    """Generated pictures and what the base layer says that they lack."""
+    """Generated pictures, and what they lack according to the base layer."""
     places = talker.places(count)
     left = talker.budget(bpp) - talker.side_bytes(places)
     base = best_fit(partial(talker.base, side, every), int((1 - share) * left))
@@ -253,7 +256,7 @@ def unfused(
 
 
 def base_alone(talker: Talker, bpp: float, side: int) -> list[Frame] | None:
-    """All bits in the low resolution; nothing is generated, so no motion is sent."""
+    """Put all bits into the low resolution; nothing is generated, so no motion is sent."""
     found = best_fit(partial(talker.base, side, 1), talker.budget(bpp, motion=0))
     if found is None:
         return None
@@ -265,7 +268,7 @@ def base_alone(talker: Talker, bpp: float, side: int) -> list[Frame] | None:
 
 
 def measure(talkers: list[Talker], way: Callable[[Talker], list[Frame] | None]) -> Row | None:
-    """Means over clips and frames; None where a clip does not fit the rate."""
+    """Means over clips and frames; None if a clip does not fit the rate."""
     figures, whole = Figures(), []
     for talker in talkers:
         made = way(talker)
@@ -280,7 +283,7 @@ def measure(talkers: list[Talker], way: Callable[[Talker], list[Frame] | None]) 
 
 
 def choose(talkers: list[Talker], bpp: float) -> Base:
-    """The base layer of least LPIPS, picture and face together."""
+    """The base layer with the least LPIPS of picture and face together."""
 
     def cost(base: Base) -> float:
         row = measure(talkers, lambda talker: with_base(talker, bpp, base))

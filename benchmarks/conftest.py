@@ -1,4 +1,4 @@
-"""Prints what benchmarks found beside their times (`extra_info`) above pytest-benchmark's table."""
+"""Prints what benchmarks measured besides times (`extra_info`), above pytest-benchmark's table."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""What an identity is worth: figures before and after, on footage that it was not made from.
+"""What an identity improves: figures without and with it, on footage that it was not made from.
 
     python benchmarks/enroll.py --halves val/v0007.mp4 val/v0014.mp4
     python benchmarks/enroll.py --adapt t0054.mp4 t0060.mp4 --test t0055.mp4 t0057.mp4
 
-With `--halves` each video is a person of its own: learned from its first half, measured on its
-second. With `--adapt` and `--test` all videos show one person. The keyframe is the first picture
-of what is measured, coded to 3 kB as a receiver has it. Prints rows of a Markdown table; LPIPS-Alex
-is one of the losses, LPIPS-VGG and dlib's distance are not.
+With `--halves`, each video shows another person; the identity is learned from its first half and
+measured on the second. With `--adapt` and `--test`, all videos show one person. The keyframe is the
+first measured picture, coded with 3 kB. The output is rows of a Markdown table. LPIPS-Alex is one
+of the losses; LPIPS-VGG and dlib's distance are not.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def report(
     test = [as_received(clip) for clip in test]
     started = time.process_time()
     try:
-        done = enroll(card, adapt, settings, progress=False)
+        done = enroll(card, adapt, settings)
     except TrainingError as error:
         print(f"| {name} | {lengths} | {error} |", flush=True)
         return

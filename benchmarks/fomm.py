@@ -1,9 +1,10 @@
-"""The first order motion model's per-frame networks at full size, as a yardstick for speed.
+"""The networks of the first order motion model that run for each frame, to compare speeds with.
 
-Architecture as its paper and configuration for VoxCeleb describe it (Siarohin et al. 2019,
-section 3 and supplementary material), written for this benchmark, with random weights: dense
+They have full size and random weights, and were written for this benchmark from the paper and its
+configuration for VoxCeleb (Siarohin et al. 2019, section 3 and supplementary material): dense
 motion (hourglass of 5 blocks, base 64, at most 1024, at 64x64), warped features [256, 64, 64],
-six residual blocks, two up-blocks, a 7x7 head. Batch norms are folded away, as every runtime does.
+six residual blocks, two up-blocks, and a 7x7 head. Batch norms are folded into the convolutions, as
+every runtime does it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ __all__ = ["FirstOrderMotionFrame"]
 
 
 class FirstOrderMotionFrame(nn.Module):
-    """One frame: source at 64x64, source features, keypoints of both frames → picture."""
+    """Computes a frame from the source at 64x64, its features, and the keypoints of both."""
 
     def __init__(self, keypoints: int = 10) -> None:
         super().__init__()
@@ -58,7 +59,7 @@ class FirstOrderMotionFrame(nn.Module):
 
 
 def example() -> tuple[Tensor, ...]:
-    """Inputs of a frame."""
+    """Random inputs of a frame."""
     eye = torch.eye(2).expand(1, 10, 2, 2).clone()
     return (
         torch.rand(1, 3, 64, 64),

@@ -1,11 +1,12 @@
-"""How many callers one GPU serves: milliseconds a step and streams at 25 fps, by batch size.
+"""How many callers a GPU serves: milliseconds a step, and streams at 25 fps, by batch size.
 
     python benchmarks/gpu_streams.py                     size s, bf16, CUDA graph, batches 1 to 64
-    python benchmarks/gpu_streams.py --weights l --json  another size, for machines
+    python benchmarks/gpu_streams.py --weights l --json  another size, as JSON
 
-A step renders one frame for each caller, from keypoints and sound in memory to pictures in memory:
-landmarks, copies to and from the GPU included. Streams: so many such batches, one after another,
-fit into 40 ms by the p95, so that late frames stay rare; 0 where not even one does.
+A step renders one frame for each caller, from keypoints and sound in memory to pictures in memory,
+with landmarks and the copies to and from the GPU. The number of streams is the batch size times the
+number of steps that fit into 40 ms, one after another, at the p95 of a step, so that few frames are
+late.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ FPS = 25
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure and print; exit code 1 where there is no GPU."""
+    """Measure and print; returns exit code 1 if there is no GPU."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -74,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def measure(args: Any, device: Any, settings: dict[str, Any], callers: int) -> dict[str, Any]:
-    """One batch size."""
+    """Measure one batch size."""
     from facewire.receiver.generators.batch import BatchGenerator, Request
 
     batch = BatchGenerator(

@@ -1,10 +1,11 @@
-"""What a reference costs when it is predicted from earlier ones, against a still of its own.
+"""What a reference costs if it is predicted from earlier ones, compared with a still picture.
 
     python benchmarks/inter_references.py --held-out CACHE [--clips 11]
 
-Four references at 0, 1/4, 1/2 and 3/4 of each clip, at many qualities: stills (`codec.still`), a
-chain (each predicted from all before it) and a star (each from the first alone). Bytes are compared
-at equal RGB PSNR, interpolated over the logarithm of the bytes: geometric means over the clips.
+Four references, at 0, 1/4, 1/2 and 3/4 of each clip, are coded in many qualities: as stills
+(`codec.picture.still`), as a chain (each predicted from all before it), and as a star (each
+predicted from the first). Bytes are compared at equal RGB PSNR, interpolated over the logarithm of
+the bytes. The figures are geometric means over the clips.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def psnr(frame: Frame, truth: Frame) -> float:
 
 
 def code(references: list[Frame], crf: int) -> Iterator[tuple[str, list[Point]]]:
-    """Each kind's references at one quality."""
+    """Code the references in each way, at one quality."""
     stills = [encode_picture(rgb, quality=crf) for rgb in references]
     made = [(len(still.data), decode_picture(still)) for still in stills]
     yield "still", points(references, made)
@@ -55,7 +56,7 @@ def points(references: list[Frame], made: list[tuple[int, Frame]]) -> list[Point
 
 
 def log_bytes(curve: list[Point], level: float) -> float | None:
-    """Logarithm of the bytes at a PSNR; None outside of the curve."""
+    """Logarithm of the bytes at a PSNR; None if the curve does not reach it."""
     levels, sizes = np.array(sorted(curve)).T
     if not levels[0] <= level <= levels[-1]:
         return None

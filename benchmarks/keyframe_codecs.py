@@ -2,10 +2,10 @@
 
     python benchmarks/keyframe_codecs.py FOLDER [FOLDER ...] [--limit 24] [--json OUT.json]
 
-Takes the first frame of every video and every picture of the folders, as squares of 256 pixels.
-Each codec codes each of them at a dozen qualities; PSNR is interpolated over log(bytes). Bytes are
-all that a keyframe would have to carry: AVIF, WebP and JPEG with their file headers, AV1 and HEVC
-as bare streams with their sequence headers. Needs pillow (extra `dev`).
+It takes the first frame of every video in the folders, and every picture, as squares of 256 pixels.
+Each codec codes each of them in a dozen qualities; PSNR is interpolated over log(bytes). Bytes are
+what a keyframe would have to carry: AVIF, WebP and JPEG with their file headers, AV1 and HEVC as
+bare streams with their sequence headers. It needs pillow (extra `dev`).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def of_pillow(name: str, kind: str, qualities: Sequence[int], **options: object)
 
 
 def encode_hevc(rgb: Rgb, quality: int) -> bytes:
-    """Annex B with its parameter sets, the same planes as the other codecs of PyAV."""
+    """Code an HEVC stream (Annex B) with parameter sets, from the same planes as the others."""
     context = av.CodecContext.create("libx265", "w")
     context.height, context.width = rgb.shape[:2]
     context.pix_fmt = "yuv420p"
@@ -105,7 +105,7 @@ CONTESTANTS = (
 
 
 def load(folder: Path, limit: int) -> list[Rgb]:
-    """Up to `limit` squares of one folder, in the order of their names."""
+    """Load up to `limit` squares of a folder, in the order of their names."""
     squares: list[Rgb] = []
     for path in sorted(folder.rglob("*")):
         if len(squares) == limit:
@@ -133,7 +133,7 @@ def psnr(one: Rgb, other: Rgb) -> float:
 
 
 def measure(contestant: Contestant, pictures: Iterable[Rgb]) -> dict[str, object]:
-    """Mean PSNR at each of `SIZES` (None where a picture cannot be so small), and times in ms."""
+    """Mean PSNR at each of `SIZES`, None if a picture cannot be so small, and times in ms."""
     curves: list[npt.NDArray[np.float64]] = []
     encode_ms: list[float] = []
     decode_ms: list[float] = []

@@ -1,13 +1,13 @@
-"""Profile `entropy` over a network that loses packets, with and without answers from the receiver.
+"""Profile `entropy` over a link that loses packets, with and without answers of the receiver.
 
     python benchmarks/loss.py CLIP.mp4 [CLIP.mp4 …]        square clips of a head, 256x256
 
-An `Encoder` as in a call (with a rate, no sound) and a `Decoder`, joined by a link that loses
-packets, seeded: each for itself, or in bursts (mean length 4, the same share). Answers take 100 ms
-and are lost likewise: requests (`wants_refresh`, `wants_keyframe`), or these and an acknowledgement
-of every frame that was decoded and of the references that are there. What is sent with the first
-frames always arrives: a call begins when it has. A second decoder gets every packet of the same
-stream: what it shows is free of loss.
+An `Encoder` as in a call, with a rate and without sound, sends to a `Decoder` over a link that
+loses packets by a seeded generator: independently, or in bursts with a mean length of 4 and the
+same share. Answers take 100 ms and can be lost too. They are requests (`wants_refresh`,
+`wants_keyframe`), or requests and acknowledgements of each decoded frame and of the references that
+the receiver has. What is sent with the first frames always arrives, since a call begins only then.
+A second decoder gets every packet of the same stream and shows what there is without loss.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ EVERY = 10  # of so many frames one is rendered
 
 
 class Clip:
-    """Frames, and what the tracker says of them, asked once."""
+    """Frames, and what the tracker found in them; it runs only once."""
 
     def __init__(self, path: Path, frames: int) -> None:
         with Capture(path) as capture:
@@ -61,7 +61,7 @@ class Clip:
 
 
 class Known:
-    """A `FaceTracker` that has seen the clip before."""
+    """A `FaceTracker` that returns what was found before."""
 
     def __init__(self, clip: Clip) -> None:
         self._faces = iter(clip.faces)
@@ -74,7 +74,7 @@ class Known:
 
 
 class Link:
-    """Says of each packet whether it arrives: the Gilbert model."""
+    """Decides for each packet whether it arrives, by the Gilbert model."""
 
     def __init__(self, loss: float, burst: int, seed: int) -> None:
         self._random = random.Random(seed)
@@ -90,7 +90,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a picture is to be rendered from; `source` as given to `Generator.set_source`."""
+    """What a picture would be rendered from; `source` is what `Generator.set_source` got."""
 
     source: tuple[Picture, MotionFrame, npt.NDArray[np.float32]]
     motion: MotionFrame
@@ -101,7 +101,7 @@ class Shown:
 
 
 class Recorder:
-    """A generator that renders nothing: its pictures are numbers of what was asked."""
+    """A generator that renders nothing: a picture holds the number of what was asked for."""
 
     def __init__(self, rebuilder: PointRebuilder) -> None:
         self.asked: list[Shown] = []
@@ -119,7 +119,7 @@ class Recorder:
 
 
 class Receiving:
-    """A decoder and what it showed, by frame number."""
+    """A decoder, and what it showed, by frame number."""
 
     def __init__(self, fps: float, rebuilder: PointRebuilder) -> None:
         self._fps = fps
@@ -128,7 +128,7 @@ class Receiving:
         self.shown: dict[int, Shown] = {}
 
     def take(self, packets: list[Packet]) -> list[int]:
-        """Numbers of the frames that these complete, without those made up."""
+        """Numbers of the frames that these packets complete, without those that are made up."""
         outputs = [output for packet in packets for output in self.decoder.decode(packet)]
         return self._see(outputs)
 
@@ -141,17 +141,18 @@ class Receiving:
         return [round(output.pts * self._fps) for output in outputs if not output.concealed]
 
     def at(self, number: int) -> Shown:
-        """What stands on the screen when that frame is due."""
+        """What the screen shows when a frame is due."""
         return self.shown[max(n for n in self.shown if n <= number)]
 
 
 @dataclass
 class Call:
-    """What came of a call.
+    """Result of a call.
 
     Attributes:
-        lossy, whole: the receiver, and one that got every packet.
-        kbps: sent, with packet headers and without those of the network.
+        lossy: the receiver.
+        whole: a receiver that got every packet.
+        kbps: rate that was sent, with packet headers but without those of the network.
     """
 
     lossy: Receiving
@@ -166,7 +167,7 @@ Answer = str | tuple[list[int], tuple[int, ...]]
 def call(
     clip: Clip, loss: float, burst: int, answers: str, seed: int, config: EncoderConfig
 ) -> Call:
-    """One clip through the link."""
+    """Send a clip over the link."""
     forward, back = Link(loss, burst, seed), Link(loss, burst, seed + 1000)
     rebuilder = PointRebuilder(load_card(config.model).face_table())
     lossy, whole, size = Receiving(clip.fps, rebuilder), Receiving(clip.fps, rebuilder), 0
@@ -208,7 +209,7 @@ Found = dict[str, list[float]]
 
 
 def measure(found: Found, made: Call, count: int) -> None:
-    """All that needs no picture."""
+    """Measure everything that needs no picture."""
     lossy, whole = made.lossy, made.whole
     found["kbit/s"].append(made.kbps)
     found["shown, %"].append(100 * len(lossy.shown) / count)
@@ -224,7 +225,7 @@ def measure(found: Found, made: Call, count: int) -> None:
 
 
 def compare(found: Found, made: Call, clip: Clip, generator: Generator) -> None:
-    """PSNR of the face against the input, as received and without loss."""
+    """PSNR of the face compared with the input, as received and without loss."""
     sources: dict[int, Any] = {}
 
     def psnr(shown: Shown, number: int) -> float:

@@ -1,7 +1,7 @@
-"""AV1 in low delay through PyAV, for trials: each packet comes out before the next frame goes in.
+"""AV1 in low delay through PyAV: each packet comes out before the next frame goes in.
 
-SVT-AV1 with one intra frame and a flat quantiser (fixed index offsets): the intra frame costs
-what `codec.still` makes of it at the same CRF, and packets never depend on frames that follow.
+SVT-AV1 with one intra frame and fixed quantiser offsets. The intra frame has as many bytes as
+`codec.picture.still` gives it at the same CRF, and no packet depends on later frames.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _FLAT = "use-fixed-qindex-offsets=1:key-frame-qindex-offset=0:qindex-offsets=[{0
 def code_sequence(
     frames: Iterable[Frames], crf: int, *, offset: int | None = None
 ) -> tuple[list[int], list[Frames]]:
-    """Code RGB frames one after the other and decode them with dav1d.
+    """Code RGB frames one after another, and decode them with dav1d.
 
     Args:
-        frames: uint8 `[H, W, 3]` each, sides even and 64 pixels or more.
+        frames: each uint8 `[H, W, 3]`, with even sides of at least 64 pixels.
         crf: 1 to 63.
         offset: added to the quantiser index (0 to 255) of all but the first frame; None for
-            SVT-AV1's own cascade, which favours the frames that others are predicted from.
+            SVT-AV1's own offsets, which favour frames that others are predicted from.
 
     Returns:
         Bytes of each frame's packet without temporal delimiters, and the decoded frames.

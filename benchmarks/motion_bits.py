@@ -1,10 +1,10 @@
-"""Bits of the motion against what they cost the picture, profile `entropy` next to `fp16`.
+"""Bits of the motion, and how the picture suffers from saving them: `entropy` beside `fp16`.
 
     python benchmarks/motion_bits.py --held-out CACHE
 
-Each prepared clip is coded from its first frame, smoothed as a sender does, a second of frames in a
-packet; some frames of it are rendered from the decoded motion (clean keyframe) and compared with
-the input. The first row is FP16 without smoothing.
+Each prepared clip is coded from its first frame, smoothed as a sender does it, with a second of
+frames in each packet. Some frames are rendered from the decoded motion and a keyframe that is not
+coded, and compared with the input. The first row is FP16 without smoothing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TOGETHER = 25
 
 @dataclass
 class Way:
-    """One setting and what it gave."""
+    """A setting, and its results."""
 
     name: str
     settings: MotionSettings | None
@@ -45,7 +45,7 @@ class Way:
     pixels: list[float] = field(default_factory=list)
 
     def code(self, frames: list[MotionFrame]) -> list[MotionFrame]:
-        """The frames as they arrive; the first is the keyframe."""
+        """The motion that arrives; the first frame is the keyframe."""
         if self.settings is None:
             self.bits += [960.0] * (len(frames) - 1)
             return [MotionFrame.from_fp16(frame.to_fp16()) for frame in frames]
@@ -63,7 +63,7 @@ class Way:
 
 
 def smoothed(clip: CachedClip, table: FaceTable, first: int, strength: float) -> list[MotionFrame]:
-    """The motion as it is sent; the first frame with a face is the keyframe."""
+    """The motion that is sent; the first frame with a face is the keyframe."""
     seen = clip.landmarks[clip.faces > 0][first:]
     smoother, keypoints = FaceSmoother(strength, seen[0]), MeshKeypoints(table)
     later = [keypoints.motion(smoother.push(frame, 1 / clip.fps)) for frame in seen[1:]]
@@ -73,7 +73,7 @@ def smoothed(clip: CachedClip, table: FaceTable, first: int, strength: float) ->
 def show(
     generator: Generator, clip: CachedClip, table: FaceTable, ways: list[Way], args: Any
 ) -> None:
-    """Render the same frames of a clip in every way."""
+    """Render the same frames of a clip with every setting."""
     place = {int(frame): index for index, frame in enumerate(clip.kept)}
     faces = np.flatnonzero(clip.faces > 0)
     first = next(i for i, frame in enumerate(faces) if int(frame) in place)

@@ -1,12 +1,12 @@
-"""A picture to look at: people, each from one keyframe, where they differ most from it.
+"""A picture to look at: people, animated from a keyframe to frames that differ most from it.
 
     python benchmarks/people.py --held-out CACHE --weights s --people 10 --worst 3 --out people.png
     python benchmarks/people.py --data val/ --weights runs/first --out people.png
 
-One row a person: the keyframe as it arrives (3 kB), then for three frames the driving frame and
-the output: mouth, eyes, and pose most unlike the keyframe's. The worst people of all by mean face
-LPIPS-Alex over `--frames` come first, by name; the others are spread over the rest of the order.
-Their figures are printed, and PSNR of mouth and eyes beside them.
+Each person has a row. It begins with the keyframe, coded with 3 kB. Then come the driving frame and
+the output for the three frames whose mouth, eyes and pose differ most from the keyframe's. The
+people with the worst mean face LPIPS-Alex over `--frames` come first, named as such; the others are
+spread over the rest of that order. Their figures are printed, with PSNR of mouth and eyes.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ Frames = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Person:
-    """A clip whose keyframe is as it arrives, and its figures by name."""
+    """A clip with a coded keyframe, and its figures by name."""
 
     clip: CachedClip
     figures: dict[str, float]
 
 
 def one_each(clips: list[CachedClip]) -> list[CachedClip]:
-    """The first clip of each person that has a frame for each part."""
+    """For each person the first clip that has a frame for each part."""
     first: dict[str, CachedClip] = {}
     for clip in clips:
         if len(clip.usable) > len(PARTS):
@@ -54,8 +54,9 @@ def one_each(clips: list[CachedClip]) -> list[CachedClip]:
 
 
 def chosen_frames(clip: CachedClip) -> list[int]:
-    """Positions in `kept` of three frames: mouth, eyes, pose most unlike the keyframe's; half a
-    second apart where the clip is long enough.
+    """Positions in `kept` of the frames whose mouth, eyes and pose differ most from the keyframe's.
+
+    They are half a second apart if the clip is long enough.
     """
     usable = clip.usable
     times = clip.kept[usable] / clip.fps
@@ -74,7 +75,7 @@ def chosen_frames(clip: CachedClip) -> list[int]:
 
 
 def ordered(people: list[Person], count: int, worst: int) -> list[Person]:
-    """The worst by face LPIPS, then others from the next to the best, evenly."""
+    """The people with the worst face LPIPS, then others, spread evenly over the rest."""
     ranked = sorted(people, key=lambda person: -person.figures["face_lpips"])
     rest = ranked[worst:]
     others = max(0, min(count - worst, len(rest)))
@@ -90,7 +91,7 @@ def text(words: str, width: int) -> Frames:
 
 
 def row(model: Avfr, person: Person, words: str) -> Frames:
-    """One person: keyframe, then driving frame and output for each part, under a line of text."""
+    """Row of a person: keyframe, then driving frame and output for each part, below a text."""
     clip, side = person.clip, model.config.size
     chosen = chosen_frames(clip)
     made, _ = animate_clip(model, clip, chosen, torch.device("cpu"))
@@ -128,7 +129,7 @@ def main() -> None:
 
 
 def draw(model: Avfr, clips: list[CachedClip], args: argparse.Namespace) -> None:
-    """Measure everybody, print a table of the rows, write the picture."""
+    """Measure everybody, print a table of the rows, and write the picture."""
     people = []
     for clip in map(as_received, clips):
         found = evaluate(model, [clip], frames_per_clip=args.frames)

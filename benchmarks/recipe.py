@@ -1,10 +1,10 @@
-"""Short controlled training runs, one change each: what the tables of docs/training.md come from.
+"""Short controlled training runs that differ in one thing each, for the tables of the docs.
 
     python benchmarks/recipe.py --train CACHE --held-out CACHE --out runs/recipe
 
-Rows of group `from scratch` train a network of their own for `--steps`; those of `go on` take the
-base row's network and train it for another half of that, each in its own way; `ablation` is the
-paper's table 3 (its own keypoints, no landmarks). Rows that are there are not trained again.
+Rows of the group `from scratch` train a new network for `--steps`. Rows of `go on` take the network
+of the base row and train it for another half of that, each in its own way. `ablation` is table 3 of
+the paper, with its keypoints and without landmarks. Rows that exist are not trained again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FIGURES = ("face_lpips", "lpips", "face_psnr", "mouth_psnr", "eyes_psnr")
 
 @dataclass(frozen=True)
 class Row:
-    """One run: what differs from the base."""
+    """A run, by what differs from the base."""
 
     name: str
     what: str
@@ -89,7 +89,7 @@ ROWS = [
 
 
 class Bench:
-    """Trains rows and keeps their figures in one table."""
+    """Trains rows, and keeps their figures in a table."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
@@ -99,14 +99,14 @@ class Bench:
         self.table = args.out / "recipe.csv"
 
     def done(self) -> set[tuple[str, str]]:
-        """Rows and seeds that the table has."""
+        """Rows and seeds that the table holds."""
         if not self.table.exists():
             return set()
         with self.table.open(newline="") as file:
             return {(line["row"], line["seed"]) for line in csv.DictReader(file)}
 
     def run(self, row: Row, seed: int) -> None:
-        """Train one row and write its line."""
+        """Train a row, and write its line."""
         args = self.args
         settings = TrainConfig(
             steps=args.steps if row.group != GO_ON else args.steps // 2,
@@ -131,7 +131,7 @@ class Bench:
         self.write(row, seed, evaluate(model, self.held_out))
 
     def write(self, row: Row, seed: int, figures: dict[str, float]) -> None:
-        """One line: `net_` figures, and the frozen keyframe's."""
+        """Write a line with the figures of the network and of the frozen keyframe."""
         fresh = not self.table.exists()
         line = {"group": row.group, "row": row.name, "what": row.what, "seed": seed}
         line |= {name: round(figures[f"net_{name}"], 4) for name in FIGURES}
@@ -143,7 +143,7 @@ class Bench:
             writer.writerow(line)
 
     def markdown(self) -> Iterator[str]:
-        """The table as docs have it, seeds averaged."""
+        """The table for the docs, averaged over seeds."""
         with self.table.open(newline="") as file:
             lines = list(csv.DictReader(file))
         yield "| group | row | " + " | ".join(FIGURES) + " | seeds |"

@@ -1,12 +1,12 @@
-"""What a reference is expected to lose, against what the generator loses with it.
+"""How well the expected loss of a reference predicts the loss of the generated picture.
 
     python benchmarks/reference_loss.py --train CACHE --held-out CACHE [--network s]
 
-Pairs of frames of one clip, the source's picture coded at several sizes: each is animated, and the
-mean of LPIPS-Alex over the whole picture and over the face box is taken. On `--train` the
-coefficients of `facewire.sender.references.expected` are fitted, those of a coded picture alone
-first; on `--held-out` the ones that ship are checked: correlation over all pairs, and within the
-pairs of a clip, which is what choosing takes.
+Pairs of frames of a clip are animated, with the source coded in several sizes; the loss is the mean
+of LPIPS-Alex over the whole picture and over the box of the face. On `--train` the coefficients of
+`facewire.sender.references.expected` are fitted, first those of a coded picture alone. On
+`--held-out` the coefficients that facewire uses are checked: by the correlation over all pairs, and
+by that within the pairs of each clip, on which the choice of a reference depends.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OUTLIER = 0.05
 
 
 def measure(model: Avfr, clip: CachedClip, rng: np.random.Generator) -> list[tuple[float, ...]]:
-    """Rows of (distance, bend, bytes, structure lost, loss) for pairs of one clip."""
+    """Rows of (distance, bend, bytes, structure lost, loss) for the pairs of a clip."""
     usable = clip.usable
     source = int(rng.choice(usable[: max(1, len(usable) // 2)]))
     later = usable[usable > source]
@@ -62,7 +62,7 @@ def measure(model: Avfr, clip: CachedClip, rng: np.random.Generator) -> list[tup
 
 
 def stills(cache: Path, most: int) -> npt.NDArray[np.float64]:
-    """Rows of (bytes, structure lost, loss) of pictures that are coded and not animated."""
+    """Rows of (bytes, structure lost, loss) for pictures that are coded but not animated."""
     rng = np.random.default_rng(7)
     clips = [clip for clip in read_cache(cache) if len(clip.usable) > 8]
     rows = []
@@ -92,7 +92,7 @@ def collect(model: Avfr, cache: Path, most: int) -> list[npt.NDArray[np.float64]
 def robust(
     inputs: npt.NDArray[np.float64], loss: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Coefficients of the least squares, errors beyond `OUTLIER` counted once and not squared."""
+    """Coefficients by least squares, where errors beyond `OUTLIER` count linearly."""
     weights = np.ones(len(loss))
     for _ in range(50):
         roots = np.sqrt(weights)

@@ -1,9 +1,9 @@
-"""Which ten regions of the mesh carry a face: landmarks rebuilt from the 60 numbers, in pixels.
+"""Which ten regions of the mesh describe a face best: errors of the rebuilt landmarks.
 
     python benchmarks/regions.py --train CACHE --held-out CACHE
 
-Each choice gets a face table of its own, fitted on `train`; errors are means over other people's
-clips, keyframe = first frame, all later frames, in pixels of a 256x256 picture.
+For each choice a face table is fitted on `train`. Errors are means over clips of other people, from
+the first frame, the keyframe, to all later ones, in pixels of a 256x256 picture.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OPENINGS = {"mouth opening": ((13, 14),), "lid opening": ((159, 145), (386, 374)
 
 
 def _half(eye: tuple[int, ...], upper: bool) -> tuple[int, ...]:
-    """The upper or lower lid of an eye, with its corners."""
+    """The upper or lower lid of an eye, with the corners of the eye."""
     count = len(eye) // 2 + 1
     return eye[:count] if upper else (eye[0], *eye[count:], eye[count - 1])
 
@@ -50,7 +50,7 @@ CHOICES: dict[str, Regions] = {
 
 
 def errors(train: list[CachedClip], held_out: list[CachedClip]) -> dict[str, float]:
-    """Mean distances of one choice, in pixels."""
+    """Mean errors of one choice, in pixels."""
     table = fit_face_table(c.landmarks[c.faces > 0] for c in train)
     rebuilder, keypoints = PointRebuilder(table), MeshKeypoints(table)
     at = {index: position for position, index in enumerate(POINTS)}
@@ -96,7 +96,7 @@ def main() -> None:
     args = parser.parse_args()
     train, held_out = read_cache(args.train), read_cache(args.held_out)
     for index, (name, regions) in enumerate(CHOICES.items()):
-        # The regions are the wire's, so they are constants of the product; here they vary.
+        # The wire format fixes the regions, so they are constants; here they are replaced.
         mesh.REGIONS = landmarks.REGIONS = regions
         values = errors(train, held_out)
         if not index:

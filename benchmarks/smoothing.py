@@ -1,12 +1,12 @@
-"""What smoothing in the sender gives and what it costs, profiles `fp16` and `entropy`.
+"""What smoothing in the sender gains and costs, with the profiles `fp16` and `entropy`.
 
     python benchmarks/smoothing.py --held-out CACHE
 
-Each prepared clip is coded from its first frame, a second of frames in a packet, with the tracker's
-landmarks as they are and smoothed. The 146 landmarks are rebuilt from what arrives and compared
-with the tracker's own, in pixels of 256: jitter (acceleration) where the head stands, openings of
-mouth and lids, and by how many ms they are late. Of every n-th clip some runs of successive
-frames are rendered and compared with the input.
+Each prepared clip is coded from its first frame, with a second of frames in each packet, from the
+tracker's landmarks with and without smoothing. The 146 landmarks are rebuilt from what arrives and
+compared with the tracker's, in pixels of a picture of 256: jitter (acceleration) while the head is
+still, and errors and delays of the openings of mouth and lids. Of every n-th clip, some runs of
+successive frames are rendered and compared with the input.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ from facewire.sender.tracking.smoothing import FaceSmoother
 
 Points = npt.NDArray[np.float32]
 TOGETHER, RUNS, RUN = 25, 3, 6
-STILL = 0.15  # pixels a frame, of the head's centre averaged over nine frames
-MOVING = 0.5  # pixels, standard deviation of something that can be late
+STILL = 0.15  # pixels a frame: speed of the head's centre, averaged over nine frames
+MOVING = 0.5  # pixels: standard deviation from which a delay can be measured
 OPENINGS = {"mouth": ((13, 14),), "lids": ((159, 145), (386, 374))}
 _AT = {index: position for position, index in enumerate(POINTS)}
 
 
 @dataclass
 class Way:
-    """One setting and what it gave."""
+    """A setting, and its results."""
 
     name: str
     strength: float
@@ -55,14 +55,14 @@ class Way:
     figures: Figures = field(default_factory=Figures)
 
     def smooth(self, seen: Points, fps: float) -> Points:
-        """Landmarks `[T, 478, 2]` as the keypoints see them."""
+        """Landmarks that keypoints are computed from, `[T, 478, 2]`."""
         if not self.strength:
             return seen
         smoother = FaceSmoother(self.strength, seen[0])
         return np.stack([seen[0], *(smoother.push(frame, 1 / fps) for frame in seen[1:])])
 
     def code(self, frames: list[MotionFrame]) -> list[MotionFrame]:
-        """The frames as they arrive; the first is the keyframe."""
+        """The motion that arrives; the first frame is the keyframe."""
         if self.settings is None:
             self.found["bits a frame"].append(960.0)
             return [MotionFrame.from_fp16(frame.to_fp16()) for frame in frames]
@@ -78,13 +78,13 @@ class Way:
         return arrived
 
     def row(self) -> dict[str, float]:
-        """Means over the clips, then over the rendered frames."""
+        """Means over the clips, and over the rendered frames."""
         means = {name: float(np.mean(values)) for name, values in self.found.items()}
         return means | self.figures.means()
 
 
 def measure(way: Way, rebuilt: Points, truth: Points, fps: float) -> None:
-    """Landmarks that arrive against the tracker's, `[T, P, 2]` in pixels."""
+    """Compare landmarks that arrive with the tracker's, both `[T, P, 2]` in pixels."""
     shake = np.linalg.norm(np.diff(rebuilt, 2, axis=0), axis=-1).mean(-1)
     still = _still(truth)[1:-1]
     if still.any():
@@ -106,7 +106,7 @@ def _head(points: Points) -> Points:
 
 
 def _late(way: Way, name: str, wanted: Points, made: Points, fps: float) -> None:
-    """Delay by least squares: made(t) = wanted(t - delay), to the first order."""
+    """Delay by least squares: made(t) = wanted(t - delay), to first order."""
     if wanted.std() > MOVING:
         speed = np.gradient(wanted, axis=0)
         delay = float(-((made - wanted) * speed).sum() / (speed**2).sum())
@@ -123,7 +123,7 @@ def _still(points: Points) -> npt.NDArray[np.bool_]:
 def render(
     generator: Generator, clip: CachedClip, first: int, arrived: list[MotionFrame], way: Way
 ) -> None:
-    """Runs of successive frames; `arrived` begins with frame `first`, the keyframe."""
+    """Render runs of successive frames; `arrived` begins with frame `first`, the keyframe."""
     points = select_points(clip.landmarks[first])
     source = generator.set_source(np.ascontiguousarray(clip.frames[first]), arrived[0], points)
     flicker = Flicker()
@@ -141,7 +141,7 @@ def render(
 
 
 def take(clip: CachedClip, ways: list[Way], table: FaceTable, generator: Generator | None) -> None:
-    """One clip in every way; pictures where there is a generator."""
+    """Measure a clip with every setting; pictures too if there is a generator."""
     last = int(np.flatnonzero(clip.faces > 0)[-1]) + 1
     first = int(np.flatnonzero(clip.faces[:last] == 0)[-1]) + 1 if 0 in clip.faces[:last] else 0
     seen = clip.landmarks[first:last]

@@ -1,7 +1,7 @@
 """How fast and in how much memory a stream is decoded: `pytest benchmarks/test_bench_decode.py`.
 
-Speed is told as a table of p50 and p95 per frame; memory as the peak of a process of its own for
-a short and a long stream. Streams are synthetic: one keyframe of noise, smooth motion, tones.
+Speed is shown as a table of p50 and p95 for a frame. Memory is the peak of a separate process, for
+a short and for a long stream. Streams are synthetic: a keyframe of noise, smooth motion, tones.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def shipped() -> bytes:
 
 
 class Still:
-    """No network at all: what is left is the decoder itself."""
+    """A generator without a network, so that only the decoder is measured."""
 
     def set_source(
         self, rgb: npt.NDArray[np.uint8], motion: MotionFrame, points: npt.NDArray[np.float32]
@@ -88,7 +88,7 @@ class Still:
 
 
 def measure(decoder: Decoder, frames: int, sha256: bytes, warm: int = 10) -> dict[str, float]:
-    """Milliseconds a frame, sound included: p50, p95, and frames a second over all."""
+    """Milliseconds for a frame with its sound, p50 and p95, and frames a second in all."""
     spent: list[float] = []
     since, shown = 0.0, 0
     for packet in packets(frames + warm, sha256):

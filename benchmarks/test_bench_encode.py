@@ -1,4 +1,4 @@
-"""Encoding: tracker and keypoints a frame, and a whole clip against its duration.
+"""Encoding: tracker and keypoints of a frame, and a whole clip compared with its duration.
 
 pytest benchmarks/test_bench_encode.py --benchmark-only
 """

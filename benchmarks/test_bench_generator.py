@@ -1,8 +1,8 @@
-"""Sizes next to the full-size first order motion model, per frame, on the same backend, in one run.
+"""Time of a frame, compared with the first order motion model on the same backend in one run.
 
-The model comes first, in both precisions; each size then tells for each of its precisions how many
-times faster it is (medians; printed above the table). `FACEWIRE_BENCH_WEIGHTS` names a folder to
-measure beside the shipped sizes.
+That model comes first, in both precisions. Then each size shows, for each of its precisions, how
+many times faster it is, by the medians; this is printed above the table. `FACEWIRE_BENCH_WEIGHTS`
+may name a folder of weights to measure too.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""All metrics of decoded frames, next to one pass of Inception over the same frames.
+"""Time of all metrics, compared with one pass of Inception over the same frames.
 
-The bound is 3 times that pass, with the truth of the clip measured once for all its rows.
+They may take 3 times as long; the original clip is measured once for all its rows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """CPU time of all threads: what else runs on the machine does not count."""
+    """CPU time of all threads, so that other programs on the machine do not count."""
     began = time.process_time()
     call()
     return time.process_time() - began

@@ -1,1 +1,1 @@
-"""The `facewire` command line: a module a command."""
+"""The `facewire` command line: each command is a module."""

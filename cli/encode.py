@@ -6,33 +6,42 @@ import argparse
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
+
+from . import names
+from .kinds import must_be_video
 
 if TYPE_CHECKING:
-    from ..sender.config import KeyframeInterval
+    from ..sender.config import EncoderConfig, KeyframeInterval
     from ..sender.files import EncodeReport
+    from ..sender.tracking.follow import FaceChoice
 
 __all__ = ["add_parser", "run"]
 
 _EPILOG = """\
 examples:
-  facewire encode talk.mp4 talk.fwire                        pictures of 3 kB where they pay, Opus
-  facewire encode talk.mp4 talk.fwire --kbps 20              all in all 20 kbit/s
-  facewire encode talk.mp4 talk.fwire --bpp 0.014            the same in bits a pixel
+  facewire encode talk.mp4 talk.fwire                        the default: what pays is sent
+  facewire encode talk.mp4 talk.fwire --kbps 20              20 kbit/s, everything included
+  facewire encode talk.mp4 talk.fwire --bpp 0.014            the same, as bits a pixel
   facewire encode talk.mp4 talk.fwire --profile fp16         960 bits a frame, as in the paper
-  facewire encode talk.mp4 talk.fwire --keyframe-interval 2  so that one can join or seek
+  facewire encode talk.mp4 talk.fwire --keyframe-interval 2  so that viewers can join or seek
   facewire encode talk.mp4 talk.fwire --audio-kbps 0         without sound
-  facewire encode talk.mp4 talk.fwire --identity me.fwid     fitted to me (facewire enroll)
+  facewire encode talk.mp4 talk.fwire --identity me.fwid     for one person (facewire enroll)
+  facewire encode talk.mp4 - | ssh host 'cat > talk.fwire'   through a pipe
 
-IN is any video with one person in it: any size, any frame rate, with or without sound. The face is
-cropped to a steady square of 256x256. Where the face is away, the last picture of it stands; of
-two people the larger is followed.
+IN is any video with one person in it: any size, any frame rate, with or without sound, or `-` or a
+pipe. The face is cropped to a steady square of 256x256 pixels. While no face is seen, the last
+picture stands still; of two people the larger one is followed, unless --face says otherwise.
 
-What it costs: motion takes about 50 bits a frame (1.3 kbit/s; --profile fp16: 960 bits, 24
-kbit/s), sound about 10 kbit/s and its headers 2. With --bpp or --kbps the rest goes into reference
-pictures, planned over ten seconds each, so that the total is what was asked for; too low a rate is
-refused with the lowest that will do. Without a rate a picture is sent where it is worth its bytes.
-An identity comes on top, once. OUT appears only when it is complete.
+What it costs: motion takes about 50 bits a frame (1.3 kbit/s; with --profile fp16: 960 bits, 24
+kbit/s), sound about 10 kbit/s and its headers 2. With --bpp or --kbps, the rest is spent on
+reference pictures, planned ten seconds at a time so that the total is what was asked for; a rate
+that is too low is refused, and the lowest possible one is named. Without a rate, a picture is sent
+whenever it improves the result by more than its bytes cost. An identity is sent once and comes on
+top.
+
+OUT ends in .fwire, or is `-` or a pipe. A file appears only when it is complete, and one that
+exists is replaced only with --force.
 """
 
 
@@ -41,17 +50,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "encode",
         help="video to .fwire",
-        description="Turn a video of a talking person into a .fwire stream: pictures where they "
-        "pay, ten keypoints a frame, and the sound.",
+        description="Turn a video of a talking person into a .fwire stream: a few pictures,\n"
+        "the motion of ten keypoints in every frame, and the sound.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", metavar="IN.mp4", type=Path)
-    parser.add_argument("output", metavar="OUT.fwire", type=Path)
+    parser.add_argument("input", metavar="IN.mp4")
+    parser.add_argument("output", metavar="OUT.fwire")
+    names.add_force(parser)
     _add_rate(parser.add_argument_group("bits"))
     _add_references(parser.add_argument_group("references"))
     _add_face(parser.add_argument_group("face"))
-    parser.add_argument("--quiet", action="store_true", help="no progress bar, no summary")
+    parser.add_argument("--quiet", action="store_true", help="show no progress and no summary")
 
 
 def _add_rate(group: argparse._ArgumentGroup) -> None:
@@ -60,15 +70,15 @@ def _add_rate(group: argparse._ArgumentGroup) -> None:
         "--bpp",
         type=_positive,
         metavar="X",
-        help="bits a pixel of everything: motion, keyframes, sound, headers",
+        help="bits a pixel of everything together: motion, pictures, sound and headers",
     )
-    rate.add_argument("--kbps", type=_positive, metavar="X", help="the same in 1000 bits a second")
+    rate.add_argument("--kbps", type=_positive, metavar="X", help="the same, in 1000 bits a second")
     rate.add_argument(
         "--keyframe-bytes",
         type=int,
         default=3000,
         metavar="N",
-        help="size of a reference's picture where no rate is set (default: %(default)s)",
+        help="bytes of each picture if no rate is set (default: %(default)s)",
     )
     group.add_argument(
         "--profile",
@@ -82,8 +92,14 @@ def _add_rate(group: argparse._ArgumentGroup) -> None:
         type=_number,
         default=10.0,
         metavar="X",
-        help="Opus rate; wideband speech begins at 10, 0 leaves the sound out "
+        help="rate of the sound (Opus): from 10 on it is wideband, 0 leaves it out "
         "(default: %(default)g)",
+    )
+    group.add_argument(
+        "--audio-track",
+        type=int,
+        metavar="N",
+        help="send the Nth sound track, counted from 1 (default: the first that is not silent)",
     )
 
 
@@ -93,8 +109,8 @@ def _add_references(group: argparse._ArgumentGroup) -> None:
         type=int,
         default=4,
         metavar="N",
-        help="pictures that the receiver keeps to animate from, 1 to 4; 1: keyframes alone "
-        "(default: %(default)s)",
+        help="how many pictures the receiver keeps to animate from, 1 to 4; with 1 every picture "
+        "is a keyframe (default: %(default)s)",
     )
     group.add_argument(
         "--plan-ahead",
@@ -102,16 +118,16 @@ def _add_references(group: argparse._ArgumentGroup) -> None:
         type=_or_auto,
         default="auto",
         metavar="S|auto",
-        help="seconds planned together, up to 30; 0 encodes as a call does, frame by frame "
-        "(default: %(default)s, 10)",
+        help="seconds that are planned together, up to 30; 0 encodes frame by frame, as a call "
+        "does (default: %(default)s, 10)",
     )
     group.add_argument(
         "--keyframe-interval",
         type=_interval,
         default="auto",
         metavar="S|auto",
-        help="seconds between keyframes at which one can join or seek; auto: the first frame, "
-        "and where the scene cuts or somebody else is followed (default: %(default)s)",
+        help="seconds between the keyframes at which viewers can join or seek; auto: at the first "
+        "frame, at cuts, and when another person is followed (default: %(default)s)",
     )
 
 
@@ -119,7 +135,23 @@ def _add_face(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--no-crop",
         action="store_true",
-        help="IN is a square crop of the head already: take the frames whole",
+        help="IN is already a square crop of the head: use the whole frames",
+    )
+    group.add_argument(
+        "--face",
+        type=_face,
+        default="largest",
+        metavar="largest|centre|moving|N",
+        help="which of several faces is sent: the largest, the one nearest to the middle, one that "
+        "moves (not a portrait on a slide), or the N-th from the left (default: %(default)s)",
+    )
+    group.add_argument(
+        "--tracker",
+        choices=("openvino", "mediapipe"),
+        default="openvino",
+        help="what finds the face: facewire's own tracker, or MediaPipe's, for comparison. Both "
+        "give the same landmarks. WARNING: newer releases of mediapipe report to Google while "
+        "they track (default: %(default)s)",
     )
     steady = group.add_mutually_exclusive_group()
     steady.add_argument(
@@ -127,18 +159,21 @@ def _add_face(group: argparse._ArgumentGroup) -> None:
         type=_or_auto,
         default="auto",
         metavar="X|auto",
-        help="against the tracker's jitter: 0 to 10, more is steadier and later "
-        "(auto: 1 with profile entropy, 0 with fp16; default: %(default)s)",
+        help="how much jitter of the face tracker is smoothed away, 0 to 10: more is steadier but "
+        "lags (auto: 1 with profile entropy, 0 with fp16; default: %(default)s)",
     )
     steady.add_argument(
         "--no-smoothing",
         dest="smoothing",
         action="store_const",
         const=0.0,
-        help="send the face as the tracker sees it",
+        help="do not smooth, as --smoothing 0",
     )
     group.add_argument(
-        "--weights", type=Path, metavar="DIR", help="a trained network in place of the shipped one"
+        "--weights",
+        type=Path,
+        metavar="DIR",
+        help="use the trained network in this folder instead of the one that facewire brings",
     )
     group.add_argument(
         "--identity",
@@ -150,11 +185,8 @@ def _add_face(group: argparse._ArgumentGroup) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Encode one file."""
-    from tqdm import tqdm
-
     from ..codec.identity import read_identity
     from ..sender.config import EncoderConfig
-    from ..sender.files import encode_file
 
     config = EncoderConfig(
         profile=args.profile,
@@ -167,35 +199,59 @@ def run(args: argparse.Namespace) -> int:
         plan_ahead_s=args.plan_ahead,
         smoothing=args.smoothing,
         crop=not args.no_crop,
+        face=args.face,
+        tracker=args.tracker,
         model=str(args.weights or "s"),
         identity=read_identity(args.identity) if args.identity else None,
     )
-    # disable=None: no bar where stderr is no terminal.
-    with tqdm(unit="frame", desc="encoding", disable=True if args.quiet else None) as bar:
-
-        def show(done: int, expected: int) -> None:
-            bar.total = expected
-            bar.update(done - bar.n)
-
-        report = encode_file(args.input, args.output, config, show)
+    with names.readable(args.input) as source:
+        names.check_output(args.output, force=args.force, endings=(".fwire",), inputs=[source])
+        must_be_video(source, args.input)
+        report = _encode(source, config, args)
     if not args.quiet:
         size = config.identity.file_bytes if config.identity else 0
         print(_summary(report, args.output, size), file=sys.stderr)
     return 0
 
 
-def _summary(report: EncodeReport, output: Path, identity_bytes: int) -> str:
+def _encode(source: Path, config: EncoderConfig, args: argparse.Namespace) -> EncodeReport:
+    from ..sender.files import encode_file, encode_to
+    from ..sender.tracking.capture import Capture
+    from .stage import Stage
+
+    loading = "loading the networks"
+    track = args.audio_track
+    with Stage(f"encoding {source.name}", "frame", quiet=args.quiet, loading=loading) as stage:
+        if args.output != names.STANDARD:
+            return encode_file(
+                source,
+                Path(args.output),
+                config,
+                stage.show,
+                overwrite=args.force,
+                audio_track=track,
+            )
+        with Capture(source, track) as capture:
+            report = encode_to(capture, sys.stdout.buffer, config, stage.show)
+        sys.stdout.buffer.flush()
+        return report
+
+
+def _summary(report: EncodeReport, output: str, identity_bytes: int) -> str:
     plural = "" if report.keyframes == 1 else "s"
+    name = "standard output" if output == names.STANDARD else output
     text = (
-        f"{output}: {report.frames} frames, {report.keyframes} keyframe{plural}, "
+        f"{name}: {report.frames} frames, {report.keyframes} keyframe{plural}, "
         f"{report.kbps:.1f} kbit/s, {report.bpp:.4f} bits a pixel"
     )
     if report.warnings and report.asked_kbps is not None:
         text += f" ({report.asked_kbps:g} kbit/s were asked for)"
     if identity_bytes:
-        text += f"; of them an identity of {identity_bytes} bytes, sent once"
+        text += f"; this includes an identity of {identity_bytes} bytes, sent once"
     if report.repeated:
-        text += f"; no face in {report.repeated} frames, which repeat the one before"
+        text += f"; {report.repeated} frames without a face repeat the one before"
+    if report.hdr:
+        text += f"; the video is HDR ({report.hdr}) and was mapped to standard range"
     return text
 
 
@@ -212,12 +268,20 @@ def _number(text: str) -> float:
 def _positive(text: str) -> float:
     number = _number(text)
     if number == 0:
-        raise argparse.ArgumentTypeError("a rate is more than 0")
+        raise argparse.ArgumentTypeError("it must be more than 0")
     return number
 
 
 def _or_auto(text: str) -> float | Literal["auto"]:
     return "auto" if text == "auto" else _number(text)
+
+
+def _face(text: str) -> FaceChoice:
+    if text in ("largest", "centre", "moving"):
+        return cast("FaceChoice", text)
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is not largest, centre, moving or a number")
+    return int(text)
 
 
 def _interval(text: str) -> KeyframeInterval:

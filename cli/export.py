@@ -1,4 +1,4 @@
-"""`facewire export`: a trained network to what runs without torch."""
+"""`facewire export`: a trained network to graphs that run without torch."""
 
 from __future__ import annotations
 
@@ -8,25 +8,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..codec.errors import MissingExtraError
+from ..codec.whole_file import check_output, whole_file
+from . import names
 
 if TYPE_CHECKING:
     from ..models.avfr.model import Avfr
 
 __all__ = ["add_parser", "run"]
 
+_INTERFACE = "interface.json"
+_ELSEWHERE = (
+    *(f"{part}.{kind}" for part in ("source", "frame") for kind in ("xml", "bin", "onnx")),
+    _INTERFACE,
+)
+
 _EPILOG = """\
 examples:
-  facewire export runs/first                   what encode, decode and calls read: runtime.zip
-                                               beside runs/first/model.safetensors
-  facewire export runs/first --calibrate runs/first/cache
-                                               with an int8 decoder for processors without bf16;
-                                               the folder holds prepared clips (`facewire train`)
-  facewire export s --out elsewhere/           the shipped size `s` for other runtimes: ONNX and
-                                               OpenVINO IR, each in two parts
+  facewire export runs/first                   writes runs/first/runtime.zip, which encode, decode
+                                               and calls read beside model.safetensors
+  facewire export runs/first --force           the same again, after more training
+  facewire export runs/first --force --calibrate runs/first/cache
+                                               adds an int8 graph for processors without bf16;
+                                               the cache holds prepared clips (`facewire train`)
+  facewire export s --out elsewhere/           the size `s` that facewire brings, for other
+                                               runtimes: ONNX and OpenVINO IR, each in two parts
 
-`source` runs once a keyframe, `frame` once a frame; interface.json in DIR lists names, shapes and
-ranges. Coordinates are on [-1, 1], pictures RGB on [0, 1]. Writing ONNX and int8 needs the extra
-[train].
+The part `source` runs once for each keyframe, the part `frame` once for each frame. interface.json
+in DIR lists names, shapes and ranges: coordinates are on [-1, 1], pictures are RGB on [0, 1].
+Writing ONNX and int8 needs the extra [train].
 """
 
 
@@ -39,21 +48,29 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("network", metavar="DIR|SIZE", help="a training run, or a shipped size")
+    parser.add_argument(
+        "network",
+        metavar="DIR|SIZE",
+        help="folder of a training run, or a size that facewire brings",
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--calibrate",
         metavar="CACHE",
         type=Path,
-        help="add an int8 graph, its ranges taken from these prepared clips",
+        help="add an int8 graph; its ranges are measured on these prepared clips",
     )
     where.add_argument(
-        "--out", metavar="DIR", type=Path, help="write ONNX and OpenVINO IR here instead"
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="write ONNX and OpenVINO IR into this folder instead",
     )
+    names.add_force(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export and compare with torch."""
+    """Export, and compare the result with torch."""
     try:
         from ..models.avfr.export import (
             describe_interface,
@@ -66,15 +83,22 @@ def run(args: argparse.Namespace) -> int:
     except ImportError as error:
         raise MissingExtraError("exporting a network", "torch") from error
     from ..models.weights import load_card
-    from ..models.weights.runtime_graphs import load_graph, save_graphs
+    from ..models.weights.runtime_graphs import GRAPHS_FILE, load_graph, save_graphs
 
     card = load_card(args.network)
+    if args.out is None:
+        outputs = [card.folder / GRAPHS_FILE]
+    else:
+        args.out.mkdir(parents=True, exist_ok=True)
+        outputs = [args.out / name for name in _ELSEWHERE]
+    for path in outputs:
+        check_output(path, overwrite=args.force)
     model = Avfr.from_pretrained(card.folder)
     if args.out is None:
         graphs = openvino_graphs(model)
         path = save_graphs(card, graphs)
         if args.calibrate is not None:
-            # From the stored graph: its weights are FP16, and stay so where they are not int8.
+            # Made from the stored graph, so that weights that do not become int8 stay FP16.
             stored = load_graph(card, "frame")
             path = save_graphs(card, graphs | {"frame_int8": _int8(model, stored, args.calibrate)})
         print(path)
@@ -86,8 +110,9 @@ def run(args: argparse.Namespace) -> int:
         print(f"{source}\n{frame}")
         difference = parity(model, source, frame)
         print(f"largest difference between torch and {name} (float32): {difference:.1e}")
-    interface = args.out / "interface.json"
-    interface.write_text(json.dumps(describe_interface(model), indent=1) + "\n")
+    interface = args.out / _INTERFACE
+    with whole_file(interface, overwrite=True) as file:
+        file.write((json.dumps(describe_interface(model), indent=1) + "\n").encode())
     print(interface)
     return 0
 

@@ -1,4 +1,4 @@
-"""`facewire info`: what is in a .fwire, and what each part of it costs."""
+"""`facewire info`: what is in a .fwire, and what each part costs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import json
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from . import names
+from .kinds import must_be_stream
 
 if TYPE_CHECKING:
     from ..codec.motion.frame import MotionFrame
@@ -19,15 +22,13 @@ _EPILOG = """\
 examples:
   facewire info talk.fwire
   facewire info talk.fwire --json | jq .kbps.total
-  facewire info --runtime                      how fast networks run on this machine, and in what
+  facewire info --runtime                      how fast networks run on this machine
 
-The bits are those of the file: payloads by kind (an identity counts as keyframe), and as
-"container" all else (packet headers, checksums, stream headers, index). bpp is
-bits / (frames x width x height) of the coded square. Of each picture that frames are animated from:
-its time, the bytes of the picture, and how many frames refer to it.
+The bits add up to the size of the file: payloads by kind (an identity counts as keyframe), and as
+"container" everything else (packet headers, checksums, stream headers, index). bpp is
+bits / (frames x width x height) of the coded square. Each picture that frames are animated from is
+listed with its time, its bytes, and the number of frames that refer to it. IN may be `-` or a pipe.
 """
-
-
 _SHOWN = 20  # references in the table
 
 
@@ -35,16 +36,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Describe `facewire info`."""
     parser = subparsers.add_parser(
         "info",
-        help="what is in a .fwire, and what it costs",
-        description="Show frames, duration and the bits of every part of a .fwire stream, "
+        help="what is in a .fwire, and what each part costs",
+        description="Show frames, duration and the bits of every part of a .fwire stream,\n"
         "or what runs the networks on this machine.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("input", metavar="IN.fwire", type=Path, nargs="?")
+    what.add_argument("input", metavar="IN.fwire", nargs="?")
     what.add_argument(
-        "--runtime", action="store_true", help="processor, precisions and frames a second"
+        "--runtime",
+        action="store_true",
+        help="show processor, precisions and frames a second instead",
     )
     parser.add_argument(
         "--weights",
@@ -52,27 +55,29 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default="s",
         help="with --runtime: the network to run (default: %(default)s)",
     )
-    parser.add_argument("--json", action="store_true", help="for machines: one JSON object")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, for programs")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what is in one file, or what this machine can do."""
+    """Print what is in a file, or what this machine can do."""
     if args.runtime:
         from . import runtime_facts
 
         found = runtime_facts.describe(args.weights)
         print(json.dumps(found, indent=2) if args.json else runtime_facts.table(found))
         return 0
-    facts = describe(args.input)
+    with names.readable(args.input) as path:
+        must_be_stream(path, args.input)
+        facts = describe(path)
     print(json.dumps(facts, indent=2) if args.json else table(facts))
     return 0
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """Facts of a `.fwire` file as `facewire info --json` prints them.
+    """Read a `.fwire` file; returns what `facewire info --json` prints.
 
     Raises:
-        StreamError: not a `.fwire` file, or one without a readable stream header.
+        StreamError: it is not a `.fwire` file, or has no stream header that can be read.
         OSError: the file cannot be read.
     """
     from ..codec.errors import StreamError
@@ -90,7 +95,7 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 class _Survey:
-    """Counts over the packets of a stream; nothing is decoded that needs a network."""
+    """Counts over the packets of a stream, for which no network is needed."""
 
     def __init__(self) -> None:
         from ..codec.file.accounting import BitCount
@@ -111,10 +116,10 @@ class _Survey:
         self._frames = 0
         self._damaged = 0
         self._start: int | None = None
-        self._now = 0  # full pts of the last frame
+        self._now = 0  # pts of the last frame, not wrapped
 
     def add(self, packet: Any) -> None:
-        """Count one packet. Raises `UnsupportedError` where the stream's header says so."""
+        """Count a packet. Raises `UnsupportedError` if this build cannot read the stream."""
         from ..codec.errors import FacewireError, UnsupportedError
         from ..codec.motion.profiles import motion_reader
         from ..codec.packet import Kind
@@ -137,7 +142,7 @@ class _Survey:
                 if keyframe is not None:
                     self._keys[keyframe.id] = keyframe.motion
                     self._count_reference(keyframe)
-                    # It carries the whole time: a pause may be longer than 16 bits of ticks.
+                    # Its time is not wrapped: a pause may be longer than 16 bits of ticks.
                     if self._start is None:
                         self._start = keyframe.pts
                     self._now = max(self._now, keyframe.pts)
@@ -165,7 +170,7 @@ class _Survey:
         self._joinable = False
 
     def _count_motion(self, packet: Any) -> None:
-        """Frames of a packet; where they cannot be decoded, as many as it says."""
+        """Count the frames of a packet; if they cannot be decoded, as many as it announces."""
         from ..codec.errors import FacewireError
         from ..codec.motion.entropy import MissingReferenceError
 
@@ -193,7 +198,7 @@ class _Survey:
         self._now += (pts - self._now) % 65536
 
     def facts(self, header: StreamHeader, damaged_records: int) -> dict[str, Any]:
-        """The keys of `facewire info --json`, in its order; last ours, and `identity` if any."""
+        """The keys of `facewire info --json`, in this order; `identity` only if there is one."""
         duration = Fraction(0)
         if self._frames:
             duration = (self._now - (self._start or 0)) * header.time_base + 1 / header.fps
@@ -223,13 +228,13 @@ class _Survey:
         }
 
     def _reference(self, known: dict[str, Any], header: StreamHeader) -> dict[str, Any]:
-        """A reference with its time in seconds from the stream's first frame."""
+        """A reference, with its time in seconds after the first frame of the stream."""
         after = (known["pts"] - (self._start or 0)) * header.time_base
         return {"time_s": round(float(after), 3)} | {k: v for k, v in known.items() if k != "pts"}
 
 
 def _reference_lines(facts: dict[str, Any]) -> list[str]:
-    """A line for each picture; of many the first ones."""
+    """A line for each picture, or for the first ones if there are many."""
     known = facts["references"]
     if not known:
         return []
@@ -250,12 +255,12 @@ def _identity_line(facts: dict[str, Any]) -> list[str]:
         return []
     inside = f"{identity['bytes']} bytes in the stream, counted as keyframe"
     if not identity["whole"]:
-        inside += ", not whole" if identity["bytes"] else " (it comes beside it)"
+        inside += ", incomplete" if identity["bytes"] else " (it must be given with --identity)"
     return [f"identity {identity['id']}: {inside}"]
 
 
 def table(facts: dict[str, Any]) -> str:
-    """The same for people."""
+    """The same facts as text."""
     motion = facts["motion_bits_per_frame"]
     lines = [
         f"{facts['frames']} frames of {facts['width']}x{facts['height']}, {facts['fps']:g} fps, "

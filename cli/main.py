@@ -1,7 +1,7 @@
 """`facewire`: the command line. Each command is a module with `add_parser` and `run`.
 
-Exit codes: 0 well, 1 the input or a file is bad (one sentence on stderr), 2 wrong usage,
-130 interrupted.
+Exit codes: 0 if all went well, 1 if the input or a file is bad (one sentence on stderr says why),
+2 after wrong usage, 130 after Ctrl-C, 128 + n after signal n.
 """
 
 from __future__ import annotations
@@ -20,23 +20,25 @@ __all__ = ["COMMANDS", "main", "parse"]
 COMMANDS = {
     "encode": "video to .fwire",
     "decode": ".fwire to video",
-    "info": "what is in a .fwire, and what it costs",
+    "play": "decode a .fwire and show it in a video player",
+    "info": "what is in a .fwire, and what each part costs",
     "demo": "make a clip, encode it, decode it, show the figures; needs no input",
     "enroll": "fit the network to one person, into a file of at most 300 kB",
     "train": "train a network from a folder of clips",
-    "export": "make a trained network ready for the torch-free runtime",
+    "export": "make a trained network ready to run without torch",
 }
-"""Commands and their one-line help; `facewire.cli.NAME` is the module, loaded when it is used."""
+"""Commands and their one-line help; the module `facewire.cli.NAME` is loaded when it is used."""
 
 _EPILOG = """\
 examples:
-  facewire demo                                    see it work; needs no input
-  facewire encode talk.mp4 talk.fwire              one keyframe, then 960 bits a frame
+  facewire demo                                    shows how it works; needs no input
+  facewire encode talk.mp4 talk.fwire              pictures where they pay, about 50 bits a frame
   facewire info talk.fwire                         frames, bits by kind, kbit/s
-  facewire decode talk.fwire back.mp4              the face again, marked as synthetic
+  facewire decode talk.fwire back.mp4              the face again, marked as generated
   facewire decode talk.fwire both.mp4 --side-by-side talk.mp4
+  facewire play talk.fwire                         the same in a video player
 
-facewire COMMAND --help tells more.
+facewire COMMAND --help tells more about each command.
 """
 
 
@@ -47,7 +49,7 @@ class Command(Protocol):
         """Describe the command's arguments."""
 
     def run(self, args: argparse.Namespace) -> int:
-        """Do it; returns the exit code."""
+        """Run the command; returns the exit code."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,20 +74,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parse(
     arguments: list[str],
 ) -> tuple[Callable[[argparse.Namespace], int], argparse.Namespace]:
-    """Arguments to the command that they name and its settings.
+    """Find the command that the arguments name, and its settings.
 
-    Only the module of that command is imported: `facewire --help` stays fast, and `decode` never
+    Only the module of that command is imported: so `facewire --help` is fast, and `decode` never
     loads what only `encode` and `train` need. Raises `SystemExit` as argparse does.
     """
     parser = argparse.ArgumentParser(
         prog="facewire",
-        description="Talking heads over almost no bandwidth: one picture, then ten keypoints "
-        "a frame, then a face again.",
+        description="Send a talking head over almost no bandwidth: a few pictures and the motion\n"
+        "of ten keypoints, from which the receiver draws the face again.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"facewire {__version__}")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument(
+        "--debug", action="store_true", help="show the traceback of an error, and what is logged"
+    )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     wanted = next((word for word in arguments if not word.startswith("-")), None)
     run: Callable[[argparse.Namespace], int] = _nothing

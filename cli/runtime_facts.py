@@ -1,4 +1,4 @@
-"""`facewire info --runtime`: what runs a network on this machine, how fast, and what is chosen."""
+"""`facewire info --runtime`: how fast this machine runs a network, and in which precision."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ __all__ = ["describe", "table"]
 
 
 def describe(network: str) -> dict[str, Any]:
-    """Facts as `facewire info --runtime --json` prints them; runs a few frames in each precision.
+    """Run a few frames in each precision; returns what `facewire info --runtime --json` prints.
 
     Args:
-        network: a shipped size, or a folder of weights.
+        network: a size that facewire brings, or a folder of weights.
 
     Raises:
-        WeightsError: nothing there, or not exported.
+        WeightsError: the network does not exist, or was not exported.
     """
     from ..models.weights import load_card
     from ..receiver.generators import precision
 
     card = load_card(network)
     reasons = {name: precision.missing(card, name) for name in precision.PRECISIONS}
-    test = precision.self_test(card)
+    test = precision.self_test(card, again=True)
     return {
         "processor": _processor(),
         "cores": _cores(),
@@ -52,7 +52,7 @@ def _trial(trial: Trial) -> dict[str, float]:
 
 
 def table(facts: dict[str, Any]) -> str:
-    """The same for people."""
+    """The same facts as text."""
     backends = [f"{name} {version or '-'}" for name, version in facts["backends"].items()]
     lines = [
         f"{facts['processor']}, {facts['cores']} core{'s' * (facts['cores'] != 1)}; "
@@ -63,13 +63,13 @@ def table(facts: dict[str, Any]) -> str:
     for name, found in facts["precisions"].items():
         mark = "  <- chosen" if name == facts["chosen"] else ""
         if "missing" in found:
-            lines.append(f"  {name:<9}not to be had: {found['missing']}")
+            lines.append(f"  {name:<9}not available: {found['missing']}")
         else:
             lines.append(
                 f"  {name:<9}{found['ms']:>8.2f} ms{found['fps']:>8.1f} frames/s, "
                 f"{found['difference']:.2f} of 255 levels from float32{mark}"
             )
-    lines.append(f"the test took {facts['self_test_s']:.1f} s: once a process, with each network")
+    lines.append(f"the test took {facts['self_test_s']:.1f} s: its result is kept for later starts")
     return "\n".join(lines)
 
 
@@ -80,7 +80,7 @@ def _processor() -> str:
 
 
 def _cores() -> int:
-    """Those that this process may use."""
+    """Number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -94,7 +94,7 @@ def _version(package: str) -> str | None:
 
 
 def _gpu() -> str | None:
-    """The GPU that the torch backend would take."""
+    """Name of the GPU that the torch backend would use."""
     try:
         import torch
     except ImportError:

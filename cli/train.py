@@ -1,42 +1,51 @@
-"""`facewire train`: clips to a network."""
+"""`facewire train`: a folder of clips to a network."""
 
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..codec.errors import ConfigError, MissingExtraError
+from . import names
+from .stage import Stage
+
+if TYPE_CHECKING:
+    from ..models.training.config import TrainConfig
 
 __all__ = ["add_parser", "run"]
 
 _DISTILLATION = 5.0  # what `xs` was trained with
+_RUN = ("checkpoint.pt", "model.safetensors", "curves.csv")  # files that make a folder a run
 
 _EPILOG = """\
 examples:
   facewire train --data clips/ --out runs/first                 prepare, then train size `s`
   facewire train --data clips/ --out runs/first --resume        go on where it stopped
   facewire train --cache runs/first/cache --out runs/gan --start-from runs/first --adversarial 0.1
+                                                                with a GAN loss
   facewire train --cache runs/first/cache --out runs/l --size l --start-from s
-                                                                `s` and more blocks
+                                                                `s` with more blocks
   facewire train --cache runs/first/cache --out runs/xs --size xs --teacher s --steps 50000
                                                                 a small one that imitates `s`
   facewire train --data pairs/ --cache pairs.cache runs/first/cache --out runs/more \\
       --start-from s --person-least 4                           pairs of stills beside clips
   facewire export runs/first                                    then make it ready to decode with
 
-DIR holds videos of talking heads, one person in each. People are told apart by a CSV
-(--people, columns file and identity), else by the folder that a clip lies in. Landmarks,
-masks and mels are prepared once, into OUT/cache (or the first --cache). OUT receives
-curves.csv, pictures/ (source, then driving frame and output), checkpoint.pt and
-model.safetensors.
+--data holds videos of talking heads, one person in each. A CSV (--people) says who is seen in each
+file. Without it, all videos in one subfolder show the same person, and each video that lies in
+--data itself shows another one. Landmarks, masks and sound are prepared once, into OUT/cache or
+the first --cache. OUT receives model.safetensors, checkpoint.pt, curves.csv and pictures/ (source,
+then driving frame, output and flow). A folder that holds a run already is used again only with
+--resume, or with --force, which starts anew.
 
---start-from gives weights to begin with: its network has the new one's shape, or fewer blocks
-(as `s` has, of `l`; the new ones begin without effect). --teacher gives pictures and motion to
-imitate, as one more loss: only its picture size must be the new network's. Either brings its
-face table, the start before the teacher.
+--start-from names weights to begin with. They come from a network of the same shape, or from one
+with fewer blocks, as `s` has compared with `l`: the new blocks then begin without effect. --teacher
+names a network whose pictures and motion are imitated, as one more loss; only its picture size must
+be that of the new network. The new network takes over the face table of the start, or else of the
+teacher.
 """
 
 
@@ -45,45 +54,72 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "train",
         help="train a network from a folder of clips",
-        description="Train AVFR-GAN on a folder of talking-head clips (extra [train]).",
+        description="Train AVFR-GAN on a folder of talking-head clips (needs the extra [train]).",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add("--data", metavar="DIR", type=Path, help="videos; not needed with a prepared --cache")
-    add("--out", metavar="DIR", type=Path, required=True, help="where the run lives")
-    add("--cache", metavar="DIR", type=Path, nargs="+", help="prepared clips to learn from; "
-        "--data goes into the first (default: OUT/cache)")  # fmt: skip
-    add("--people", metavar="CSV", type=Path, help="columns `file` and `identity`")
-    add("--held-out", metavar="DIR", type=Path, help="cache of clips to measure on")
-    add("--held-out-people", metavar="N", type=int, default=4, help="else: hold out N people")
-    add("--every", metavar="N", type=int, default=3, help="keep each N-th frame as a picture")
-    add("--prepare-only", action="store_true", help="fill the cache and stop")
-    add("--person-least", metavar="S", type=float, default=0.0, help="nobody counts for less "
-        "than so many seconds; lets a pair of stills weigh something")  # fmt: skip
-    add("--size", help="xs, s, l or paper (default: that of --start-from, else s)")
-    add("--set", metavar="NAME=VALUE", action="append", default=[], help="a network setting, "
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
+    names.add_force(parser)
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    _add_data(parser.add_argument_group("clips").add_argument)
+    _add_network(parser.add_argument_group("network").add_argument)
+    _add_training(parser.add_argument_group("training").add_argument)
+    _add_machine(parser.add_argument_group("machine").add_argument)
+
+
+def _add_data(add: Callable[..., object]) -> None:
+    add("--data", metavar="DIR", type=Path,
+        help="folder of videos; not needed with a prepared --cache")  # fmt: skip
+    add("--cache", metavar="DIR", type=Path, nargs="+", help="folders of prepared clips to "
+        "learn from; --data is prepared into the first (default: OUT/cache)")  # fmt: skip
+    add("--people", metavar="CSV", type=Path,
+        help="who is seen in each video: columns `file` and `identity`")  # fmt: skip
+    add("--held-out", metavar="DIR", type=Path, help="folder of prepared clips to measure on")
+    add("--held-out-people", metavar="N", type=int, default=4, help="without --held-out: people "
+        "whose clips are measured on, not learned from (default: %(default)s)")  # fmt: skip
+    add("--every", metavar="N", type=int, default=3,
+        help="keep every N-th frame as a picture (default: %(default)s)")  # fmt: skip
+    add("--prepare-only", action="store_true", help="prepare --data and stop")
+    add("--person-least", metavar="S", type=float, default=0.0, help="count nobody for fewer "
+        "seconds than S, so that a pair of stills has some weight")  # fmt: skip
+
+
+def _add_network(add: Callable[..., object]) -> None:
+    add("--size", help="xs, s, l or paper (default: as --start-from, else s)")
+    add("--set", metavar="NAME=VALUE", action="append", default=[], help="change the network, "
         "for example audio_prior=false or keypoint_mode=unsupervised")  # fmt: skip
-    add("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
     add("--start-from", metavar="SIZE|DIR", help="begin with these weights")
-    add("--teacher", metavar="SIZE|DIR", help="imitate this network's pictures and motion")
-    add("--distillation", type=float, metavar="W", help="weight of the teacher's loss "
-        f"(default: {_DISTILLATION:g})")  # fmt: skip
-    add("--steps", type=int, default=20_000)
-    add("--batch", type=int, default=4, help="sources a step (default: %(default)s)")
-    add("--drivings", type=int, default=3, help="driving frames a source (default: %(default)s)")
-    add("--learning-rate", type=float, default=4e-4)
-    add("--perceptual", choices=("alex", "vgg"), default="alex", help="features of the loss")
-    add("--adversarial", type=float, default=0.0, metavar="W", help="weight of the GAN loss")
-    add("--precision", choices=("32", "bf16"), default="32")
-    add("--threads", type=int, default=0, help="CPU threads (default: torch's choice)")
+    add("--teacher", metavar="SIZE|DIR", help="imitate this network")
+
+
+def _add_training(add: Callable[..., object]) -> None:
+    add("--steps", metavar="N", type=int, default=20_000, help="default: %(default)s")
+    add("--minutes", metavar="M", type=float, default=0.0, help="stop after so many minutes")
+    add("--batch", metavar="N", type=int, default=4,
+        help="source pictures in a step (default: %(default)s)")  # fmt: skip
+    add("--drivings", metavar="N", type=int, default=3,
+        help="driving frames for each source (default: %(default)s)")  # fmt: skip
+    add("--learning-rate", metavar="X", type=float, default=4e-4, help="default: %(default)g")
+    add("--perceptual", choices=("alex", "vgg"), default="alex", help="network "
+        "whose features the perceptual loss compares (default: %(default)s)")  # fmt: skip
+    add("--adversarial", metavar="W", type=float, default=0.0, help="weight of the GAN loss")
+    add("--distillation", metavar="W", type=float,
+        help=f"weight of the teacher's loss (default: {_DISTILLATION:g})")  # fmt: skip
+    add("--evaluate-every", metavar="N", type=int, default=500,
+        help="measure and draw every N steps (default: %(default)s)")  # fmt: skip
+    add("--seed", metavar="N", type=int, default=0,
+        help="of weights and samples (default: %(default)s)")  # fmt: skip
+
+
+def _add_machine(add: Callable[..., object]) -> None:
+    add("--precision", choices=("32", "bf16"), default="32",
+        help="bits of the arithmetic (default: %(default)s)")  # fmt: skip
+    add("--threads", metavar="N", type=int, default=0, help="CPU threads (default: torch's choice)")
     add("--accelerator", default="auto", help="auto, gpu or cpu (default: %(default)s)")
-    add("--devices", default="auto", help="how many (default: all GPUs, else the CPU)")
-    add("--workers", type=int, default=0, help="processes that prepare samples")
-    add("--minutes", type=float, default=0.0, help="stop after this time")
-    add("--evaluate-every", type=int, default=500, metavar="STEPS")
-    add("--seed", type=int, default=0)
-    add("--quiet", action="store_true", help="no progress bars")
+    add("--devices", metavar="N", default="auto", help="how many GPUs (default: all)")
+    add("--workers", metavar="N", type=int, default=0,
+        help="processes that prepare samples (default: none)")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -96,13 +132,14 @@ def run(args: argparse.Namespace) -> int:
         raise MissingExtraError("training", "train") from error
     from ..models.avfr.model import Avfr
     from ..models.training.cache import read_cache
-    from ..models.training.config import LossWeights, TrainConfig
     from ..models.training.fit_face import fit_face_table
     from ..models.training.loop import fit, split_by_person
     from ..models.training.start import begin_from
 
     if args.distillation is not None and not (args.teacher and args.distillation > 0):
         raise ConfigError("--distillation is a weight above 0, and there must be a --teacher")
+    if not (args.resume or args.prepare_only or args.force):
+        _refuse_a_run(args.out)
     caches = args.cache or [args.out / "cache"]
     if args.data is not None:
         _prepare(args, caches[0])
@@ -119,8 +156,29 @@ def run(args: argparse.Namespace) -> int:
     network = _network(args, source.config if source else None)
     known = source or teacher
     face = known.face if known else fit_face_table(c.landmarks[c.faces > 0] for c in train)
-    distillation = (args.distillation or _DISTILLATION) if teacher else 0.0
-    settings = TrainConfig(
+    settings = _settings(args, network.size, has_teacher=teacher is not None)
+    with Stage(f"training {args.out}", "step", quiet=args.quiet) as stage:
+        fit(
+            network,
+            settings,
+            train,
+            held_out,
+            args.out,
+            face=face,
+            resume=args.out / "checkpoint.pt" if args.resume else None,
+            start_from=begin_from(source, network, args.seed) if source else None,
+            teacher=teacher,
+            progress=stage.show,
+        )
+    print(f"{args.out / 'model.safetensors'}: `facewire export {args.out}` makes it ready to use")
+    return 0
+
+
+def _settings(args: argparse.Namespace, size: int, *, has_teacher: bool) -> TrainConfig:
+    from ..models.training.config import LossWeights, TrainConfig
+
+    distillation = (args.distillation or _DISTILLATION) if has_teacher else 0.0
+    return TrainConfig(
         steps=args.steps,
         batch=args.batch,
         drivings=args.drivings,
@@ -136,24 +194,19 @@ def run(args: argparse.Namespace) -> int:
         picture_every=args.evaluate_every,
         seed=args.seed,
         person_least_s=args.person_least,
-        size=network.size,
+        size=size,
         losses=LossWeights(adversarial=args.adversarial, distillation=distillation),
     )
-    checkpoint = args.out / "checkpoint.pt"
-    fit(
-        network,
-        settings,
-        train,
-        held_out,
-        args.out,
-        face=face,
-        resume=checkpoint if args.resume else None,
-        start_from=begin_from(source, network, args.seed) if source else None,
-        teacher=teacher,
-        progress=not args.quiet,
-    )
-    print(f"{args.out / 'model.safetensors'}; `facewire export {args.out}` makes it ready")
-    return 0
+
+
+def _refuse_a_run(out: Path) -> None:
+    """Raise `ConfigError` where a folder holds another run or network."""
+    for name in _RUN:
+        if (out / name).exists():
+            raise ConfigError(
+                f"{out} holds a {name} already: choose another --out, go on with --resume, or "
+                "start anew with --force, which replaces it"
+            )
 
 
 def _count(text: str) -> int:
@@ -163,23 +216,20 @@ def _count(text: str) -> int:
 
 
 def _prepare(args: argparse.Namespace, cache: Path) -> None:
-    from tqdm import tqdm
-
     from ..models.training.prepare import prepare
     from ..sender.tracking.footage import TrackedFootage
 
-    with tqdm(desc="prepare", unit="clip", disable=args.quiet) as bar:
+    with Stage(f"preparing {args.data}", "clip", quiet=args.quiet) as stage:
         for done, total, problem in prepare(
             args.data, cache, TrackedFootage, people=args.people, every=args.every
         ):
-            bar.total = total
-            bar.update(done - bar.n)
+            stage.show(done, total)
             if problem:
-                print(f"left out: {problem}", file=sys.stderr)
+                stage.write(f"left out: {problem}")
 
 
 def _network(args: argparse.Namespace, start: Any) -> Any:
-    """The size, else that of the start, with `--set`'s changes."""
+    """The network of `--size`, or else that of the start, with the changes of `--set`."""
     from ..models.avfr.config import SIZES, AvfrConfig
 
     if args.size and args.size not in SIZES:
@@ -203,7 +253,7 @@ def _network(args: argparse.Namespace, start: Any) -> Any:
                 raise KeyError(name)
         except (KeyError, ValueError):
             raise ConfigError(
-                f"--set {item!r}: a network has {', '.join(sorted(kinds))}; "
-                "write name=value, lists with commas, true or false"
+                f"--set {item!r} is no setting of a network: write NAME=VALUE, with true or "
+                f"false, or a list with commas; the names are {', '.join(sorted(kinds))}"
             ) from None
     return base.with_changes(**changes)

@@ -1,31 +1,22 @@
-"""`Unwrapper`: 16-bit counters back to full numbers."""
+"""16-bit counters: packets carry numbers modulo 65536, and `nearest` gives the full number."""
 
 from __future__ import annotations
 
-__all__ = ["WRAP", "Unwrapper"]
+__all__ = ["WRAP", "nearest"]
 
 WRAP = 1 << 16
-"""Sequence numbers and time stamps on the wire count modulo this."""
+"""Sequence numbers and time stamps in packets count modulo this."""
 
 
-class Unwrapper:
-    """Takes each 16-bit value for the full number nearest to the last one (RFC 3550, A.1).
-
-    So a counter may jump by up to 32,767 forwards or 32,768 backwards (late packets); in ticks of
-    1/1000 s that is half a minute.
+def nearest(value: int, known: int) -> int:
+    """The full number that equals `value` modulo 65536 and is nearest to `known` (RFC 3550, A.1).
 
     Args:
-        start: full number that the first value is nearest to.
+        value: as a packet carries it, 0 to 65535; higher bits are ignored.
+        known: a full number nearby, for example that of the packet before.
+
+    Returns:
+        A number from `known - 32768` to `known + 32767`. In ticks of a millisecond that is half a
+        minute each way.
     """
-
-    def __init__(self, start: int = 0) -> None:
-        self._last = start
-
-    def unwrap(self, value: int) -> int:
-        """Full number of `value` (0..65535; higher bits are ignored)."""
-        self._last += (value - self._last + WRAP // 2) % WRAP - WRAP // 2
-        return self._last
-
-    def reset(self, full: int = 0) -> None:
-        """Continue from the full number `full` (a keyframe tells it)."""
-        self._last = full
+    return known + (value - known + WRAP // 2) % WRAP - WRAP // 2

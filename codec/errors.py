@@ -1,4 +1,4 @@
-"""Errors: one root, and each error is also the builtin that fits it.
+"""Errors: they have one root, and each is also the builtin error that fits it.
 
     FacewireError
     ├── MediaError (ValueError)            a video, picture or sound that cannot be used
@@ -10,6 +10,8 @@
     │   └── UnsupportedError               a version, model, profile or codec unknown here
     ├── MotionError (ValueError)           keypoints that are not finite or of the wrong shape
     ├── ConfigError (ValueError)           a setting that makes no sense
+    ├── OutputError (OSError)              a place where no file can be written
+    │   └── OutputExistsError (FileExistsError)   the file exists and was not to be replaced
     ├── WeightsError (RuntimeError)        weights missing, of another model, or with another hash
     ├── MissingExtraError (ImportError)    an optional dependency is not installed
     ├── EvaluationError (RuntimeError)     a codec or a measurement that failed to run
@@ -30,6 +32,8 @@ __all__ = [
     "MotionError",
     "NoFaceError",
     "NotAVideoError",
+    "OutputError",
+    "OutputExistsError",
     "RateError",
     "StreamError",
     "TrainingError",
@@ -76,14 +80,14 @@ class MotionError(FacewireError, ValueError):
 
 
 class ConfigError(FacewireError, ValueError):
-    """A setting that makes no sense."""
+    """A setting that is out of range or does not fit another one."""
 
 
 class RateError(ConfigError):
-    """A rate below what the stream takes at least.
+    """A rate that is lower than the stream needs.
 
     Attributes:
-        least_kbps: that least, in 1000 bits a second of everything.
+        least_kbps: the lowest rate that is possible, of everything together, in 1000 bits a second.
     """
 
     def __init__(self, message: str, least_kbps: float) -> None:
@@ -92,6 +96,14 @@ class RateError(ConfigError):
 
     def __reduce__(self) -> tuple[type[RateError], tuple[str, float]]:
         return RateError, (str(self), self.least_kbps)
+
+
+class OutputError(FacewireError, OSError):
+    """A place where no file can be written: a folder, a socket, a folder that does not exist."""
+
+
+class OutputExistsError(OutputError, FileExistsError):
+    """The file exists, and the caller did not ask for it to be replaced."""
 
 
 class WeightsError(FacewireError, RuntimeError):
@@ -114,5 +126,5 @@ class MissingExtraError(FacewireError, ImportError):
         self._parts = (feature, extra)
 
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
-        """Made again from what it was made of, when it comes from another process."""
+        """Lets it be pickled: an error may come from another process."""
         return type(self), self._parts

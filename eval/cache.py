@@ -12,29 +12,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from ..codec.whole_file import whole_file, whole_path
 from .clips import Clip
 from .codecs.base import Codec, Encoded
 from .codecs.search import Match
 
-__all__ = ["StreamStore", "digest", "draft_of"]
+__all__ = ["StreamStore", "digest"]
 
 
 def digest(parts: Iterable[object]) -> str:
     """Hex SHA-256 of some values, 32 digits."""
     text = json.dumps([str(part) for part in parts])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def draft_of(path: Path) -> Path:
-    """A name beside `path` that no other process or thread uses; keeps the suffix."""
-    own = f"{os.getpid()}-{threading.get_ident()}"
-    return path.with_name(f".{path.stem}.{own}{path.suffix}")
 
 
 class StreamStore:
@@ -62,12 +55,8 @@ class StreamStore:
     def encode(self, setting: float, scratch: Path) -> Encoded:
         """Code with a setting and keep the stream."""
         path = self.folder / f"{setting:.6g}{self.codec.suffix}"
-        draft = draft_of(path)
-        try:
+        with whole_path(path, overwrite=True) as draft:
             made = self.codec.encode(self.clip, setting, draft, scratch)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
         encoded = Encoded(
             path,
             made.bits,
@@ -77,12 +66,8 @@ class StreamStore:
             made.notes,
         )
         about = path.with_name(path.name + ".json")
-        note = draft_of(about)
-        try:
-            note.write_text(encoded.to_json())
-            note.replace(about)
-        finally:
-            note.unlink(missing_ok=True)
+        with whole_file(about, overwrite=True) as file:
+            file.write(encoded.to_json().encode())
         return encoded
 
     def match(self, target_bits: float, search: Callable[[], Match]) -> Match:
@@ -94,9 +79,9 @@ class StreamStore:
             return Match(streams[name], bool(reached), str(note))
         except (OSError, ValueError, KeyError, TypeError):
             found = search()
-        draft = draft_of(path)
-        draft.write_text(json.dumps([found.encoded.path.name, found.reached, found.note]))
-        draft.replace(path)
+        with whole_file(path, overwrite=True) as file:
+            note = [found.encoded.path.name, found.reached, found.note]
+            file.write(json.dumps(note).encode())
         return found
 
     def clear(self) -> None:

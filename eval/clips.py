@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codec.errors import ConfigError, MediaError, NoFaceError
+from ..codec.sound.opus import SAMPLE_RATE
 from ..sender.tracking.capture import Capture
 from ..sender.tracking.observer import Observer
 from ..sender.tracking.tracker import Tracker
@@ -215,8 +216,8 @@ def _crops(capture: Capture, observer: Observer) -> Iterator[tuple[Frame, Fracti
 
 
 def _write_sound(capture: Capture, folder: Path, start: Fraction, seconds: Fraction) -> None:
-    first = round(start * 16_000)
-    end, have = first + round(seconds * 16_000), 0
+    first = round(start * SAMPLE_RATE)
+    end, have = first + round(seconds * SAMPLE_RATE), 0
     pieces = [np.zeros(0, np.float32)]
     for piece in capture.sound():
         pieces.append(piece)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..codec.errors import FacewireError
 from ..codec.picture.still import StillCodec, encode_picture
+from ..codec.whole_file import whole_file
 from .cache import digest
 from .catalogue import METRICS
 from .codecs.facewire import AUDIO_KBPS
@@ -240,7 +241,8 @@ def _keep(frame: Any, out: Path, about: list[object]) -> str:
             raise FileNotFoundError(path)
         path.parent.mkdir(exist_ok=True)
         picture = encode_picture(np.ascontiguousarray(frame), quality=90, codec=StillCodec.WEBP)
-        path.write_bytes(picture.data)
+        with whole_file(path, overwrite=True) as file:
+            file.write(picture.data)
     return path.relative_to(out).as_posix()
 
 

@@ -161,7 +161,7 @@ def measure_truth(clip: Clip, suite: Suite) -> Truth:
     """Track, embed and pool the clip's own frames, once a clip.
 
     Raises:
-        MissingExtraError: mediapipe is not installed.
+        MissingExtraError: OpenCV is not installed.
         WeightsError: the tracker's model is not here.
     """
     pooling = _Pooling(suite)

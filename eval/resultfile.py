@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn, TextIO
 
 from ..codec.errors import ConfigError
+from ..codec.whole_file import whole_path
 from .comparison import kept_to_rate
 from .schema import BITS, VERSION, BdRow, ClipFigures, FrameSet, MetricInfo, Results, Row
 
@@ -73,14 +72,12 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def write_whole(path: Path, write: Callable[[TextIO], object]) -> None:
-    """Write a text file under another name first, so that a reader never sees half of it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
-    try:
-        with draft.open("w", encoding="utf-8", newline="") as file:
-            write(file)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    """Write a text file that appears only when it is complete."""
+    with (
+        whole_path(path, overwrite=True) as draft,
+        draft.open("w", encoding="utf-8", newline="") as file,
+    ):
+        write(file)
 
 
 # --- spreadsheets -------------------------------------------------------------------------------

@@ -94,6 +94,7 @@ def ray_runner(address: str) -> Callable[[Task, Arguments], Iterator[tuple[int, 
         import ray
     except ImportError as error:
         raise MissingExtraError("spreading over a cluster", "ray") from error
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Ray would report each cluster to its makers
     try:
         ray.init(
             address=address,

@@ -21,8 +21,9 @@ import numpy.typing as npt
 
 from ..codec.errors import ConfigError, FacewireError
 from ..codec.sound.opus import OpusEncoder
+from ..codec.whole_file import whole_file, whole_path
 from ..sender.config import EncoderConfig
-from .cache import StreamStore, digest, draft_of
+from .cache import StreamStore, digest
 from .clips import Clip, find_videos, prepare_clip
 from .codecs.base import Codec, Encoded
 from .codecs.facewire import AUDIO_KBPS
@@ -232,9 +233,8 @@ def _truth(clip: Clip, suite: Suite) -> Truth:
     if path.is_file():
         return Truth.load(path)
     truth = measure_truth(clip, suite)
-    draft = draft_of(path)
-    truth.save(draft)
-    draft.replace(path)
+    with whole_path(path, overwrite=True) as draft:
+        truth.save(draft)
     return truth
 
 
@@ -249,9 +249,8 @@ def _audio_bits(clip: Clip) -> int:
         opus = OpusEncoder(round(AUDIO_KBPS * 1000), packet_ms)
         packets = [*opus.encode(sound), *opus.flush()]
         bits = 8 * sum(map(len, packets))
-    draft = draft_of(path)
-    draft.write_text(json.dumps({"bits": bits, "kbps": AUDIO_KBPS}))
-    draft.replace(path)
+    with whole_file(path, overwrite=True) as file:
+        file.write(json.dumps({"bits": bits, "kbps": AUDIO_KBPS}).encode())
     return bits
 
 
@@ -308,13 +307,10 @@ def _measured(
         return path, float(json.loads(note.read_text())["decode_seconds"])
     clock = _Clock(codec.decode(clip, encoded, scratch))
     figures = measure(clip, _truth(clip, suite), clock, suite)
-    for target in (path, note):
-        draft = draft_of(target)
-        if target is path:
-            figures.save(draft)
-        else:
-            draft.write_text(json.dumps({"decode_seconds": clock.seconds}))
-        draft.replace(target)
+    with whole_path(path, overwrite=True) as draft:
+        figures.save(draft)
+    with whole_file(note, overwrite=True) as file:
+        file.write(json.dumps({"decode_seconds": clock.seconds}).encode())
     return path, clock.seconds
 
 

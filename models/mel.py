@@ -1,7 +1,8 @@
 """Log-mel spectrogram of the sound around a frame (AVFR-GAN section 3, "Audio-conditioned").
 
-80 bands, 16 kHz, 25 ms Hann window, 10 ms hop; a frame sees 200 ms of sound, 20 steps centred on
-it. Steps lie on one 10 ms grid from the start of the sound, so that a stream computes each once.
+80 bands at 16 kHz, from Hann windows of 25 ms every 10 ms. A frame is conditioned on 200 ms of
+sound: 20 steps, centred on it. All steps lie on one grid of 10 ms that begins with the sound, so
+that a stream computes each of them once.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from ..codec.sound.opus import SAMPLE_RATE
+
 __all__ = ["HOP", "MEL_BANDS", "MEL_STEPS", "SAMPLE_RATE", "SILENCE", "log_mel", "mel_window"]
 
-SAMPLE_RATE = 16_000
 MEL_BANDS = 80
 MEL_STEPS = 20
 HOP = 160
@@ -45,9 +47,9 @@ def _filterbank() -> npt.NDArray[np.float64]:
 
 
 def log_mel(pcm: Array) -> Array:
-    """Steps of a whole sound: float32 mono `[n]` on [-1, 1] → float32 `[ceil(n / 160), 80]`.
+    """All steps of a sound: float32 mono `[n]` on [-1, 1] → float32 `[ceil(n / 160), 80]`.
 
-    Step k covers the 25 ms centred on sample 160 k + 80; outside the sound is silence.
+    Step k covers the 25 ms centred on sample 160 k + 80. Outside of the sound there is silence.
     """
     steps = -(-len(pcm) // HOP)
     if steps == 0:
@@ -61,7 +63,7 @@ def log_mel(pcm: Array) -> Array:
 
 
 def window_start(centre_sample: int) -> int:
-    """First step of the window of a frame shown at this sample."""
+    """First step of the window of a frame that is shown at this sample."""
     return round(centre_sample / HOP) - MEL_STEPS // 2
 
 
@@ -71,7 +73,8 @@ def mel_window(steps: Array, centre_sample: int, lookahead_ms: int = 100) -> Arr
     Args:
         steps: `log_mel` of the sound, float32 `[n, 80]`.
         centre_sample: presentation time of the frame in samples.
-        lookahead_ms: how much sound after the frame may be used (paper: 100); later is silence.
+        lookahead_ms: how much sound after the frame may be used (paper: 100); the rest of the
+            window is silence.
 
     Returns:
         float32 `[80, 20]`; the frame lies between steps 9 and 10.

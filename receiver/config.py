@@ -10,37 +10,41 @@ from ..codec.errors import ConfigError
 from ..codec.identity import Identity
 
 __all__ = ["Backend", "DecoderConfig", "Precision"]
-
-
 Backend = Literal["openvino", "torch"]
-
-
 Precision = Literal["auto", "bf16", "int8", "float32"]
 
 
 @dataclass(frozen=True, slots=True)
 class DecoderConfig:
-    """Settings of a `Decoder`; all have a default.
+    """Settings of a `Decoder`; each has a default.
 
     Attributes:
-        backend: what runs the generator: "openvino" (fast, no torch needed) or "torch".
-        precision: arithmetic of the generator. "auto" is the fastest that can be had and keeps
-            float32's picture, int8 only by a clear lead (a short self-test, once a process).
+        backend: library that runs the generator: "openvino" (fast, needs no torch) or "torch".
+        precision: arithmetic of the generator. "auto" takes the fastest that keeps the picture of
+            float32, and int8 only if it is clearly faster. A self-test of a few seconds decides;
+            its result is kept in the cache folder.
         threads: CPU threads of the generator; 0 lets the backend choose.
-        lookahead_ms: sound after a frame's time that the generator hears, 0 to 100. The paper
-            uses 100; calls use 0 to 40. A frame waits for it, see `Decoder.delay_ms`.
-        weights: folder with the model's card, in place of the shipped weights that the stream
-            names. Its hash must still be the stream's.
-        identity: what the network learned of the person (`facewire enroll`), where it comes
-            beside the stream, or is kept from an earlier one. One in the stream needs no setting.
-        badge: draw the corner badge on every frame. Off here, since an application has its own
-            place for it; on in decoded files.
-        reorder_window: packets that may wait for a missing one before it counts as lost.
-        references: keyframes kept, 1 to 16; a sender uses 4, and one more is on its way.
-        max_wait_ms: longest that a frame waits for sound that does not come, in media time.
-        max_pause_ms: a longer jump of a time stamp is believed only when a second packet confirms
-            it: datagrams may be damaged.
-        max_concealed: most frames made up for one gap; after them the picture stands.
+        parallel: how many pictures the generator may be asked for at the same time, each from a
+            thread of its own. More than 1 raises the throughput of files and the delay of each
+            picture. Backend "openvino" only; `threads` is then not used.
+        lookahead_ms: how much sound after a frame's time the generator hears, 0 to 100. The paper
+            uses 100; calls use 0 to 40. A frame waits for this sound, see `Decoder.delay_ms`.
+        weights: folder of a network that takes the place of the shipped ones. Its hash must be
+            the one that the stream names.
+        identity: what the network learned of the person (`facewire enroll`), if it comes beside
+            the stream or was kept from an earlier one. An identity in the stream needs no setting.
+        badge: draw the corner badge on every frame. Off by default, since an application may
+            have its own place for it; on in decoded files.
+        reorder_window: how many packets may wait for a missing one before it counts as lost.
+        references: number of keyframes that are kept, 1 to 16. A sender uses 4, and one more may
+            be on its way.
+        max_wait_ms: longest time that a frame waits for missing sound, in media time.
+        max_pause_ms: a time stamp that jumps further than this is believed only when a second
+            packet confirms it, because datagrams may be damaged.
+        max_concealed: most frames that are made up for one gap; after them the picture stands.
+        max_renders: most pictures that one call of `decode` or `flush` renders, 1 to 100,000. If
+            more are due, the oldest are skipped and counted. The default suits calls, and files
+            of up to 30 frames/s; `file_config` lifts the limit.
 
     Raises:
         ConfigError: a value out of its range.
@@ -49,6 +53,7 @@ class DecoderConfig:
     backend: Backend = "openvino"
     precision: Precision = "auto"
     threads: int = 0
+    parallel: int = 1
     lookahead_ms: int = 100
     weights: Path | None = None
     identity: Identity | None = None
@@ -58,21 +63,24 @@ class DecoderConfig:
     max_wait_ms: int = 400
     max_pause_ms: int = 5000
     max_concealed: int = 250
+    max_renders: int = 32
 
     def __post_init__(self) -> None:
         for name, known in (("backend", get_args(Backend)), ("precision", get_args(Precision))):
             if getattr(self, name) not in known:
                 raise ConfigError(
-                    f"{name} is one of {', '.join(known)}, not {getattr(self, name)!r}"
+                    f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}"
                 )
         for name, low, high in (
             ("threads", 0, 1024),
+            ("parallel", 1, 256),
             ("lookahead_ms", 0, 100),
             ("reorder_window", 0, 512),
             ("references", 1, 16),
             ("max_wait_ms", 0, 10_000),
             ("max_pause_ms", 0, 10_000_000),
             ("max_concealed", 0, 10_000),
+            ("max_renders", 1, 100_000),
         ):
             value = getattr(self, name)
             if not low <= value <= high:

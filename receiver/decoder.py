@@ -1,56 +1,64 @@
-"""`Decoder`: packets in, pictures and sound out. Push-style; no thread, no clock, no loop.
+"""`Decoder`: packets in, pictures and sound out. No thread, no clock, no event loop.
 
-packet ─┬→ order ─┬→ MOTION → PictureTrack ─────────→ Output
-        │         └→ AUDIO  → SoundTrack ─(mel)┘ └──→ Output
+packet ─┬→ order ─┬→ MOTION → PictureTrack ─────────→ PictureOutput
+        │         └→ AUDIO  → SoundTrack ─(mel)┘ └──→ SoundOutput
         └→ STREAM, IDENTITY, KEYFRAME at once: they serve later packets, whatever their order
 """
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from dataclasses import replace
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..codec.errors import ConfigError, MotionError, StreamError, UnsupportedError, WeightsError
-from ..codec.identity import Identity
 from ..codec.identity_packets import IdentityAssembler, fragment_id
 from ..codec.keyframe import Keyframe, KeyframeAssembler
 from ..codec.packet import Kind, Packet
 from ..codec.stream import StreamHeader
 from ..models.mel import SAMPLE_RATE
 from .config import DecoderConfig
-from .generators.load import open_generator
+from .generators.networks import Networks, NotLoadedError, Person, header_for
+from .ordering.changes import StreamChanges
 from .ordering.reorder import Arrival, ReorderWindow
-from .outputs import Output, PictureOutput, SoundOutput
+from .outputs import Frame, Output, PictureOutput, SoundOutput
 from .statistics import Statistics
-from .tracks.pictures import PictureTrack
+from .tracks.pictures import DuePicture, PictureTrack
 from .tracks.references import MissingBaseError
 from .tracks.sound import Sound, SoundTrack, needed_samples
 
 if TYPE_CHECKING:
     from .generators.protocol import Generator
 
-__all__ = ["Decoder"]
+__all__ = ["Decoder", "Due"]
 
 _OPUS_DELAY_MS = 6.5
 _DEFAULT_AUDIO_MS = 40
+Due: TypeAlias = DuePicture | SoundOutput
+_log = logging.getLogger(__name__)
 
 
 class Decoder:
     """Turns the packets of one stream into pictures and sound.
 
-    Takes packets lost, late, doubled, reordered or damaged; starts anywhere at a STREAM and a
-    KEYFRAME packet. Holds a bounded amount of memory however long the stream is.
+    Packets may be lost, late, doubled, reordered or damaged. Decoding can begin at any STREAM and
+    KEYFRAME packet. The memory is bounded however long the stream is, and so is the work of one
+    call (`DecoderConfig.max_renders`).
+
+    The first STREAM packet makes `decode` load a network, which takes about a second (several if
+    the self-test of precisions never ran here). A live application avoids that with `prepare`.
 
     Args:
-        config: settings; the defaults suit a library user.
-        generator: in place of the one that the stream names (its weights are then not checked).
+        config: settings; the defaults suit an application that embeds the decoder.
+        generator: takes the place of the one that the stream names, whose weights are then not
+            checked.
 
     Attributes:
         config: as given.
-        statistics: counts of what came and what did not; one object all along.
-        header: of the stream being decoded, None before the first STREAM packet.
+        statistics: counts of what came and what did not; the same object all along.
+        header: of the stream being decoded; None before the first STREAM packet.
     """
 
     def __init__(
@@ -58,18 +66,26 @@ class Decoder:
     ) -> None:
         self.config = config or DecoderConfig()
         self.statistics = Statistics()
-        self._given = generator
         self._closed = False
-        self._loaded: tuple[tuple[str, bytes, bytes | None], Generator] | None = None
+        given = self.config.identity
+        self._given = None if given is None else Person.of(given)
+        self._known: Person | None = None  # from packets
+        self._networks = Networks(self.config, generator)
         self._introductions = IdentityAssembler()
-        self._identity: Identity | None = None
         self._order = ReorderWindow(self.config.reorder_window, self.statistics)
+        self._picture: Frame | None = None  # the newest one
         self.reset()
 
     def reset(self) -> None:
-        """Forget the stream (after a seek, or for another one). Weights, the identity and counts
-        stay.
+        """Forget the stream, after a seek or before another stream. Loaded networks, the identity
+        and the counts stay.
         """
+        self._changes = StreamChanges()
+        self._wanted: StreamHeader | None = None
+        self._networks.reset()
+        self._forget()
+
+    def _forget(self) -> None:
         self.header: StreamHeader | None = None
         self._order.reset()
         self._assembler = KeyframeAssembler()
@@ -80,21 +96,21 @@ class Decoder:
 
     @property
     def waiting(self) -> int:
-        """Frames and packets held back at the moment; bounded by the configuration."""
+        """Number of frames and packets held back at the moment; bounded by the configuration."""
         return len(self._order) + (0 if self._pictures is None else len(self._pictures))
 
     @property
     def references(self) -> tuple[int, ...]:
-        """Ids of the keyframes that are here: for `Encoder.acknowledge`."""
+        """Ids of the keyframes that are here, for `Encoder.acknowledge`."""
         return self._pictures.references if self._pictures is not None else ()
 
     @property
     def delay_ms(self) -> float:
-        """Algorithmic delay that the receiver adds to a frame, in ms, at worst.
+        """Largest algorithmic delay that the receiver adds to a frame, in ms; 0 without sound.
 
-        The frame waits for the sound of its look-ahead (and the half mel window at its end), for
-        the Opus packet which holds that to be full, and for Opus's own delay. 0 without sound.
-        Before the first STREAM packet: for Opus packets of 40 ms.
+        The frame waits for the sound of its look-ahead (and half a mel window more), for the Opus
+        packet that contains this sound to be full, and for Opus's own delay. Before the first
+        STREAM packet, Opus packets of 40 ms are assumed.
         """
         if self.header is not None and self.header.audio is None:
             return 0.0
@@ -103,26 +119,64 @@ class Decoder:
         lookahead = needed_samples(0, self.config.lookahead_ms) * 1000 / SAMPLE_RATE
         return lookahead + packet + _OPUS_DELAY_MS
 
+    def prepare(self, network: str | None = None) -> None:
+        """Load a network now, so that no later `decode` has to.
+
+        From the first call on, `decode` loads nothing itself. If packets then ask for another
+        network, or bring an identity, `Statistics.wants_prepare` becomes true, and `prepare()`
+        without an argument loads what they ask for. It may run in another thread meanwhile: the
+        next `decode` after it takes up the result, and until then the old stream goes on.
+
+        Args:
+            network: name of a shipped network as "avfr-s" or "s". None stands for what the
+                packets have asked for; before the first STREAM packet for that in
+                `DecoderConfig.weights`, else "s".
+
+        Raises:
+            UnsupportedError: the stream's model or size is not known to this build.
+            WeightsError: there is no such network, its files are missing or damaged, or the
+                identity does not fit it.
+            ConfigError: the configured precision is not available here; the decoder is closed.
+            MissingExtraError: backend "torch" is not installed.
+        """
+        self._check_open()
+        asked = self._wanted or self.header
+        if network is not None or asked is None:
+            asked = header_for(network or self.config.weights or "s")
+        self._networks.prepare(asked, self._person(asked))
+
     def decode(self, packet: Packet | bytes) -> list[Output]:
         """Take one packet.
 
         Args:
-            packet: as it came, parsed or as the bytes of a datagram. Bytes that are no packet are
-                counted as damaged and left aside; those of a kind that this build does not know
-                are left aside too.
+            packet: as it came, parsed or as the bytes of a datagram. Bytes that are no packet
+                count as damaged. Packets of a kind that this build does not know are ignored.
 
         Returns:
-            The pictures and pieces of sound that this packet completes, often none or several.
+            The pictures and pieces of sound that this packet completes; often none, or several.
 
         Raises:
             UnsupportedError: the stream is of a version, model, size, sound or motion tables that
-                this build does not know.
-            WeightsError: the stream's weights are not here, or differ from those that are; the
-                identity of the configuration is not the stream's.
-            ConfigError: the decoder is closed.
+                this build does not know. The old stream goes on.
+            WeightsError: the stream's weights are not here, differ from those that are here, or
+                may not be loaded in this call (`Statistics.wants_prepare` is then true); or the
+                configured identity is not the stream's. The old stream goes on.
+            ConfigError: the decoder is closed, or the configured precision is not available here.
+            MissingExtraError: backend "torch" is not installed.
         """
-        if self._closed:
-            raise ConfigError("this decoder is closed: make another one")
+        return [self._rendered(due) for due in self.take(packet)]
+
+    def flush(self) -> list[Output]:
+        """Return everything that still waits. Call it at the end; more packets may follow."""
+        return [self._rendered(due) for due in self.take_rest()]
+
+    def take(self, packet: Packet | bytes) -> list[Due]:
+        """`decode` without rendering, for callers that render elsewhere (`Rendering.picture`).
+
+        Raises:
+            UnsupportedError, WeightsError, ConfigError, MissingExtraError: as `decode`.
+        """
+        self._check_open()
         if not isinstance(packet, Packet):
             try:
                 packet = Packet.parse(packet)
@@ -131,31 +185,33 @@ class Decoder:
             except StreamError:
                 self.statistics.damaged += 1
                 return []
-        outputs: list[Output] = []
+        if self.statistics.wants_prepare:
+            self._adapt()
+        due: list[Due] = []
         if packet.kind == Kind.STREAM:
-            outputs += self._on_stream(packet)
+            due += self._on_stream(packet)
         elif packet.kind == Kind.IDENTITY:
             self._on_identity(packet)
         elif packet.kind == Kind.KEYFRAME:
             self._on_keyframe(packet)
         for arrival in self._order.push(packet):
-            outputs += self._in_order(arrival)
-        return outputs + self._render()
+            due += self._in_order(arrival)
+        return [*due, *self._due_pictures()]
 
-    def flush(self) -> list[Output]:
-        """Give all that still waits; to be called at the end. More packets may follow."""
-        outputs: list[Output] = []
+    def take_rest(self) -> list[Due]:
+        """`flush` without rendering."""
+        due: list[Due] = []
         for arrival in self._order.flush():
-            outputs += self._in_order(arrival)
+            due += self._in_order(arrival)
         if self._sound is not None:
-            outputs += _sounds(self._sound.flush())
-        return outputs + self._render(everything=True)
+            due += _sounds(self._sound.flush())
+        return [*due, *self._due_pictures(everything=True)]
 
     def close(self) -> None:
-        """Free the network and all that waits. Nothing can be decoded after it."""
+        """Free the network and everything that waits. Nothing can be decoded afterwards."""
         self.reset()
-        self._loaded = None
-        self._identity = None
+        self._networks.close()
+        self._known = self._picture = None
         self._closed = True
 
     def __enter__(self) -> Decoder:
@@ -164,12 +220,23 @@ class Decoder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _render(self, *, everything: bool = False) -> list[PictureOutput]:
-        if self._pictures is None:
-            return []
-        return self._pictures.render(everything=everything)
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ConfigError("this decoder is closed: make another one")
 
-    def _on_stream(self, packet: Packet) -> list[Output]:
+    def _rendered(self, due: Due) -> Output:
+        if isinstance(due, SoundOutput):
+            return due
+        if due.rendering is not None:
+            self._picture = due.rendering.picture()
+        if self._picture is None:
+            raise RuntimeError("the first picture of a stream cannot repeat another one")
+        return PictureOutput(self._picture, due.pts, due.concealed, due.wants_keyframe)
+
+    def _due_pictures(self, *, everything: bool = False) -> Sequence[DuePicture]:
+        return [] if self._pictures is None else self._pictures.due(everything=everything)
+
+    def _on_stream(self, packet: Packet) -> list[Due]:
         try:
             header = StreamHeader.from_payload(packet.payload)
         except UnsupportedError:
@@ -177,85 +244,110 @@ class Decoder:
         except StreamError:
             self.statistics.damaged += 1
             return []
+        if not self._changes.allows(header, packet):
+            self.statistics.ignored_streams += 1
+            return []
         if header == self.header:
+            self._changes.follow(header, packet)
+            self._wanted = None
             return []
         self._check_identity(header)
-        # All that can be refused comes first: then the old stream goes on as it was.
+        # Everything that can refuse the stream comes first: then the old one goes on as it was.
         generator = self._generator(header)
         sound = None
         if header.audio is not None:
             sound = SoundTrack(header.audio, self.config, self.statistics)
         pictures = PictureTrack(header, generator, self.config, self.statistics, sound)
-        outputs: list[Output] = []
-        early: deque[Keyframe] = self._early
+        due: list[Due] = []
+        early = self._early
         if self.header is not None:
-            outputs = self.flush()
-            self.reset()
-        self.header, self._sound = header, sound
-        unknown = self._identity_of(header) is None
+            due = self.take_rest()
+            self._forget()
+            _log.info("the stream changes to %s, profile %s", header.model, header.profile)
+        self._changes.follow(header, packet)
+        self.header, self._sound, self._pictures = header, sound, pictures
+        self.statistics.streams += 1
+        unknown = self._person(header) is None
         self.statistics.wants_identity = header.identity is not None and unknown
-        self._pictures = pictures
         for keyframe in early:
             self._use(keyframe)
-        return outputs
+        return due
 
     def _generator(self, header: StreamHeader) -> Generator:
-        if self._given is not None:
-            return self._given
-        identity = self._identity_of(header)
-        wanted = (header.model, header.weights_sha256, identity.id if identity else None)
-        if self._loaded is not None and self._loaded[0] == wanted:
-            return self._loaded[1]
+        """The generator for a new stream; without the identity if that does not fit."""
+        person = self._person(header)
         try:
-            config = replace(self.config, identity=identity)
-            self._loaded = (wanted, open_generator(header, config))
-        except WeightsError:
-            if identity is None or identity is self.config.identity:
+            generator = self._networks.get(header, person)
+        except NotLoadedError:
+            self._wanted = header
+            self.statistics.wants_prepare = True
+            raise
+        except WeightsError as error:
+            if person is None or person is self._given:
                 raise
-            # It came with the packets and does not fit: the face is shown without it.
-            self._identity = None
-            self.statistics.damaged += 1
+            self._refuse_identity(error)
             return self._generator(header)
-        return self._loaded[1]
+        self._wanted = None
+        self.statistics.wants_prepare = False
+        return generator
 
-    def _identity_of(self, header: StreamHeader) -> Identity | None:
-        """What is known of the person: as configured, else the one that the stream names."""
-        given, known = self.config.identity, self._identity
-        return given or (known if known is not None and known.id == header.identity else None)
+    def _person(self, header: StreamHeader) -> Person | None:
+        """What is known of the person: as configured, else the identity that the stream names."""
+        known = self._known
+        return self._given or (known if known is not None and known.id == header.identity else None)
 
     def _check_identity(self, header: StreamHeader) -> None:
-        """A stream that names an identity is shown with no other one."""
-        given = self.config.identity
+        """Refuse to show a stream that names an identity with another one."""
+        given = self._given
         if given is not None and header.identity not in (None, given.id):
             raise WeightsError(
-                f"the stream belongs to the identity {(header.identity or b'').hex()}, the one "
+                f"the stream belongs to the identity {(header.identity or b'').hex()}, but the one "
                 f"that was given is {given.id.hex()}: leave it out, or give the stream's own"
             )
 
     def _on_identity(self, packet: Packet) -> None:
-        header, known, name = self.header, self._identity, fragment_id(packet)
-        if self.config.identity is not None or (known is not None and known.id == name):
+        header, known, name = self.header, self._known, fragment_id(packet)
+        if self._given is not None or (known is not None and known.id == name):
             return
         if header is not None and header.identity != name:
-            return  # of another stream
+            return  # it belongs to another stream
         try:
             identity = self._introductions.push(packet)
-        except StreamError:
+        except StreamError as error:
+            _log.info("an identity packet was refused: %s", error)
             self.statistics.damaged += 1
             return
-        if identity is None:
+        if identity is not None:
+            self._known = Person(identity, name)
+            _log.info("the identity %s has arrived", name.hex())
+            self._adapt()
+
+    def _adapt(self) -> None:
+        """Show the face of the stream as its identity says, as soon as that network is loaded."""
+        header, pictures = self.header, self._pictures
+        if header is None or pictures is None or self._wanted is not None:
             return
-        self._identity = identity
-        if header is not None and self._pictures is not None:
-            # At once: it comes at the start, and loading takes about a second.
-            self._pictures.use(self._generator(header))
-            self.statistics.wants_identity = False
+        person = self._person(header)
+        try:
+            pictures.use(self._networks.get(header, person))
+        except NotLoadedError:
+            self.statistics.wants_prepare = True
+            return
+        except WeightsError as error:
+            self._refuse_identity(error)
+        self.statistics.wants_identity = person is None and header.identity is not None
+        self.statistics.wants_prepare = False
+
+    def _refuse_identity(self, error: WeightsError) -> None:
+        _log.warning("the face is shown without its identity: %s", error)
+        self._known = None
+        self.statistics.damaged += 1
 
     def _on_keyframe(self, packet: Packet) -> None:
         try:
             keyframe = self._assembler.push(packet)
-        except (StreamError, MotionError):
-            self._refuse_keyframe()
+        except (StreamError, MotionError) as error:
+            self._refuse_keyframe(error)
             return
         if keyframe is not None and self._pictures is None:
             self._early.append(keyframe)
@@ -267,32 +359,36 @@ class Decoder:
             return
         try:
             self._pictures.add_keyframe(keyframe)
-        except MissingBaseError:
+        except MissingBaseError as error:
             self.statistics.missing_reference += 1
-            self.statistics.wants_keyframe = True
+            self.statistics.ask_for_keyframe(str(error))
             return
-        except (StreamError, MotionError):
-            self._refuse_keyframe()
+        except (StreamError, MotionError) as error:
+            self._refuse_keyframe(error)
             return
         self.statistics.wants_keyframe = False
         if self._sound is not None:
             self._sound.anchor(keyframe.pts * self.header.time_base)
 
-    def _refuse_keyframe(self) -> None:
+    def _refuse_keyframe(self, error: Exception) -> None:
+        _log.info("a keyframe was refused: %s", error)
         self.statistics.damaged += 1
-        self.statistics.wants_keyframe = True
+        self.statistics.ask_for_keyframe("one was damaged")
 
     def _in_order(self, arrival: Arrival) -> list[SoundOutput]:
         self._lost += arrival.lost_before
         packet = arrival.packet
-        if packet.kind == Kind.AUDIO:
-            return _sounds(self._sound.push(packet.pts, packet.payload)) if self._sound else []
-        if packet.kind == Kind.MOTION and self._pictures is not None:
-            self._pictures.push(packet, self._lost)
+        if packet.kind == Kind.AUDIO and self._sound is not None and self.header is not None:
+            if self.header.audio is not None:
+                self._changes.pass_time(packet.kind, self.header.audio.time_base)
+            return _sounds(self._sound.push(packet.pts, packet.payload))
+        if packet.kind == Kind.MOTION and self._pictures is not None and self.header is not None:
+            frames = self._pictures.push(packet, self._lost)
+            self._changes.pass_time(packet.kind, frames / self.header.fps)
             self._lost = 0
         elif packet.kind == Kind.MOTION:
             self.statistics.missing_reference += 1
-            self.statistics.wants_keyframe = True
+            self.statistics.ask_for_keyframe("motion came before the stream's header")
         return []
 
 

@@ -1,4 +1,4 @@
-"""What a `Decoder` gives: pictures and pieces of sound."""
+"""What a `Decoder` gives out: pictures and pieces of sound."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ class PictureOutput:
     """One picture.
 
     Attributes:
-        frame: uint8 RGB `[H, W, 3]`. Do not write into it: a picture that is held shares it.
-        pts: presentation time in seconds. Pictures come in rising order.
-        concealed: whether the receiver made the picture up, because what should be here was lost
-            or damaged.
-        wants_keyframe: whether the sender should send a keyframe now
-            (`Encoder.request_keyframe`), since the one that the motion refers to never came. As
-            long as no picture was ever shown, `Statistics.wants_keyframe` says the same.
+        frame: uint8 RGB `[H, W, 3]`. Do not write into it: a picture that is shown again is the
+            same array.
+        pts: presentation time in seconds. The times of successive pictures rise.
+        concealed: the receiver made this picture up, because what belongs here was lost or
+            damaged.
+        wants_keyframe: the sender should send a keyframe now (`Encoder.request_keyframe`), because
+            the keyframe that the motion refers to never came. Before the first picture,
+            `Statistics.wants_keyframe` says the same.
     """
 
     frame: Frame
@@ -41,9 +42,9 @@ class SoundOutput:
 
     Attributes:
         pcm: float32 mono `[n]` on [-1, 1] at the stream's sample rate (16 kHz).
-        pts: presentation time of the first sample, in seconds. Sound comes in rising order, and
-            ahead of the pictures, which wait for it.
-        concealed: whether Opus made the sound up in place of a packet that was lost or damaged.
+        pts: presentation time of the first sample, in seconds. The times of successive pieces
+            rise. Sound comes before the pictures of the same time, because these wait for it.
+        concealed: Opus made this sound up in place of a packet that was lost or damaged.
     """
 
     pcm: npt.NDArray[np.float32]
@@ -52,4 +53,4 @@ class SoundOutput:
 
 
 Output: TypeAlias = PictureOutput | SoundOutput
-"""What `Decoder.decode` gives: `isinstance` tells which of the two it is."""
+"""What `Decoder.decode` gives; `isinstance` tells the two apart."""

@@ -11,6 +11,8 @@ from ..codec.errors import ConfigError
 from ..codec.identity import Identity
 from ..codec.motion.entropy import MAX_FRAMES
 from ..codec.motion.profiles import MotionSettings, Profile, find_profile, motion_writer
+from .tracking.follow import FACE_CHOICES, FaceChoice
+from .tracking.trackers import TRACKERS, TrackerName
 
 __all__ = ["MAX_PICTURE", "MAX_REFERENCES", "EncoderConfig", "KeyframeInterval"]
 
@@ -20,6 +22,7 @@ MAX_PICTURE = 60_000
 """Bytes of a reference's picture, at most."""
 MAX_REFERENCES = 4
 _MIN_PICTURE = 200
+_MOST_FACES = 99
 _PLAN_AHEAD_S = Fraction(10)
 _NARROW_KBPS = 32
 _LONG_SOUND_KBPS = 64  # up to this, 120 ms of sound fit a datagram
@@ -62,6 +65,12 @@ class EncoderConfig:
         size: side of the coded picture in pixels; the shipped networks want 256.
         crop: cut the head out of the frame. Without, the frame is taken whole, and must be a
             square head crop already.
+        face: which of several faces is sent: "largest", "centre" (the one nearest to the middle of
+            the frame), "moving" (a face that moves before one that does not, such as a portrait on
+            a shared slide), or its number from the left, counted from 1.
+        tracker: "openvino", the tracker of facewire, or "mediapipe", MediaPipe's own. Both run the
+            same networks and find the same. Newer releases of MediaPipe report to Google while
+            they track.
         model: the receiver's network: a shipped size, or the folder of its weights.
         identity: what that network learned of the person (`facewire enroll`), or None. It is sent
             once, at the start, in addition to the rate.
@@ -85,6 +94,8 @@ class EncoderConfig:
     plan_ahead_s: float | Literal["auto"] = "auto"
     size: int = 256
     crop: bool = True
+    face: FaceChoice = "largest"
+    tracker: TrackerName = "openvino"
     model: str = "s"
     identity: Identity | None = None
 
@@ -131,6 +142,15 @@ class EncoderConfig:
             )
         if self.plan_ahead_s != "auto" and not 0 <= self.plan_ahead_s <= 30:
             raise ConfigError(f"plan 0 to 30 seconds ahead, not {self.plan_ahead_s:g}")
+        if isinstance(self.face, int):
+            if not 1 <= self.face <= _MOST_FACES:
+                raise ConfigError(f"faces are counted from 1 to {_MOST_FACES}, not {self.face}")
+        elif self.face not in FACE_CHOICES:
+            raise ConfigError(
+                f"the face is 'largest', 'centre', 'moving' or a number, not {self.face!r}"
+            )
+        if self.tracker not in TRACKERS:
+            raise ConfigError(f"the tracker is 'openvino' or 'mediapipe', not {self.tracker!r}")
         if not 64 <= self.size <= 1024 or self.size % 2:
             raise ConfigError(
                 f"the side of the coded picture is an even number of 64 to 1024, not {self.size}"

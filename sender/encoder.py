@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ from .segment import Item, SegmentCoder
 from .tracking.finder import FaceTracker
 from .tracking.observer import Observer
 from .tracking.smoothing import Smoothing
-from .tracking.tracker import Tracker
+from .tracking.trackers import open_tracker
 
 __all__ = ["Encoder", "EncoderStatistics"]
 
@@ -122,10 +123,15 @@ class Encoder:
         self._owns_keypoints = keypoints is None
         self._smoothing = Smoothing(self.config.smoothing_strength)
         self._opus = OpusEncoder(rate, packet) if audio else None
-        self._tracker: FaceTracker = tracker or Tracker()
+        self._tracker = tracker or open_tracker(self.config.tracker)
         self._owns_tracker = tracker is None
-        still = _still_tracker if self._owns_tracker else None
-        self._observer = Observer(self._tracker, self.config.size, still, crop=self.config.crop)
+        self._observer = Observer(
+            self._tracker,
+            self.config.size,
+            partial(open_tracker, self.config.tracker, still=True) if self._owns_tracker else None,
+            crop=self.config.crop,
+            face=self.config.face,
+        )
         self.reset()
 
     def reset(self) -> None:
@@ -302,7 +308,8 @@ class Encoder:
         seen, changed = self._observer.observe(frame, float(step), time_ms)
         if seen is None:
             unseen = self._observer.unseen(frame, time_ms)
-            return ObservedFrame(pts, unseen and View.of(unseen, faceless=True))
+            view = None if unseen is None else View.of(unseen, faceless=True)
+            return ObservedFrame(pts, view)
         seen = self._smoothing.push(seen, anew=changed)
         # A 16-bit pts cannot express so long a pause; a keyframe carries the full time.
         far = self._pts is not None and pts - self._pts >= _FAR
@@ -371,11 +378,6 @@ class Encoder:
     def _audio_packet(self, data: bytes) -> Packet:
         number, self._sounds = self._sounds, self._sounds + 1
         return Packet(Kind.AUDIO, Flags.INTRA, 0, 0, number % WRAP, data)
-
-
-def _still_tracker() -> Tracker:
-    """A tracker that looks at every frame afresh."""
-    return Tracker(still=True)
 
 
 def _keypoint_source(card: Card) -> KeypointSource:

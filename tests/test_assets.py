@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load, load_file
 
 from facewire.codec.errors import WeightsError
 from facewire.models import assets
@@ -179,10 +179,9 @@ def checkpoint() -> dict[str, dict[str, dict[str, object]]]:
     return {"AlexNet_0": body, **heads}  # type: ignore[dict-item]
 
 
-def test_lpips_conversion(tmp_path: Path) -> None:
+def test_lpips_conversion() -> None:
     tree = checkpoint()
-    lpips_to_safetensors(pickle.dumps(tree), "alexnet", tmp_path / "a.safetensors")
-    tensors = load_file(tmp_path / "a.safetensors")
+    tensors = load(lpips_to_safetensors(pickle.dumps(tree), "alexnet"))
     assert tensors["features.0.weight"].shape == (64, 3, 11, 11)
     assert tensors["lin4.model.1.weight"].shape == (1, 256, 1, 1)
     kernel = tree["AlexNet_0"]["Conv_1"]["kernel"]
@@ -198,9 +197,9 @@ class Evil:
 @pytest.mark.parametrize(
     "data", [pickle.dumps(Evil()), pickle.dumps({"a": Evil()}), b"", b"junk", pickle.dumps({})]
 )
-def test_pickles_run_nothing(tmp_path: Path, data: bytes) -> None:
+def test_pickles_run_nothing(data: bytes) -> None:
     with pytest.raises(WeightsError):
-        lpips_to_safetensors(data, "alexnet", tmp_path / "a.safetensors")
+        lpips_to_safetensors(data, "alexnet")
 
 
 def test_source_archives_are_read_too(

@@ -14,12 +14,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS: dict[str, tuple[str, ...]] = {
     "codec": (
-        "errors counters whole_file",
-        "packet motion picture sound identity",
+        "errors counters clean_stop",
+        "whole_file",
+        "untrusted packet motion picture sound identity",
         "keyframe stream identity_packets control",
         "file",
     ),
-    "models": ("mediapipe_tasks mel face", "assets conversion weights", "avfr", "training"),
+    "models": ("tflite mel face", "assets conversion weights", "avfr", "training"),
     "sender": (
         "config tracking",
         "appearance observed rate",

@@ -1,4 +1,4 @@
-"""The clip of `facewire demo`: a portrait that speaks, turns its head and blinks. No input."""
+"""The clip of `facewire demo`, made from one portrait that speaks, turns its head and blinks."""
 
 from __future__ import annotations
 
@@ -8,31 +8,40 @@ from pathlib import Path
 
 import numpy as np
 
+from ...codec.sound.opus import SAMPLE_RATE
 from ...receiver.files.writer import VideoWriter
 from .face import AnimatedFace, Pose, load_portrait
-from .voice import SAMPLE_RATE, Voice, make_voice
+from .voice import Voice, make_voice
 
 __all__ = ["make_demo_clip", "poses"]
 
 
 def make_demo_clip(
-    path: str | Path, seconds: float = 8.0, fps: int = 25, size: int = 256, seed: int = 1
+    path: str | Path,
+    seconds: float = 8.0,
+    fps: int = 25,
+    size: int = 256,
+    seed: int = 1,
+    *,
+    overwrite: bool = False,
 ) -> Path:
-    """Write the clip: H.264 and AAC.
+    """Write the clip, in H.264 and AAC.
 
     Args:
-        path: ends in .mp4.
-        seconds: length, at least one frame.
+        path: the file to write, ending in .mp4.
+        seconds: its length; at least one frame is written.
         fps: frames a second.
         size: side of the square picture in pixels, even.
         seed: of the speech and the movement; the same seed gives the same clip.
+        overwrite: replace a file that exists.
 
     Returns:
         The path.
 
     Raises:
-        MissingExtraError: mediapipe or matplotlib is not installed.
-        WeightsError: the tracker's model is not there.
+        OutputExistsError: the file exists, and `overwrite` is false.
+        MissingExtraError: OpenCV or matplotlib is not installed.
+        WeightsError: the tracker's model is missing.
     """
     path = Path(path)
     frames = max(1, round(seconds * fps))
@@ -40,7 +49,7 @@ def make_demo_clip(
     voice = make_voice(frames / fps, rng)
     face = AnimatedFace(load_portrait())
     rate = Fraction(fps)
-    with VideoWriter(path, (size, size), rate, 1 / rate, sound=True) as writer:
+    with VideoWriter(path, (size, size), rate, 1 / rate, sound=True, overwrite=overwrite) as writer:
         for index, pose in enumerate(poses(voice, frames, fps, rng)):
             start = index * SAMPLE_RATE // fps
             writer.picture(face.draw(pose, size), index / rate)
@@ -50,7 +59,7 @@ def make_demo_clip(
 
 
 def poses(voice: Voice, frames: int, fps: int, rng: np.random.Generator) -> list[Pose]:
-    """A pose for each frame: at rest in the first one, the mouth as the voice has it."""
+    """A pose for each frame: at rest in the first one, then with the mouth opened by the voice."""
     blinks = _blink_times(frames / fps, rng)
     result = []
     for index in range(frames):
@@ -78,7 +87,7 @@ def _blink_times(seconds: float, rng: np.random.Generator) -> list[float]:
 
 
 def _blink(time: float) -> float:
-    """Shut within 80 ms, stay for 80, open within 120."""
+    """How far the eyes are shut: they close within 80 ms, stay shut for 80 and open within 120."""
     if time < 0.08:
         return max(0.0, time / 0.08)
     return max(0.0, min(1.0, 1 - (time - 0.16) / 0.12))

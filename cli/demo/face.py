@@ -1,7 +1,7 @@
 """A portrait that turns its head, blinks and opens its mouth: a mesh warp of one photograph.
 
-The landmarks of the tracker give the face its depth; the head is turned in three dimensions and
-drawn over the photograph's own background, which stands still.
+The tracker's landmarks give the face its depth. The head is turned in three dimensions and drawn
+over the background of the photograph, which stands still.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Frame = npt.NDArray[np.uint8]
 Map = npt.NDArray[np.float32]
 
 _CROP = (63, 10, 400)  # left, top, side in the photograph: head and shoulders
-_SIDE = 320  # drawn at this size: above the clip's, and quick
+_SIDE = 320  # it is drawn at this size, which is above the clip's and still quick
 _UPPER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 _LOWER_LIP = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 _EYES = (
@@ -33,14 +33,14 @@ _EYES = (
     ((362, 398, 384, 385, 386, 387, 388, 466, 263), (362, 382, 381, 380, 374, 373, 390, 249, 263)),
 )
 _CHIN = 152
-_WIDEST = 0.16  # mouth opening at most, in face heights
+_WIDEST = 0.16  # largest opening of the mouth, in face heights
 
 
 def load_portrait() -> Frame:
     """Rear Admiral Grace M. Hopper, an official portrait of the US Navy (1984, James S. Davis).
 
-    In the public domain as a work of the US federal government. matplotlib, which mediapipe
-    requires, ships it as a sample picture.
+    In the public domain as a work of the US federal government. matplotlib ships it as
+    a sample picture.
 
     Returns:
         uint8 RGB `[600, 512, 3]`.
@@ -62,7 +62,7 @@ def load_portrait() -> Frame:
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """One frame's pose: angles in degrees (right, up and clockwise positive), the rest 0 to 1."""
+    """Pose of a frame: angles in degrees, positive right, up and clockwise; the rest 0 to 1."""
 
     yaw: float = 0.0
     pitch: float = 0.0
@@ -72,10 +72,10 @@ class Pose:
 
 
 class AnimatedFace:
-    """Draws the portrait in any pose. `[S, S]` below is `_SIDE` squared.
+    """Draws the portrait in any pose. Below, S stands for `_SIDE`.
 
     Args:
-        photograph: as `load_portrait` gives it.
+        photograph: from `load_portrait`.
     """
 
     def __init__(self, photograph: Frame) -> None:
@@ -89,9 +89,7 @@ class AnimatedFace:
         if not faces:
             raise NoFaceError("no face was found in the demo's own portrait")
         face = faces[0]
-        segmenter = Segmenter()
-        mask = segmenter.segment(photograph)[square]
-        segmenter.close()
+        mask = Segmenter().segment(photograph)[square]
         mask = np.asarray(cv2.resize(mask, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA))
         self._portrait = portrait
         self._y, self._x = np.mgrid[0:_SIDE, 0:_SIDE].astype(np.float32)
@@ -101,10 +99,12 @@ class AnimatedFace:
         self._background = _without_person(portrait, mask)
         self._depth = _head_depth(face, self._x, self._y)
         chin = float(face.landmarks[_CHIN, 1])
-        self._loose = 1 - _smooth((self._y - chin + 8) / (0.32 * self._height))  # neck: less
+        self._loose = 1 - _smooth(
+            (self._y - chin + 8) / (0.32 * self._height)
+        )  # the neck moves less
 
     def draw(self, pose: Pose, size: int) -> Frame:
-        """The portrait in that pose, uint8 RGB `[size, size, 3]`."""
+        """Draw the portrait in a pose, uint8 RGB `[size, size, 3]`."""
         import cv2
 
         picture = self._shut_eyes(self._portrait, pose.blink)
@@ -116,7 +116,7 @@ class AnimatedFace:
         return resize(np.clip(drawn, 0, 255).round().astype(np.uint8), size, size)
 
     def _turn(self, pose: Pose) -> tuple[Map, Map]:
-        """Where each pixel comes from when the head turns: x and y, `[S, S]`."""
+        """The place in the portrait that each pixel of a turned head shows: x and y, `[S, S]`."""
         import cv2
 
         rotation = _rotation(pose)
@@ -127,7 +127,7 @@ class AnimatedFace:
             a, b, c = (float(number) for number in rotation[row])
             moves.append(self._loose * (a * along_x + b * along_y + c * self._depth - own))
         x, y = self._x, self._y
-        # The movement is known where a point starts; solve for the start by iteration.
+        # The movement is known at the place where a point starts; find that place by iteration.
         for _ in range(5):
             dx, dy = (cv2.remap(m, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
                       for m in moves)  # fmt: skip
@@ -160,7 +160,7 @@ class AnimatedFace:
         return np.asarray(np.round(moved * shade[..., None]), np.uint8)
 
     def _open_mouth(self, picture: Frame, mouth: float) -> Frame:
-        """Drop the jaw, and paint what is behind the lips: dark, a band of teeth, a tongue."""
+        """Drop the jaw, and paint what is behind the lips: darkness, teeth and a tongue."""
         if mouth <= 0.01:
             return picture
         import cv2
@@ -171,7 +171,7 @@ class AnimatedFace:
         seam = np.interp(self._x[0], line[:, 0], line[:, 1])[None, :].astype(np.float32)
         chin = float(self._marks[_CHIN, 1])
         drop = mouth * _WIDEST * self._height
-        # The jaw: as wide as the mouth at the seam, wider below, and still again under the chin.
+        # The jaw is as wide as the mouth at the seam and wider below; under the chin nothing moves.
         below = self._y - seam
         reach = half * (1 + 0.9 * np.clip(below / (chin - line[:, 1].mean()), 0, 1))
         across = np.clip(1 - ((self._x - middle) / reach) ** 2, 0, 1) ** 0.8
@@ -195,7 +195,7 @@ class AnimatedFace:
         teeth = np.array([222, 203, 176], np.float32)
         tongue = np.array([130, 60, 58], np.float32)
         depth = (self._y - top)[..., None]
-        # Each tooth is a little darker at its sides, all of them towards the corners of the mouth.
+        # Each tooth is darker at its sides, and all are darker towards the corners of the mouth.
         off = (self._x - self._marks[13, 0])[..., None] / self._height
         shade = (0.9 + 0.1 * np.cos(off * 2 * np.pi / 0.042)) * np.exp(-((off / 0.13) ** 2))
         teeth = teeth * (0.35 + 0.6 * shade)
@@ -211,18 +211,18 @@ def _paint(picture: Map, colour: Map, where: Map) -> Frame:
 
 
 def _smooth(share: Map) -> Map:
-    """0 below 0, 1 above 1, smooth between."""
+    """0 below 0, 1 above 1, and smooth in between."""
     t = np.clip(share, 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
 def _edge(distance: Map) -> Map:
-    """An outline of a pixel's softness: 0 outside (negative), 1 inside."""
+    """An edge that is one pixel soft: 0 outside, where the distance is negative, and 1 inside."""
     return np.asarray(np.clip(distance + 0.5, 0, 1), np.float32)
 
 
 def _rotation(pose: Pose) -> npt.NDArray[np.float64]:
-    """Head rotation `[3, 3]` for x right, y down, z away from the camera."""
+    """Rotation of the head, `[3, 3]`, for axes right, down and away from the camera."""
     yaw, pitch, roll = (math.radians(a) for a in (pose.yaw, pose.pitch, pose.roll))
     about_y = [[math.cos(yaw), 0, -math.sin(yaw)], [0, 1, 0], [math.sin(yaw), 0, math.cos(yaw)]]
     about_x = [[1, 0, 0], [0, math.cos(pitch), math.sin(pitch)]]
@@ -234,9 +234,9 @@ def _rotation(pose: Pose) -> npt.NDArray[np.float64]:
 
 
 def _head_depth(face: Face, x: Map, y: Map) -> Map:
-    """Depth of the head at each pixel about its axis, negative towards the camera, `[S, S]`.
+    """Depth of the head at each pixel, relative to its axis, negative in front, `[S, S]`.
 
-    The landmarks' depth where they are, an ellipsoid elsewhere (hat, hair).
+    It is the depth of the landmarks near them, and that of an ellipsoid elsewhere (hat, hair).
     """
     import cv2
 
@@ -258,7 +258,7 @@ def _head_depth(face: Face, x: Map, y: Map) -> Map:
 
 
 def _without_person(portrait: Frame, mask: Map) -> Map:
-    """The background alone; what the person hides is made up (only a rim of it ever shows)."""
+    """The background alone; what the person hides is filled in, and only a rim of that is seen."""
     import cv2
 
     half = portrait.shape[0] // 2

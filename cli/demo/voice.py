@@ -1,7 +1,7 @@
-"""A voice out of nothing: vowels and pauses like speech, and how far the mouth is open with them.
+"""A generated voice, with vowels and pauses like speech, and how far the mouth is open.
 
-Harmonics of a gliding pitch under moving formants: what a glottal pulse train through a vocal
-tract gives (Fant 1960; formants after Peterson and Barney 1952, female speakers).
+It is a sum of harmonics of a gliding pitch, shaped by moving formants, as a vocal tract shapes
+glottal pulses (Fant 1960; formants after Peterson and Barney 1952, female speakers).
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SAMPLE_RATE", "Voice", "make_voice"]
+from ...codec.sound.opus import SAMPLE_RATE
 
-SAMPLE_RATE = 16_000
+__all__ = ["Voice", "make_voice"]
+
 _PITCH = 195.0
 _BANDWIDTHS = (80.0, 110.0, 170.0)
-# First three formants in Hz, and how far the jaw drops.
+# First three formants in Hz, and how far the jaw drops, for each vowel.
 _VOWELS = (
     (850.0, 1220.0, 2810.0, 1.0),  # a
     (610.0, 2330.0, 2990.0, 0.65),  # e
@@ -30,11 +31,11 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """Sound and the mouth that belongs to it.
+    """Sound, and the movement of the mouth that belongs to it.
 
     Attributes:
         pcm: float32 mono `[n]` at 16 kHz.
-        opening: `[n]`, 0 shut to 1 wide, at every sample.
+        opening: `[n]`, how far the mouth is open at each sample, from 0 to 1.
     """
 
     pcm: npt.NDArray[np.float32]
@@ -42,7 +43,7 @@ class Voice:
 
 
 def make_voice(seconds: float, rng: np.random.Generator) -> Voice:
-    """Speak for that long, beginning and ending in silence."""
+    """Make a voice of a length in seconds that begins and ends with silence."""
     count = round(seconds * SAMPLE_RATE)
     time = np.arange(count) / SAMPLE_RATE
     level, opening = np.zeros(count), np.zeros(count)
@@ -58,10 +59,10 @@ def make_voice(seconds: float, rng: np.random.Generator) -> Voice:
         opening = np.maximum(opening, loud * vowel[3] * bump)
         near = np.clip(_bump(time, at - 0.03, length + 0.06) * 2, 0, 1)
         formants = [f + near * (v - f) for f, v in zip(formants, vowel, strict=False)]
-        if rng.random() < 0.5:  # a hiss before it: s, sh, t
+        if rng.random() < 0.5:  # a hiss before the vowel: s, sh, t
             noise += _bump(time, at - 0.07, 0.07) * float(rng.uniform(0.05, 0.14))
         at, left = at + length + float(rng.uniform(-0.02, 0.06)), left - 1
-        if left == 0:  # breath
+        if left == 0:  # a breath
             at, left = at + float(rng.uniform(0.3, 0.55)), int(rng.integers(4, 8))
     pitch = _PITCH * (1 + 0.10 * np.sin(2.1 * time) + 0.05 * np.sin(7.3 * time + 1) - 0.01 * time)
     voiced = _harmonics(pitch, formants) * level
@@ -71,13 +72,13 @@ def make_voice(seconds: float, rng: np.random.Generator) -> Voice:
 
 
 def _bump(time: Array, start: float, length: float) -> Array:
-    """0 outside, up and down smoothly to 1 in the middle."""
+    """A smooth bump: 0 outside of the interval, 1 in its middle."""
     phase = np.clip((time - start) / length, 0, 1)
     return np.asarray(np.sin(np.pi * phase) ** 1.2, np.float64)
 
 
 def _harmonics(pitch: Array, formants: list[Array]) -> Array:
-    """Sum of all harmonics below 7 kHz, falling by 12 dB an octave, shaped by the formants."""
+    """Sum of all harmonics below 7 kHz, shaped by the formants."""
     phase = 2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE
     result = np.zeros(len(pitch))
     for number in range(1, int(7000 / pitch.max()) + 1):

@@ -37,6 +37,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...codec.errors import ConfigError, EvaluationError
+from ...codec.whole_file import whole_file
 from ..clips import Clip
 from .base import Codec, Encoded, Knob
 from .ffmpeg import planes_to_rgb, run_program, write_planes
@@ -232,10 +233,9 @@ class External(Codec):
 
 
 def _rgb(clip: Clip, folder: Path) -> Path:
-    path, draft = folder / "frames.rgb", folder / "frames.draft"
+    path = folder / "frames.rgb"
     if not path.exists():
-        with draft.open("wb") as file:
+        with whole_file(path, overwrite=True) as file:
             for frame in clip.rgb():
                 file.write(frame.tobytes())
-        draft.replace(path)
     return path

@@ -22,7 +22,7 @@ from ...codec.motion.profiles import MotionSettings, Profile
 from ...codec.motion.tables import TABLES_VERSION
 from ...codec.packet import HEADER_BYTES, Kind, Packet
 from ...codec.picture import fitting
-from ...codec.sound.opus import OpusEncoder
+from ...codec.sound.opus import SAMPLE_RATE, OpusEncoder
 from ...models.weights import load_card
 from ...models.weights.runtime_graphs import graphs_digest
 from ...receiver.config import DecoderConfig, Precision
@@ -32,8 +32,8 @@ from ...receiver.outputs import PictureOutput
 from ...sender import appearance, live, rate, segment, trickle
 from ...sender.config import EncoderConfig
 from ...sender.encoder import Encoder
-from ...sender.references import known as references
 from ...sender.references import expected, planning, shown
+from ...sender.references import known as references
 from ..clips import Clip
 from .base import Codec, Encoded, Knob
 
@@ -42,7 +42,6 @@ __all__ = ["AUDIO_KBPS", "FacewireCodec"]
 Frame = npt.NDArray[np.uint8]
 AUDIO_KBPS = 10.0
 """Sound that goes with every codec."""
-_SAMPLES = 16_000
 
 
 class FacewireCodec(Codec):
@@ -131,7 +130,9 @@ class FacewireCodec(Codec):
         """
         folder = Path(self.network) if Path(self.network).is_dir() else None
         precision: Precision = "float32" if missing(load_card(self.network), "bf16") else "bf16"
-        decoder = Decoder(DecoderConfig(threads=1, weights=folder, precision=precision))
+        decoder = Decoder(
+            DecoderConfig(threads=1, weights=folder, precision=precision, max_renders=100_000)
+        )
         with encoded.path.open("rb") as file:
             for packet in Reader(file):
                 yield from (o.frame for o in decoder.decode(packet) if isinstance(o, PictureOutput))
@@ -168,7 +169,7 @@ def _run(encoder: Encoder, clip: Clip, sound: npt.NDArray[np.float32]) -> Iterat
     taken = 0
     with encoder:
         for index, frame in enumerate(clip.rgb()):
-            end = round((index + 1) * _SAMPLES / clip.fps) if index + 1 < clip.frames else None
+            end = round((index + 1) * SAMPLE_RATE / clip.fps) if index + 1 < clip.frames else None
             pcm = sound[taken:end] if len(sound) else None
             taken = end or len(sound)
             yield from encoder.encode(np.asarray(frame), pcm, index)

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from ...codec.errors import EvaluationError
 from ...codec.picture.colour import rgb_to_yuv420, yuv420_to_rgb
+from ...codec.whole_file import whole_file
 from ..clips import Clip
 from .base import Codec, Encoded
 
@@ -110,13 +111,12 @@ def _failed(name: str, code: int, stderr: bytes) -> str:
 
 def write_planes(clip: Clip, folder: Path) -> Path:
     """The clip as a raw file, planar 4:2:0, 10 bits in 16, little endian; made once a folder."""
-    path, draft = folder / "frames.yuv", folder / "frames.draft"
+    path = folder / "frames.yuv"
     if not path.exists():
-        with draft.open("wb") as file:
+        with whole_file(path, overwrite=True) as file:
             for frame in clip.rgb():
                 for plane in rgb_to_yuv420(np.asarray(frame), _DEPTH):
                     file.write(plane.astype("<u2").tobytes())
-        draft.replace(path)
     return path
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...codec.errors import WeightsError
+from ...codec.sound.opus import SAMPLE_RATE
 from ...models.assets import find_asset
 from .base import Frame, Pair
 
@@ -28,7 +29,7 @@ __all__ = ["MAX_OFFSET", "SyncNet", "SyncScore", "face_crop", "load_syncnet", "m
 FRAME_RATE = 25
 MAX_OFFSET = 15
 """Offsets that are tried, in frames to either side."""
-_SIDE, _FRAMES, _STEPS, _RATE = 224, 5, 20, 16_000
+_SIDE, _FRAMES, _STEPS = 224, 5, 20
 _WINDOW, _HOP, _FFT, _FILTERS, _CEPSTRA = 400, 160, 512, 26, 13
 
 
@@ -127,8 +128,8 @@ def mfcc(pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def _mel_filters() -> npt.NDArray[np.float64]:
     """26 triangles on whole FFT bins, `[26, 257]`."""
-    mel = np.linspace(0, 2595 * np.log10(1 + _RATE / 2 / 700), _FILTERS + 2)
-    edges = np.floor((_FFT + 1) * 700 * (10 ** (mel / 2595) - 1) / _RATE)[:, None]
+    mel = np.linspace(0, 2595 * np.log10(1 + SAMPLE_RATE / 2 / 700), _FILTERS + 2)
+    edges = np.floor((_FFT + 1) * 700 * (10 ** (mel / 2595) - 1) / SAMPLE_RATE)[:, None]
     bins = np.arange(_FFT // 2 + 1)
     rise = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     fall = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
@@ -191,7 +192,7 @@ class SyncScore:
 
     def _embed_sound(self, pcm: npt.NDArray[np.float32]) -> Tensor:
         """Sound of each window of five frames, `[windows + 2 · 15, 1024]`; zeros around."""
-        windows = max(0, len(pcm) * FRAME_RATE // _RATE - _FRAMES)
+        windows = max(0, len(pcm) * FRAME_RATE // SAMPLE_RATE - _FRAMES)
         steps = torch.from_numpy(mfcc(pcm)) if windows else torch.zeros(_CEPSTRA, 0)
         starts = range(0, windows * 4, 4)
         result = [torch.zeros(0, 1024)]

@@ -14,7 +14,7 @@ __all__ = ["AudioEncoder"]
 
 
 class AudioEncoder(nn.Module):
-    """Log-mel window → Enc_aud (a map) and Enc_query (a vector)."""
+    """Encodes a log-mel window as Enc_aud, a map, and Enc_query, a vector."""
 
     def __init__(self, config: AvfrConfig, query: int) -> None:
         super().__init__()
@@ -58,6 +58,6 @@ def attention(query: Tensor, motion: Tensor) -> Tensor:
 
 
 def fused(audio: Tensor, query: Tensor, motion: Tensor) -> Tensor:
-    """Enc_dec = concat(Enc_motion, Enc_aud, Enc_attn), `[B, c + a + 1, h, w]`."""
+    """`Enc_dec = concat(Enc_motion, Enc_aud, Enc_attn)`, `[B, c + a + 1, h, w]`."""
     side = motion.shape[-1]
     return torch.cat([motion, resize(audio, side), attention(query, motion)], 1)

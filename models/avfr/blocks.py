@@ -1,4 +1,4 @@
-"""Building blocks: residual and SPADE blocks, and the hourglass."""
+"""Building blocks of the networks: residual blocks, SPADE blocks, and the hourglass."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["Hourglass", "ResBlock", "SpadeBlock", "SpadeNorm", "Stack", "conv", 
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
-    """A convolution that keeps the side (divided by its stride)."""
+    """A convolution whose output is as large as its input, divided by the stride."""
     return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
 
 
 def resize(x: Tensor, side: int) -> Tensor:
-    """Bilinear to `[B, C, side, side]`; area-averaged when it shrinks by a whole factor."""
+    """Resize to `[B, C, side, side]`: bilinear, or averaged if it shrinks by a whole factor."""
     if x.shape[-1] == side:
         return x
     if x.shape[-1] > side and x.shape[-1] % side == 0:
@@ -24,7 +24,7 @@ def resize(x: Tensor, side: int) -> Tensor:
 
 
 def silent(layer: nn.Conv2d) -> nn.Conv2d:
-    """The layer with weights and biases at zero: the network starts without its effect."""
+    """Set the weights and biases of a layer to zero, so that it has no effect at first."""
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.zero_()
@@ -45,10 +45,10 @@ class ResBlock(nn.Module):
 
 
 class Stack(nn.ModuleList):
-    """Blocks of one scale, one after another; each gets the same conditions."""
+    """Blocks of one scale, applied one after another with the same conditions."""
 
     def forward(self, x: Tensor, *conditions: Tensor) -> Tensor:
-        """`x [B, C, H, W]` and what the blocks take beside it → `[B, C, H, W]`."""
+        """`x [B, C, H, W]` and the conditions that each block takes → `[B, C, H, W]`."""
         for block in self:
             x = block(x, *conditions)
         return x
@@ -57,8 +57,8 @@ class Stack(nn.ModuleList):
 class SpadeNorm(nn.Module):
     """Spatially adaptive modulation (SPADE, arXiv 1903.07291, eq. 1).
 
-    Without `normalise` the modulation is applied to the features as they are: cheaper, and
-    steady from frame to frame, since no statistics of the frame enter.
+    Without `normalise` the features are modulated without being normalised first. That is cheaper,
+    and steadier from frame to frame, since no statistics of the frame take part.
     """
 
     def __init__(self, channels: int, condition: int, hidden: int, normalise: bool) -> None:
@@ -82,7 +82,7 @@ class SpadeNorm(nn.Module):
 
 
 class SpadeBlock(nn.Module):
-    """Residual block of two convolutions, each behind a SPADE modulation."""
+    """Residual block of two convolutions, each of them after a SPADE modulation."""
 
     def __init__(self, channels: int, condition: int, hidden: int, normalise: bool) -> None:
         super().__init__()
@@ -101,9 +101,10 @@ class SpadeBlock(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """FOMM's encoder and decoder with skips, on `[B, C, H, W]`; H divides by 2 ** levels.
+    """FOMM's encoder and decoder with skip connections.
 
-    Output has `base + inputs` channels, as in FOMM: the last skip is the input itself.
+    The side of its input must be divisible by 2 ** levels. Its output has `base + inputs`
+    channels, as in FOMM, since the last skip connection is the input itself.
     """
 
     def __init__(self, inputs: int, base: int, maximum: int, levels: int) -> None:

@@ -1,4 +1,4 @@
-"""Configurations of AVFR-GAN: `paper`, `s`, `xs` are the same code."""
+"""Configurations of AVFR-GAN: the sizes `paper`, `l`, `s` and `xs` are the same code."""
 
 from __future__ import annotations
 
@@ -15,29 +15,32 @@ KeypointMode = Literal["mesh", "detector", "unsupervised"]
 
 @dataclass(frozen=True)
 class AvfrConfig:
-    """One AVFR-GAN.
+    """Shape of one AVFR-GAN.
 
     Attributes:
-        name: model id in streams is `avfr-` + name.
+        name: of the size; streams name the network `avfr-` + name.
         size: pictures are `size` x `size`.
-        keypoints: K.
-        keypoint_mode: `mesh` (closed form from the tracker), `detector` (5-channel network,
-            supervised by the mesh), `unsupervised` (the same network, trained by equivariance
-            and reconstruction alone, as in the paper; without `landmark_prior`).
+        keypoints: number of keypoints, K.
+        keypoint_mode: where keypoints come from. `mesh`: a formula on the tracker's landmarks.
+            `detector`: a network with 5 input channels that learns from the mesh.
+            `unsupervised`: the same network, trained by equivariance and reconstruction alone, as
+            in the paper; it excludes `landmark_prior`.
         structural_prior, audio_prior, identity_aware: the rows of the paper's table 3.
-        landmark_prior: draw the rebuilt driving landmarks as a condition, and offer their own
-            motion as one more field of the dense motion (ours; docs/networks.md).
-        gaze: the points are followed by the centres of both irises (`models.gaze`), which are
-            drawn and moved as well.
+        landmark_prior: draw the rebuilt driving landmarks as a condition, and add their motion to
+            the fields of the dense motion (not in the paper; docs/networks.md).
+        gaze: the network also gets the centres of both irises (`models.face.gaze`), after the
+            other points, and draws and moves them too.
         detector_base, detector_max, detector_levels: hourglass of the keypoint detector.
-        motion_size: side of the dense motion network's pictures.
-        motion_base, motion_max, motion_levels, motion_kernel: its hourglass, and its heads.
-        stem_stride: 1, 2 or 4, the identity encoder's first step.
-        channels: identity encoder's features, fine to coarse; the coarsest is Enc_motion's c.
-        blocks: residual blocks at each of these scales, in encoder and decoder.
-        spade_hidden: hidden channels of SPADE's modulation, 0 for a direct 1x1 modulation.
-        normalise: parameter-free instance norm inside SPADE (off: modulation alone).
-        audio_channels, audio_size: Enc_aud is computed at this side and upsampled.
+        motion_size: side of the pictures that the dense motion network sees.
+        motion_base, motion_max, motion_levels: hourglass of the dense motion network.
+        motion_kernel: side of the kernels of its heads.
+        stem_stride: stride of the identity encoder's first step, 1, 2 or 4.
+        channels: channels of the identity encoder's features, fine to coarse; the last number is
+            the c of Enc_motion.
+        blocks: number of residual blocks at each of these scales, in encoder and decoder.
+        spade_hidden: hidden channels of SPADE's modulation; 0 for a direct 1x1 modulation.
+        normalise: whether SPADE normalises before it modulates (instance norm, no parameters).
+        audio_channels, audio_size: channels and side at which Enc_aud is computed.
     """
 
     name: str = "s"
@@ -74,15 +77,17 @@ class AvfrConfig:
             or self.size % coarsest
             or self.size % self.motion_size
         ):
-            raise ConfigError(f"size {self.size} does not divide into the network's scales")
+            raise ConfigError(f"size {self.size} is not divisible by the scales of the network")
         if self.keypoint_mode == "unsupervised" and self.landmark_prior:
             raise ConfigError(
-                "unsupervised keypoints say nothing of landmarks: set landmark_prior=false too"
+                "unsupervised keypoints tell nothing about landmarks: set landmark_prior=false too"
             )
         if self.gaze and not self.landmark_prior:
-            raise ConfigError("gaze is drawn between the eyes' corners: it needs landmark_prior")
+            raise ConfigError(
+                "gaze is drawn between the corners of the eyes, so it needs landmark_prior=true"
+            )
         if self.motion_size % 2**self.motion_levels:
-            raise ConfigError("motion_size must divide by 2 ** motion_levels")
+            raise ConfigError("motion_size must be divisible by 2 ** motion_levels")
 
     @property
     def model_id(self) -> str:
@@ -91,7 +96,7 @@ class AvfrConfig:
 
     @property
     def points(self) -> int:
-        """Number of points of a face that the network is given."""
+        """Number of points of a face that the network takes."""
         return len(POINTS) + (len(IRISES) if self.gaze else 0)
 
     @property
@@ -147,7 +152,8 @@ SIZES: dict[str, AvfrConfig] = {
     ),
     "l": AvfrConfig(name="l", blocks=(2, 5, 5)),
 }
-"""Known sizes; the paper's own detector and dense motion are FOMM's (networks.md, section 1).
+"""Known sizes.
 
-`l` is `s` with more blocks: new ones begin as the identity, so it can start from `s`'s weights.
+Detector and dense motion of `paper` are those of FOMM (docs/networks.md). `l` is `s` with more
+blocks; new blocks change nothing at first, so `l` can start from the weights of `s`.
 """

@@ -1,4 +1,4 @@
-"""The 5-channel keypoint detector (AVFR-GAN section 3, equation 1; FOMM's with two priors)."""
+"""The keypoint detector: FOMM's with two more inputs (AVFR-GAN section 3, equation 1)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["KeypointDetector"]
 
 
 class KeypointDetector(nn.Module):
-    """RGB, mesh drawing and person mask → K keypoints with jacobians.
+    """Finds K keypoints with jacobians from RGB, the drawn mesh and the person mask.
 
-    Trained on the mesh's closed form (`keypoint_mode="detector"`), which it can then leave, or
-    without any labels (`unsupervised`, the paper's way). Without `structural_prior` it sees RGB
-    alone.
+    It learns either from keypoints computed from the mesh (`keypoint_mode="detector"`), from which
+    it may later depart, or without any labels, as in the paper (`unsupervised`). Without
+    `structural_prior` it sees RGB alone.
     """
 
     kernel: Tensor
@@ -41,7 +41,7 @@ class KeypointDetector(nn.Module):
         if bias is None:  # cannot happen: Conv2d has a bias by default
             raise TypeError("the keypoint head has no bias")
         with torch.no_grad():
-            # An identity jacobian to begin with, as in FOMM.
+            # Jacobians begin as the identity, as in FOMM.
             bias[config.keypoints :] = torch.tensor([1.0, 0.0, 0.0, 1.0]).repeat(config.keypoints)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Keypoints from the trained 5-channel detector (AVFR-GAN section 3); needs the extra `[torch]`."""
+"""Keypoints from a trained detector (AVFR-GAN section 3); needs the extra `[torch]`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class DetectorSource:
     """A `KeypointSource` for networks with `keypoint_mode` `detector` or `unsupervised`.
 
     Args:
-        folder: of the network's weights.
+        folder: holds the network's weights.
 
     Raises:
         MissingExtraError: torch is not installed.
-        ConfigError: the network takes its keypoints from the mesh.
+        ConfigError: the network has no detector; its keypoints come from the mesh.
         WeightsError: the weights cannot be read.
     """
 
@@ -45,7 +45,7 @@ class DetectorSource:
         return self.motion(seen, identity)
 
     def motion(self, seen: Observation, identity: int) -> MotionFrame:
-        """Motion of any frame: the detector looks at each by itself."""
+        """Motion of any frame; the detector sees each frame on its own."""
         if self._priors is not None:
             inputs = self._priors.make(seen.picture, seen.landmarks).stack(seen.picture)
         else:
@@ -55,9 +55,7 @@ class DetectorSource:
         return MotionFrame(value[0].numpy(), jacobian[0].numpy())
 
     def close(self) -> None:
-        """Free the segmentation network."""
-        if self._priors is not None:
-            self._priors.close()
+        """There is nothing to free."""
 
 
 def _colours(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

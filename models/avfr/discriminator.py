@@ -1,4 +1,4 @@
-"""Multi-scale patch discriminator with spectral normalisation."""
+"""Discriminator of the GAN loss: patches at several scales, with spectral normalisation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Patch(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Judges pictures with the landmark drawing (or none) as condition, at several scales."""
+    """Scores how real pictures look, at several scales, given a landmark drawing or nothing."""
 
     def __init__(
         self, condition: int = 0, *, base: int = 32, levels: int = 4, scales: int = 2
@@ -38,7 +38,7 @@ class Discriminator(nn.Module):
         self.patches = nn.ModuleList(_Patch(3 + condition, base, levels) for _ in range(scales))
 
     def forward(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """`[B, 3 + condition, H, W]` → scores `[B, 1, h, w]` a scale, and all features."""
+        """`[B, 3 + condition, H, W]` → scores `[B, 1, h, w]` of each scale, and all features."""
         scores, features = [], []
         for scale, patch in enumerate(self.patches):
             score, maps = patch(F.avg_pool2d(x, 2**scale) if scale else x)

@@ -1,7 +1,8 @@
-"""From a trained network to what other runtimes read: ONNX and OpenVINO IR, in two parts.
+"""Converts a trained network for other runtimes: to ONNX and OpenVINO IR, in two parts.
 
-`source` runs once a keyframe, `frame` once a frame; the first one's outputs `feature0`, … are
-inputs of the second. All shapes are fixed, batch 1.
+The part `source` runs once for each keyframe, the part `frame` once for each frame. The outputs of
+`source`, called `feature0`, `feature1` and so on, are inputs of `frame`. All shapes are fixed, with
+batch 1.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ...codec.errors import MissingExtraError
+from ...codec.whole_file import whole_path
 from ..mel import MEL_BANDS, MEL_STEPS
 from .model import Avfr
 
@@ -38,19 +40,19 @@ _COORDINATES = re.compile(r"__module\.generator\.(motion/|(\w+\.)?drawing/|warp/
 
 
 class SourcePart(nn.Module):
-    """`picture [1, 3, 256, 256]`, `source_points [1, P, 2]` → features."""
+    """The part that runs once for each keyframe: picture and points → features."""
 
     def __init__(self, model: Avfr) -> None:
         super().__init__()
         self.generator = model.generator
 
     def forward(self, picture: Tensor, source_points: Tensor) -> tuple[Tensor, ...]:
-        """Features, fine to coarse."""
+        """`[1, 3, 256, 256]` on [0, 1] and `[1, P, 2]` → features, fine to coarse."""
         return tuple(self.generator.encode_source(picture, source_points))
 
 
 class FramePart(nn.Module):
-    """One frame from a keyframe's features, motion and sound → `frame [1, 3, 256, 256]`."""
+    """The part that runs once for each frame: features, motion and sound → picture."""
 
     def __init__(self, model: Avfr) -> None:
         super().__init__()
@@ -68,7 +70,7 @@ class FramePart(nn.Module):
         mel: Tensor,
         *features: Tensor,
     ) -> Tensor:
-        """The frame on [0, 1]."""
+        """The frame, `[1, 3, 256, 256]` on [0, 1]."""
         source = {"value": source_value, "jacobian": source_jacobian, "points": source_points}
         driving = {"value": value, "jacobian": jacobian, "points": points}
         result = self.generator(picture, list(features), source, driving, mel)
@@ -85,7 +87,7 @@ class _Part:
 
 
 def example_inputs(model: Avfr, seed: int = 0) -> dict[str, Tensor]:
-    """Random, plausible inputs of `FramePart` (without features), for tracing and parity."""
+    """Random but plausible inputs of `FramePart`, without the features, for tracing it."""
     config = model.config
     rng = torch.Generator().manual_seed(seed)
 
@@ -124,7 +126,7 @@ def _parts(model: Avfr) -> list[_Part]:
 
 
 def openvino_graphs(model: Avfr) -> dict[str, Any]:
-    """`source` and `frame` as `openvino.Model`, named inputs and outputs, fixed shapes."""
+    """Both parts by name as `openvino.Model`, with named inputs and outputs and fixed shapes."""
     import openvino as ov
 
     graphs = {}
@@ -145,10 +147,10 @@ def openvino_graphs(model: Avfr) -> dict[str, Any]:
 
 
 def _exact(graph: Any) -> Any:
-    """The graph with all that computes coordinates kept in float32, whatever it runs in.
+    """Mark all nodes that compute coordinates, so that they stay in float32 at any precision.
 
-    Eight bits of mantissa would move a pixel by half its size. The mark is an attribute of a node
-    that OpenVINO reads from its files and that Python cannot set.
+    The 8 bits of a bf16 mantissa would displace pixels by half their size. The mark is an attribute
+    of the node; OpenVINO reads it from files, and Python cannot set it otherwise.
     """
     import openvino as ov
 
@@ -158,7 +160,7 @@ def _exact(graph: Any) -> Any:
         tree = ElementTree.parse(path).getroot()
         layers = {layer.get("id", ""): layer for layer in tree.iter("layer")}
         exact = {key for key, layer in layers.items() if _COORDINATES.match(layer.get("name", ""))}
-        for edge in tree.iter("edge"):  # their constants are not to be halved either
+        for edge in tree.iter("edge"):  # their constants stay in float32 too
             start = edge.get("from-layer", "")
             if edge.get("to-layer") in exact and layers[start].get("type") == "Const":
                 exact.add(start)
@@ -178,24 +180,22 @@ def export_openvino(model: Avfr, folder: Path) -> list[Path]:
 def _trace(module: nn.Module, example: tuple[Tensor, ...]) -> Any:
     trace: Any = torch.jit.trace  # untyped in torch
     with warnings.catch_warnings():
-        # Shapes are fixed on purpose: what depends on them may become a constant.
+        # It warns that shapes become constants, which is intended here.
         warnings.simplefilter("ignore")
         return torch.jit.freeze(trace(module.eval(), example))
 
 
 def _save_pair(model: Any, path: Path) -> Path:
-    """Save under a draft name, then rename both files of an IR."""
+    """Save the two files of an OpenVINO IR."""
     import openvino as ov
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"draft-{path.name}")
-    try:
+    with (
+        whole_path(path, overwrite=True) as draft,
+        whole_path(path.with_suffix(".bin"), overwrite=True) as weights,
+    ):
         ov.save_model(model, draft, compress_to_fp16=True)
-        draft.with_suffix(".bin").replace(path.with_suffix(".bin"))
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-        draft.with_suffix(".bin").unlink(missing_ok=True)
+        draft.with_suffix(".bin").replace(weights)
     return path
 
 
@@ -209,22 +209,17 @@ def export_onnx(model: Avfr, folder: Path, opset: int = 18) -> list[Path]:
     written = []
     for part in _parts(model):
         path = folder / f"{part.name}.onnx"
-        draft = path.with_name(f".{path.name}.draft")
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                torch.onnx.export(
-                    part.module,
-                    tuple(part.inputs.values()),
-                    str(draft),
-                    input_names=list(part.inputs),
-                    output_names=part.outputs,
-                    opset_version=opset,
-                    dynamo=False,
-                )
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        with whole_path(path, overwrite=True) as draft, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                part.module,
+                tuple(part.inputs.values()),
+                str(draft),
+                input_names=list(part.inputs),
+                output_names=part.outputs,
+                opset_version=opset,
+                dynamo=False,
+            )
         written.append(path)
     return written
 
@@ -237,13 +232,13 @@ _RANGES = {
     "value": "frame's keypoints (x, y) on [-1, 1]",
     "jacobian": "frame's jacobians",
     "points": "frame's landmarks (x, y) on [-1, 1], rebuilt from keypoints and jacobians",
-    "mel": "log-mel of 200 ms of sound about the frame",
+    "mel": "log-mel spectrogram of the 200 ms of sound around the frame",
     "frame": "RGB on [0, 1]",
 }
 
 
 def describe_interface(model: Avfr) -> dict[str, Any]:
-    """Inputs and outputs of both parts by name: shape and meaning, for those who run it."""
+    """Shape and meaning of all inputs and outputs of both parts, by name."""
     described: dict[str, Any] = {"model": model.config.model_id, "dtype": "float32"}
     for part in _parts(model):
         with torch.no_grad():
@@ -253,7 +248,7 @@ def describe_interface(model: Avfr) -> dict[str, Any]:
             way: {
                 name: {
                     "shape": list(value.shape),
-                    "meaning": _RANGES.get(name, "of `source`, to `frame` as it is"),
+                    "meaning": _RANGES.get(name, "output of `source`, given to `frame` unchanged"),
                 }
                 for name, value in tensors.items()
             }
@@ -263,11 +258,13 @@ def describe_interface(model: Avfr) -> dict[str, Any]:
 
 
 def parity(model: Avfr, source: Any, frame: Any, seed: int = 1) -> float:
-    """Largest difference between torch and exported graphs on random inputs, on [0, 1].
+    """Largest difference between torch and the exported graphs on random inputs.
+
+    Pictures are on [0, 1]. Everything runs in float32.
 
     Args:
-        source, frame: what OpenVINO can compile: an `openvino.Model`, or the path of an IR or
-            an ONNX file. Both run in float32.
+        source, frame: both parts, each as an `openvino.Model` or the path of an OpenVINO IR or
+            ONNX file.
     """
     import openvino as ov
 
@@ -280,7 +277,7 @@ def parity(model: Avfr, source: Any, frame: Any, seed: int = 1) -> float:
     found = first_part(first)
     given = {name: value.numpy() for name, value in inputs.items()}
     given |= {f"feature{i}": found[f"feature{i}"] for i in range(len(first_part.outputs))}
-    # A network without sound has no such input: tracing leaves out what nothing reads.
+    # Tracing leaves out inputs that nothing reads, such as `mel` of a network without sound.
     wanted = {name for port in second_part.inputs for name in port.get_names()}
     got = second_part({name: value for name, value in given.items() if name in wanted})["frame"]
     with torch.no_grad():

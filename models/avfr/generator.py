@@ -1,4 +1,4 @@
-"""The identity-aware generator (AVFR-GAN section 3): source features once, then frames."""
+"""The identity-aware generator (AVFR-GAN section 3)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Motion = dict[str, Tensor]
 
 
 class IdentityEncoder(nn.Module):
-    """UNet encoder of the source picture; everything here is computed once a keyframe."""
+    """UNet encoder of the source picture; it runs once for each keyframe."""
 
     def __init__(self, config: AvfrConfig) -> None:
         super().__init__()
@@ -98,9 +98,11 @@ class Generator(nn.Module):
         self.head = silent(conv(config.channels[0], 3 * config.stem_stride**2))
 
     def encode_source(self, picture: Tensor, points: Tensor) -> list[Tensor]:
-        """Identity features of a keyframe: `[B, 3, 256, 256]` on [0, 1], `[B, P, 2]`."""
+        """Everything that depends on a keyframe alone, from `[B, 3, 256, 256]` on [0, 1] and
+        `[B, P, 2]`: identity features, fine to coarse, then what the dense motion prepares.
+        """
         features: list[Tensor] = self.encoder(picture, points)
-        return features
+        return [*features, *self.motion.encode_source(picture, points)]
 
     def forward(
         self,
@@ -110,28 +112,28 @@ class Generator(nn.Module):
         driving: Motion,
         mel: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """One frame.
+        """Generate one frame.
 
         Args:
             picture: source `[B, 3, 256, 256]` on [0, 1].
-            features: of `encode_source`.
+            features: from `encode_source`.
             source, driving: `value [B, K, 2]`, `jacobian [B, K, 2, 2]`, `points [B, P, 2]`.
             mel: `[B, 1, 80, 20]`; needed with `audio_prior`.
 
         Returns:
-            `image [B, 3, 256, 256]` on about [0, 1] (not clamped), `warped` (the source alone,
-            moved), and the dense motion's `flow`, `occlusion`, `mask`.
+            `image [B, 3, 256, 256]`, about on [0, 1] but not clamped; `warped`, the source picture
+            moved by the flow; and `flow`, `occlusion` and `mask` of the dense motion.
         """
         config = self.config
-        small = resize(picture, config.motion_size)
-        dense: dict[str, Tensor] = self.motion(small, source, driving)
+        identity, prepared = features[: len(config.scales)], features[len(config.scales) :]
+        dense: dict[str, Tensor] = self.motion(prepared, source, driving)
         flow, occlusion = dense["flow"], dense["occlusion"]
-        warped = [self.warp(f, flow) * resize(occlusion, f.shape[-1]) for f in features]
+        warped = [self.warp(f, flow) * resize(occlusion, f.shape[-1]) for f in identity]
         moved = self.warp(picture, flow)
         condition = warped[-1]
         if config.audio_prior:
             if mel is None:
-                raise ValueError("this network listens: give `mel` [B, 1, 80, 20]")
+                raise ValueError("this network is conditioned on sound: give `mel` [B, 1, 80, 20]")
             audio, query = self.audio(mel)
             condition = fused(audio, query, condition)
         sides = config.scales
@@ -150,8 +152,8 @@ class Generator(nn.Module):
         x = self.head(F.leaky_relu(x, 0.1))
         if config.stem_stride > 1:
             x = F.pixel_shuffle(x, config.stem_stride)
-        # A correction, not a gate: a gate between moved and painted pixels learns within a few
-        # hundred steps to let nothing painted through, and then never learns to paint.
+        # The painted pixels are added to the moved ones. A gate between the two learns within a
+        # few hundred steps to use the moved ones alone, and the network never learns to paint.
         return {"image": moved + x, "warped": moved, **dense}
 
     def _with_lines(self, parts: list[Tensor], driving: Motion, side: int) -> Tensor:

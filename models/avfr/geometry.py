@@ -1,7 +1,8 @@
-"""Fields of motion and drawings of landmarks, all on coordinates of [-1, 1].
+"""Fields of motion, and drawings of landmarks. All coordinates are on [-1, 1].
 
-Differences are written as sums (`a + -b`), dimensions added by `reshape`, parts taken by `split`:
-OpenVINO replaces the usual ways by operations of its own, which then compute in bf16.
+Differences are written as sums (`a + -b`), dimensions are added by `reshape`, and parts are taken
+by `split`. OpenVINO would replace the usual notations by operations of its own, and these would
+compute in bf16.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ..face.mesh import CHANNELS, POINTS
 
 
 def exact(like: Tensor) -> torch.autocast:
-    """Leave mixed precision: eight bits of mantissa would move a pixel by half its size."""
+    """Switch mixed precision off: 8 bits of mantissa would displace pixels by half their size."""
     return torch.autocast(like.device.type, enabled=False)
 
 
@@ -37,25 +38,25 @@ __all__ = [
 
 
 def coordinates(side: int, like: Tensor) -> Tensor:
-    """Pixel centres, `[side]`, on [-1, 1] (grid_sample's convention, align_corners off)."""
+    """Pixel centres, `[side]`, on [-1, 1], as grid_sample has them without align_corners."""
     return (torch.arange(side, device=like.device, dtype=like.dtype) * 2 + 1) / side - 1
 
 
 def grid(side: int, like: Tensor) -> Tensor:
-    """`[side, side, 2]` of (x, y)."""
+    """Pixel centres (x, y) of a picture, `[side, side, 2]`."""
     line = coordinates(side, like)
     return torch.stack([line[None, :].expand(side, side), line[:, None].expand(side, side)], dim=-1)
 
 
 def _bells(positions: Tensor, line: Tensor, sigma: float | Tensor) -> Tensor:
-    """Gaussians about positions, at the coordinates of a line; their shapes broadcast."""
+    """Gaussians around positions, evaluated along a line; the shapes broadcast."""
     if isinstance(sigma, Tensor):
         return torch.exp((positions + -line) ** 2 * (-0.5 * sigma**-2))
     return torch.exp((positions + -line) ** 2 * (-0.5 / sigma**2))
 
 
 def heatmaps(points: Tensor, side: int, sigma: float = 0.1) -> Tensor:
-    """Gaussians at keypoints (FOMM: variance 0.01): `[B, K, 2]` → `[B, K, side, side]`."""
+    """Gaussians at keypoints, `[B, K, 2]` → `[B, K, side, side]` (FOMM: variance 0.01)."""
     line = coordinates(side, points)
     x, y = (_bells(position, line, sigma) for position in torch.split(points, 1, -1))
     return y.reshape(*y.shape, 1) * x.reshape(*x.shape[:-1], 1, side)
@@ -72,12 +73,12 @@ def affine_maps(
         value, source_value: `[B, K, 2]`; jacobian, source_jacobian: `[B, K, 2, 2]`.
 
     Returns:
-        `[B, K, 2, 3]`: takes (x, y, 1) of a driving pixel to where in the source it comes from.
+        `[B, K, 2, 3]`: map (x, y, 1) of a driving pixel to the place in the source that it shows.
     """
     eye = torch.eye(2, device=value.device, dtype=value.dtype)
     adjugate = (jacobian * eye).sum((-1, -2), keepdim=True) * eye + -jacobian
     determinant = 0.5 * (jacobian * adjugate.transpose(-1, -2)).sum((-1, -2), keepdim=True)
-    # A closed eye squeezes its region to a line: bound how far the inverse can stretch.
+    # The region of a closed eye is nearly a line: limit how far the inverse stretches it.
     size = 0.05 * (jacobian * jacobian).sum((-1, -2), keepdim=True) + 1e-6
     determinant = torch.where(
         determinant < 0,
@@ -92,7 +93,7 @@ def affine_maps(
 
 
 def moved(maps: Tensor, side: int) -> Tensor:
-    """Pixel centres under affine maps: `[B, K, 2, 3]` → `[B, K, 2, side, side]`, x before y."""
+    """Pixel centres moved by affine maps, `[B, K, 2, 3]` → `[B, K, 2, side, side]`, x before y."""
     z = grid(side, maps).permute(2, 0, 1).reshape(2, -1)
     z = torch.cat([z, torch.ones_like(z[:1])])
     batch, count = maps.shape[:2]
@@ -122,19 +123,20 @@ def smoothed_residual(
     sigma: float = 0.045,
     leak: float = 0.02,
 ) -> Tensor:
-    """What a similarity leaves of the landmarks' motion, spread around them.
+    """The part of the landmarks' motion that a similarity does not explain, spread around them.
 
-    Irises, where they follow the landmarks, move little but themselves, and outweigh the lids.
+    Irises, if there are any after the landmarks, have a narrow spread and a large weight: they
+    outweigh the lids, and move little besides themselves.
 
     Args:
         similarity: `[B, 1, 2, 3]`.
         source, driving: `[B, P, 2]`, or `[B, P + 2, 2]` with irises.
-        sigma: width of the smoothing.
-        leak: weight of "no residual", so that it tends to 0 far away.
+        sigma: standard deviation of the spread.
+        leak: weight of no motion at all, so that the result tends to 0 far from all landmarks.
 
     Returns:
-        `[B, 2, side, side]`, x before y: with the similarity it leads each driving landmark to
-        about its source.
+        `[B, 2, side, side]`, x before y. Added to the similarity, it maps each driving landmark
+        about to its source.
     """
     batch, count = driving.shape[:2]
     at = driving.transpose(1, 2).reshape(batch, 1, 2, count)
@@ -157,7 +159,7 @@ _IRIS_WEIGHT, _IRIS_SIGMA = 20.0, 0.02
 
 
 def _of_irises(count: int, irises: float, others: float, like: Tensor) -> Tensor:
-    """One number for each of `count` points, another one for the irises at their end."""
+    """A number for each of `count` points, with one value for the irises and one for all others."""
     value = torch.full((count,), others, device=like.device, dtype=like.dtype)
     value[len(POINTS) :] = irises
     return value
@@ -166,11 +168,11 @@ def _of_irises(count: int, irises: float, others: float, like: Tensor) -> Tensor
 class Drawing(nn.Module):
     """Landmarks drawn as soft lines: `[B, P, 2]` → `[B, 6, side, side]` on [0, 1].
 
-    With `gaze` the points are followed by two irises, `[B, P + 2, 2]`, and a seventh channel
-    shows these as soft discs whose width follows that of the eyes.
+    With `gaze` the input is `[B, P + 2, 2]`: two irises come after the points, and a seventh
+    channel shows them as soft discs whose size depends on the width of the eyes.
 
-    A line is a row of Gaussian dots; their separable sum is one matrix product a channel, which
-    runs the same in every backend.
+    A line is a row of Gaussian dots. Gaussians are separable, so each channel is one matrix
+    product, which gives the same result in every backend.
     """
 
     dots: Tensor
@@ -197,7 +199,7 @@ class Drawing(nn.Module):
         self.register_buffer("halves", halves, persistent=False)  # [P, 2], half an eye's width
 
     def forward(self, points: Tensor, side: int) -> Tensor:
-        """`[B, P, 2]` → `[B, 6, side, side]`; lines are about a pixel and a half wide."""
+        """`[B, P, 2]` → `[B, 6, side, side]`; lines are about one and a half pixels wide."""
         irises: list[Tensor] = []
         if self.gaze:
             points, centres = torch.split(
@@ -216,7 +218,7 @@ class Drawing(nn.Module):
     def _irises(self, points: Tensor, centres: Tensor, side: int) -> Tensor:
         """Both irises as discs, `[B, 1, side, side]`."""
         half = points.transpose(1, 2) @ self.halves  # [B, 2, eyes]
-        # An iris has two fifths of its eye's width; never thinner than the picture can show.
+        # An iris is two fifths as wide as its eye, but not smaller than a pixel can show.
         width = 0.3 * (half * half).sum(1, keepdim=True).sqrt().clamp_min(1.4 / side)
         line = coordinates(side, points).reshape(side, 1)
         x, y = (
@@ -232,11 +234,11 @@ def warp(features: Tensor, flow: Tensor) -> Tensor:
 
 
 class Warp(nn.Module):
-    """`warp` at several sides: the flow is resized, bilinearly, by two small matrix products.
+    """`warp` for features of several sides; two small matrix products resize the flow bilinearly.
 
     Args:
-        flow_side: of the flows that will be given.
-        sides: of the features that will be given.
+        flow_side: side of the flows.
+        sides: sides of the features.
     """
 
     def __init__(self, flow_side: int, sides: Iterable[int]) -> None:
@@ -247,7 +249,7 @@ class Warp(nn.Module):
                 self.register_buffer(f"resize{side}", rows, persistent=False)  # [flow_side, side]
 
     def forward(self, features: Tensor, flow: Tensor) -> Tensor:
-        """`[B, C, H, W]` sampled at `flow [B, h, w, 2]`."""
+        """Sample `[B, C, H, W]` at `flow [B, h, w, 2]`."""
         side = features.shape[-1]
         if flow.shape[1] != side:
             rows = self.get_buffer(f"resize{side}")

@@ -1,4 +1,4 @@
-"""Losses of AVFR-GAN (equation 4), with the weighting of mouth and eyes that faces need."""
+"""Losses of AVFR-GAN (equation 4), with more weight on mouth and eyes."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _FACE, _MOUTH_MORE, _EYES_MORE, _IRISES_MORE = 2.0, 8.0, 12.0, 12.0
 
 
 def region_weights(points: Tensor, side: int, strength: float = 1.0) -> Tensor:
-    """Weight of each pixel, mean 1, more in the face and most at mouth and eyes.
+    """Weight of each pixel: larger in the face, largest at mouth and eyes, 1 in the mean.
 
     Args:
         points: true driving landmarks `[B, P, 2]`, or `[B, P + 2, 2]` with irises.
-        side: of the picture.
-        strength: 0 weighs all pixels alike.
+        side: side of the picture.
+        strength: how much the weights differ; 0 gives all pixels the same weight.
 
     Returns:
         `[B, 1, side, side]`.
@@ -55,7 +55,7 @@ def region_weights(points: Tensor, side: int, strength: float = 1.0) -> Tensor:
 
 
 def weighted_l1(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Mean absolute difference under a weight, plus that of the gradients (edges stay edges)."""
+    """Weighted mean absolute difference of pictures, plus half that of their gradients."""
     error = ((image - target).abs() * weight).mean()
     dx = (image[..., 1:] - image[..., :-1]) - (target[..., 1:] - target[..., :-1])
     dy = (image[..., 1:, :] - image[..., :-1, :]) - (target[..., 1:, :] - target[..., :-1, :])
@@ -64,12 +64,12 @@ def weighted_l1(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def generator_adversarial_loss(scores: list[Tensor]) -> Tensor:
-    """Hinge: the generator wants high scores."""
+    """Hinge loss of the generator: the negative mean of the scores of its pictures."""
     return torch.stack([-score.mean() for score in scores]).mean()
 
 
 def discriminator_loss(real: list[Tensor], fake: list[Tensor]) -> Tensor:
-    """Hinge loss over the scales."""
+    """Hinge loss of the discriminator, the mean over its scales."""
     terms = [F.relu(1 - r).mean() + F.relu(1 + f).mean() for r, f in zip(real, fake, strict=True)]
     return torch.stack(terms).mean()
 
@@ -86,7 +86,9 @@ class RandomSpline:
     Args:
         batch: number of independent warps.
         like: tensor whose device and dtype are used.
-        sigma_affine, sigma_tps: strengths; control: control points a side.
+        sigma_affine, sigma_tps: strengths of the affine and of the curved part.
+        control: control points along each side.
+        generator: source of randomness.
     """
 
     def __init__(
@@ -108,14 +110,14 @@ class RandomSpline:
         self.strength = sigma_tps * noise(batch, control**2)
 
     def points(self, x: Tensor) -> Tensor:
-        """Warp coordinates `[B, N, 2]` → `[B, N, 2]`."""
+        """Warp coordinates, `[B, N, 2]` → `[B, N, 2]`."""
         linear = x @ self.theta[:, :, :2].transpose(1, 2) + self.theta[:, None, :, 2]
         distance = (x[:, :, None] - self.centres).abs().sum(-1)
         bend = (distance**2 * torch.log(distance + 1e-6) * self.strength[:, None]).sum(-1)
         return linear + bend[..., None]
 
     def picture(self, x: Tensor) -> Tensor:
-        """Warp pictures `[B, C, H, W]`: pixel z of the result shows `x` at `points(z)`."""
+        """Warp pictures, `[B, C, H, W]`: pixel z of the result shows `x` at `points(z)`."""
         side = x.shape[-1]
         line = coordinates(side, self.theta)
         z = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1).reshape(1, -1, 2)
@@ -123,7 +125,7 @@ class RandomSpline:
         return F.grid_sample(x, flow.to(x.dtype), padding_mode="reflection", align_corners=False)
 
     def jacobian(self, x: Tensor) -> Tensor:
-        """Derivative at `x`: `[B, N, 2]` → `[B, N, 2, 2]`."""
+        """Derivative of `points` at `x`, `[B, N, 2]` → `[B, N, 2, 2]`."""
         with torch.enable_grad():
             x = x.detach().requires_grad_(True) if not x.requires_grad else x
             y = self.points(x)
@@ -138,11 +140,15 @@ def equivariance_loss(
     warped_jacobian: Tensor,
     spline: RandomSpline,
 ) -> tuple[Tensor, Tensor]:
-    """Keypoints must follow a known warp (FOMM eq. 10 and 11): losses of value and jacobian.
+    """How far keypoints fail to follow a known warp (FOMM eq. 10 and 11).
 
     Args:
         value, jacobian: found in the picture, `[B, K, 2]`, `[B, K, 2, 2]`.
         warped_value, warped_jacobian: found in `spline.picture(picture)`.
+        spline: the warp.
+
+    Returns:
+        The losses of the values and of the jacobians.
     """
     value_loss = (value - spline.points(warped_value)).abs().mean()
     moved = spline.jacobian(warped_value) @ warped_jacobian

@@ -1,4 +1,4 @@
-"""AVFR-GAN as one module: detector, generator and face table; saving and loading."""
+"""`Avfr`: detector, generator and face table as one module, which can be saved and loaded."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ...codec.errors import WeightsError
+from ...codec.whole_file import whole_path
 from ..face.landmarks import PointRebuilder
 from ..face.table import FaceTable
 from ..weights.store import WEIGHTS_FILE, load_card
@@ -23,13 +24,13 @@ __all__ = ["Avfr", "numbers_to_motion"]
 
 
 def numbers_to_motion(numbers: Tensor, points: Tensor) -> dict[str, Tensor]:
-    """The 60 numbers `[B, 10, 6]` and points `[B, P, 2]` as the generator takes them."""
+    """Inputs of the generator from the 60 numbers `[B, 10, 6]` and the points `[B, P, 2]`."""
     jacobian = numbers[..., 2:].reshape(*numbers.shape[:-1], 2, 2)
     return {"value": numbers[..., :2], "jacobian": jacobian, "points": points}
 
 
 class Avfr(nn.Module):
-    """Everything that one set of weights holds."""
+    """All that one file of weights holds."""
 
     def __init__(self, config: AvfrConfig, face: FaceTable | None = None) -> None:
         super().__init__()
@@ -41,7 +42,7 @@ class Avfr(nn.Module):
         self.face = face or FaceTable.blank()
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Train on a batch of `training.data.Pairs`; frames are flattened to `[B * D, …]`."""
+        """Animate a batch of `training.data.Pairs`, for training; frames become `[B * D, …]`."""
         drivings = batch["picture"].shape[1]
         picture = batch["source_picture"]
         flat = {k: batch[k].flatten(0, 1) for k in ("picture", "driving", "points", "mel")}
@@ -68,7 +69,7 @@ class Avfr(nn.Module):
 
     @torch.no_grad()
     def _rebuilt(self, batch: dict[str, Tensor], source: Tensor, driving: Tensor) -> Tensor:
-        """Driving landmarks as the receiver rebuilds them: from the detector's own numbers."""
+        """Driving landmarks, rebuilt from the detector's numbers as the receiver does it."""
         count = len(driving) // len(source)
         points = PointRebuilder(self.face).rebuild(
             source.repeat_interleave(count, 0).float().cpu().numpy(),
@@ -95,7 +96,7 @@ class Avfr(nn.Module):
         }
 
     def save_pretrained(self, folder: Path, *, half: bool = True) -> Path:
-        """Write `model.safetensors` (FP16 unless told) into a folder; returns the file."""
+        """Write `model.safetensors` into a folder, in FP16 if `half`; returns its path."""
         folder.mkdir(parents=True, exist_ok=True)
         state = {
             name: (value.half() if half and value.is_floating_point() else value).contiguous()
@@ -104,20 +105,17 @@ class Avfr(nn.Module):
         for name in FaceTable.NAMES:
             table = torch.from_numpy(np.ascontiguousarray(getattr(self.face, name)))
             state[f"face.{name}"] = table.half() if half and name == "ridge" else table
-        path, draft = folder / WEIGHTS_FILE, folder / f".{WEIGHTS_FILE}.draft"
-        try:
+        path = folder / WEIGHTS_FILE
+        with whole_path(path, overwrite=True) as draft:
             save_file(state, draft, metadata={"config": json.dumps(self.config.to_dict())})
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
         return path
 
     @classmethod
     def from_pretrained(cls, size_or_folder: str | Path = "s") -> Avfr:
-        """Load a shipped size or a folder, in float32, ready to run.
+        """Load a size that facewire brings, or a folder, in float32 and ready to run.
 
         Raises:
-            WeightsError: not there, damaged, or of another shape than its configuration says.
+            WeightsError: the weights are missing or damaged, or do not fit their configuration.
         """
         card = load_card(size_or_folder)
         try:

@@ -1,7 +1,7 @@
 """Pretrained features for the perceptual loss (AVFR-GAN equation 4): VGG16 or AlexNet.
 
-The weights are third-party files, found by `models.assets`; torchvision's layer names and the
-LPIPS heads `lin0`…`lin4` (arXiv 1801.03924) are read from one safetensors file.
+The weights are third-party files that `models.assets` finds. One safetensors file holds the layers
+under torchvision's names and the LPIPS heads `lin0` to `lin4` (arXiv 1801.03924).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Lpips(nn.Module):
 
     Args:
         net: `alex` or `vgg`.
-        taps: how many of the five feature maps are used (as a loss, fewer cost less).
+        taps: how many of the five feature maps are used; fewer make a loss cheaper.
     """
 
     mean: Tensor
@@ -82,7 +82,7 @@ class Lpips(nn.Module):
         return taps
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Distance of each pair: `[B, 3, H, W]` on [0, 1], twice → `[B]`."""
+        """Distance of each pair of pictures, both `[B, 3, H, W]` on [0, 1] → `[B]`."""
         with torch.no_grad():
             targets = self.features(second)
         total = first.new_zeros(first.shape[0], dtype=torch.float32)

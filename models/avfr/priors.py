@@ -52,7 +52,3 @@ class PriorMaker:
         if landmarks is not None:
             mesh = draw_mesh(landmarks, height, width)
         return Priors(mesh, np.clip(self._segmenter.segment(picture), 0, 1))
-
-    def close(self) -> None:
-        """Free the network."""
-        self._segmenter.close()

@@ -1,8 +1,8 @@
-"""int8 for the decoder's convolutions: `frame_int8`, from `frame` and real inputs of it.
+"""Makes the graph `frame_int8`: the graph `frame` with the decoder's convolutions in int8.
 
-Post-training quantisation by NNCF. Everything that says where a pixel comes from stays in float:
-dense motion, drawings, warps, and the sound, which costs nothing. Only convolutions of the decoder
-change, and so only their inputs and weights are rounded.
+NNCF quantises it after training, with ranges measured on real inputs. Only the inputs and weights
+of the decoder's convolutions are rounded. All that decides where a pixel comes from stays in
+floating point (dense motion, drawings, warps), and so does the sound, which costs next to nothing.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ _DECODER = re.compile(r"__module\.generator\.(enter|fuse|up|blocks|head)\.")
 
 
 def quantised(graph: Any, samples: Iterable[Mapping[str, npt.NDArray[np.float32]]]) -> Any:
-    """A copy of `frame` with the decoder's convolutions in int8.
+    """Copy the graph `frame` with the decoder's convolutions in int8.
 
     Args:
         graph: `frame` as an `openvino.Model` (`export.openvino_graphs`).
-        samples: inputs of it by name (`training.calibration`), a hundred or so.
+        samples: about a hundred of its inputs, by name (`training.calibration`).
 
     Raises:
-        MissingExtraError: without the extra `[train]`.
+        MissingExtraError: the extra `[train]` is not installed.
     """
     try:
         import nncf
     except ImportError as error:
         raise MissingExtraError("quantising to int8", "train") from error
-    nncf.set_log_level(logging.ERROR)  # it names hundreds of nodes that stay as they are
+    nncf.set_log_level(logging.ERROR)  # else it lists hundreds of nodes that stay unchanged
     given = list(samples)
     kept = [
         node.get_friendly_name()
@@ -47,7 +47,7 @@ def quantised(graph: Any, samples: Iterable[Mapping[str, npt.NDArray[np.float32]
     return nncf.quantize(
         graph.clone(),
         nncf.Dataset(given),
-        preset=nncf.QuantizationPreset.MIXED,  # activations are leaky: hardly anything below 0
+        preset=nncf.QuantizationPreset.MIXED,  # leaky activations have few values below 0
         subset_size=len(given),
         ignored_scope=nncf.IgnoredScope(names=kept, validate=False),
     )

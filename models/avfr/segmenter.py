@@ -2,48 +2,65 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ..mediapipe_tasks import checked_model, hushed, load_vision
-
-Frame = npt.NDArray[np.uint8]
+from ...codec.errors import MissingExtraError, WeightsError
+from ..tflite import Network, compile_network
+from .selfie_model import split_model
 
 __all__ = ["Segmenter"]
 
+Frame = npt.NDArray[np.uint8]
+
+_SIZE = 256  # side of the network's picture in pixels
+_UNIT = np.float32(1 / 255)
+
 
 class Segmenter:
-    """Person mask (selfie segmentation), one of the two structural priors of AVFR-GAN."""
+    """MediaPipe's selfie segmentation network, run by OpenVINO.
+
+    Args:
+        model: path of `selfie_segmentation.tflite`; by default found as `models.assets` says.
+
+    Raises:
+        WeightsError: the model is not there, or is another one.
+        MissingExtraError: OpenCV is not installed.
+    """
 
     def __init__(self, model: Path | None = None) -> None:
         from ..assets import find_asset
 
-        self._mediapipe, base, vision = load_vision()
+        try:
+            import cv2  # noqa: F401
+        except ImportError as error:
+            raise MissingExtraError("the person mask", "encode") from error
         path = model or find_asset("selfie_segmentation.tflite")
-        options = vision.ImageSegmenterOptions(
-            base_options=base(model_asset_path=str(path)),
-            running_mode=vision.RunningMode.IMAGE,
-            output_confidence_masks=True,
-        )
-        with hushed(), checked_model(path):
-            self._segmenter = vision.ImageSegmenter.create_from_options(options)
-        self._new = True
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise WeightsError(f"{path} cannot be read: {error}") from error
+        data, self._last = split_model(data)
+        self._network = Network(compile_network(data, [1, _SIZE, _SIZE, 3], str(path)))
 
     def segment(self, frame: Frame) -> npt.NDArray[np.float32]:
-        """uint8 RGB `[H, W, 3]` → float32 `[H, W]`, 1 where the person is."""
-        image = self._mediapipe.Image(
-            image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame)
-        )
-        with hushed() if self._new else contextlib.nullcontext():
-            result = self._segmenter.segment(image)
-        self._new = False
-        # Copied while `result` lives: the view's memory is freed with it.
-        mask = np.array(result.confidence_masks[0].numpy_view(), np.float32)
-        return mask.reshape(frame.shape[:2])
+        """Where the person is.
 
-    def close(self) -> None:
-        """Free the native segmenter."""
-        self._segmenter.close()
+        Args:
+            frame: uint8 RGB `[H, W, 3]`.
+
+        Returns:
+            float32 `[H, W]`, 0 to 1, 1 where the person is.
+        """
+        import cv2
+
+        picture = frame
+        if frame.shape[:2] != (_SIZE, _SIZE):
+            picture = np.asarray(cv2.resize(frame, (_SIZE, _SIZE)), np.uint8)
+        np.multiply(picture, _UNIT, out=self._network.input[0])
+        mask = self._last(self._network.run()[0][0])
+        if mask.shape != frame.shape[:2]:
+            mask = np.asarray(cv2.resize(mask, frame.shape[1::-1]), np.float32)
+        return mask

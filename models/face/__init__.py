@@ -1,1 +1,1 @@
-"""What is known of faces: the mesh, keypoints in closed form, landmarks rebuilt from them."""
+"""The face: its mesh, the keypoints computed from it, and landmarks rebuilt from keypoints."""

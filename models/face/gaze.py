@@ -1,8 +1,8 @@
-"""Gaze: where the irises stand between the corners of the eyes, as two numbers for both eyes.
+"""Gaze: where the irises lie between the corners of the eyes, as two numbers for both eyes.
 
-An eye's own axes are half the way from its left corner to its right one (as the picture shows
-them) and the same turned by a quarter downwards. So a gaze does not change when the head turns in
-the picture's plane, moves, or comes nearer.
+Each eye has two axes of its own. One is half of the vector from its left corner to its right corner
+(left and right as the picture shows them); the other is the same vector, turned downwards by 90
+degrees. So a gaze stays the same when the head rolls, moves, or comes nearer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["EYE_CORNERS", "MAX_GAZE", "gaze_of", "with_irises"]
 Array = npt.NDArray[np.float32]
 
 MAX_GAZE = 1.0
-"""Gazes lie on [-1, 1]: at 1 an iris stands on a corner of its eye."""
+"""Gazes lie on [-1, 1]; at 1 an iris lies on a corner of its eye."""
 
 _CORNERS = ((33, 133), (362, 263))  # of each eye, left before right in the picture
 EYE_CORNERS: tuple[tuple[int, int], ...] = tuple(
@@ -29,7 +29,8 @@ EYE_CORNERS: tuple[tuple[int, int], ...] = tuple(
 def gaze_of(landmarks: Array) -> Array:
     """Gaze of tracked faces: float32 `[..., 478, 2]` → `[..., 2]` on [-1, 1], right and down.
 
-    Both eyes together, each by the square of its width: of a turned head the nearer eye counts.
+    It is the mean of both eyes, weighted by the squares of their widths: when the head is turned,
+    the nearer eye counts more.
     """
     corners = landmarks[..., np.array(_CORNERS), :]  # [..., eye, corner, 2]
     middle = corners.mean(-2)
@@ -46,7 +47,7 @@ def with_irises(points: Array, gaze: Array) -> Array:
     """Append the centres of both irises to a face's points.
 
     Args:
-        points: float32 `[..., P, 2]`, the landmarks that the receiver knows.
+        points: float32 `[..., P, 2]`, the landmarks in `POINTS`.
         gaze: float32 `[..., 2]`, as `gaze_of` gives it.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Keypoints in closed form, from the face mesh."""
+"""Keypoints computed from the face mesh by a formula, without a network."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ Array = npt.NDArray[np.float32]
 
 
 class MeshKeypoints:
-    """Closed-form keypoints: a region's centroid, and its least-squares map as the jacobian.
+    """Keypoints of a stream: each is the centroid of a region, with the region's map as jacobian.
 
-    The keyframe's jacobians map the mean face's regions to the keyframe's. A driving frame's are
-    the least-squares maps keyframe → frame, times the keyframe's: so `J_driving J_source⁻¹` is
-    exactly what the receiver needs, and yet every frame's numbers stand for themselves.
+    A keyframe's jacobians map the regions of the mean face to those of the keyframe, by least
+    squares. A driving frame's jacobians are the maps from the keyframe to the frame, multiplied
+    with the keyframe's jacobians. So `J_driving J_source⁻¹` is the map from keyframe to frame that
+    the receiver needs, and the numbers of each frame have a meaning of their own.
     """
 
     def __init__(self, table: FaceTable) -> None:
@@ -28,16 +29,16 @@ class MeshKeypoints:
         self._motion: MotionFrame | None = None
 
     def keyframe(self, landmarks: Array) -> MotionFrame:
-        """Motion of a keyframe from its landmarks, float32 `[478, 2]` on [-1, 1]; remembered."""
+        """Motion of a keyframe; its landmarks, float32 `[478, 2]` on [-1, 1], are remembered."""
         maps = region_maps(self._table.mean, landmarks)
-        # What the other side holds is the rounded value: later frames are relative to that.
+        # The receiver has the rounded numbers, and later frames are relative to those.
         exact = MotionFrame(centroids(landmarks), maps)
         self._motion = MotionFrame.from_fp16(exact.to_fp16())
         self._landmarks = landmarks
         return self._motion
 
     def motion(self, landmarks: Array) -> MotionFrame:
-        """Motion of a driving frame; the first frame ever is its own keyframe."""
+        """Motion of a driving frame from its landmarks; the first frame becomes the keyframe."""
         if self._landmarks is None or self._motion is None:
             return self.keyframe(landmarks)
         maps = region_maps(self._landmarks, landmarks)

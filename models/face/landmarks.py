@@ -1,8 +1,9 @@
-"""The receiver's landmarks: rebuilt from the keyframe's own and the 60 numbers of a frame.
+"""Landmarks at the receiver: rebuilt from the keyframe's landmarks and the 60 numbers of a frame.
 
-Each region of the mesh moves by its affine map; a ridge regression, fitted on training clips
-(`training/fit_face.py`), corrects what an affine map cannot say (the corners of an opening
-mouth, the curve of a lid). Numpy alone, a few hundred microseconds a frame.
+Each region of the mesh moves by its affine map. A ridge regression, fitted on training clips
+(`training/fit_face.py`), corrects what an affine map cannot express, such as the corners of an
+opening mouth or the curve of a lid. This needs numpy alone and takes a few hundred microseconds
+for each frame.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ __all__ = [
 ]
 
 Array = npt.NDArray[np.float32]
-_RIGID = [0, 1, 2, 3, 4]  # nose, eyes, brows: the keypoints that speech does not move
+_RIGID = [0, 1, 2, 3, 4]  # nose, eyes and brows: keypoints that do not move with speech
 
 
 def relative_maps(source: Array, driving: Array) -> Array:
-    """`J_driving J_source⁻¹` for jacobians `[..., 2, 2]`; near-singular sources are damped."""
+    """`J_driving J_source⁻¹` for jacobians `[..., 2, 2]`; nearly singular sources are damped."""
     a, b, c, d = (source[..., i, j] for i in (0, 1) for j in (0, 1))
     determinant = a * d - b * c
     floor = 1e-4
@@ -40,7 +41,7 @@ def relative_maps(source: Array, driving: Array) -> Array:
 
 
 def memberships(mean: Array) -> Array:
-    """How much each region moves each point: `[P, 10]`, rows sum to 1."""
+    """How much each region contributes to moving each point: `[P, 10]`; rows sum to 1."""
     points = select_points(mean)
     distance = ((points[:, None] - centroids(mean)[None]) ** 2).sum(-1)
     weight = 1.0 / (distance + 1e-3) ** 2
@@ -52,10 +53,10 @@ def memberships(mean: Array) -> Array:
 
 
 def affine_points(weights: Array, source: Array, points: Array, driving: Array) -> Array:
-    """Points moved by their regions' affine maps, batched.
+    """Move points by the affine maps of their regions.
 
     Args:
-        weights: `[P, 10]` from the mean face.
+        weights: `memberships` of the mean face, `[P, 10]`.
         source: keyframe's numbers `[..., 10, 6]`.
         points: keyframe's points `[..., P, 2]`.
         driving: the frame's numbers `[..., 10, 6]`.
@@ -74,7 +75,7 @@ def _jacobian(numbers: Array) -> Array:
 
 
 def _rigid(source: Array, driving: Array) -> tuple[Array, Array, Array]:
-    """Similarity source → driving of the rigid keypoints: linear part, both centres."""
+    """Similarity of the rigid keypoints, source → driving: linear part, and both centres."""
     x, y = source[..., _RIGID, :2], driving[..., _RIGID, :2]
     cx, cy = x.mean(-2), y.mean(-2)
     x, y = x - cx[..., None, :], y - cy[..., None, :]
@@ -86,7 +87,7 @@ def _rigid(source: Array, driving: Array) -> tuple[Array, Array, Array]:
 
 
 def _face_size(source: Array) -> Array:
-    """Scale of a face: spread of the rigid keypoints of the keyframe, `[...]`."""
+    """Size of a face, `[...]`: how far the keyframe's rigid keypoints are spread."""
     x = source[..., _RIGID, :2]
     x = x - x.mean(-2, keepdims=True)
     return np.asarray(np.maximum(np.sqrt((x * x).sum((-1, -2))), 1e-3), np.float32)
@@ -95,10 +96,10 @@ def _face_size(source: Array) -> Array:
 def motion_features(
     table: FaceTable, source: Array, points: Array, driving: Array
 ) -> tuple[Array, Array]:
-    """Regression features of a frame, and the frame that its correction is expressed in.
+    """Features for the regression, and the axes in which its correction is expressed.
 
     Returns:
-        features `[..., 793]`; basis `[..., 2, 2]`, which takes face units to the picture.
+        features `[..., 793]`; axes `[..., 2, 2]`, which map face units to the picture.
     """
     linear, cx, cy = _rigid(source, driving)
     size = _face_size(source)[..., None, None]
@@ -118,21 +119,27 @@ def motion_features(
 
 
 def normalised_shape(source: Array, points: Array) -> Array:
-    """Keyframe points about the rigid keypoints' centre, in face units: `[..., P * 2]`."""
+    """Keyframe points about the centre of the rigid keypoints, in face units: `[..., P * 2]`."""
     centre = source[..., _RIGID, :2].mean(-2)
     shape = (points - centre[..., None, :]) / _face_size(source)[..., None, None]
     return np.asarray(shape.reshape(*shape.shape[:-2], -1), np.float32)
 
 
 class PointRebuilder:
-    """Rebuilds the driving landmarks of a stream (see the module's docstring)."""
+    """Rebuilds the landmarks of driving frames, as the docstring of this module describes."""
 
     def __init__(self, table: FaceTable) -> None:
         self._table = table
         self._weights = memberships(table.mean)
 
     def rebuild(self, source: Array, points: Array, driving: Array) -> Array:
-        """Batched: `[..., 10, 6]`, `[..., P, 2]`, `[..., 10, 6]` → `[..., P, 2]`."""
+        """Points of driving frames, `[..., P, 2]`.
+
+        Args:
+            source: keyframe's numbers `[..., 10, 6]`.
+            points: keyframe's points `[..., P, 2]`.
+            driving: the frame's numbers `[..., 10, 6]`.
+        """
         base = affine_points(self._weights, source, points, driving)
         features, basis = motion_features(self._table, source, points, driving)
         delta = (features @ self._table.ridge).reshape(*points.shape)
@@ -142,6 +149,6 @@ class PointRebuilder:
 def rebuild_points(
     table: FaceTable, source: MotionFrame, points: Array, driving: MotionFrame
 ) -> Array:
-    """One frame: keyframe motion, keyframe points `[P, 2]`, driving motion → points `[P, 2]`."""
+    """Points of one frame, `[P, 2]`, from its motion and the keyframe's motion and points."""
     rebuilder = PointRebuilder(table)
     return rebuilder.rebuild(source.to_array(), points, driving.to_array())

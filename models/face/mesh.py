@@ -1,7 +1,7 @@
-"""The face mesh: which landmarks are used, and how they become the 60 numbers.
+"""The face mesh: which landmarks are used, and how the 60 numbers are computed from them.
 
-Landmarks are MediaPipe FaceLandmarker's 478 points, mapped to the picture: float32 `[..., 478, 2]`
-on [-1, 1]. Numpy alone: sender, receiver and training all use this file.
+Landmarks are the 478 points of MediaPipe's FaceLandmarker in coordinates of the picture: float32
+`[..., 478, 2]` on [-1, 1]. Sender, receiver and training all use this file; it needs numpy alone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Array = npt.NDArray[np.float32]
 
 LANDMARKS = 478
 
-# Contours, each a chain of mesh indices (left and right as the subject's own).
+# Contours as chains of mesh indices; left and right are those of the person shown.
 _LIP_OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 _LIP_OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 _LIP_INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
@@ -94,7 +94,7 @@ REGIONS: tuple[tuple[int, ...], ...] = (
 )
 """Mesh indices of the ten regions, in the order of `MotionFrame`'s keypoints.
 
-Upper and lower lip are regions of their own: one affine map cannot open a closed mouth.
+Upper and lower lip are separate regions, since one affine map cannot open a closed mouth.
 """
 
 
@@ -111,7 +111,7 @@ def _union() -> tuple[int, ...]:
 
 
 POINTS: tuple[int, ...] = _union()
-"""Mesh indices of the landmarks that the receiver knows and draws (keyframe's shape)."""
+"""Mesh indices of the landmarks that a keyframe sends and that the receiver draws."""
 _AT = {index: position for position, index in enumerate(POINTS)}
 
 
@@ -131,10 +131,10 @@ CHANNELS: tuple[tuple[str, tuple[tuple[int, int], ...]], ...] = (
         + (*_chain(*_RIGHT_BROW), *_chain(*_LEFT_BROW)),
     ),
 )
-"""Channels of the landmark drawing: name and segments, as positions in `POINTS`.
+"""Channels of the landmark drawing: name and line segments, as positions in `POINTS`.
 
-Upper and lower edges have channels of their own, so that an open mouth and a closed one differ
-in more than the distance of two lines.
+Upper and lower edges are drawn in separate channels, so that an open mouth differs from a closed
+one by more than the distance of two lines.
 """
 
 MOUTH: tuple[int, ...] = (*_LIP_OUTER_UPPER, *_LIP_OUTER_LOWER[1:-1])
@@ -145,22 +145,23 @@ LEFT_EYE: tuple[int, ...] = REGIONS[2]
 
 
 IRISES: tuple[int, ...] = (468, 473)
-"""Mesh indices of the centres of the irises, the subject's right one first."""
+"""Mesh indices of the centres of the irises; the person's right one comes first."""
 
 
 def select_points(landmarks: Array) -> Array:
-    """The landmarks that the receiver knows: `[..., 478, 2]` → `[..., len(POINTS), 2]`."""
+    """The landmarks in `POINTS`: `[..., 478, 2]` → `[..., len(POINTS), 2]`."""
     return landmarks[..., POINTS, :]
 
 
 def region_maps(source: Array, driving: Array, ridge: float = 1e-3) -> Array:
-    """Least-squares 2x2 map of every region, about the regions' centroids.
+    """Least-squares 2x2 map of each region, relative to the centroids of the region.
 
     Args:
-        source: float32 `[..., 478, 2]`, landmarks mapped from.
-        driving: float32 `[..., 478, 2]`, landmarks mapped to.
-        ridge: pull towards the whole region set's own similarity, relative to the region's
-            extent; keeps thin regions (closed eyes, pressed lips) from exploding.
+        source: float32 `[..., 478, 2]`, the landmarks that are mapped.
+        driving: float32 `[..., 478, 2]`, where they are mapped to.
+        ridge: how strongly each map is pulled towards the similarity of the rigid part, relative
+            to the region's extent; this keeps the maps of thin regions (closed eyes, pressed
+            lips) bounded.
 
     Returns:
         float32 `[..., 10, 2, 2]`: `driving - its centroid ≈ map @ (source - its centroid)`.
@@ -180,7 +181,7 @@ def region_maps(source: Array, driving: Array, ridge: float = 1e-3) -> Array:
 
 
 def _similarity(source: Array, driving: Array) -> npt.NDArray[np.float64]:
-    """Scale and rotation of the rigid part (nose and eye corners) as `[..., 2, 2]`."""
+    """Scale and rotation of the rigid part, nose and eye corners, as `[..., 2, 2]`."""
     rigid = REGIONS[0]
     x = source[..., rigid, :] - source[..., rigid, :].mean(-2, keepdims=True)
     y = driving[..., rigid, :] - driving[..., rigid, :].mean(-2, keepdims=True)
@@ -191,12 +192,12 @@ def _similarity(source: Array, driving: Array) -> npt.NDArray[np.float64]:
 
 
 def centroids(landmarks: Array) -> Array:
-    """Region centroids: `[..., 478, 2]` → `[..., 10, 2]`."""
+    """Centroids of the regions: `[..., 478, 2]` → `[..., 10, 2]`."""
     return np.stack([landmarks[..., r, :].mean(-2) for r in REGIONS], axis=-2).astype(np.float32)
 
 
 def openings(landmarks: Array) -> Array:
-    """How open eyes and mouth are, over their widths: `[..., 478, 2]` → `[..., 2]`."""
+    """How far eyes and mouth are open, relative to their widths: `[..., 478, 2]` → `[..., 2]`."""
 
     def length(a: int, b: int) -> Array:
         return np.asarray(np.linalg.norm(landmarks[..., a, :] - landmarks[..., b, :], axis=-1))
@@ -207,7 +208,7 @@ def openings(landmarks: Array) -> Array:
 
 
 def mirror_map() -> npt.NDArray[np.int64]:
-    """The landmark that each one becomes in a mirror, `[478]`; unused ones stay themselves."""
+    """For each landmark the one that takes its place in a mirror, `[478]`; unused ones stay."""
     chin = REGIONS[9]
     pairs = [
         *((chain, chain[::-1]) for chain in (_LIP_OUTER_UPPER, _LIP_OUTER_LOWER)),

@@ -1,4 +1,4 @@
-"""`Observation`: what is seen of a face in one frame."""
+"""`Observation`: the face that a tracker found in one frame."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["Observation"]
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What is known of a frame that shows the face.
+    """A frame in which the face was found.
 
     Attributes:
         picture: the crop, uint8 RGB `[size, size, 3]`.
         landmarks: float32 `[478, 2]` on [-1, 1] of the crop.
         seconds: presentation time.
-        steady: the landmarks smoothed over time, None where they are not.
+        steady: the landmarks smoothed over time; None if they are not smoothed.
     """
 
     picture: npt.NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""The keyframe's landmarks on the wire: 10-bit steps, differences along the contours, deflate."""
+"""A keyframe's landmarks as bytes: rounded to 10 bits, differences along the contours, deflated."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ...codec.errors import StreamError
+from ...codec.keyframe import MAX_SHAPE
 from .mesh import POINTS
 
-__all__ = ["MAX_BYTES", "pack_shape", "unpack_shape"]
+__all__ = ["pack_shape", "unpack_shape"]
 
 _STEP = 2 / 1024  # a quarter of a pixel at 256x256
-_REACH = 2048  # landmarks up to a picture's width outside of it
-MAX_BYTES = 4096
+_REACH = 2048  # steps: landmarks may lie up to one picture's width outside
 
 Array = npt.NDArray[np.float32]
 
 
 def pack_shape(points: Array) -> bytes:
-    """float32 `[P, 2]` on [-1, 1] → about 300 bytes; off by at most an eighth of a pixel."""
+    """float32 `[P, 2]` on [-1, 1] → about 300 bytes; the error is at most an eighth of a pixel."""
     if points.shape != (len(POINTS), 2) or not np.isfinite(points).all():
         raise StreamError(f"a keyframe's shape has {len(POINTS)} finite points")
     steps = np.clip(np.round(points / _STEP), -_REACH, _REACH).astype(np.int64)
@@ -34,8 +34,8 @@ def pack_shape(points: Array) -> bytes:
 
 def unpack_shape(data: bytes) -> Array:
     """Inverse of `pack_shape`. Raises `StreamError` on anything that is not its output."""
-    if len(data) > MAX_BYTES:
-        raise StreamError(f"a keyframe's shape has at most {MAX_BYTES} bytes, not {len(data)}")
+    if len(data) > MAX_SHAPE:
+        raise StreamError(f"a keyframe's shape has at most {MAX_SHAPE} bytes, not {len(data)}")
     count = 2 * len(POINTS)
     unpacker = zlib.decompressobj(-15)
     try:

@@ -1,4 +1,4 @@
-"""`FaceTable`: what training clips taught about faces in general."""
+"""`FaceTable`: statistics of faces in general, measured on training clips."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ FEATURES = 1 + 60 + SHAPE_COMPONENTS + 60 * SHAPE_COMPONENTS
 
 @dataclass(frozen=True)
 class FaceTable:
-    """What training clips taught about faces; stored inside every model's weights.
+    """Statistics of faces, measured on training clips; stored inside every model's weights.
 
     Attributes:
-        mean: float32 `[478, 2]`, mean face about its own centre, nose scale 1.
+        mean: float32 `[478, 2]`, mean face relative to its centre, with nose scale 1.
         shape_mean: float32 `[P * 2]`, mean of the normalised shapes of `POINTS`.
         shape_basis: float32 `[12, P * 2]`, their principal components, whitened.
-        ridge: float32 `[793, P * 2]`, correction of the affine prediction, in face units.
+        ridge: float32 `[793, P * 2]`, regression that corrects the affine prediction, in face
+            units (`landmarks.py`).
     """
 
     mean: Array
@@ -37,7 +38,7 @@ class FaceTable:
 
     @classmethod
     def blank(cls) -> FaceTable:
-        """A table that knows nothing: a flat mean face, no correction (for untrained networks)."""
+        """A table for untrained networks: a flat disc as mean face, and no correction."""
         angle = np.arange(LANDMARKS) * 2.399963  # the golden angle spreads points evenly
         radius = np.sqrt(np.arange(LANDMARKS) / LANDMARKS)
         mean = np.stack([np.cos(angle), np.sin(angle)], -1) * radius[:, None]

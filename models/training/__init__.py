@@ -1,1 +1,1 @@
-"""Training: clips to a cache, a cache to a network."""
+"""Training: clips are prepared into a cache, and networks learn from it."""

@@ -1,7 +1,7 @@
-"""The prepared data set: one folder, two files a clip, written once, read by every run.
+"""The prepared data set: a folder with two files for each clip, which every run reads.
 
-`NAME.npz` holds what was measured on every frame; `NAME.frames.npy` the kept pictures, memory
-mapped, so that a run over hours of video needs little memory.
+`NAME.npz` holds what was measured on every frame. `NAME.frames.npy` holds the kept pictures; they
+are memory mapped, so that a run over hours of video needs little memory.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...codec.errors import TrainingError
+from ...codec.whole_file import whole_file
 
 __all__ = ["MASK_SIDE", "CachedClip", "read_cache", "write_clip"]
 
@@ -27,13 +28,13 @@ class CachedClip:
 
     Attributes:
         name: the clip's name.
-        identity: who is seen; clips of one person share it.
+        identity: the person shown; clips of one person have the same.
         fps: frames a second.
         landmarks: float32 `[T, 478, 2]` on [-1, 1].
-        mask: uint8 `[T, 64, 64]`, person mask, 255 inside.
-        mel: float32 `[n, 80]` log-mel steps of the sound (`models.mel`), empty without sound.
-        faces: uint8 `[T]`, number of faces tracked; frames with 0 are not used.
-        kept: int64 `[n]`, which frames have pictures.
+        mask: uint8 `[T, 64, 64]`, person mask, 255 inside the person.
+        mel: float32 `[n, 80]`, log-mel steps of the sound (`models.mel`); empty without sound.
+        faces: uint8 `[T]`, number of faces that were found; frames with 0 are not used.
+        kept: int64 `[n]`, numbers of the frames that have pictures.
         frames: uint8 `[n, 256, 256, 3]`, memory mapped.
     """
 
@@ -49,7 +50,7 @@ class CachedClip:
 
     @property
     def usable(self) -> npt.NDArray[np.int64]:
-        """Positions in `kept` whose frame has a face."""
+        """Positions in `kept` of the frames with a face."""
         return np.flatnonzero(self.faces[self.kept] > 0)
 
 
@@ -57,26 +58,20 @@ def write_clip(folder: Path, clip: CachedClip) -> None:
     """Write a clip; it appears under its name only when it is whole."""
     folder.mkdir(parents=True, exist_ok=True)
     pictures, numbers = folder / f"{clip.name}.frames.npy", folder / f"{clip.name}.npz"
-    draft = folder / f".{clip.name}.draft"
-    try:
-        with draft.open("wb") as file:
-            np.save(file, clip.frames)
-        draft.replace(pictures)
-        values = {name: np.asarray(getattr(clip, name)) for name in _FIELDS}
-        values["landmarks"] = values["landmarks"].astype(np.float32)
-        values["mel"] = values["mel"].astype(np.float16)
-        with draft.open("wb") as file:
-            np.savez_compressed(file, **values)  # type: ignore[arg-type]
-        draft.replace(numbers)
-    finally:
-        draft.unlink(missing_ok=True)
+    with whole_file(pictures, overwrite=True) as file:
+        np.save(file, clip.frames)
+    values = {name: np.asarray(getattr(clip, name)) for name in _FIELDS}
+    values["landmarks"] = values["landmarks"].astype(np.float32)
+    values["mel"] = values["mel"].astype(np.float16)
+    with whole_file(numbers, overwrite=True) as file:
+        np.savez_compressed(file, **values)  # type: ignore[arg-type]
 
 
 def read_cache(folder: Path) -> list[CachedClip]:
     """All clips of a cache, sorted by name.
 
     Raises:
-        TrainingError: no folder, nothing in it, or a file that is damaged.
+        TrainingError: the folder is missing or empty, or a file in it is damaged.
     """
     clips = list(_clips(folder)) if folder.is_dir() else []
     if not clips:

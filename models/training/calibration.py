@@ -1,4 +1,4 @@
-"""Real inputs of the exported `frame`, from prepared clips: what int8's ranges are taken from."""
+"""Real inputs of the exported graph `frame`, on which the ranges for int8 are measured."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _FRAMES_PER_CLIP = 4
 def calibration_inputs(
     model: Avfr, clips: Sequence[CachedClip], count: int = 120
 ) -> Iterator[dict[str, npt.NDArray[np.float32]]]:
-    """Inputs of `frame` by name (`models.avfr.export`), from clips spread over the whole list.
+    """Inputs of `frame` by name (`models.avfr.export`), from clips spread over the list.
 
     Args:
-        model: on the CPU.
-        clips: of `read_cache`; those with fewer than two usable frames are passed over.
-        count: at most so many frames, four a clip.
+        model: the network, on the CPU.
+        clips: prepared clips; those with fewer than two usable frames are skipped.
+        count: about how many frames to give, four of each clip.
 
     Raises:
         TrainingError: no clip can be used.

@@ -1,30 +1,35 @@
-"""Settings of one training run; saved with every checkpoint."""
+"""Settings of a training run; each run saves them in `settings.json`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...codec.errors import ConfigError
 from .data import Augmentation
 
-__all__ = ["LossWeights", "TrainConfig"]
+__all__ = ["LossWeights", "Progress", "TrainConfig"]
+
+Progress = Callable[[int, int, str], None]
+"""Called after each step with what is done, how much there is in all, and the newest figures."""
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of equation 4's terms (and of ours); 0 leaves a term out.
+    """Weights of the terms of the loss (AVFR-GAN equation 4, and more); 0 leaves a term out.
 
     Attributes:
-        pixel: L1 with its gradients, mouth and eyes weighted.
-        warped: the same of the moved source alone: teaches the flow directly.
-        perceptual: LPIPS-type distance of pretrained features.
-        face: the same on the face's crop.
-        regions: how far mouth, eyes and face outweigh the rest in `pixel` and `warped`: 1 as
-            `losses.region_weights` says, 0 not at all.
-        distillation: distance to a teacher's picture and flow, where `fit` is given one.
-        adversarial, matching: hinge GAN and feature matching.
-        keypoints: detector against the mesh's closed form.
-        equivariance: value and jacobian of the unsupervised detector.
+        pixel: absolute difference of pictures and of their gradients, weighted by region.
+        warped: the same for the source picture moved by the flow; it trains the flow directly.
+        perceptual: distance of pretrained features (LPIPS).
+        face: the same for a crop of the face.
+        regions: how much more mouth, eyes and face count than the rest in `pixel` and `warped`,
+            from 0 for all alike to 1 for the weights in `losses.region_weights`.
+        distillation: distance to the picture and the flow of a teacher, if `fit` is given one.
+        adversarial: hinge loss of a GAN.
+        matching: distance of the discriminator's features, in units of `adversarial`.
+        keypoints: distance of the detector's keypoints to those computed from the mesh.
+        equivariance: equivariance of the unsupervised detector.
     """
 
     pixel: float = 10.0
@@ -41,25 +46,29 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One run.
+    """Settings of a run.
 
     Attributes:
         steps: optimiser steps in all.
-        batch: sources a step and device; each with `drivings` driving frames.
-        learning_rate: Adam's, falling to a twentieth along a cosine.
-        warmup: steps from 0 to the full rate.
-        adversarial_from: step at which the discriminator joins.
-        perceptual_net: `alex` (cheap) or `vgg`.
-        ema: decay of the averaged weights, which are what is saved for use.
-        seed: of the weights, the samples and their changes.
-        person_cap_s, person_least_s: no person counts for more seconds than the one, or for
-            fewer than the other (which lets a pair of stills weigh something).
+        batch: source pictures for each step and device.
+        drivings: driving frames for each source.
+        learning_rate: of Adam; it falls to a twentieth along a cosine.
+        warmup: steps in which the learning rate rises from 0.
+        adversarial_from: step from which the discriminator takes part.
+        perceptual_net: `alex`, which is cheap, or `vgg`.
+        ema: decay of the averaged weights; these are the ones that are saved for use.
+        seed: of the weights, the samples and their augmentation.
+        person_cap_s, person_least_s: each person counts for at most, and at least, so many
+            seconds of footage. The latter gives a pair of stills some weight.
         precision: `32`, or `bf16` for mixed precision.
-        threads: CPU threads of torch, 0 for its own choice.
-        accelerator, devices, strategy: Lightning Fabric's; by default all GPUs, else the CPU.
+        threads: CPU threads of torch; 0 leaves the choice to torch.
+        accelerator, devices, strategy: of Lightning Fabric; by default all GPUs, or else the CPU.
         workers: processes that prepare samples.
-        evaluate_every, picture_every, checkpoint_every: in steps.
-        minutes: stop after this time, 0 for no limit.
+        evaluate_every, picture_every, checkpoint_every: steps between two of each.
+        minutes: stop after so many minutes; 0 for no limit.
+        size: side of the pictures in pixels.
+        losses: weights of the terms of the loss.
+        augmentation: how samples are varied.
     """
 
     steps: int = 20_000
@@ -94,8 +103,8 @@ class TrainConfig:
             raise ConfigError("learning_rate must be in (0, 1) and ema in [0, 1)")
         if not 0 <= self.person_least_s <= self.person_cap_s:
             raise ConfigError(
-                f"a person's least seconds lie between 0 and the most, {self.person_cap_s:g}, "
-                f"and are not {self.person_least_s:g}"
+                f"the least seconds that a person counts for must be 0 to {self.person_cap_s:g}, "
+                f"not {self.person_least_s:g}"
             )
         if self.precision not in ("32", "bf16"):
             raise ConfigError("precision is `32` or `bf16`")

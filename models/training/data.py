@@ -1,4 +1,4 @@
-"""Batches for training: one source and several driving frames of one person, far apart in time."""
+"""Samples for training: a source picture and several driving frames of the same person."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from .cache import CachedClip
 
 __all__ = ["Augmentation", "Pairs", "collate"]
 
-_SPREAD = np.array([0.08, 0.15], np.float32)  # of the openings of eyes and mouth in speech
+# How much the openings of eyes and mouth vary in speech.
+_SPREAD = np.array([0.08, 0.15], np.float32)
 
 Array = npt.NDArray[np.float32]
 Sample = dict[str, npt.NDArray[Any]]
@@ -36,23 +37,23 @@ Picture = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is varied; source and driving frames always alike, so that the camera stays still.
+    """How samples are varied; source and driving frames change alike, as with a still camera.
 
     Attributes:
         mirror: probability of a left-right flip.
-        scale: largest zoom either way, as a factor minus 1.
-        shift: largest move, as a part of the picture's half side.
-        colour: largest change of gain a channel.
+        scale: largest change of size; 0.1 is a zoom of 0.9 to 1.1.
+        shift: largest move, as a part of half the picture's side.
+        colour: largest change of the gain of a channel.
         gamma: largest change of the exponent.
-        deaf: probability that the sound is left out (calls without sound must work too).
-        live: probability that the window's future half is cut at a random look-ahead.
-        expressive: probability that a driving frame is chosen, of four, for eyes and mouth
-            that are open otherwise than the source's: blinks are rare in random frames.
-        coded: probability that the source has gone through the keyframe's still codec, at a
-            quality drawn from `qualities`: the receiver never has a clean one.
-        qualities: AV1's CRF, best and worst.
-        gaze_noise: largest error of a driving frame's gaze, as rounding it for the wire makes.
-        within_s: driving frames are at most this far from the source, 0 for no limit.
+        deaf: probability that the sound is left out, since calls without sound must work too.
+        live: probability that the sound after the frame is cut off at a random time, as in calls.
+        expressive: probability that a driving frame is the one of four whose eyes and mouth differ
+            most from the source's; blinks are rare in random frames.
+        coded: probability that the source is coded and decoded as a keyframe is, at a quality
+            drawn from `qualities`; a receiver never has a clean one.
+        qualities: best and worst CRF of AV1.
+        gaze_noise: largest error of the gaze of driving frames, as rounding for the wire makes it.
+        within_s: driving frames are at most so many seconds from the source; 0 for no limit.
     """
 
     mirror: float = 0.5
@@ -70,7 +71,7 @@ class Augmentation:
 
 
 class Pairs(IterableDataset[Sample]):
-    """Endless samples from a cache, seeded, each of one source and `drivings` driving frames."""
+    """Endless seeded samples from prepared clips; see `sample` for what each holds."""
 
     def __init__(
         self,
@@ -104,7 +105,7 @@ class Pairs(IterableDataset[Sample]):
             yield self.sample(self.clips[rng.choice(len(self.clips), p=self.weights)], rng)
 
     def sample(self, clip: CachedClip, rng: np.random.Generator) -> Sample:
-        """One sample: arrays with a leading axis of drivings where they belong to frames."""
+        """Draw one sample of a clip; arrays of driving frames begin with an axis of `drivings`."""
         usable = clip.usable
         first, *rest = self._choose(clip, usable, rng)
         change = _Change.draw(self.augmentation, rng)
@@ -175,7 +176,7 @@ class Pairs(IterableDataset[Sample]):
         return picture, landmarks
 
     def _coded(self, picture: Picture, rng: np.random.Generator) -> Picture:
-        """The source as it arrives: uint8 `[3, H, W]`, through the still codec and back."""
+        """The source as a receiver has it, coded and decoded: uint8 `[3, H, W]`."""
         a = self.augmentation
         if a is None or rng.random() >= a.coded:
             return picture
@@ -185,11 +186,11 @@ class Pairs(IterableDataset[Sample]):
         return np.ascontiguousarray(seen.transpose(2, 0, 1))
 
     def _prior(self, clip: CachedClip, position: int, change: _Change) -> Array:
-        """Mesh and person mask, float32 `[2, size, size]`, as `sender.priors` makes them."""
+        """Mesh and person mask, float32 `[2, size, size]`, as `models.avfr.priors` makes them."""
         mask = change.plain(clip.mask[clip.kept[position]], clip.mask.shape[-1])
         mask = np.asarray(cv2.resize(mask, (self.size, self.size)), np.uint8)
         person = mask.astype(np.float32) / np.float32(255)
-        # Mirrored lines, not swapped names: the drawing is that of the picture.
+        # The mirrored landmarks keep their names here, since the drawing has to fit the picture.
         landmarks = change.points(clip.landmarks[clip.kept[position]])
         return np.stack([draw_mesh(landmarks, self.size, self.size), person])
 
@@ -205,7 +206,7 @@ class Pairs(IterableDataset[Sample]):
 
 @dataclass(frozen=True)
 class _Change:
-    """One drawn augmentation."""
+    """An augmentation, drawn at random."""
 
     mirror: bool = False
     zoom: float = 1.0
@@ -229,13 +230,13 @@ class _Change:
         )
 
     def plain(self, picture: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
-        """Geometry alone."""
+        """Mirror, zoom and move a picture, without changing its colours."""
         side = picture.shape[0]
         if self.mirror:
             picture = picture[:, ::-1]
         if self.zoom == 1.0 and self.move == (0.0, 0.0) and side == size:
             return picture
-        # Pixel centres: [-1, 1] coordinates x' = zoom x + move.
+        # In coordinates on [-1, 1]: x' = zoom x + move.
         scale = self.zoom * size / side
         x, y = ((1 - self.zoom + m) * size / 2 - 0.5 + 0.5 * scale for m in self.move)
         matrix = np.array([[scale, 0, x], [0, scale, y]])
@@ -249,7 +250,7 @@ class _Change:
         return np.asarray(warped, np.uint8)
 
     def picture(self, picture: npt.NDArray[np.uint8], size: int) -> Picture:
-        """Geometry and colour: uint8 `[H, W, 3]` → uint8 `[3, size, size]`."""
+        """Change geometry and colours: uint8 `[H, W, 3]` → uint8 `[3, size, size]`."""
         picture = self.plain(picture, size)
         if self.table is not None:
             picture = np.stack([self.table[picture[..., c], c] for c in range(3)])
@@ -265,7 +266,7 @@ class _Change:
 def _person_weights(
     clips: list[CachedClip], least_s: float, cap_s: float
 ) -> npt.NDArray[np.float64]:
-    """Probability of a clip: its seconds, each person's brought between the two bounds."""
+    """Probability of each clip: its seconds, scaled so that each person lies within the bounds."""
     seconds = np.array([len(clip.landmarks) / clip.fps for clip in clips])
     total: dict[str, float] = defaultdict(float)
     for clip, length in zip(clips, seconds, strict=True):
@@ -280,7 +281,7 @@ def _person_weights(
 
 
 def collate(samples: list[Sample]) -> dict[str, Tensor]:
-    """Stack samples; pictures stay uint8 until they are on the device."""
+    """Stack samples to a batch; pictures stay uint8 until they are on the device."""
     return {
         name: torch.from_numpy(np.stack([sample[name] for sample in samples]))
         for name in samples[0]

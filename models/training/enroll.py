@@ -1,7 +1,7 @@
-"""Person adaptation: the decoder's weights, fine-tuned on one person's footage and packed small.
+"""Enrolment: fine-tunes the decoder's weights on footage of one person and packs the changes.
 
-Source features, dense motion and sound stay as they are: no gradient goes through them, which is
-what makes a step cheap, and keyframes that a receiver has ready stay valid when an identity comes.
+Features of the source, dense motion and sound stay unchanged. So no gradient passes through them,
+which makes a step cheap, and references that a receiver holds stay valid when an identity arrives.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from ...codec.errors import ConfigError, TrainingError
 from ...codec.identity import Identity
@@ -25,40 +24,40 @@ from ..weights import Card, changed_tensors
 from ..weights.identity import DECODER
 from ..weights.runtime_graphs import graph_parts, load_graph
 from .cache import CachedClip
-from .config import LossWeights
+from .config import LossWeights, Progress
 from .data import Augmentation, Pairs, collate
 from .evaluate import evaluate
 from .step import Objective
 
 __all__ = ["EnrollConfig", "Enrolled", "as_received", "enroll", "is_better", "part"]
 
-_MOST_CLIPS = 6  # of many, that are measured on
-_MEASURED = 24  # frames in all
+_MOST_CLIPS = 6  # that are measured on, if there are more
+_MEASURED = 24  # frames that are measured, of all clips
 _KEYFRAME_BYTES = 3000  # `sender.config`'s default
-_MOST_WEIGHTS = 1_500_000  # beyond that 300 kB leave less than 1.6 bits a weight
-_SURE = 10  # steps after which their pace is known
+_MOST_WEIGHTS = 1_500_000  # more would leave less than 1.6 bits for each in 300 kB
+_SURE = 10  # steps after which the time that a step takes is known
 _SLACK_DB = 0.1  # face PSNR that may be lost for a smaller perceptual distance
 Values = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class EnrollConfig:
-    """One enrolment.
+    """Settings of an enrolment.
 
     Attributes:
-        minutes: stop after this time, the measurements included.
+        minutes: stop after so many minutes, measuring included.
         steps: stop after so many optimiser steps.
-        batch, drivings: sources a step, and driving frames of each.
-        learning_rate: Adam's, falling to a twentieth along a cosine over steps or time.
-        ema: decay of the averaged weights, which are what is kept.
+        batch, drivings: source pictures in a step, and driving frames for each.
+        learning_rate: of Adam; it falls to a twentieth along a cosine over the steps or the time.
+        ema: decay of the averaged weights; these are the ones that are kept.
         evaluate_every: steps between two measurements on held-out footage.
-        patience: measurements without a better one before it stops.
+        patience: stop after so many measurements without a better one.
         min_seconds: least footage with a face in it.
-        held_out: part of the footage, at its end, that is measured on and not learned from (nor
-            is the first picture, its keyframe).
-        seed: of the samples and their changes.
-        threads: CPU threads of torch, 0 for its own choice.
-        losses: as in training; the moved source is fixed here and teaches nothing.
+        held_out: part at the end of the footage that is measured on and not learned from. The
+            first picture, its keyframe, is not learned from either.
+        seed: of the samples and their augmentation.
+        threads: CPU threads of torch; 0 leaves the choice to torch.
+        losses: as in training, without `warped`, since the flow does not change here.
         augmentation: as in training.
 
     Raises:
@@ -91,12 +90,12 @@ class EnrollConfig:
 
 @dataclass(frozen=True)
 class Enrolled:
-    """What came of it.
+    """Result of an enrolment.
 
     Attributes:
         identity: the packed changes.
-        before, after: figures on held-out footage (`evaluate`), of the shipped weights and of
-            what a receiver runs with the identity.
+        before, after: figures of `evaluate` on held-out footage: without the identity, and with it
+            as a receiver has it.
         steps: optimiser steps taken.
     """
 
@@ -107,12 +106,12 @@ class Enrolled:
 
 
 def part(clip: CachedClip, start: int, end: int) -> CachedClip:
-    """The clip with the kept pictures from `start` to before `end` alone."""
+    """The clip with only those kept pictures whose position is in `range(start, end)`."""
     return replace(clip, kept=clip.kept[start:end], frames=np.array(clip.frames[start:end]))
 
 
 def as_received(clip: CachedClip) -> CachedClip:
-    """The clip with its first usable picture, the keyframe, as a receiver has it."""
+    """The clip with its first usable picture, the keyframe, coded and decoded."""
     frames, first = np.array(clip.frames), int(clip.usable[0])
     picture = encode_picture(np.ascontiguousarray(frames[first]), max_bytes=_KEYFRAME_BYTES)
     frames[first] = decode_picture(picture)
@@ -120,10 +119,10 @@ def as_received(clip: CachedClip) -> CachedClip:
 
 
 def is_better(after: Mapping[str, float], before: Mapping[str, float]) -> bool:
-    """Whether figures of `evaluate` got better: the face's LPIPS, at nothing else's cost.
+    """Whether figures of `evaluate` improved: whether the face's LPIPS fell at no other cost.
 
-    LPIPS is one of the losses and can be had by a face that is sharper, but not the true one. So
-    the whole picture's must not rise, nor the face's PSNR fall by more than 0.1 dB.
+    LPIPS is one of the losses, and a face that is sharper but not the true one can lower it. So the
+    LPIPS of the whole picture must not rise, and the face's PSNR must not fall by more than 0.1 dB.
     """
     face = after["net_face_lpips"] < before["net_face_lpips"]
     picture = after["net_lpips"] <= before["net_lpips"]
@@ -135,19 +134,19 @@ def enroll(
     clips: Sequence[CachedClip],
     settings: EnrollConfig | None = None,
     *,
-    progress: bool = True,
+    progress: Progress | None = None,
 ) -> Enrolled:
     """Fit a network to one person.
 
     Args:
         card: of the network.
-        clips: footage of that person alone.
+        clips: footage that shows this person alone.
         settings: see `EnrollConfig`.
-        progress: show a bar.
+        progress: called with per cent done, 100, and the newest figures.
 
     Raises:
-        TrainingError: too little footage, or held-out footage that got no better (`is_better`):
-            then the person is better off without.
+        TrainingError: there is too little footage, or the identity did not improve the held-out
+            footage (`is_better`).
         WeightsError: the network cannot be loaded.
     """
     settings = settings or EnrollConfig()
@@ -155,8 +154,8 @@ def enroll(
     if seconds < settings.min_seconds:
         raise TrainingError(
             f"{seconds:.1f} s with a face are too little to learn a person from: give at least "
-            f"{settings.min_seconds:g} s, better a minute (of each video its first minute is used, "
-            "up to the first cut)"
+            f"{settings.min_seconds:g} s, better a minute (the first minute of each video is used, "
+            "up to its first cut)"
         )
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -173,7 +172,7 @@ class _Enrolment:
         for value in self.learned.values():
             value.requires_grad_(True)
         self.shipped = self.values()
-        if "frame" in graph_parts(card):  # rather now than at the receiver
+        if "frame" in graph_parts(card):  # if it does not fit, say so now
             load_graph(card, "frame", {n: v.cpu().numpy() for n, v in self.shipped.items()})
         self.average = self.values()
         self.objective = Objective(settings.losses, "alex", adversarial=False).to(device)
@@ -181,21 +180,23 @@ class _Enrolment:
         self.train = [part(clip, 1, cut) for clip, cut in zip(clips, cuts, strict=True)]
         self.held_out = list(_held_out(clips, cuts))
         if not self.held_out:
-            raise TrainingError("no face in the last part of the footage, which is measured on")
+            raise TrainingError(
+                "there is no face in the last part of the footage, on which the result is measured"
+            )
         self.step = 0
 
     def values(self) -> Values:
-        """A copy of the tensors that are learned."""
+        """A copy of the tensors that are being learned."""
         return {name: value.detach().clone() for name, value in self.learned.items()}
 
     @torch.no_grad()
     def put(self, values: Values) -> None:
-        """Set the tensors that are learned."""
+        """Set the tensors that are being learned."""
         for name, value in self.learned.items():
             value.copy_(values[name])
 
     def figures(self, values: Values) -> dict[str, float]:
-        """Of the network with these tensors, on held-out footage."""
+        """Figures of the network with these tensors on held-out footage."""
         now = self.values()
         self.put(values)
         longest = max(len(clip.usable) for clip in self.held_out) - 1
@@ -225,15 +226,17 @@ class _Enrolment:
             yield moved
 
     def done(self) -> float:
-        """Part of the run that is over, on [0, 1]; of the time where the steps will not be done
-        in it. (A run that time does not end gives the same result each time.)
+        """Part of the run that is over, on [0, 1].
+
+        It is measured in time if the time will not suffice for all steps, and in steps otherwise;
+        then a run can be repeated with the same result.
         """
         over = (time.monotonic() - self.started) / 60 / self.settings.minutes
         by_steps = self.step / self.settings.steps
         return min(1.0, max(by_steps, over) if self.step >= _SURE or over >= 1 else by_steps)
 
-    def run(self, progress: bool) -> Enrolled:
-        """Learn, pack what measured best, and measure that."""
+    def run(self, progress: Progress | None) -> Enrolled:
+        """Learn, pack the weights that measured best, and measure those."""
         before = self.figures(self.shipped)
         best = self.learn(before, progress)
         deltas = {name: (best[name] - self.shipped[name]).cpu().numpy() for name in best}
@@ -250,36 +253,35 @@ class _Enrolment:
                 )
             )
             raise TrainingError(
-                "the network shows this person no better after it than before, on footage it had "
-                f"not seen ({changes}): nothing is written. Longer footage in the light of the "
-                "calls may help"
+                "the network does not show this person better than before, on footage that it "
+                f"did not learn from ({changes}): nothing is written. Longer footage in the light "
+                "of the calls may help"
             )
         return Enrolled(identity, before, after, self.step)
 
-    def learn(self, before: dict[str, float], progress: bool) -> Values:
-        """Fine-tune; returns the averaged tensors that measured best."""
+    def learn(self, before: dict[str, float], progress: Progress | None) -> Values:
+        """Fine-tune, and return the averaged tensors that measured best."""
         s = self.settings
         optimiser = torch.optim.Adam(list(self.learned.values()), s.learning_rate, (0.9, 0.99))
         best, lowest, worse = self.shipped, before["net_face_lpips"], 0
-        shape = "{l_bar}{bar}| {elapsed}<{remaining}{postfix}"
-        batches = self.batches()
-        with tqdm(total=100, desc="enroll", bar_format=shape, disable=not progress) as bar:
-            while self.done() < 1 and worse < s.patience:
-                if not self.take_step(next(batches), optimiser):
-                    break  # no longer a number: what measured best so far stands
-                bar.update(100 * self.done() - bar.n)
-                if self.step % s.evaluate_every and self.done() < 1:
-                    continue
-                found = self.figures(self.average)
-                now = found["net_face_lpips"]
-                bar.set_postfix_str(f"face LPIPS {before['net_face_lpips']:.4f} → {now:.4f}")
-                worse += 1
-                if now < lowest and is_better(found, before):
-                    best, lowest, worse = copy.deepcopy(self.average), now, 0
+        batches, figures = self.batches(), ""
+        while self.done() < 1 and worse < s.patience:
+            if not self.take_step(next(batches), optimiser):
+                break  # the loss is no longer a number: what measured best so far is kept
+            if progress is not None:
+                progress(round(100 * self.done()), 100, figures)
+            if self.step % s.evaluate_every and self.done() < 1:
+                continue
+            found = self.figures(self.average)
+            now = found["net_face_lpips"]
+            figures = f"face LPIPS {before['net_face_lpips']:.4f} → {now:.4f}"
+            worse += 1
+            if now < lowest and is_better(found, before):
+                best, lowest, worse = copy.deepcopy(self.average), now, 0
         return best
 
     def take_step(self, batch: dict[str, Tensor], optimiser: torch.optim.Optimizer) -> bool:
-        """One optimiser step; False where the loss is no longer a number."""
+        """Take one optimiser step; returns False if the loss is no longer a number."""
         s = self.settings
         fall = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * self.done()))
         for group in optimiser.param_groups:
@@ -300,7 +302,7 @@ class _Enrolment:
 
 
 def _learned(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The decoder's tensors, from the picture backwards, as many as can be packed."""
+    """Tensors of the decoder, from its output backwards, as many as can be packed."""
 
     def depth(name: str) -> int:
         _, block, number = name.split(".")[:3]
@@ -319,8 +321,10 @@ def _learned(model: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def _held_out(clips: Sequence[CachedClip], cuts: Sequence[int]) -> Iterator[CachedClip]:
-    """The ends of the clips: from the clip's first picture, as a stream shows them, and from their
-    own first one. Both keyframes are as they are received, and neither is learned from.
+    """The ends of the clips, which are measured on.
+
+    Each is animated twice: from the first picture of the clip, as in a stream, and from its own
+    first picture. Both are coded as keyframes, and neither is learned from.
     """
     for index in range(0, len(clips), -(-len(clips) // _MOST_CLIPS)):
         clip, cut = clips[index], cuts[index]

@@ -1,4 +1,4 @@
-"""Held-out figures while training: face box against the frozen keyframe."""
+"""Figures of a network on held-out clips, beside those of the frozen keyframe."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Box = tuple[int, int, int, int]
 
 
 def face_box(landmarks: npt.NDArray[np.float32], side: int) -> Box:
-    """Bounding box of landmarks in pixels, x0, y0, x1, y1, inside the picture."""
+    """Bounding box of landmarks in pixels, as x0, y0, x1, y1, inside the picture."""
     low = np.clip((landmarks.min(0) + 1) / 2 * side, 0, side - 16).astype(int)
     high = np.clip((landmarks.max(0) + 1) / 2 * side, low + 16, side).astype(int)
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
@@ -61,14 +61,14 @@ def to_tensor(frames: Frames) -> Tensor:
 
 
 class _Numbers:
-    """The 60 numbers of a clip's frames, as the sender would make them for this network."""
+    """The 60 numbers of the frames of a clip, as a sender makes them for this network."""
 
     def __init__(self, model: Avfr, clip: CachedClip, device: torch.device) -> None:
         self._model, self._clip, self._device = model, clip, device
         self._mesh = MeshKeypoints(model.face)
 
     def of(self, position: int) -> npt.NDArray[np.float32]:
-        """Float32 `[10, 6]` of a kept frame; the first one asked for is the keyframe."""
+        """Numbers of a kept frame, float32 `[10, 6]`; the first frame asked for is the keyframe."""
         detector = self._model.detector
         landmarks = self._clip.landmarks[self._clip.kept[position]]
         if detector is None:
@@ -93,10 +93,10 @@ Inputs = tuple[Tensor, list[Tensor], Motion, Motion, Tensor]
 def generator_inputs(
     model: Avfr, clip: CachedClip, positions: Sequence[int], device: torch.device
 ) -> Iterator[Inputs]:
-    """What the generator is given to animate the clip's first usable frame to the given ones.
+    """Inputs of the generator that animate a clip's first usable frame to the given ones.
 
     Yields:
-        For each position, the arguments of `Generator.forward`, batch 1.
+        For each position, the arguments of `Generator.forward`, with batch 1.
     """
     first = int(clip.usable[0])
     numbers = _Numbers(model, clip, device)
@@ -130,8 +130,8 @@ def animate_clip(
     """Animate the clip's first usable frame to the given kept frames.
 
     Returns:
-        Pictures of the network's size, uint8 `[N, H, W, 3]`, and flows, float32 `[N, h, w, 2]`:
-        where in the source each pixel comes from.
+        Pictures of the network's size, uint8 `[N, H, W, 3]`, and flows, float32 `[N, h, w, 2]`,
+        which give the place in the source that each pixel shows.
     """
     frames, flows = [], []
     for inputs in generator_inputs(model, clip, positions, device):
@@ -143,7 +143,7 @@ def animate_clip(
 
 
 def _box_of(landmarks: npt.NDArray[np.float32], side: int, margin: float) -> Box:
-    """Bounding box of some landmarks and a margin, in pixels of `side`."""
+    """Bounding box of some landmarks with a margin, in pixels of a picture of `side`."""
     spread = margin * np.ptp(landmarks, axis=0)
     return face_box(np.stack([landmarks.min(0) - spread, landmarks.max(0) + spread]), side)
 
@@ -166,7 +166,7 @@ def _psnr(frame: Frames, truth: Frames, boxes: Sequence[Box]) -> float:
 
 
 class Figures:
-    """Sums over frames: `psnr` of face, mouth and eyes, `lpips` (AlexNet) of whole and face."""
+    """Mean PSNR of face, mouth and eyes, and mean LPIPS (AlexNet) of picture and face."""
 
     def __init__(self, device: torch.device | None = None) -> None:
         self._lpips = Lpips("alex").to(device or torch.device("cpu"))
@@ -175,7 +175,7 @@ class Figures:
 
     @torch.no_grad()
     def add(self, frame: Frames, truth: Frames, landmarks: npt.NDArray[np.float32]) -> None:
-        """One frame, uint8 `[H, W, 3]` twice; `landmarks [478, 2]` are the true frame's."""
+        """Add a frame and the true one, both uint8 `[H, W, 3]`, with the true landmarks."""
         boxes = boxes_of(landmarks, len(truth))
         x0, y0, x1, y1 = boxes["face"][0]
         pair = to_tensor(np.stack([frame, truth])).to(self._device)
@@ -188,7 +188,7 @@ class Figures:
         self._found["face_lpips"].append(float(self._lpips(box[:1], box[1:])))
 
     def means(self) -> dict[str, float]:
-        """Mean over all frames added."""
+        """Means over all frames that were added."""
         return {name: float(np.mean(values)) for name, values in self._found.items()}
 
 
@@ -203,7 +203,7 @@ def score(figures: Figures, clip: CachedClip, positions: Sequence[int], made: Fr
 def evaluate(
     model: Avfr, clips: Sequence[CachedClip], *, frames_per_clip: int = 6
 ) -> dict[str, float]:
-    """Mean `Figures` of the network (`net_…`) and of the frozen keyframe (`frozen_…`)."""
+    """Mean `Figures` of the network, as `net_…`, and of the frozen keyframe, as `frozen_…`."""
     device = next(model.generator.parameters()).device
     network, keyframe = Figures(device), Figures(device)
     for clip in clips:

@@ -1,4 +1,4 @@
-"""Fits the `FaceTable` on cached training clips: mean face, shape basis, landmark regression."""
+"""Fits the `FaceTable` on training clips: mean face, shape basis and landmark regression."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Pairs = tuple[Array, Array, Array, Array]
 def fit_face_table(
     clips: Iterable[Array], *, pairs_per_clip: int = 24, ridge: float = 3e-4, seed: int = 0
 ) -> FaceTable:
-    """Fit on clips of landmarks, each float32 `[T, 478, 2]`, frames without a face left out."""
+    """Fit a table on clips of landmarks, float32 `[T, 478, 2]`, without frames that lack a face."""
     rng = np.random.default_rng(seed)
     kept = [clip for clip in clips if len(clip) > 1]
     mean = _mean_face(kept)
@@ -58,7 +58,7 @@ def fit_face_table(
 def sample_pairs(
     table: FaceTable, clips: list[Array], pairs_per_clip: int, rng: np.random.Generator
 ) -> Pairs:
-    """Random (source, driving) pairs: numbers, points, numbers, true driving points."""
+    """Random pairs of frames: source numbers and points, driving numbers and true points."""
     rows: list[tuple[Array, Array, Array, Array]] = []
     for clip in clips:
         for _ in range(max(1, pairs_per_clip // 8)):
@@ -73,7 +73,7 @@ def sample_pairs(
 
 
 def _mean_face(clips: list[Array], rounds: int = 5) -> Array:
-    """Generalised Procrustes mean of one frame a clip (similarity transforms), RMS radius 1."""
+    """Mean face over one frame of each clip, aligned by similarities (Procrustes), RMS radius 1."""
     faces = np.stack([clip[len(clip) // 2] for clip in clips]).astype(np.float64)
     faces -= faces.mean(1, keepdims=True)
     faces /= np.sqrt((faces**2).sum((1, 2), keepdims=True) / faces.shape[1])

@@ -1,10 +1,11 @@
-"""Measures what errors of the motion cost the picture: the metric of profile `entropy`'s transform.
+"""Measures how much errors of the motion harm the picture, for the transform of `entropy`.
 
     python -m facewire.models.training.fit_metric CACHE METRIC.npz --minutes 15
 
-Each of the 60 numbers is moved a little, the frame is rendered again, and the change is taken in
-the face, at the mouth and at the eyes, relative to what is wrong there anyway. To the second order
-an error e of the numbers costs eᵀMe; M is the mean over frames of many people.
+Each of the 60 numbers is changed a little, and the frame is rendered again. The change of the
+picture is measured in the face, at the mouth and at the eyes, relative to the error that the
+picture has there anyway. To second order, an error e of the numbers then costs eᵀMe, where M is the
+mean over frames of many people.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ...codec.whole_file import whole_file
 from ..avfr.model import Avfr, numbers_to_motion
 from ..face.keypoints import MeshKeypoints
 from ..face.landmarks import PointRebuilder
@@ -34,15 +36,15 @@ Metric = npt.NDArray[np.float64]
 Grams = dict[str, Metric]
 
 WEIGHTS = {"face": 1.0, "mouth": 2.0, "eyes": 0.5}
-"""Of what is lost in each place; chosen on `val` (docs/rate.md)."""
+"""Weights of the places; chosen on `val` (docs/rate.md)."""
 _MOVED = np.tile(np.array([0.004, 0.004, *4 * [0.008]], np.float32), 10)
-_LEAST = 20.0 / 255**2  # mean squared error of a place below which nobody sees more
-_SHRINK = 0.05  # of what two numbers share: frames are few
+_LEAST = 20.0 / 255**2  # mean squared error below which no difference is seen
+_SHRINK = 0.05  # shrinks the products of two numbers towards 0, since frames are few
 _BATCH = 20
 
 
 def motion_metric(samples: list[Grams]) -> Metric:
-    """The mean of what `measure` found in many frames, float64 `[60, 60]`."""
+    """Mean of the results of `measure` on many frames, float64 `[60, 60]`."""
     mean = np.zeros((60, 60))
     for grams in samples:
         for name, weight in WEIGHTS.items():
@@ -52,11 +54,12 @@ def motion_metric(samples: list[Grams]) -> Metric:
 
 @torch.no_grad()
 def measure(model: Avfr, clip: CachedClip, rng: np.random.Generator) -> Grams | None:
-    """One random frame of a clip, animated from its first one.
+    """Measure one random frame of a clip, animated from its first frame.
 
     Returns:
-        By place, float64 `[60, 60]`: mean products of the picture's changes for changes of 1 in
-        two numbers, over the mean squared error there; None where the clip has no such frame.
+        For each place, float64 `[60, 60]`: the mean product of the changes of the picture for
+        changes of 1 in two numbers, divided by the mean squared error of the place. None if the
+        clip has no such frame.
     """
     if len(clip.usable) < 2:
         return None
@@ -102,13 +105,13 @@ def measure(model: Avfr, clip: CachedClip, rng: np.random.Generator) -> Grams | 
 
 
 def _cut(pictures: Tensor, places: list[tuple[int, int, int, int]]) -> Tensor:
-    """All pixels of some places, `[N, pixels]`."""
+    """All pixels of some boxes, `[N, pixels]`."""
     parts = [pictures[..., y0:y1, x0:x1].flatten(1) for x0, y0, x1, y1 in places]
     return torch.cat(parts, 1)
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -130,7 +133,8 @@ def main() -> None:
         samples += [found] if found else []
         if time.monotonic() > end:
             break
-    np.savez_compressed(args.out, metric=motion_metric(samples), frames=len(samples))
+    with whole_file(args.out, overwrite=True) as file:
+        np.savez_compressed(file, metric=motion_metric(samples), frames=len(samples))
     print(f"{args.out}: {len(samples)} frames")
 
 

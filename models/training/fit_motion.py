@@ -1,12 +1,13 @@
-"""Fits the tables of profile `entropy` on prepared clips: transform and symbol frequencies.
+"""Fits the tables of profile `entropy`, transform and symbol frequencies, on prepared clips.
 
     python -m facewire.models.training.fit_motion CACHE OUT.npz --metric METRIC.npz
 
-The metric (`fit_metric.py`) says what errors of the motion cost the picture. Its root makes all
-directions cost alike, so that one step suits all components; principal components of the motion
-then gather what moves. Each clip is coded as a sender would code it, from a keyframe at its
-beginning and from others within it, at several quantiser steps; the symbols are counted, and what
-was never seen gets a small share from the same context of all components.
+The metric (`fit_metric.py`) tells how much errors of the motion harm the picture. Multiplied with
+its square root, errors in all directions harm alike, so that one quantiser step suits all
+components; principal components then concentrate the motion in few of them. Each clip is coded as
+a sender would code it, from a keyframe at its beginning and from others within it, with several
+quantiser steps, and the symbols are counted. Symbols that never occurred get a small share from the
+same context of all components.
 """
 
 from __future__ import annotations
@@ -30,29 +31,29 @@ from .fit_face import fit_face_table
 __all__ = ["fit_motion_tables", "motion_of"]
 
 COMPONENTS = 48
-"""Of the shipped tables; chosen on `val`, see docs/rate.md."""
+"""Components of the tables that facewire brings; chosen on `val` (docs/rate.md)."""
 _STEPS = (2, 4, 6)
 _CONTEXTS = len(ACTIVITY) + 1
 _TOTAL = 1 << FREQUENCY_BITS
 _INTRA_EVERY = 50
-_UNIT = 66.6  # geometric mean of what a change of 1 in a number weighs: a step is about a pixel
+_UNIT = 66.6  # geometric mean of the weights of a change by 1: a step is then about a pixel
 Frames = list[MotionFrame]
 Metric = npt.NDArray[np.float64]
 
 
 def motion_of(clip: CachedClip, table: FaceTable, start: int = 0) -> Frames:
-    """A clip's motion from its `start`-th frame with a face on, which is the keyframe."""
+    """Motion of a clip from its `start`-th frame with a face, which becomes the keyframe."""
     seen = clip.landmarks[clip.faces > 0][start:]
     keypoints = MeshKeypoints(table)
     return [keypoints.keyframe(seen[0]), *(keypoints.motion(frame) for frame in seen[1:])]
 
 
 def fit_motion_tables(sequences: Sequence[Frames], components: int, metric: Metric) -> MotionTables:
-    """Tables from sequences of motion, the first frame of each its keyframe.
+    """Fit tables on sequences of motion; the first frame of each is its keyframe.
 
     Args:
-        sequences: of many people.
-        components: kept of the transform.
+        sequences: motion of many people.
+        components: how many components the transform keeps.
         metric: float64 `[60, 60]`, positive definite; its scale does not matter.
     """
     forward, back = _transform(sequences, components, metric)
@@ -84,7 +85,7 @@ def fit_motion_tables(sequences: Sequence[Frames], components: int, metric: Metr
 def _transform(
     sequences: Iterable[Frames], components: int, metric: Metric
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """The root of the metric, then directions of largest variance; and back, both `[C, 60]`."""
+    """The transform (root of the metric, then principal components) and its inverse, `[C, 60]`."""
     values, vectors = np.linalg.eigh(metric)
     values = values * (_UNIT**2 / np.exp(np.log(values).mean()))
     root = (vectors * np.sqrt(values)) @ vectors.T
@@ -95,13 +96,13 @@ def _transform(
         gram += moved.T @ moved
     _, vectors = np.linalg.eigh(gram)
     basis = vectors[:, ::-1][:, :components].T
-    # A direction and its opposite are the same; choose one, so that a fit can be repeated.
+    # The sign of a component is arbitrary; choose it so that a fit can be repeated.
     basis = basis * np.sign(basis[np.arange(components), np.abs(basis).argmax(1)])[:, None]
     return (basis @ root).astype(np.float32), (basis @ np.linalg.inv(root)).astype(np.float32)
 
 
 class _Counter:
-    """Counts symbols by table."""
+    """Counts how often each symbol of each table occurs."""
 
     def __init__(self, components: int) -> None:
         self.difference = np.zeros((components, _CONTEXTS, 2 * ESCAPE))
@@ -109,7 +110,7 @@ class _Counter:
         self._places: dict[int, npt.NDArray[np.float64]] = {}
 
     def reading(self, tables: MotionTables) -> _Counter:
-        """Know these tables by identity."""
+        """Remember which table each list of frequencies belongs to."""
         if not self._places:
             for index, rows in enumerate(tables.difference):
                 for context, row in enumerate(rows):
@@ -118,15 +119,15 @@ class _Counter:
         return self
 
     def encode(self, cumulative: Sequence[int], symbol: int) -> None:
-        """See `SymbolEncoder`."""
+        """Count a symbol, as `SymbolEncoder.encode` codes it."""
         self._places[id(cumulative)][symbol] += 1
 
     def encode_bits(self, value: int, bits: int) -> None:
-        """Costs what it costs."""
+        """Ignore bits that no table codes."""
 
 
 def _frequencies(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Integers in proportion, each at least 1, that add up to 2 ** 14."""
+    """Integers in the given proportions, each at least 1, whose sum is 2 ** 14."""
     size = counts.shape[-1]
     share = counts / counts.sum(-1, keepdims=True)
     whole = 1 + np.floor(share * (_TOTAL - size)).astype(np.int64)
@@ -151,9 +152,9 @@ def main() -> None:
     )
     parser.add_argument("cache", type=Path, help="prepared training clips")
     parser.add_argument("out", type=Path, help="codec/motion/tables_N.npz")
-    parser.add_argument("--every", type=int, default=1, help="use each N-th clip")
+    parser.add_argument("--every", type=int, default=1, help="use every N-th clip")
     parser.add_argument("--components", type=int, default=COMPONENTS)
-    parser.add_argument("--metric", type=Path, required=True, help="of `fit_metric`")
+    parser.add_argument("--metric", type=Path, required=True, help="output of `fit_metric`")
     args = parser.parse_args()
     clips = read_cache(args.cache)[:: args.every]
     table = fit_face_table(clip.landmarks[clip.faces > 0] for clip in clips)

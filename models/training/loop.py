@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,20 +18,22 @@ from lightning_fabric import Fabric
 from safetensors import SafetensorError
 from torch import Tensor
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from ...codec.errors import TrainingError
+from ...codec.whole_file import whole_file, whole_path
 from ..avfr.config import AvfrConfig
 from ..avfr.model import Avfr
 from ..face.table import FaceTable
 from .cache import CachedClip
-from .config import TrainConfig
+from .config import Progress, TrainConfig
 from .data import Pairs, collate
 from .evaluate import evaluate
 from .picture import contact_sheet
 from .step import Objective
 
-__all__ = ["fit"]
+__all__ = ["fit", "split_by_person"]
+
+_LOG_EVERY = 50  # steps between two lines of losses
 
 
 def fit(
@@ -46,13 +47,24 @@ def fit(
     resume: Path | None = None,
     start_from: Avfr | None = None,
     teacher: Avfr | None = None,
-    progress: bool = True,
+    progress: Progress | None = None,
 ) -> Avfr:
-    """Train a network; returns the averaged one, which also lies in `out`.
+    """Train a network; returns the averaged one, which `out` holds too.
 
-    `out` receives `checkpoint.pt` (to resume), `curves.csv`, `pictures/`, and
-    `model.safetensors`. Ctrl-C saves and goes on its way. A `teacher` is imitated as far as
-    `settings.losses.distillation` says.
+    `out` receives `model.safetensors`, `checkpoint.pt` (to resume from), `curves.csv` and
+    `pictures/`. On Ctrl-C the run is saved before `KeyboardInterrupt` goes on.
+
+    Args:
+        network: shape of the network.
+        settings: see `TrainConfig`.
+        train: clips to learn from.
+        held_out: clips to measure on; they may be none.
+        out: folder of the run. Without `resume`, curves of an earlier run in it are replaced.
+        face: table that the network keeps with its weights.
+        resume: checkpoint to go on from.
+        start_from: weights to begin with.
+        teacher: network to imitate, as far as `settings.losses.distillation` says.
+        progress: see `Progress`.
 
     Raises:
         TrainingError: unusable data, a checkpoint of another configuration, or a loss that is
@@ -79,15 +91,15 @@ class _Run:
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self.settings, self.held_out, self.out = settings, held_out, out
-        # Mixed precision is ours, not Fabric's: it would round the landmarks to bf16 as well.
+        # Mixed precision is set in `mixed`: Fabric would round the landmarks to bf16 too.
         self.fabric = Fabric(
             accelerator=settings.accelerator, devices=settings.devices, strategy=settings.strategy
         )
         self.fabric.launch()
         if teacher is not None and teacher.config.size != network.size:
             raise TrainingError(
-                f"the teacher's pictures have {teacher.config.size} pixels, the network's "
-                f"{network.size}: it can only be imitated at its own size"
+                f"the teacher makes pictures of {teacher.config.size} pixels, the network of "
+                f"{network.size}: a teacher must have the size of the network"
             )
         torch.manual_seed(settings.seed)
         model = start_from or Avfr(network, face)
@@ -151,34 +163,32 @@ class _Run:
         fall = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / s.steps)))
         return s.learning_rate * warm * fall
 
-    def train(self, progress: bool) -> Avfr:
+    def train(self, progress: Progress | None) -> Avfr:
         s, started = self.settings, time.monotonic()
         self.out.mkdir(parents=True, exist_ok=True)
-        (self.out / "settings.json").write_text(
-            json.dumps({"network": self.plain.config.to_dict(), "training": asdict(s)}, indent=1)
-        )
-        bar = tqdm(
-            total=s.steps,
-            initial=self.step,
-            desc="train",
-            disable=not (progress and self.fabric.is_global_zero),
-        )
+        about = {"network": self.plain.config.to_dict(), "training": asdict(s)}
+        with whole_file(self.out / "settings.json", overwrite=True) as file:
+            file.write(json.dumps(about, indent=1).encode())
+        if self.step == 0 and self.fabric.is_global_zero:
+            self.curves.unlink(missing_ok=True)
         source = self.batches()
+        over = self.step >= s.steps
         try:
-            while self.step < s.steps:
+            while not over:
                 terms = self.one_step(next(source))
                 self.step += 1
-                bar.update()
-                bar.set_postfix({k: f"{v:.3f}" for k, v in terms.items()}, refresh=False)
-                self.after_step(terms)
                 late = bool(s.minutes) and time.monotonic() - started > 60 * s.minutes
-                if s.minutes and self.fabric.broadcast(late):  # one clock for all devices
-                    break
+                if s.minutes:
+                    late = self.fabric.broadcast(late)  # one clock for all devices
+                over = late or self.step >= s.steps
+                if self.fabric.is_global_zero:
+                    if progress is not None:
+                        losses = ", ".join(f"{name} {v:.3f}" for name, v in terms.items())
+                        progress(self.step, s.steps, losses)
+                    self.after_step(terms, last=over)
         except KeyboardInterrupt:
-            bar.close()
             self.save()
             raise
-        bar.close()
         self.save()
         return self.average
 
@@ -209,7 +219,7 @@ class _Run:
         return values
 
     def must_be_finite(self, what: str, value: Tensor) -> None:
-        """Stop before weights are touched by what is no number."""
+        """Raise `TrainingError` before a value that is no number reaches the weights."""
         if not torch.isfinite(value):
             raise TrainingError(
                 f"the {what} is no longer a number at step {self.step}; the last good checkpoint "
@@ -217,7 +227,7 @@ class _Run:
             )
 
     def share_gradients(self) -> None:
-        """Average the discriminator's gradients over the devices; the generator's are by DDP."""
+        """Average the discriminator's gradients over the devices; DDP does the generator's."""
         if self.fabric.world_size > 1 and self.objective.discriminator is not None:
             for parameter in self.objective.discriminator.parameters():
                 if parameter.grad is not None:
@@ -230,32 +240,36 @@ class _Run:
         for mean, now in zip(self.average.parameters(), self.plain.parameters(), strict=True):
             mean.lerp_(now, 1 - decay)
 
-    def after_step(self, terms: dict[str, float]) -> None:
+    def after_step(self, terms: dict[str, float], *, last: bool) -> None:
+        """Measure, draw and save when it is time, and after the last step in any case."""
         s = self.settings
-        if not self.fabric.is_global_zero:
-            return
         figures: dict[str, float] = {}
-        if self.held_out and self.step % s.evaluate_every == 0:
+        if self.held_out and (last or self.step % s.evaluate_every == 0):
             figures = evaluate(self.average, self.held_out)
-        if figures or self.step % 50 == 0:
-            self.log({"step": self.step, "rate": self.rate(), **terms, **figures})
-        if self.held_out and self.step % s.picture_every == 0:
+        if figures or last or self.step % _LOG_EVERY == 0:
+            self.log({"rate": self.rate(), **terms, **figures})
+        if last or self.step % s.picture_every == 0:
             folder = self.out / "pictures"
             folder.mkdir(exist_ok=True)
-            contact_sheet(self.average, self.held_out).save(folder / f"{self.step:07d}.jpg")
-        if self.step % s.checkpoint_every == 0:
+            sheet = contact_sheet(self.average, self.held_out or self.train_clips)
+            with whole_path(folder / f"{self.step:07d}.jpg", overwrite=True) as draft:
+                sheet.save(draft)
+        if not last and self.step % s.checkpoint_every == 0:
             self.save()
 
-    def log(self, row: dict[str, Any]) -> None:
-        """One line a measurement: step, name, value (a table that any tool plots)."""
-        path = self.out / "curves.csv"
-        fresh = not path.exists()
-        with path.open("a", newline="") as file:
+    @property
+    def curves(self) -> Path:
+        """The table of what was measured: a line each with step, name and value."""
+        return self.out / "curves.csv"
+
+    def log(self, row: dict[str, float]) -> None:
+        """Add what was measured at this step to the table of curves."""
+        fresh = not self.curves.exists()
+        with self.curves.open("a", newline="") as file:
             writer = csv.writer(file)
             if fresh:
                 writer.writerow(["step", "name", "value"])
-            step = row.pop("step")
-            writer.writerows([step, name, f"{value:.6g}"] for name, value in row.items())
+            writer.writerows([self.step, name, f"{value:.6g}"] for name, value in row.items())
 
     def save(self) -> None:
         if not self.fabric.is_global_zero:
@@ -275,18 +289,15 @@ class _Run:
             else None,
             "judge": self.judge.state_dict() if self.judge is not None else None,
         }
-        draft = self.out / "checkpoint.draft"
         try:
-            torch.save(state, draft)
-            draft.replace(self.out / "checkpoint.pt")
+            with whole_path(self.out / "checkpoint.pt", overwrite=True) as draft:
+                torch.save(state, draft)
             self.average.save_pretrained(self.out)
         except (OSError, RuntimeError, SafetensorError) as error:  # torch wraps a full disk
             raise TrainingError(
                 f"step {self.step} could not be saved in {self.out} ({error}): make room there, "
                 "then go on with --resume from the checkpoint before"
             ) from error
-        finally:
-            draft.unlink(missing_ok=True)
 
     def load(self, path: Path) -> None:
         try:
@@ -308,7 +319,7 @@ class _Run:
             self.judge.load_state_dict(state["judge"])
             if self.objective.discriminator is not None:
                 self.objective.discriminator.load_state_dict(state["discriminator"])
-        # The run's own: a table fitted anew would fit other landmarks to the same numbers.
+        # The run keeps its table: with another one, the same numbers would mean other landmarks.
         face = FaceTable(*(state["face"][name].numpy() for name in FaceTable.NAMES))
         self.plain.face = self.average.face = face
         self.step = int(state["step"])
@@ -317,10 +328,13 @@ class _Run:
 def split_by_person(
     clips: Sequence[CachedClip], held_out: int, seed: int = 0
 ) -> tuple[list[CachedClip], list[CachedClip]]:
-    """Hold out some people, never single clips of a person who is also trained on."""
+    """Hold out all clips of some people: returns the clips to train on, and those held out."""
     people = sorted({clip.identity for clip in clips})
     if len(people) < 2:
-        raise TrainingError("all clips show one person: quality on others cannot be measured")
+        raise TrainingError(
+            "all clips show one person, so quality on others cannot be measured: give clips of "
+            "more people, or --held-out"
+        )
     order = torch.randperm(len(people), generator=torch.Generator().manual_seed(seed)).tolist()
     away = {people[i] for i in order[: min(held_out, len(people) // 2)]}
     kept = [clip for clip in clips if clip.identity not in away]

@@ -1,4 +1,4 @@
-"""Pictures of a run's progress: source, driving, output, flow."""
+"""Pictures that show the progress of a run: source, driving frame, output and flow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["contact_sheet", "draw_flow"]
 
 
 def contact_sheet(model: Avfr, clips: Sequence[CachedClip], rows: int = 6) -> Image.Image:
-    """One row a clip: source, then for two frames: driving, output, flow."""
+    """One row for each clip: the source, then driving frame, output and flow for two frames."""
     device = next(model.generator.parameters()).device
     lines = []
     step = max(1, len(clips) // rows)
@@ -36,9 +36,9 @@ def contact_sheet(model: Avfr, clips: Sequence[CachedClip], rows: int = 6) -> Im
 
 
 def draw_flow(flow: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.uint8]:
-    """Flow `[h, h, 2]` as colours `[side, side, 3]`: hue is direction, white is stillness.
+    """Flow `[h, h, 2]` as colours `[side, side, 3]`: the hue is the direction, white stands still.
 
-    Full colour is a move of a quarter of the picture's side.
+    A move by a quarter of the picture's side has full colour.
     """
     line = (np.arange(len(flow)) * 2 + 1) / len(flow) - 1
     shift = flow - np.stack(np.meshgrid(line, line), -1)

@@ -1,10 +1,9 @@
-"""Clips made ready for training: crops, landmarks, person masks and mels, into a cache."""
+"""Prepares clips for training: crops, landmarks, person masks and log-mels go into a cache."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...codec.errors import FacewireError, TrainingError
+from ...codec.sound.opus import SAMPLE_RATE
 from ..avfr.segmenter import Segmenter
 from ..face.mesh import LANDMARKS
 from ..face.observation import Observation
@@ -22,23 +22,23 @@ __all__ = ["Footage", "find_clips", "people_of", "prepare", "prepare_clip"]
 
 _VIDEOS = {".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v"}
 _LONGEST_S = 60.0
-"""A longer clip is prepared in parts, so that one part fits in memory."""
+"""Only the first minute of a clip is used, so that it fits in memory."""
 
 
 class Footage(Protocol):
-    """A video of one talking person; the sender's `TrackedFootage` is one."""
+    """A video of one talking person, for example the sender's `TrackedFootage`."""
 
     fps: float
 
     def frames(self) -> Iterator[tuple[float, Observation | None]]:
-        """Time in seconds and what is seen of each frame, None where there is no face."""
+        """For each frame its time in seconds, and what was seen or None if there is no face."""
 
     def sound(self) -> Iterator[npt.NDArray[np.float32]]:
         """Pieces of the sound, float32 mono at 16 kHz."""
 
 
 def find_clips(folder: Path) -> list[Path]:
-    """All videos below a folder, sorted. Raises `TrainingError` where there is none."""
+    """All videos below a folder, sorted. Raises `TrainingError` if there are none."""
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _VIDEOS and p.is_file())
     if not found:
         raise TrainingError(f"no video ({', '.join(sorted(_VIDEOS))}) in {folder}")
@@ -46,10 +46,10 @@ def find_clips(folder: Path) -> list[Path]:
 
 
 def people_of(clips: Iterable[Path], folder: Path, table: Path | None = None) -> dict[Path, str]:
-    """Who is seen in each clip.
+    """The person shown in each clip.
 
-    With a CSV (columns `file`, `identity`) by file name; else the name of the folder that a
-    clip lies in, when it is not the top one; else every clip counts as a person of its own.
+    A CSV with the columns `file` and `identity` may name them. Other clips in a subfolder show the
+    person that the subfolder is named after; each clip in `folder` itself shows another person.
     """
     names: dict[str, str] = {}
     if table is not None:
@@ -76,40 +76,43 @@ def prepare(
     every: int = 3,
     size: int = 256,
 ) -> Iterator[tuple[int, int, str]]:
-    """Prepare what the cache does not hold yet; yields (done, of, problem or "") a clip.
+    """Prepare all clips that the cache does not hold yet.
 
     Args:
-        folder: videos, in any depth.
-        cache: written as `models.training.cache` says.
+        folder: holds videos, also in subfolders.
+        cache: folder to write to (`models.training.cache`).
         open_footage: opens a video whose crops have the given side.
         people: CSV of identities, see `people_of`.
-        every: keep each n-th frame as a picture; landmarks and mels are kept for all.
-        size: side of the pictures.
+        every: keep every n-th frame as a picture; landmarks and log-mels are kept for all.
+        size: side of the pictures in pixels.
+
+    Yields:
+        After each clip: number of clips done, number in all, and what went wrong or "".
     """
     clips = find_clips(folder)
     identities = people_of(clips, folder, people)
-    with closing(Segmenter()) as segmenter:
-        for index, path in enumerate(clips):
-            problem = ""
-            name = "-".join(path.relative_to(folder).with_suffix("").parts)
-            if not (cache / f"{name}.npz").exists():
-                try:
-                    footage = open_footage(path, size)
-                    clip = prepare_clip(footage, name, identities[path], segmenter, every)
-                    write_clip(cache, clip)
-                except FacewireError as error:
-                    problem = f"{path.name}: {error}"
-            yield index + 1, len(clips), problem
+    segmenter = Segmenter()
+    for index, path in enumerate(clips):
+        problem = ""
+        name = "-".join(path.relative_to(folder).with_suffix("").parts)
+        if not (cache / f"{name}.npz").exists():
+            try:
+                footage = open_footage(path, size)
+                clip = prepare_clip(footage, name, identities[path], segmenter, every)
+                write_clip(cache, clip)
+            except FacewireError as error:
+                problem = f"{path.name}: {error}"
+        yield index + 1, len(clips), problem
 
 
 def prepare_clip(
     footage: Footage, name: str, identity: str, segmenter: Segmenter, every: int
 ) -> CachedClip:
-    """Track one clip: its first minute, up to the first cut.
+    """Prepare one clip: its first minute, up to its first cut.
 
     Raises:
-        NotAVideoError, MediaError: it cannot be read.
-        TrainingError: a face in fewer than two of its frames.
+        NotAVideoError, MediaError: the video cannot be read.
+        TrainingError: fewer than two of its frames show a face.
     """
     landmarks, masks, faces, kept, frames = [], [], [], [], []
     for index, (seconds, seen) in enumerate(footage.frames()):
@@ -126,16 +129,15 @@ def prepare_clip(
             masks.append(np.zeros((MASK_SIDE, MASK_SIDE), np.uint8))
         faces.append(int(seen is not None))
     if sum(faces) < 2 or len(frames) < 2:
-        raise TrainingError("no face in two of its frames")
-    sound = list(footage.sound())
-    pcm = np.concatenate(sound)[: int(_LONGEST_S * 16_000)] if sound else np.zeros(0, np.float32)
+        raise TrainingError("fewer than two of its frames show a face")
+    sound = np.concatenate([np.zeros(0, np.float32), *footage.sound()])
     return CachedClip(
         name=name,
         identity=identity,
         fps=footage.fps,
         landmarks=np.stack(landmarks),
         mask=np.stack(masks),
-        mel=log_mel(pcm),
+        mel=log_mel(sound[: int(_LONGEST_S * SAMPLE_RATE)]),
         faces=np.array(faces, np.uint8),
         kept=np.array(kept, np.int64),
         frames=np.stack(frames),

@@ -1,4 +1,4 @@
-"""A network that begins with the weights of another one, of the same shape or with fewer blocks."""
+"""Starts a network from the weights of another one that has as many blocks or fewer."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _BLOCK = re.compile(r"generator\.(encoder\.)?blocks\.\d+\.\d+\.")
 
 
 def begin_from(source: Avfr, network: AvfrConfig, seed: int = 0) -> Avfr:
-    """A network of the given configuration with the weights of `source`, and its face table.
+    """Make a network with the weights and the face table of another one.
 
-    Blocks that `source` does not have stay as initialised: without effect. So `l` begun from `s`
-    makes the same pictures as `s` until it is trained.
+    Blocks that `source` does not have keep their initial weights, which have no effect. So `l` that
+    starts from `s` makes the same pictures as `s` until it is trained.
 
     Args:
-        source: is not changed.
-        network: the configuration to begin with.
+        source: the other network; it is not changed.
+        network: configuration of the new one.
         seed: of the new blocks.
 
     Raises:
-        ConfigError: tensors that do not fit; says which.
+        ConfigError: tensors do not fit; the message names one.
     """
     torch.manual_seed(seed)
     model = Avfr(network, source.face)
@@ -42,8 +42,8 @@ def begin_from(source: Avfr, network: AvfrConfig, seed: int = 0) -> Avfr:
     if reasons:
         more = f" (and {len(reasons) - 1} more do not fit)" if len(reasons) > 1 else ""
         raise ConfigError(
-            f"{source.config.model_id} cannot begin {network.model_id}: it {reasons[0]}{more}. "
-            "Only `blocks` may differ, and only grow; to imitate it, give it as --teacher"
+            f"{source.config.model_id} cannot start {network.model_id}: it {reasons[0]}{more}. "
+            "Only `blocks` may differ, and may only grow; --teacher imitates any network"
         )
     model.load_state_dict(given, strict=False)
     return model

@@ -1,4 +1,4 @@
-"""One optimiser step's losses: generator, detector and discriminator."""
+"""`Objective`: the losses of generator, detector and discriminator in one optimiser step."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _half(x: Tensor) -> Tensor:
 
 
 def face_crop(picture: Tensor, points: Tensor, side: int = 128) -> Tensor:
-    """The face's box, resampled: `[B, 3, H, W]`, `[B, P, 2]` → `[B, 3, side, side]`."""
+    """Crop faces around their points: `[B, 3, H, W]`, `[B, P, 2]` → `[B, 3, side, side]`."""
     low, high = points.amin(1), points.amax(1)
     centre, half = (low + high) / 2, (high - low).amax(1, keepdim=True) * 0.55
     line = (torch.arange(side, device=points.device) * 2 + 1) / side - 1
@@ -41,9 +41,9 @@ def face_crop(picture: Tensor, points: Tensor, side: int = 128) -> Tensor:
 
 
 class Objective(nn.Module):
-    """Equation 4: everything a network is trained for.
+    """The loss that a network is trained with (AVFR-GAN equation 4, and more terms).
 
-    A module, so that the discriminator and the frozen features move with it to a device.
+    It is a module so that the discriminator and the frozen features move to a device with it.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Objective(nn.Module):
     def losses(
         self, model: Avfr, batch: Batch, adversarial: bool
     ) -> tuple[dict[str, Tensor], Batch]:
-        """Weighted terms of the generator's loss, and what was generated."""
+        """Weighted terms of the generator's loss by name, and what the model returned."""
         w = self.weights
         result = model(batch)
         image, target = result["image"].float(), result["target"]
@@ -74,7 +74,7 @@ class Objective(nn.Module):
         weight = region_weights(points, image.shape[-1], w.regions)
         terms = {
             "pixel": w.pixel * weighted_l1(image, target, weight),
-            # The flow is smooth: half the resolution teaches it as well, for a quarter of the work.
+            # The flow is smooth: half the resolution trains it as well, at a quarter of the cost.
             "warped": w.warped * weighted_l1(*map(_half, (result["warped"], target, weight))),
         }
         if self.perceptual is not None:
@@ -117,7 +117,7 @@ class Objective(nn.Module):
         return {"equivariance": w.equivariance * (terms[0] + terms[1])}
 
     def discriminate(self, batch: Batch, image: Tensor, target: Tensor) -> Tensor:
-        """The discriminator's own loss on detached pictures."""
+        """The loss of the discriminator; no gradient reaches the generator."""
         if self.discriminator is None:
             raise ValueError("this objective has no discriminator")
         lines = self.drawing(batch["true_points"].flatten(0, 1), image.shape[-1])

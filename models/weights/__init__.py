@@ -1,4 +1,4 @@
-"""Shipped networks and where they lie; identities on top of them."""
+"""The networks that facewire brings, where they lie, and identities that change them."""
 
 from .identity import changed_tensors, check_identity
 from .store import Card, find_card, load_card, shipped

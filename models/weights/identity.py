@@ -1,4 +1,4 @@
-"""An identity (`codec.identity`) put onto the weights that it belongs to."""
+"""Applies an identity (`codec.identity`) to the weights that it was made for."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ from .store import Card
 __all__ = ["DECODER", "changed_tensors", "check_identity"]
 
 DECODER = tuple(f"generator.{part}." for part in ("enter", "fuse", "up", "blocks", "head"))
-"""How the names of the tensors begin that an identity may change: the decoder's, which run once a
-frame. Features of a keyframe stay as they are, whatever identity comes later."""
+"""Beginnings of the names of tensors that an identity may change: those of the decoder, which run
+once for each frame. So the features of a keyframe stay valid when an identity arrives later."""
 
 
 def check_identity(card: Card, identity: Identity) -> None:
-    """Raise `WeightsError` where an identity was made for other weights."""
+    """Raise `WeightsError` if an identity was made for other weights."""
     if identity.weights_sha256 != card.sha256:
         raise WeightsError(
             f"the identity was made for {identity.model} with weights "
             f"{identity.weights_sha256.hex()[:12]}…, not for {card.name} with "
-            f"{card.sha256.hex()[:12]}…: make it again with `facewire enroll`, or use the network "
+            f"{card.sha256.hex()[:12]}…: make a new one with `facewire enroll`, or use the network "
             "that it was made for"
         )
 
 
 def changed_tensors(card: Card, identity: Identity) -> dict[str, npt.NDArray[np.float32]]:
-    """The tensors that an identity changes, in float32, rounded to FP16: all backends run these.
+    """The tensors that an identity changes, by name, with the change applied.
+
+    They are float32, rounded to FP16, so that all backends compute with the same numbers.
 
     Raises:
-        WeightsError: made for other weights; a tensor that is not there, is no part of the
-            decoder, or has another shape.
+        WeightsError: the identity was made for other weights, or names a tensor that does not
+            exist, is not part of the decoder, or has another shape.
     """
     check_identity(card, identity)
     tensors: dict[str, npt.NDArray[np.float32]] = {}

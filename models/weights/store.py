@@ -1,8 +1,8 @@
-"""Weights on disk: one folder a network, `model.safetensors` with its configuration inside.
+"""Weights on disk: each network has a folder.
 
 models/weights/s/
-├── model.safetensors    the network and its face table; metadata: configuration, card figures
-├── runtime.zip          its graphs for the torch-free runtime (`weights.graph`)
+├── model.safetensors    the network and its face table, with its configuration as metadata
+├── runtime.zip          its graphs, which run without torch (`weights.runtime_graphs`)
 └── README.md            the model card
 """
 
@@ -29,12 +29,12 @@ WEIGHTS_FILE = "model.safetensors"
 
 @dataclass(frozen=True)
 class Card:
-    """Where a network's files are, and what they are.
+    """Where the files of a network are, and which network it is.
 
     Attributes:
-        name: model id as streams carry it, for example `avfr-s`.
-        sha256: 32 bytes, of `model.safetensors`.
-        folder: holds the files listed in the module's docstring.
+        name: as streams carry it, for example `avfr-s`.
+        sha256: of `model.safetensors`, 32 bytes.
+        folder: holds the files that the docstring of this module lists.
         config: the network's configuration as plain values.
     """
 
@@ -45,18 +45,18 @@ class Card:
 
     @property
     def weights(self) -> Path:
-        """The safetensors file."""
+        """Path of the safetensors file."""
         return self.folder / WEIGHTS_FILE
 
     def face_table(self) -> FaceTable:
-        """Numpy alone: what sender and receiver need of the face."""
+        """The face table of the network; reading it needs numpy alone."""
         with safe_open(self.weights, framework="np") as file:
             tables = {n: np.asarray(file.get_tensor(f"face.{n}")) for n in FaceTable.NAMES}
         return FaceTable(**{name: table.astype(np.float32) for name, table in tables.items()})
 
 
 def shipped() -> list[str]:
-    """Sizes whose weights come with the package."""
+    """Sizes whose weights come with facewire."""
     return sorted(path.parent.name for path in _HERE.glob(f"*/{WEIGHTS_FILE}"))
 
 
@@ -67,10 +67,10 @@ def _digest(path: Path, modified_ns: int, size: int) -> bytes:
 
 
 def load_card(size_or_folder: str | Path = "s") -> Card:
-    """The card of a shipped size (`s`), or of a folder that holds a trained network.
+    """Card of a size that facewire brings (`s`), or of a folder that holds a trained network.
 
     Raises:
-        WeightsError: nothing there, or a file that is not a facewire network.
+        WeightsError: there are no weights, or the file is not a facewire network.
     """
     folder = Path(size_or_folder)
     if not folder.is_dir():
@@ -78,7 +78,7 @@ def load_card(size_or_folder: str | Path = "s") -> Card:
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise WeightsError(
-            f"no network {str(size_or_folder)!r}: shipped are {', '.join(shipped()) or 'none'}; "
+            f"no network {str(size_or_folder)!r}: facewire brings {', '.join(shipped())}; "
             f"or give a folder that holds {WEIGHTS_FILE}"
         )
     try:
@@ -94,23 +94,23 @@ def load_card(size_or_folder: str | Path = "s") -> Card:
 
 
 def find_card(name: str, sha256: bytes) -> Card:
-    """The shipped network that a stream names.
+    """Card of the network that a stream names.
 
     Raises:
-        WeightsError: the model is not shipped, or its weights are of another version.
+        WeightsError: facewire does not bring that network, or brings other weights of it.
     """
     size = name.removeprefix("avfr-")
     if not name.startswith("avfr-") or size not in shipped():
         raise WeightsError(
-            f"the stream was made for the network {name!r}, which is not shipped here; "
-            f"shipped are {', '.join('avfr-' + s for s in shipped())}; "
-            "or give the folder of its weights"
+            f"the stream was made for the network {name!r}, which facewire does not bring; "
+            f"it brings {', '.join('avfr-' + s for s in shipped())}. "
+            "Give the folder of its weights (--weights)"
         )
     card = load_card(size)
     if card.sha256 != sha256:
         raise WeightsError(
             f"the stream was made with other weights of {name} (SHA-256 {sha256.hex()[:12]}…, "
             f"here {card.sha256.hex()[:12]}…): install the facewire version that made it, "
-            "or give the folder of its weights"
+            "or give the folder of its weights (--weights)"
         )
     return card

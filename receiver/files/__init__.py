@@ -1,1 +1,1 @@
-"""A `.fwire` file in, a video file out."""
+"""Decodes a `.fwire` file to a video file."""

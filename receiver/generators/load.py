@@ -1,4 +1,4 @@
-"""From a stream's header to the generator it asks for, with a sentence for each refusal."""
+"""From a stream's header to the generator that it asks for; each refusal has its own sentence."""
 
 from __future__ import annotations
 
@@ -12,31 +12,29 @@ from .protocol import Array, Generator
 
 __all__ = ["load_generator", "open_generator"]
 
-
 _FAMILY = "avfr-"
 
 
 def open_generator(header: StreamHeader, config: DecoderConfig) -> Generator:
-    """Find and load the network that a stream was made for.
+    """Find and load the network that a stream was made for. This takes about a second.
 
     Args:
         header: names the model and the SHA-256 of its weights.
-        config: `weights` may give a folder in place of the shipped networks, `identity` what it
-            learned of a person.
+        config: `weights` may give a folder in place of the shipped networks, and `identity` what
+            the network learned of a person.
 
     Raises:
-        UnsupportedError: a kind of model that this build does not know.
-        WeightsError: its weights are not here, or have another hash; the identity does not fit
+        UnsupportedError: a kind of model or a picture size that this build does not know.
+        WeightsError: the weights are not here or have another hash, or the identity does not fit
             them.
-        ConfigError: a precision that cannot be had here.
+        ConfigError: the precision is not available here.
+        MissingExtraError: backend "torch" is not installed.
     """
     if not header.model.startswith(_FAMILY):
         raise UnsupportedError(
-            f"the stream was made for the model {header.model!r}; this build knows those whose "
+            f"the stream was made for the model {header.model!r}; this build knows models whose "
             f"name begins with {_FAMILY!r}. A newer facewire may know it"
         )
-    # Here, not above: a decoder that was given a generator needs neither weights nor runtime.
-
     if config.weights is None:
         card = find_card(header.model, header.weights_sha256)
     else:
@@ -53,10 +51,15 @@ def open_generator(header: StreamHeader, config: DecoderConfig) -> Generator:
             f"the stream's pictures are {header.width}x{header.height}; "
             f"{card.name} makes {side}x{side}"
         )
-    from .load import load_generator
-
     changes = None if config.identity is None else changed_tensors(card, config.identity)
-    return load_generator(card, config.backend, config.threads or None, config.precision, changes)
+    return load_generator(
+        card,
+        config.backend,
+        config.threads or None,
+        config.precision,
+        changes,
+        parallel=config.parallel,
+    )
 
 
 def load_generator(
@@ -65,31 +68,37 @@ def load_generator(
     threads: int | None = None,
     precision: Precision = "auto",
     changes: Mapping[str, Array] | None = None,
+    *,
+    parallel: int = 1,
 ) -> Generator:
     """The generator of a card.
 
     Args:
         card: of `models.weights`.
         backend: `openvino` or `torch`.
-        threads: CPU threads, None for the runtime's own choice.
-        precision: `auto` takes the fastest that keeps the picture (`receiver.precision`).
-        changes: tensors of the decoder by name that take the place of the stored ones; then
-            there is no int8, which has the stored ones rounded.
+        threads: CPU threads; None lets the backend choose.
+        precision: `auto` takes the fastest that keeps the picture (`precision.py`).
+        changes: tensors of the decoder by name that replace the stored ones. int8 is not
+            available with them, because its graph holds the stored ones, rounded.
+        parallel: how many threads may call `render` at the same time. With more than 1, each
+            picture is made by one CPU thread, and `threads` is not used.
 
     Raises:
-        ConfigError: an unknown backend, or a precision that cannot be had here.
+        ConfigError: an unknown backend, or a precision or `parallel` that it does not offer here.
         MissingExtraError: `torch` without the extra `[torch]`.
-        WeightsError: the exported files are missing or damaged, or changes do not fit them.
+        WeightsError: the exported files are missing or damaged, or the changes do not fit them.
     """
     if backend == "openvino":
         from .openvino import OpenVinoGenerator
         from .precision import choose, require
 
         if precision == "auto":
-            precision = choose(card, threads, stored=not changes)
+            precision = choose(card, 1 if parallel > 1 else threads, stored=not changes)
         require(card, precision)
-        return OpenVinoGenerator(card, threads, precision, changes)
+        return OpenVinoGenerator(card, threads, precision, changes, parallel=parallel)
     if backend == "torch":
+        if parallel > 1:
+            raise ConfigError("the torch backend renders one picture at a time: set parallel to 1")
         try:
             from .torch import TorchGenerator
         except ImportError as error:

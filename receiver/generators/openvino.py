@@ -1,8 +1,9 @@
-"""The generator on OpenVINO: the default, without torch."""
+"""The generator on OpenVINO: the default, which needs no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from ...codec.motion.frame import MotionFrame
 from ...models.face.landmarks import PointRebuilder
 from ...models.weights.runtime_graphs import load_graph
+from .compiled import compiled
 from .protocol import Array, Frame, Source, from_picture, mel_or_silence, to_picture
 
 if TYPE_CHECKING:
@@ -22,17 +24,19 @@ _HINTS = {"bf16": "bf16", "float32": "f32"}
 
 
 class OpenVinoGenerator:
-    """Runs the exported graphs (`models.weights.graph`) on the CPU.
+    """Runs the exported graphs (`models.weights.runtime_graphs`) on the CPU.
 
     Args:
         card: of the network.
-        threads: CPU threads, None for OpenVINO's own choice.
-        precision: `bf16`, `int8` (the decoder's convolutions; all else as OpenVINO likes best) or
-            `float32`. Coordinates are float32 in each.
-        changes: tensors by name that take the place of the stored ones; not in int8.
+        threads: CPU threads; None lets OpenVINO choose.
+        precision: `bf16`, `int8` (convolutions of the decoder; the rest in what OpenVINO prefers)
+            or `float32`. Coordinates are float32 in each.
+        changes: tensors by name that replace the stored ones; not in int8.
+        parallel: how many threads may call `render` at the same time. With more than 1, each
+            picture is made by one CPU thread, and `threads` is not used.
 
     Raises:
-        WeightsError: the exported files are missing or damaged, or changes do not fit them.
+        WeightsError: the exported files are missing or damaged, or the changes do not fit them.
     """
 
     def __init__(
@@ -41,23 +45,27 @@ class OpenVinoGenerator:
         threads: int | None = None,
         precision: Precision = "float32",
         changes: Mapping[str, Array] | None = None,
+        *,
+        parallel: int = 1,
     ) -> None:
         import openvino as ov
 
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if precision in _HINTS:
             settings["INFERENCE_PRECISION_HINT"] = _HINTS[precision]
-        if threads:
+        if threads and parallel == 1:
             settings["INFERENCE_NUM_THREADS"] = threads
-        core = ov.Core()
-        self._source, frame = (
-            core.compile_model(load_graph(card, part, changed), "CPU", settings)
-            for part, changed in (
-                ("source", None),
-                ("frame_int8" if precision == "int8" else "frame", changes),
-            )
-        )
-        self._request = frame.create_infer_request()
+        several: dict[str, Any] = {"NUM_STREAMS": parallel, "INFERENCE_NUM_THREADS": parallel}
+        self._source = compiled(card, "source", settings)
+        part = "frame_int8" if precision == "int8" else "frame"
+        settings |= several if parallel > 1 else {}
+        if changes:
+            frame = ov.Core().compile_model(load_graph(card, part, changes), "CPU", settings)
+        else:
+            frame = compiled(card, part, settings)
+        self._requests: SimpleQueue[Any] = SimpleQueue()  # those that are free
+        for _ in range(parallel):
+            self._requests.put(frame.create_infer_request())
         self._rebuild = PointRebuilder(card.face_table()).rebuild
         self._size = int(card.config["size"])
 
@@ -90,6 +98,10 @@ class OpenVinoGenerator:
             "points": moved[None],
             "mel": mel_or_silence(mel),
         }
-        # Shared memory both ways: the inputs outlive the call and the output is copied below.
-        result = self._request.infer(inputs, share_inputs=True, share_outputs=True)
-        return to_picture(result["frame"][0])
+        request = self._requests.get()
+        try:
+            # Memory is shared both ways: inputs outlive the call, and the output is copied here.
+            result = request.infer(inputs, share_inputs=True, share_outputs=True)
+            return to_picture(result["frame"][0])
+        finally:
+            self._requests.put(request)

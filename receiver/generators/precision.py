@@ -1,16 +1,19 @@
-"""Which arithmetic runs a network on this processor: chosen at start by a short self-test.
+"""Chooses the arithmetic in which a network runs on this processor, by a short self-test.
 
-bf16 is tried where the processor multiplies in it, int8 where the network has such a graph. What
-keeps float32's picture may be chosen, and of that the fastest; int8 only where it is clearly so.
+bf16 is tried if the processor multiplies in it, int8 if the network has such a graph. A precision
+may be chosen if it keeps the picture of float32. The fastest of these is taken, but int8 only if it
+is clearly faster. The result is kept on disk (`remembered.py`).
 """
 
 from __future__ import annotations
 
+import logging
 import math
+import os
+import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -18,9 +21,10 @@ import numpy as np
 from ...codec.errors import ConfigError
 from ...codec.motion.frame import MotionFrame
 from ...models.face.mesh import POINTS
-from ...models.weights.runtime_graphs import GRAPHS_FILE, graph_parts
+from ...models.weights.runtime_graphs import GRAPHS_FILE, graph_parts, graphs_digest
 from ..config import Precision
 from .openvino import OpenVinoGenerator
+from .remembered import recall, remember
 
 if TYPE_CHECKING:
     from ...models.weights import Card
@@ -37,34 +41,35 @@ __all__ = [
 ]
 
 PRECISIONS: tuple[Precision, ...] = tuple(p for p in get_args(Precision) if p != "auto")
-"""What a network can run in."""
+"""The precisions in which a network can run."""
 
 _WARM, _TIMED = 1, 5
 _CLEARLY = 0.9  # of the time of the fastest other one
 _MOST_DIFFERENCE = 1.0  # levels; bf16 and int8 give 0.2 to 0.3, rounded coordinates about 10
+_log = logging.getLogger(__name__)
 
 
 def capabilities() -> list[str]:
-    """What OpenVINO says that the processor multiplies in: `FP32`, `BF16`, `INT8`, …"""
+    """What the processor multiplies in, according to OpenVINO: `FP32`, `BF16`, `INT8`, …"""
     import openvino as ov
 
     return [str(name) for name in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")]
 
 
 def missing(card: Card, precision: Precision) -> str | None:
-    """Why a network cannot run in a precision here; None where it can."""
+    """Why a network cannot run in a precision here; None if it can."""
     if precision == "bf16" and "BF16" not in capabilities():
         return "this processor does not multiply in bf16"
     if precision == "int8" and "frame_int8" not in graph_parts(card):
         return (
             f"{card.folder / GRAPHS_FILE} holds no int8 graph: "
-            f"`facewire export {card.folder} --calibrate CACHE` adds it"
+            f"`facewire export {card.folder} --calibrate CACHE --force` adds it"
         )
     return None
 
 
 def require(card: Card, precision: Precision) -> None:
-    """Raise a `ConfigError` with the reason where a precision cannot be had."""
+    """Raise a `ConfigError` with the reason if a precision is not available."""
     reason = missing(card, precision)
     if reason:
         raise ConfigError(f"{card.name} cannot run in {precision}: {reason}")
@@ -75,8 +80,8 @@ def choose(card: Card, threads: int | None = None, *, stored: bool = True) -> Pr
 
     Args:
         card: of the network.
-        threads: CPU threads, None for the runtime's own choice.
-        stored: it runs with the weights as stored; int8 is no choice otherwise.
+        threads: CPU threads; None lets the runtime choose.
+        stored: the network runs with the weights as stored; otherwise int8 is no choice.
 
     Raises:
         WeightsError: the exported files are missing or damaged.
@@ -84,16 +89,18 @@ def choose(card: Card, threads: int | None = None, *, stored: bool = True) -> Pr
     can = [name for name in PRECISIONS if missing(card, name) is None]
     if not set(can) - {"float32"} - (set() if stored else {"int8"}):
         return "float32"
-    return self_test(card, threads).choice(stored=stored)
+    chosen = self_test(card, threads).choice(stored=stored)
+    _log.info("%s runs in %s here", card.name, chosen)
+    return chosen
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What a precision gave.
+    """The result of one precision.
 
     Attributes:
-        seconds: a frame, the best of a handful.
-        difference: of a frame from float32's, the mean in levels of 255.
+        seconds: for a frame, the best of a handful.
+        difference: of a frame from that of float32, the mean in levels of 255.
     """
 
     seconds: float
@@ -101,64 +108,94 @@ class Trial:
 
     @property
     def keeps_the_picture(self) -> bool:
-        """Whether nobody could tell it from float32."""
+        """Whether nobody could tell the picture from that of float32."""
         return self.difference <= _MOST_DIFFERENCE
 
 
 @dataclass(frozen=True)
 class SelfTest:
-    """All precisions of a network on this machine.
+    """The results of all precisions of a network on this machine.
 
     Attributes:
-        trials: of those that can be had; float32 is among them.
-        seconds: that the test took.
+        trials: of the precisions that are available; float32 is among them.
+        seconds: how long the test took, when it ran.
     """
 
     trials: Mapping[Precision, Trial]
     seconds: float
 
     def choice(self, *, stored: bool = True) -> Precision:
-        """The fastest that keeps the picture; int8 by a clear lead, and with `stored` weights."""
+        """The fastest that keeps the picture. int8 only if clearly faster, and with the weights
+        as `stored`.
+        """
         good = {name: t.seconds for name, t in self.trials.items() if t.keeps_the_picture}
         int8 = good.pop("int8", math.inf)
         best = min(good, key=lambda name: good[name])
         return "int8" if stored and int8 < _CLEARLY * good[best] else best
 
 
-def self_test(card: Card, threads: int | None = None) -> SelfTest:
-    """Run a few frames in each precision that can be had; once a process.
+def self_test(card: Card, threads: int | None = None, *, again: bool = False) -> SelfTest:
+    """Run a few frames in each precision that is available, unless a result is on disk.
+
+    Args:
+        card: of the network.
+        threads: CPU threads; None lets the runtime choose.
+        again: run it in any case, and keep the new result.
 
     Raises:
         WeightsError: the exported files are missing or damaged.
     """
-    return _tested(_Network(card.sha256, tuple(graph_parts(card)), threads, card))
+    can = [name for name in PRECISIONS if missing(card, name) is None]
+    key = _key(card, can, threads)
+    test = None if again else _recalled(key, can)
+    if test is None:
+        start = time.perf_counter()
+        trials = _trials(card, can, threads)
+        test = SelfTest(trials, time.perf_counter() - start)
+        _log.info("self-test of %s: %s", card.name, trials)
+        numbers = {str(name): [t.seconds, t.difference] for name, t in trials.items()}
+        remember(key, {**numbers, _WHOLE: [test.seconds]})
+    return test
 
 
-@dataclass(frozen=True)
-class _Network:
-    """What a test depends on, and the card to make it with."""
-
-    sha256: bytes
-    parts: tuple[str, ...]
-    threads: int | None
-    card: Card = field(compare=False)
+_WHOLE = "whole"
 
 
-@lru_cache(maxsize=64)
-def _tested(network: _Network) -> SelfTest:
-    start = time.perf_counter()
-    can = [name for name in PRECISIONS if missing(network.card, name) is None]
-    trials = _trials(network.card, can, network.threads)
-    return SelfTest(trials, time.perf_counter() - start)
+def _key(card: Card, precisions: Sequence[Precision], threads: int | None) -> dict[str, str]:
+    """Everything that decides which precision is the fastest, and whether it keeps the picture."""
+    import openvino as ov
+
+    return {
+        "processor": str(ov.Core().get_property("CPU", "FULL_DEVICE_NAME")),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "openvino": ov.get_version(),
+        "weights": card.sha256.hex(),
+        "graphs": graphs_digest(card),
+        "precisions": " ".join(precisions),
+        "threads": str(threads),
+    }
+
+
+def _recalled(key: Mapping[str, str], precisions: Sequence[Precision]) -> SelfTest | None:
+    """The result on disk, if it is complete."""
+    numbers = recall(key) or {}
+    sizes = {str(name): 2 for name in precisions} | {_WHOLE: 1}
+    if {name: len(row) for name, row in numbers.items()} != sizes:
+        return None
+    trials = {name: Trial(*numbers[name]) for name in precisions}
+    exact = trials.get("float32")
+    if exact is None or not exact.keeps_the_picture:
+        return None
+    return SelfTest(trials, numbers[_WHOLE][0])
 
 
 def _trials(
     card: Card, precisions: Sequence[Precision], threads: int | None
 ) -> dict[Precision, Trial]:
-    """Frames of noise in each precision, in turns.
+    """Render frames of noise in each precision, by turns.
 
-    Whatever else the machine does then slows them alike, and the best is the least disturbed. On
-    noise a coordinate that is rounded shows more than on faces.
+    So whatever else the machine does slows all of them, and the best time is the least disturbed.
+    On noise, a rounded coordinate is more visible than on faces.
     """
     rng = np.random.default_rng(0)
     size = int(card.config["size"])

@@ -1,1 +1,1 @@
-"""Packets back into their order and onto the clock of the stream."""
+"""Puts packets into order, gives them their full times, and decides which stream is followed."""

@@ -1,38 +1,39 @@
-"""`ReorderWindow`: packets back into the order they were sent in, without a clock.
+"""`ReorderWindow`: puts packets into the order in which they were sent, without a clock.
 
-A packet that is next in line passes at once, so an intact stream is never delayed. Behind a hole
-packets wait until the hole is filled or `window` of them have piled up; then it counts as lost.
+A packet that is the next in line passes at once, so an intact stream is never delayed. After a gap
+packets wait until the missing one comes or more than `window` of them wait; then it counts as lost.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...codec.counters import nearest
 from ...codec.packet import Packet
 from ..statistics import Statistics
 
-__all__ = ["Arrival", "ReorderWindow"]
+__all__ = ["RESTART", "Arrival", "ReorderWindow"]
 
-_HALF = 1 << 15
 _MEMORY = 1024
-_DROPOUT = 3000
-"""A jump this far is another stream or a restarted sender (MAX_DROPOUT of RFC 3550, A.1)."""
+RESTART = 3000
+"""A jump of the sequence number by more than this means another stream or a restarted sender
+(MAX_DROPOUT of RFC 3550, A.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A packet in order, and how many sequence numbers before it never came."""
+    """A packet in order, and how many sequence numbers directly before it never came."""
 
     packet: Packet
     lost_before: int
 
 
 class ReorderWindow:
-    """Sorts, drops duplicates, and says what is late.
+    """Sorts packets, drops duplicates and drops packets that come too late.
 
     Args:
-        window: most packets that wait behind a hole; 0 takes every hole as a loss.
-        statistics: duplicates, late and lost packets are counted into it.
+        window: how many packets may wait for a missing one; with 0, every gap counts as a loss.
+        statistics: duplicates, late and lost packets are counted here.
     """
 
     def __init__(self, window: int, statistics: Statistics) -> None:
@@ -48,42 +49,40 @@ class ReorderWindow:
         self._seen: dict[int, None] = {}
 
     def __len__(self) -> int:
-        """Packets that wait behind a hole."""
+        """Number of packets that wait for a missing one."""
         return len(self._waiting)
 
     def push(self, packet: Packet) -> list[Arrival]:
         """Take one packet; return those that are now in order (often this one alone)."""
         if not self._started:
             self._started, self._next = True, packet.sequence
-        # Nearest neighbour: the u16 that came, unwrapped towards the one we wait for.
-        number = self._next + (packet.sequence - self._next + _HALF) % (2 * _HALF) - _HALF
+        number = nearest(packet.sequence, self._next)
         ready: list[Arrival] = []
-        if abs(number - self._next) > _DROPOUT:
+        if abs(number - self._next) > RESTART:
             ready = self.flush()
             self._seen.clear()
             self._next = number
         if number in self._seen:
             self._statistics.duplicates += 1
             return ready
+        self._remember(number)
         if number < self._next:
-            self._remember(number)
             self._statistics.late += 1
             return ready
-        self._remember(number)
         self._waiting[number] = packet
         ready += self._in_line(0)
         while len(self._waiting) > self._window:
-            ready += self._over_the_hole()
+            ready += self._over_the_gap()
         return ready
 
     def flush(self) -> list[Arrival]:
-        """Give up every hole and return all that waits, in order."""
+        """Count everything missing as lost and return all packets that wait, in order."""
         ready: list[Arrival] = []
         while self._waiting:
-            ready += self._over_the_hole()
+            ready += self._over_the_gap()
         return ready
 
-    def _over_the_hole(self) -> list[Arrival]:
+    def _over_the_gap(self) -> list[Arrival]:
         first = min(self._waiting)
         lost = first - self._next
         self._next = first

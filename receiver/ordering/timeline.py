@@ -1,15 +1,15 @@
-"""`Timeline`: 16-bit time stamps of motion packets to full ones, and a guard against wild jumps.
+"""`Timeline`: turns 16-bit time stamps into full ones, and rejects wild jumps.
 
-One damaged time stamp that was believed would make everything after it "late". So a jump that
-is far from what was expected waits for a second packet that agrees with it, as RFC 3550
-(appendix A.1) does with sequence numbers; an honest pause loses nothing, since both then pass.
+If one damaged time stamp were believed, every later packet would count as late. So a time stamp
+that is far from the last one waits until the next packet confirms it, as RFC 3550 (appendix A.1)
+does with sequence numbers. An honest pause loses nothing, since both packets then pass.
 """
 
 from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from ...codec.counters import WRAP
+from ...codec.counters import WRAP, nearest
 
 __all__ = ["Timeline"]
 
@@ -17,13 +17,13 @@ T = TypeVar("T")
 
 
 class Timeline(Generic[T]):
-    """Unwraps time stamps of items that come in order.
+    """Gives items that come in order their full time.
 
     Args:
-        plausible: largest step in ticks that is believed at once.
+        plausible: the largest step in ticks that is believed at once.
 
     Attributes:
-        rejected: items dropped because nothing agreed with their time.
+        rejected: number of items dropped because no other item confirmed their time.
     """
 
     def __init__(self, plausible: int) -> None:
@@ -33,43 +33,39 @@ class Timeline(Generic[T]):
         self.rejected = 0
 
     def anchor(self, full: int) -> None:
-        """Take a time that is known in full (a keyframe's); matters where the known one is far."""
+        """Tell the full time of a keyframe. It replaces the known time if the two are far apart."""
         if self._last is None or abs(full - self._last) > WRAP // 4:
             self._last = full
             self._doubtful = None
 
     def push(self, value: int, item: T) -> list[tuple[int, T]]:
-        """Add an item with its 16-bit time; return the (full time, item) pairs now believed."""
-        if self._last is None:
-            self._last = value
-        full = _nearest(value, self._last)
-        if abs(full - self._last) <= self._plausible:
-            self.rejected += self._doubtful is not None
-            self._doubtful = None
-            self._last = full
-            return [(full, item)]
-        if self._doubtful is None:
-            self._doubtful = (full, item)
-            return []
-        before, waiting = self._doubtful
-        full = _nearest(value, before)
-        if abs(full - before) <= self._plausible:
-            self._doubtful = None
-            self._last = full
-            return [(before, waiting), (full, item)]
-        self.rejected += 1
+        """Add an item with its 16-bit time; return the pairs (full time, item) now believed."""
+        last = value if self._last is None else self._last
+        full = nearest(value, last)
+        if self._follows(full, last):
+            self._reject()
+            return self._believe((full, item))
+        if self._doubtful is not None:
+            doubtful = self._doubtful
+            full = nearest(value, doubtful[0])
+            if self._follows(full, doubtful[0]):
+                return self._believe(doubtful, (full, item))
+            self._reject()
         self._doubtful = (full, item)
         return []
 
     def flush(self) -> list[tuple[int, T]]:
-        """At the end the doubt is settled in favour of the item."""
-        if self._doubtful is None:
-            return []
-        full, item = self._doubtful
+        """Return the item that still waits for confirmation, if there is one."""
+        return [] if self._doubtful is None else self._believe(self._doubtful)
+
+    def _follows(self, full: int, earlier: int) -> bool:
+        return abs(full - earlier) <= self._plausible
+
+    def _believe(self, *pairs: tuple[int, T]) -> list[tuple[int, T]]:
         self._doubtful = None
-        self._last = full
-        return [(full, item)]
+        self._last = pairs[-1][0]
+        return list(pairs)
 
-
-def _nearest(value: int, known: int) -> int:
-    return known + (value - known + WRAP // 2) % WRAP - WRAP // 2
+    def _reject(self) -> None:
+        self.rejected += self._doubtful is not None
+        self._doubtful = None

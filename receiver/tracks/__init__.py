@@ -1,1 +1,1 @@
-"""The pictures and the sound of one stream."""
+"""The motion, the pictures and the sound of one stream."""

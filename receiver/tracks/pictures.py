@@ -1,58 +1,81 @@
-"""`PictureTrack`: motion packets of one stream, in order, to pictures on the stream's clock."""
+"""`PictureTrack`: frames wait for the sound that they need, and then they are due.
+
+A picture that is due (`DuePicture`) is not rendered yet. So a decoder may render it at once, and a
+file player may render several at the same time.
+"""
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from ...codec.errors import MotionError, StreamError
 from ...codec.keyframe import Keyframe
-from ...codec.motion.entropy import MAX_FRAMES, MissingReferenceError
 from ...codec.motion.frame import MotionFrame
-from ...codec.motion.profiles import Profile, motion_reader, motion_ticks
-from ...codec.packet import Flags, Packet
+from ...codec.packet import Packet
 from ...codec.stream import StreamHeader
 from ...models.mel import SAMPLE_RATE
 from ..config import DecoderConfig
-from ..ordering.timeline import Timeline
-from ..outputs import Frame, PictureOutput
+from ..outputs import Frame
 from ..statistics import Statistics
 from .badge import draw_badge
-from .concealment import MotionSample, between, predict
-from .references import PreparedReference, ReferencePool
+from .motion import MotionTrack, TimedFrame
+from .references import ReferencePool
 from .sound import SoundTrack
 
 if TYPE_CHECKING:
-    from ..generators.protocol import Generator
+    from ..generators.protocol import Array, Generator, Source
 
-__all__ = ["PictureTrack"]
+__all__ = ["DuePicture", "PictureTrack", "Rendering"]
 
-_PACKETS_APART = 4
-"""A step of so many packets is always plausible, however slow the video."""
 _MOST_WAITING = 512
+_log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    """A frame that waits for its sound; without a moment the last picture is shown again."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Rendering:
+    """Everything that a generator needs to make one picture."""
 
-    full: int
-    moment: MotionSample[PreparedReference] | None
+    generator: Generator
+    source: Source
+    motion: MotionFrame
+    mel: Array | None
+    badge: bool
+
+    def picture(self) -> Frame:
+        """Render it: uint8 RGB `[H, W, 3]`."""
+        picture = self.generator.render(self.source, self.motion, self.mel)
+        return draw_badge(picture) if self.badge else picture
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DuePicture:
+    """A picture to show, in the order of `pts`.
+
+    Attributes:
+        rendering: how to make it; None shows the picture before it again. The first picture of a
+            stream always has one.
+        pts, concealed, wants_keyframe: as in `PictureOutput`.
+    """
+
+    rendering: Rendering | None
+    pts: Fraction
     concealed: bool
+    wants_keyframe: bool
 
 
 class PictureTrack:
-    """Fills gaps, waits for the sound a frame needs, and has it rendered.
+    """The pictures of one stream.
 
     Args:
         header: of the stream.
         generator: makes the pictures.
         config: of the decoder.
         statistics: of the decoder; counted into.
-        sound: the stream's sound, None where it has none: then nothing waits.
+        sound: the stream's sound; None if it has none, then nothing waits.
 
     Raises:
         UnsupportedError: motion of a profile or with tables that this build does not know.
@@ -66,28 +89,18 @@ class PictureTrack:
         statistics: Statistics,
         sound: SoundTrack | None,
     ) -> None:
-        self._header = header
+        self._time_base = header.time_base
         self._generator = generator
         self._config = config
         self._statistics = statistics
         self._sound = sound
         self._pool = ReferencePool(generator, config.references, (header.height, header.width))
-        pause = max(Fraction(config.max_pause_ms, 1000), self._longest_packet() * _PACKETS_APART)
-        self._timeline: Timeline[tuple[Packet, int]] = Timeline(int(pause / header.time_base))
-        self._reader = motion_reader(header.profile, header.tables)
-        self._bundle = 1  # frames of the largest packet lately: so much a lost one may have held
-        self._past: deque[MotionSample[PreparedReference]] = deque(maxlen=2)
-        self._waiting: deque[_Pending] = deque()
-        self._newest: int | None = None
-        self._picture: Frame | None = None
-
-    def _longest_packet(self) -> Fraction:
-        """Seconds from one MOTION packet to the next, at most."""
-        frames = 1 if self._header.profile == Profile.FP16 else MAX_FRAMES
-        return frames / self._header.fps
+        self._motion = MotionTrack(header, config, statistics, self._pool)
+        self._waiting: deque[TimedFrame] = deque()
+        self._begun = False  # whether there is a picture that can be shown again
 
     def __len__(self) -> int:
-        """Frames that wait."""
+        """Number of frames that wait."""
         return len(self._waiting)
 
     @property
@@ -96,147 +109,76 @@ class PictureTrack:
         return tuple(self._pool)
 
     def use(self, generator: Generator) -> None:
-        """Render from now on with this one: the same network, adapted to the person."""
+        """Render from now on with this generator: the same network, adapted to the person."""
         self._generator = generator
         self._pool.use(generator)
 
     def add_keyframe(self, keyframe: Keyframe) -> None:
-        """Make a keyframe ready for motion that refers to it.
+        """Prepare a keyframe for motion that refers to it.
 
         Raises:
+            MissingBaseError: it depends on a keyframe that is not here.
             StreamError, MotionError: its picture or shape cannot be used.
         """
         self._statistics.keyframes += self._pool.add(keyframe)
-        self._timeline.anchor(keyframe.pts)
+        self._motion.anchor(keyframe.pts)
 
-    def push(self, packet: Packet, lost: int) -> None:
-        """Take a MOTION packet; `lost` sequence numbers before it never came."""
-        for full, (item, before) in self._timeline.push(packet.pts, (packet, lost)):
-            self._take(full, item, before)
+    def push(self, packet: Packet, lost: int) -> int:
+        """Take a MOTION packet; `lost` sequence numbers directly before it never came.
 
-    def render(self, *, everything: bool = False) -> list[PictureOutput]:
-        """Pictures whose sound has come; `everything`: all, since no more will come."""
-        if everything:
-            for full, (packet, lost) in self._timeline.flush():
-                self._take(full, packet, lost)
-        outputs: list[PictureOutput] = []
-        while self._waiting and (everything or self._heard(self._waiting[0].full)):
-            outputs += self._show(self._waiting.popleft())
-        return outputs
-
-    def _take(self, full: int, packet: Packet, lost: int) -> None:
-        """The frames of a packet whose first one is at `full`."""
-        reference = self._pool.get(packet.reference)
-        frames = self._frames(full, packet, reference)
-        for ticks, motion in frames:
-            moment = None
-            if motion is not None and reference is not None:
-                pts = (full + ticks) * self._header.time_base
-                moment = MotionSample(pts, motion, reference)
-            self._append(full + ticks, moment, lost * self._bundle, reference)
-            lost = 0
-        self._bundle = max(len(frames), self._bundle - 1)
-
-    def _append(
-        self,
-        full: int,
-        moment: MotionSample[PreparedReference] | None,
-        lost: int,
-        reference: PreparedReference | None,
-    ) -> None:
-        """One frame; `lost` frames before it may be missing."""
-        if self._newest is not None and full <= self._newest:
-            self._statistics.late += 1
-            return
-        if lost and self._newest is not None:
-            self._fill(self._newest, full, lost, moment)
-        self._newest = full
-        if moment is not None:
-            self._past.append(moment)
-            self._waiting.append(_Pending(full, moment, False))
-        elif reference is None:
-            self._waiting.append(_Pending(full, None, True))
-        else:
-            pts = full * self._header.time_base
-            self._waiting.append(_Pending(full, self._predicted(pts), True))
-
-    def _frames(
-        self, full: int, packet: Packet, reference: PreparedReference | None
-    ) -> list[tuple[int, MotionFrame | None]]:
-        """Ticks and motion of a packet's frames; None where there is none (counted)."""
-        if reference is None:
-            self._statistics.missing_reference += 1
-            self._statistics.wants_keyframe = True
-            return [(ticks, None) for ticks in self._ticks(packet)]
-        key = reference.keyframe
-        try:
-            frames = self._reader.decode(packet.payload, full, key.id, key.motion)
-        except MissingReferenceError as error:
-            self._statistics.missing_reference += 1
-            self._statistics.wants_refresh = True
-            return [(ticks, None) for ticks in error.ticks]
-        except (StreamError, MotionError):
-            self._statistics.damaged += 1
-            return [(0, None)]
-        if Flags.INTRA in packet.flags:
-            self._statistics.wants_refresh = False
-        return list(frames)
-
-    def _ticks(self, packet: Packet) -> list[int]:
-        """When the frames of a packet are that cannot be decoded."""
-        try:
-            return motion_ticks(self._header.profile, packet.payload)
-        except StreamError:
-            return [0]
-
-    def _predicted(self, pts: Fraction) -> MotionSample[PreparedReference] | None:
-        if not self._past:
-            return None
-        motion = predict(self._past, pts, 1 / self._header.fps)
-        return MotionSample(pts, motion, self._past[-1].reference)
-
-    def _fill(
-        self, start: int, end: int, lost: int, known: MotionSample[PreparedReference] | None
-    ) -> None:
-        """Make up the frames lost between two ticks; `known` is what came at `end`, if usable.
-
-        A lost packet may have been sound or a keyframe: no more frames are made than were lost,
-        and none where the sender left a pause.
+        Returns:
+            How many frames came of it, including those made up.
         """
-        base = self._header.time_base
-        missing = round((end - start) * base * self._header.fps) - 1
-        missing = min(missing, lost, end - start - 1, self._config.max_concealed)
-        for index in range(1, missing + 1):
-            full = start + (end - start) * index // (missing + 1)
-            moment = self._predicted(full * base)
-            if moment is not None and known is not None:
-                motion = between(self._past[-1], known, moment.pts)
-                moment = MotionSample(moment.pts, motion, moment.reference)
-            self._waiting.append(_Pending(full, moment, True))
+        frames = self._motion.push(packet, lost)
+        self._waiting.extend(frames)
+        return len(frames)
 
-    def _centre(self, full: int) -> int:
-        """The frame's time in samples of the sound."""
-        return math.floor(full * self._header.time_base * SAMPLE_RATE)
+    def due(self, *, everything: bool = False) -> list[DuePicture]:
+        """The pictures whose sound has come; with `everything`, all, since no more will come."""
+        if everything:
+            self._waiting.extend(self._motion.flush())
+        ready: list[TimedFrame] = []
+        while self._waiting and (everything or self._heard(self._waiting[0])):
+            ready.append(self._waiting.popleft())
+        due = [self._due(frame) for frame in self._newest(ready)]
+        return [picture for picture in due if picture is not None]
 
-    def _heard(self, full: int) -> bool:
-        """Whether the frame's sound has come, or has been waited for long enough."""
-        if self._sound is None or self._newest is None:
+    def _newest(self, frames: list[TimedFrame]) -> list[TimedFrame]:
+        """As many of the newest frames as may be rendered in one call."""
+        renders = sum(frame.sample is not None for frame in frames)
+        skipped = 0
+        while renders > self._config.max_renders:
+            renders -= frames[skipped].sample is not None
+            skipped += 1
+        if skipped:
+            self._statistics.skipped += skipped
+            _log.info("skipped %d frames, too many to render at once", skipped)
+        return frames[skipped:]
+
+    def _centre(self, ticks: int) -> int:
+        """A frame's time in samples of the sound."""
+        return math.floor(ticks * self._time_base * SAMPLE_RATE)
+
+    def _heard(self, frame: TimedFrame) -> bool:
+        """Whether the frame's sound has come, or the frame has waited for it long enough."""
+        newest = self._motion.newest
+        if self._sound is None or newest is None:
             return True
-        if self._sound.heard >= self._sound.needed(self._centre(full)):
+        if self._sound.heard >= self._sound.needed(self._centre(frame.ticks)):
             return True
-        waited = (self._newest - full) * self._header.time_base * 1000
+        waited = (newest - frame.ticks) * self._time_base * 1000
         return waited >= self._config.max_wait_ms or len(self._waiting) > _MOST_WAITING
 
-    def _show(self, pending: _Pending) -> list[PictureOutput]:
-        moment = pending.moment
-        if moment is not None:
-            mel = self._sound.mel(self._centre(pending.full)) if self._sound else None
-            picture = self._generator.render(moment.reference.source, moment.motion, mel)
-            self._picture = draw_badge(picture) if self._config.badge else picture
-        if self._picture is None:
-            return []  # nothing was ever seen: there is no picture to hold
+    def _due(self, frame: TimedFrame) -> DuePicture | None:
+        rendering = None
+        if frame.sample is not None:
+            mel = self._sound.mel(self._centre(frame.ticks)) if self._sound else None
+            source, motion = frame.sample.reference.source, frame.sample.motion
+            rendering = Rendering(self._generator, source, motion, mel, self._config.badge)
+            self._begun = True
+        if not self._begun:
+            return None  # no picture was shown yet: there is none to show again
         self._statistics.frames += 1
-        self._statistics.concealed += pending.concealed
-        pts = pending.full * self._header.time_base
-        wanted = self._statistics.wants_keyframe
-        return [PictureOutput(self._picture, pts, pending.concealed, wanted)]
+        self._statistics.concealed += frame.concealed
+        pts = frame.ticks * self._time_base
+        return DuePicture(rendering, pts, frame.concealed, self._statistics.wants_keyframe)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...codec.errors import StreamError
+from ...codec.errors import ConfigError, StreamError
 from ...codec.keyframe import Keyframe, decode_picture
 from ...models.face.shape import unpack_shape
 
@@ -18,23 +18,24 @@ __all__ = ["MissingBaseError", "PreparedReference", "ReferencePool"]
 
 
 class MissingBaseError(StreamError):
-    """A keyframe stands on one that never came, or was pushed out."""
+    """A keyframe depends on one that never came, or that was dropped since."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedReference:
-    """A keyframe with the generator's features of it."""
+    """A keyframe with the features that the generator computed from it."""
 
     keyframe: Keyframe
     source: Source
 
 
 class ReferencePool:
-    """The keyframes used last, by id; a new one with an old id takes its place.
+    """Keyframes by id. A new one with the id of an old one replaces it.
 
     Args:
-        generator: computes the source-side features, once a keyframe.
-        size: keyframes kept; the one not used for longest goes first. Bounds the memory.
+        generator: computes the features of a keyframe, once.
+        size: number of keyframes kept, which bounds the memory. When full, the pool drops the
+            least recently used one.
         shape: (height, width) that the pictures must have.
     """
 
@@ -48,17 +49,17 @@ class ReferencePool:
         return len(self._pool)
 
     def __iter__(self) -> Iterator[int]:
-        """Their ids."""
+        """The ids of the keyframes."""
         return iter(self._pool)
 
     def add(self, keyframe: Keyframe) -> bool:
-        """Decode and prepare a keyframe; one that is sent again costs nothing.
+        """Decode and prepare a keyframe. One that was sent before costs nothing.
 
         Returns:
             Whether it was new.
 
         Raises:
-            MissingBaseError: the keyframe that it stands on is not here.
+            MissingBaseError: the keyframe that it depends on is not here.
             StreamError: the picture or the face shape in it cannot be used.
         """
         known = self._pool.get(keyframe.id)
@@ -76,7 +77,10 @@ class ReferencePool:
             points = unpack_shape(keyframe.shape)
         else:
             points = self._generator.points(base.source, keyframe.motion)
-        source = self._generator.set_source(picture, keyframe.motion, points)
+        try:
+            source = self._generator.set_source(picture, keyframe.motion, points)
+        except ConfigError as error:
+            raise StreamError(f"the generator cannot use the keyframe: {error}") from error
         self._pool[keyframe.id] = PreparedReference(keyframe, source)
         self._pool.move_to_end(keyframe.id)
         while len(self._pool) > self._size:
@@ -89,18 +93,18 @@ class ReferencePool:
         base = self._pool.get(keyframe.base)
         if base is None:
             raise MissingBaseError(
-                f"keyframe {keyframe.id} stands on keyframe {keyframe.base}, which is not here"
+                f"keyframe {keyframe.id} depends on keyframe {keyframe.base}, which is not here"
             )
         return base
 
     def use(self, generator: Generator) -> None:
-        """Prepare later keyframes with this one; those that are ready fit it too."""
+        """Prepare later keyframes with this generator. Those already prepared stay valid, since
+        an identity changes the decoder of the network only.
+        """
         self._generator = generator
 
     def get(self, identity: int) -> PreparedReference | None:
-        """The keyframe of that id, now the one used last, or None where it never came or was
-        pushed out.
-        """
+        """The keyframe of that id, which counts as used now; None if it is not here."""
         if identity in self._pool:
             self._pool.move_to_end(identity)
         return self._pool.get(identity)

@@ -26,7 +26,7 @@ class KeypointSource(Protocol):
 
 
 class MeshSource:
-    """The default: keypoints from the face mesh, in closed form, without network and torch."""
+    """The default: keypoints from the face mesh in closed form, without network or torch."""
 
     def __init__(self, table: FaceTable) -> None:
         self._table = table

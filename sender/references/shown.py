@@ -60,7 +60,8 @@ def _differences(reference: Appearance, frames: Appearance) -> Losses:
     levels = np.maximum(levels, frames.low - np.minimum(cells, frames.low))
     levels = np.clip(levels, _NOISE, _SURE) - np.uint8(_NOISE)
     changed = (levels * (reference.counts & frames.counts)) @ _WEIGHTS
-    return changed + _LIGHT * np.maximum(np.abs(light) - _NOISE, 0)
+    dimmed = _LIGHT * np.maximum(np.abs(light) - _NOISE, 0)
+    return np.asarray(changed + dimmed, np.float64)
 
 
 def _light(reference: Appearance, frames: Appearance) -> npt.NDArray[np.int16]:

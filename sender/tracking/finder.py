@@ -1,8 +1,8 @@
 """`Finder`: faces in frames of any size.
 
 The tracker sees faces from about an eighth of a picture on, and a picture of 4K costs time. So once
-a face is known, a window of three times its height is tracked; and where the whole frame shows
-none, it is searched in parts.
+a face is known, a window of three times its height is tracked; and where the whole frame shows no
+face, it is searched in parts.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .crop import resize
+from .movement import overlap
 from .tracker import Face
 
 __all__ = ["TRACKED_SIDE", "FaceTracker", "Finder", "tiles"]
@@ -24,11 +25,12 @@ Frame = npt.NDArray[np.uint8]
 TRACKED_SIDE = 512
 """Longest side of a picture that is given to the tracker."""
 _SMALLEST = 16
-_MARGIN = 3.0  # window, in face heights
-_DRIFT = 0.22  # the face may be this far from the window's middle, in its sides
-_GROWN = 1.5  # and this much larger or smaller than when it was placed
+_MARGIN = 3.0  # side of the window, in face heights
+_DRIFT = 0.22  # how far the face may be from the window's middle, in the window's sides
+_GROWN = 1.5  # how much larger or smaller it may be than when the window was placed
 _MOST = 48  # parts that are searched at one level
 _AGAIN_S = 0.5  # between two searches of all parts
+_TWICE = 0.5  # two finds that overlap more (intersection over union) are one face
 
 
 class FaceTracker(Protocol):
@@ -54,8 +56,8 @@ class Finder:
 
     Args:
         tracker: follows faces from picture to picture.
-        still: makes a tracker for pictures that do not follow each other; called when needed.
-            None: frames are never searched in parts.
+        still: makes a tracker for pictures that do not follow each other; it is called when one is
+            needed. None: frames are never searched in parts.
     """
 
     def __init__(self, tracker: FaceTracker, still: Callable[[], FaceTracker] | None) -> None:
@@ -65,26 +67,34 @@ class Finder:
         self.reset()
 
     def reset(self) -> None:
-        """Another stream or scene."""
-        self._shape = (0, 0)
+        """Another stream or scene: look at the whole frame again."""
         self._window: _Window | None = None
         self._height = 0.0  # of the face for which the window was placed
         self._missing = _AGAIN_S
 
+    def rescale(self, across: float, down: float) -> None:
+        """The frames change their size by these factors, and show the same as before."""
+        if self._window is not None:
+            window = self._window
+            self._window = _Window(
+                int(window.left * across),
+                int(window.top * down),
+                max(1, int(window.width * across)),
+                max(1, int(window.height * down)),
+            )
+            self._height *= down
+
     def find(self, frame: Frame, seconds: float, time_ms: int) -> list[Face]:
-        """Faces in pixels of the frame, largest first.
+        """Faces in pixels of the frame, largest first; only those near a face that is kept.
 
         Args:
             frame: uint8 RGB `[H, W, 3]`.
             seconds: since the frame before.
             time_ms: its presentation time.
         """
-        if frame.shape[:2] != self._shape:
-            self.reset()
-            self._shape = (frame.shape[0], frame.shape[1])
-        if min(self._shape) < _SMALLEST:
+        if min(frame.shape[:2]) < _SMALLEST:
             return []
-        whole = _Window(0, 0, self._shape[1], self._shape[0])
+        whole = _Window(0, 0, frame.shape[1], frame.shape[0])
         faces = _look(self._tracker, frame, self._window or whole, time_ms)
         if faces:
             self._missing = 0.0
@@ -93,10 +103,34 @@ class Finder:
         if self._missing < _AGAIN_S:
             return []
         self._window, self._missing = None, 0.0
-        return self._search(frame)
+        return self.survey(frame)
 
-    def keep(self, face: Face) -> None:
-        """Place the window about the face that is followed, unless it stands well already."""
+    def survey(self, frame: Frame) -> list[Face]:
+        """All faces of a frame, also small ones, in its pixels; largest first, each once.
+
+        It looks at many parts of the frame, and takes as long as many calls of `find`.
+        """
+        if self._make_still is None or min(frame.shape[:2]) < _SMALLEST:
+            return []
+        if self._still is None:
+            self._still = self._make_still()
+        found: list[Face] = []
+        for window in tiles(frame.shape[0], frame.shape[1]):
+            found += _look(self._still, frame, window, None)
+        found.sort(key=lambda face: face.box[2] - face.box[0], reverse=True)
+        faces: list[Face] = []
+        for face in found:
+            if all(overlap(face.box, other.box) < _TWICE for other in faces):
+                faces.append(face)
+        return faces
+
+    def keep(self, face: Face, shape: tuple[int, int]) -> None:
+        """Place the window about the face that is followed, unless it stands well already.
+
+        Args:
+            face: the face, in pixels of the frame.
+            shape: height and width of the frame.
+        """
         x0, y0, x1, y1 = face.box
         x, y, tall = (x0 + x1) / 2, (y0 + y1) / 2, max(y1 - y0, x1 - x0)
         window = self._window
@@ -107,25 +141,15 @@ class Finder:
             if max(off_x, off_y) < _DRIFT and same_size:
                 return
         side = max(round(_MARGIN * tall), 2 * _SMALLEST)
-        width, height = min(side, self._shape[1]), min(side, self._shape[0])
-        left = min(max(round(x - width / 2), 0), self._shape[1] - width)
-        top = min(max(round(y - height / 2), 0), self._shape[0] - height)
+        width, height = min(side, shape[1]), min(side, shape[0])
+        left = min(max(round(x - width / 2), 0), shape[1] - width)
+        top = min(max(round(y - height / 2), 0), shape[0] - height)
         self._window, self._height = _Window(left, top, width, height), tall
 
     def close(self) -> None:
         """Free what was made here; the tracker is the caller's."""
         if self._still is not None:
             self._still.close()
-
-    def _search(self, frame: Frame) -> list[Face]:
-        if self._make_still is None:
-            return []
-        if self._still is None:
-            self._still = self._make_still()
-        found: list[Face] = []
-        for window in tiles(*self._shape):
-            found += _look(self._still, frame, window, None)
-        return sorted(found, key=lambda face: face.box[2] - face.box[0], reverse=True)
 
 
 def _look(tracker: FaceTracker, frame: Frame, window: _Window, time_ms: int | None) -> list[Face]:
@@ -142,8 +166,10 @@ def _look(tracker: FaceTracker, frame: Frame, window: _Window, time_ms: int | No
 
 
 def tiles(height: int, width: int) -> Iterator[_Window]:
-    """Squares that cover a frame, each overlapping the next by half: first of its shorter side,
-    then of half of it. Levels of more than 48 are left out (strips, not pictures)."""
+    """Squares that cover a frame, each overlapping the next by half: first with the frame's shorter
+    side, then with half of it. A level of more than 48 squares is left out (the frame is a strip,
+    not a picture).
+    """
     for side in (min(height, width), min(height, width) // 2):
         rows, columns = _starts(height, side), _starts(width, side)
         if side < 2 * _SMALLEST or len(rows) * len(columns) > _MOST:
@@ -154,6 +180,6 @@ def tiles(height: int, width: int) -> Iterator[_Window]:
 
 
 def _starts(length: int, side: int) -> list[int]:
-    """Evenly spread, first and last at the borders, at most half a side apart."""
+    """Positions spread evenly from border to border, at most half a side apart."""
     count = -(-2 * (length - side) // max(side, 1)) + 1
     return [round(k * (length - side) / max(count - 1, 1)) for k in range(count)]

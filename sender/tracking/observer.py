@@ -12,12 +12,14 @@ from ...models.face.observation import Observation
 from .crop import Cropper, Rectangle, cut, to_picture
 from .cuts import CutDetector
 from .finder import FaceTracker, Finder
-from .follow import Follower
+from .follow import FaceChoice, Follower
 
 __all__ = ["Observer"]
 
 Frame = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float32]
+
+_SAME_FORM = 1.05  # ratio of two aspect ratios up to which frames show the same
 
 
 class Observer:
@@ -28,6 +30,7 @@ class Observer:
         size: side of the crop in pixels.
         still: see `Finder`.
         crop: cut the head out; without, the whole of a square frame is the crop.
+        face: which of several faces is followed. Another choice than "largest" needs `still`.
     """
 
     def __init__(
@@ -37,19 +40,23 @@ class Observer:
         still: Callable[[], FaceTracker] | None = None,
         *,
         crop: bool = True,
+        face: FaceChoice = "largest",
     ) -> None:
         self._crop = crop
         self._finder = Finder(tracker, still)
+        self._follower = Follower("largest" if still is None else face)
+        self._cropper = Cropper()
         self._size = size
         self.reset()
 
     def reset(self) -> None:
         """Another stream: nothing of the last scene holds."""
         self._cuts = CutDetector()
-        self._follower = Follower()
-        self._cropper = Cropper()
+        self._follower.reset()
+        self._cropper.reset()
         self._finder.reset()
         self._cut = False
+        self._shape = (0, 0)
         self._last: Rectangle | None = None
         self._landmarks: Points | None = None  # where the face was last, in the crop
         self._deserted = False  # the last frame showed no face at all
@@ -60,7 +67,7 @@ class Observer:
         """Look at the next frame.
 
         Args:
-            frame: uint8 RGB `[H, W, 3]`, any size.
+            frame: uint8 RGB `[H, W, 3]`, any size; it may change from frame to frame.
             seconds: since the frame before.
             time_ms: its presentation time.
 
@@ -73,22 +80,28 @@ class Observer:
         """
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or not frame.size:
             raise ConfigError(f"a frame is uint8 [H, W, 3], not {frame.dtype} {list(frame.shape)}")
-        if not self._crop and frame.shape[0] != frame.shape[1]:
-            raise ConfigError(f"without cropping a frame is square, not {list(frame.shape[:2])}")
+        shape = (frame.shape[0], frame.shape[1])
+        if not self._crop and shape[0] != shape[1]:
+            raise ConfigError(f"without cropping a frame is square, not {list(shape)}")
+        self._fit(shape)
         if self._cuts.push(frame):
             self._cut = True  # until the person in the new scene is found
             self._finder.reset()
+        wants_all = self._follower.wants_all(seconds, cut=self._cut)
+        everyone = self._finder.survey(frame) if wants_all else None
         faces = self._finder.find(frame, seconds, time_ms)
         self._deserted = not faces
-        followed = self._follower.follow(faces, seconds, cut=self._cut)
+        followed = self._follower.follow(
+            faces, seconds, cut=self._cut, everyone=everyone, size=shape
+        )
         if followed.face is None:
             return None, False
-        self._finder.keep(followed.face)
-        if followed.changed:
+        self._finder.keep(followed.face, shape)
+        if followed.changed or self._cut:
             self._cropper.reset()
         self._cut = False
         if self._crop:
-            rectangle = self._cropper.update(followed.face.box, frame.shape[:2], seconds)
+            rectangle = self._cropper.update(followed.face.box, shape, seconds)
         else:
             rectangle = Rectangle(0, 0, len(frame))
         self._last = rectangle
@@ -96,6 +109,25 @@ class Observer:
         self._landmarks = landmarks
         picture = cut(frame, rectangle, self._size)
         return Observation(picture, landmarks, time_ms / 1000), followed.changed
+
+    def _fit(self, shape: tuple[int, int]) -> None:
+        """Where frames change their size, scale what is known in pixels. Where they change their
+        form too (a telephone that was turned), they show something else, as after a cut.
+        """
+        before, self._shape = self._shape, shape
+        if before in ((0, 0), shape):
+            return
+        down, across = shape[0] / before[0], shape[1] / before[1]
+        if not 1 / _SAME_FORM < across / down < _SAME_FORM:
+            self._finder.reset()
+            self._cut = True
+            return
+        self._finder.rescale(across, down)
+        self._follower.rescale(across, down)
+        self._cropper.rescale(across, down)
+        if self._last is not None:
+            whole = Rectangle(0, 0, shape[0])
+            self._last = self._cropper.rectangle() if self._crop else whole
 
     def unseen(self, frame: Frame, time_ms: int) -> Observation | None:
         """What is where the face was last, with its last landmarks, in a frame in which `observe`

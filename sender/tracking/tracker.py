@@ -1,8 +1,10 @@
-"""The face tracker: MediaPipe FaceLandmarker and selfie segmentation (extra `[encode]`)."""
+"""`Tracker`: follows faces through a video, as MediaPipe's FaceLandmarker does in its VIDEO mode.
+
+It runs the same networks by OpenVINO (`networks.py`) and sends nothing to anybody.
+"""
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -11,11 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ...codec.errors import ConfigError
-from ...models.mediapipe_tasks import checked_model, hushed, load_vision
+from .blendshapes import BlinkNetwork
+from .detector import Detector
+from .landmarker import Landmarker, region_of
+from .pose import HeadPose
+from .region import Region
 
-__all__ = ["Face", "Tracker"]
+__all__ = ["MOST_FACES", "Face", "Tracker"]
 
 Frame = npt.NDArray[np.uint8]
+Points = npt.NDArray[np.float32]
+
+MOST_FACES = 2
+_SAME = 0.5  # a found region that overlaps a tracked one more than this replaces it
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,10 @@ class Tracker:
         model: path of `face_landmarker.task`; by default found as `models.assets` says.
         details: also give blink and head pose (a millisecond a frame more).
         still: look at each picture for itself; they need not follow each other.
+
+    Raises:
+        WeightsError: the model is not there, or is no such model.
+        MissingExtraError: OpenCV is not installed.
     """
 
     def __init__(
@@ -57,61 +71,64 @@ class Tracker:
     ) -> None:
         from ...models.assets import find_asset
 
-        self._mediapipe, base, vision = load_vision()
         path = model or find_asset("face_landmarker.task")
-        options = vision.FaceLandmarkerOptions(
-            base_options=base(model_asset_path=str(path)),
-            running_mode=vision.RunningMode.IMAGE if still else vision.RunningMode.VIDEO,
-            num_faces=2,
-            output_face_blendshapes=details,
-            output_facial_transformation_matrixes=details,
-        )
-        with hushed(), checked_model(path):
-            self._landmarker = vision.FaceLandmarker.create_from_options(options)
+        self._detector = Detector(path)
+        self._landmarker = Landmarker(path)
+        self._blink = BlinkNetwork(path) if details else None
+        self._pose = HeadPose(path) if details else None
         self._still = still
-        self._clock = -1
-        self._new = True
+        self._regions: list[Region] = []
+        self._shape = (0, 0)  # of the frame that the regions belong to
 
     def track(self, frame: Frame, time_ms: int | None = None) -> list[Face]:
         """Find the faces in one frame.
 
         Args:
             frame: uint8 RGB `[H, W, 3]`.
-            time_ms: presentation time; made to increase where it does not.
+            time_ms: presentation time; this tracker does not need it.
 
         Returns:
             The faces, largest first; an empty list where there is none.
+
+        Raises:
+            ConfigError: not such a frame.
         """
-        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or not frame.size:
             raise ConfigError(f"a frame is uint8 [H, W, 3], not {frame.dtype} {frame.shape}")
-        self._clock = max(self._clock + 1, time_ms if time_ms is not None else self._clock + 40)
-        height, width = frame.shape[:2]
-        image = self._mediapipe.Image(
-            image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame)
-        )
-        # The networks are set up by the first picture, and say so.
-        with hushed() if self._new else contextlib.nullcontext():
-            if self._still:
-                result = self._landmarker.detect(image)
-            else:
-                result = self._landmarker.detect_for_video(image, self._clock)
-        self._new = False
-        faces = []
-        for index, points in enumerate(result.face_landmarks):
-            mesh = np.array([(p.x, p.y, p.z) for p in points], np.float32)
-            mesh *= np.array([width, height, width], np.float32)
-            blink, pose = (0.0, 0.0), None
-            if result.face_blendshapes:
-                scores = {c.category_name: c.score for c in result.face_blendshapes[index]}
-                blink = (scores.get("eyeBlinkRight", 0.0), scores.get("eyeBlinkLeft", 0.0))
-            if result.facial_transformation_matrixes:
-                pose = np.asarray(result.facial_transformation_matrixes[index], np.float32)
-            faces.append(Face(mesh[:, :2].copy(), blink, pose, mesh[:, 2].copy()))
-        return sorted(faces, key=lambda f: f.box[2] - f.box[0], reverse=True)
+        self._fit(frame.shape[0], frame.shape[1])
+        found = (self._landmarker.find(frame, region) for region in self._look(frame))
+        meshes = [mesh for mesh in found if mesh is not None]
+        self._regions = [] if self._still else [region_of(mesh) for mesh in meshes]
+        faces = [self._face(mesh, frame.shape[0], frame.shape[1]) for mesh in meshes]
+        return sorted(faces, key=lambda face: face.box[2] - face.box[0], reverse=True)
+
+    def _look(self, frame: Frame) -> list[Region]:
+        """Where faces may be: the regions of the last frame, and while there is room for more,
+        those that the detector finds. Of two regions for the same face the later one counts.
+        """
+        if self._still:
+            return self._detector.detect(frame, MOST_FACES)
+        regions = self._regions
+        if len(regions) < MOST_FACES:
+            for found in self._detector.detect(frame, MOST_FACES):
+                regions = [old for old in regions if old.overlap(found) <= _SAME] + [found]
+        return regions[:MOST_FACES]
+
+    def _fit(self, height: int, width: int) -> None:
+        """Scale the regions where the frames change their size."""
+        if self._shape != (height, width) and self._regions:
+            down, across = height / self._shape[0], width / self._shape[1]
+            self._regions = [region.rescaled(across, down) for region in self._regions]
+        self._shape = (height, width)
+
+    def _face(self, mesh: Points, height: int, width: int) -> Face:
+        blink = self._blink.blink(mesh) if self._blink else (0.0, 0.0)
+        pose = self._pose.fit(mesh, height, width) if self._pose else None
+        return Face(mesh[:, :2].copy(), blink, pose, mesh[:, 2].copy())
 
     def close(self) -> None:
-        """Free the native tracker."""
-        self._landmarker.close()
+        """Forget the faces; the networks are freed with the tracker."""
+        self._regions = []
 
     def __enter__(self) -> Tracker:
         return self

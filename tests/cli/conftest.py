@@ -42,7 +42,9 @@ class FakeGenerator:
 @pytest.fixture
 def generator(monkeypatch: pytest.MonkeyPatch) -> FakeGenerator:
     fake = FakeGenerator()
-    monkeypatch.setattr("facewire.receiver.decoder.open_generator", lambda header, config: fake)
+    monkeypatch.setattr(
+        "facewire.receiver.generators.networks.open_generator", lambda header, config: fake
+    )
     return fake
 
 

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import io
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from facewire.cli.main import main
@@ -18,7 +22,13 @@ def test_decodes(stream: Path, generator: Any, capsys: pytest.CaptureFixture[str
     target = stream.with_suffix(".mp4")
     assert main(["decode", str(stream), str(target)]) == 0
     assert frames(target) == 50
-    assert capsys.readouterr().out == ""
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "loading the network",
+        f"decoding {stream.name}",
+        f"{target}: 50 frames, 2.0 s; 0 of the frames were made up",
+    ]
 
 
 def test_quiet_says_nothing_when_all_is_well(
@@ -78,3 +88,93 @@ def test_settings_that_make_no_sense(
     assert sentence in text
     assert "unexpected" not in text
     assert not target.exists()
+
+
+def test_an_output_is_replaced_only_with_force(
+    stream: Path, generator: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = stream.with_name("original.mp4")
+    target.write_bytes(b"precious")
+    assert main(["decode", str(stream), str(target), "--quiet"]) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert target.read_bytes() == b"precious"
+    assert main(["decode", str(stream), str(target), "--quiet", "--force"]) == 0
+    assert frames(target) == 50
+
+
+def test_an_input_is_never_replaced(
+    stream: Path, silent: Path, generator: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = stream.with_name("a.mp4")
+    assert main(["decode", str(silent), str(video), "--quiet"]) == 0
+    before = video.read_bytes()
+    words = ["decode", str(stream), str(video), "--side-by-side", str(video), "--force"]
+    assert main(words) == 1
+    assert "is an input" in capsys.readouterr().err
+    assert video.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("suffix", "words"),
+    [(".png", "is a picture of 64x32 pixels"), (".wav", "is sound without a picture")],
+)
+def test_pictures_and_sound_are_told_apart(
+    suffix: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    with av.open(str(path), "w") as container:
+        if suffix == ".png":
+            stream = container.add_stream("png", rate=1)
+            stream.width, stream.height, stream.pix_fmt = 64, 32, "rgb24"
+            frame = av.VideoFrame.from_ndarray(np.zeros((32, 64, 3), np.uint8), format="rgb24")
+            container.mux([*stream.encode(frame), *stream.encode(None)])
+        else:
+            sound = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
+            block = av.AudioFrame.from_ndarray(np.zeros((1, 160), np.int16), "s16", "mono")
+            block.sample_rate = 16_000
+            container.mux([*sound.encode(block), *sound.encode(None)])
+    assert main(["info", str(path)]) == 1
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["decode", "info", "play"])
+def test_a_video_is_no_stream(
+    command: str, stream: Path, generator: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = stream.with_name("a.mp4")
+    assert main(["decode", str(stream), str(video), "--quiet"]) == 0
+    more = [str(stream.with_name("b.mp4"))] if command == "decode" else []
+    assert main([command, str(video), *more]) == 1
+    text = capsys.readouterr().err
+    assert "is a video of 256x256 pixels" in text
+    assert f"`facewire encode {video} a.fwire`" in text
+    assert text.count("\n") == 1
+
+
+def test_a_pipe_receives_matroska(stream: Path, generator: Any) -> None:
+    fifo, copy = stream.with_name("pipe"), stream.with_name("copy.mkv")
+    os.mkfifo(fifo)
+    reader = threading.Thread(target=lambda: copy.write_bytes(fifo.read_bytes()), daemon=True)
+    reader.start()
+    assert main(["decode", str(stream), str(fifo), "--quiet"]) == 0
+    reader.join(10)
+    assert frames(copy) == 50
+    assert fifo.is_fifo()
+
+
+def test_standard_input_and_output(
+    stream: Path, generator: Any, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    copy = stream.with_name("copy.mkv")
+    before = os.dup(0)
+    with stream.open("rb") as file:
+        os.dup2(file.fileno(), 0)
+    try:
+        with open(0, "rb", closefd=False) as stdin, pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.stdin", io.TextIOWrapper(stdin))
+            assert main(["decode", "-", "-", "--quiet"]) == 0
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+    copy.write_bytes(capfdbinary.readouterr().out)
+    assert frames(copy) == 50

@@ -9,7 +9,8 @@ import pytest
 
 from facewire.cli.demo.clip import make_demo_clip, poses
 from facewire.cli.demo.face import AnimatedFace, Pose, load_portrait
-from facewire.cli.demo.voice import SAMPLE_RATE, make_voice
+from facewire.cli.demo.voice import make_voice
+from facewire.codec.sound.opus import SAMPLE_RATE
 from facewire.sender.tracking.capture import Capture
 from facewire.sender.tracking.tracker import Face, Tracker
 

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -26,7 +30,8 @@ def test_encode_writes_a_stream_and_says_what_it_cost(
     assert out == ""
     assert "15 frames, 1 keyframe," in err
     assert "kbit/s" in err
-    assert "\r" not in err  # no progress bar where stderr is no terminal
+    assert "\r" not in err  # no progress bar where stderr is no terminal: a line a stage
+    assert err.splitlines()[:2] == ["loading the networks", f"encoding {clip.name}"]
     with target.open("rb") as file:
         sent = [
             len(motion_ticks("entropy", p.payload)) for p in Reader(file) if p.kind == Kind.MOTION
@@ -83,8 +88,9 @@ def test_bad_input_is_one_sentence(
         source.write_text("hello")
     assert main(["encode", str(source), str(tmp_path / "o.fwire")]) == 1
     err = capsys.readouterr().err
-    assert err.startswith("facewire: ")
-    assert len(err.strip().splitlines()) == 1
+    *before, last = err.strip().splitlines()
+    assert last.startswith("facewire: ")
+    assert before in ([], ["loading the networks"])
     assert not (tmp_path / "o.fwire").exists()
 
 
@@ -110,5 +116,65 @@ def test_a_head_crop_is_taken_whole_with_a_keyframe_of_any_size(
         main(["info", str(stream), "--json"])
         sizes.append(json.loads(capsys.readouterr().out)["bits"]["keyframe"] // 8)
     assert sizes[0] < 1500 < 4000 < sizes[1] < 5600
-    assert main(["encode", str(clip), str(stream), "--keyframe-bytes", "3"]) == 1
+    assert main(["encode", str(clip), str(stream), "--keyframe-bytes", "3", "--force"]) == 1
     assert "keyframe" in capsys.readouterr().err
+
+
+def test_an_output_is_replaced_only_with_force(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "talk.fwire"
+    target.write_bytes(b"precious")
+    assert main(["encode", str(clip), str(target), "--quiet"]) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert target.read_bytes() == b"precious"
+    assert main(["encode", str(clip), str(target), "--quiet", "-y"]) == 0
+    assert target.read_bytes().startswith(b"\x93FWIRE")
+
+
+@pytest.mark.parametrize("name", ["talk.mp4", "talk", "talk.fwire.txt"])
+def test_an_output_is_called_fwire(
+    name: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["encode", str(clip), str(tmp_path / name), "--force"]) == 1
+    assert "must end in .fwire" in capsys.readouterr().err
+    assert not (tmp_path / name).exists()
+
+
+def test_a_stream_is_no_video(shipped: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["encode", str(shipped), str(shipped.with_name("again.fwire"))]) == 1
+    text = capsys.readouterr().err
+    assert f"is a facewire stream, not a video: `facewire decode {shipped}" in text
+
+
+def test_pipes_on_both_sides(clip: Path, tmp_path: Path) -> None:
+    """The same bytes come through `-` as into a file, and a colon makes no address of a name."""
+    words = [sys.executable, "-m", "facewire", "encode"]
+    named = tmp_path / "12:30:45.mp4"
+    named.write_bytes(clip.read_bytes())
+    target = tmp_path / "12:31.fwire"
+    subprocess.run(
+        [*words, named.name, target.name, "--quiet"], cwd=tmp_path, check=True, env=environment()
+    )
+    with clip.open("rb") as video:
+        run = subprocess.run(
+            [*words, "-", "-"], stdin=video, capture_output=True, check=True, env=environment()
+        )
+    assert run.stdout == target.read_bytes()
+    assert b"standard output: 15 frames" in run.stderr
+
+
+def test_a_pipe_on_disk(clip: Path, tmp_path: Path) -> None:
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    received: list[bytes] = []
+    reader = threading.Thread(target=lambda: received.append(fifo.read_bytes()), daemon=True)
+    reader.start()
+    assert main(["encode", str(clip), str(fifo), "--quiet"]) == 0
+    reader.join(10)
+    assert received[0].startswith(b"\x93FWIRE")
+    assert fifo.is_fifo()
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}

@@ -106,9 +106,9 @@ def test_files_that_are_no_identity(
         me.unlink()
     else:
         me.write_bytes({"video": b"ftyp" * 99, "cut": data[:-9], "flipped": data[::-1]}[damage])
-    for command in ("encode", "decode"):
-        words = [command, str(clip), str(tmp_path / "out.mp4"), "--identity", str(me)]
-        assert main(words) == 1
+    golden = Path(__file__).parents[1] / "golden" / "v1-entropy-av1-references.fwire"
+    for command, source, out in (("encode", clip, "o.fwire"), ("decode", golden, "o.mp4")):
+        assert main([command, str(source), str(tmp_path / out), "--identity", str(me)]) == 1
         error = capsys.readouterr().err
         assert "me.fwid" in error
         assert error.count("\n") == 1
@@ -128,6 +128,19 @@ def test_footage_that_cannot_be_used(
     assert main(["enroll", str(clip), "--out", str(tmp_path / "none" / "me.fwid")]) == 1
     assert "does not exist" in capsys.readouterr().err
     assert not (tmp_path / "me.fwid").exists()
+
+
+def test_an_identity_is_replaced_only_with_force(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    me = tmp_path / "me.fwid"
+    me.write_bytes(b"precious")
+    assert main(["enroll", str(clip), "--out", str(me)]) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert main(["enroll", str(clip), "--out", str(tmp_path / "me.mp4"), "--force"]) == 1
+    assert "must end in .fwid" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["me.fwid"]
+    assert me.read_bytes() == b"precious"
 
 
 def test_help_speaks_of_consent(capsys: pytest.CaptureFixture[str]) -> None:

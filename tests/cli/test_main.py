@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
+import logging
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +14,7 @@ from typing import Any
 import pytest
 
 from facewire.cli import main as module
-from facewire.cli.main import COMMANDS, main
+from facewire.cli.main import COMMANDS, main, parse
 
 
 def test_help_names_every_command_and_imports_none(capsys: pytest.CaptureFixture[str]) -> None:
@@ -19,10 +24,37 @@ def test_help_names_every_command_and_imports_none(capsys: pytest.CaptureFixture
     assert "examples:" in text
 
 
-@pytest.mark.parametrize("name", ["decode", "info", "demo"])
+@pytest.mark.parametrize("name", list(COMMANDS))
 def test_help_of_a_command_has_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--help"]) == 0
     assert f"facewire {name}" in capsys.readouterr().out
+
+
+def examples() -> list[str]:
+    """Every command line that a --help shows, without the remark behind it."""
+    found = []
+    for name in ("", *COMMANDS):
+        help_text = io.StringIO()
+        with contextlib.redirect_stdout(help_text):
+            main([*([name] if name else []), "--help"])
+        text = help_text.getvalue().replace("\\\n", " ")
+        lines = re.findall(r"^  (facewire \w.*)$", text, re.MULTILINE)
+        joined = [re.sub(r"  +(?=--)", " ", line) for line in lines]
+        found += [re.split(r"  +| \| ", line)[0] for line in joined]
+    return found
+
+
+@pytest.mark.parametrize("line", examples())
+def test_the_examples_of_help_are_commands(line: str) -> None:
+    program, *words = shlex.split(line.replace("…", "more"))
+    assert program == "facewire"
+    if words[-1] != "--help":
+        run, _ = parse(words)
+        assert callable(run)
+
+
+def test_the_examples_are_found() -> None:
+    assert len(examples()) > 30
 
 
 @pytest.mark.parametrize(
@@ -59,6 +91,23 @@ def test_errors_are_one_sentence(
     assert main(["--debug", "info", "x"]) == code
     if code == 1:
         assert "Traceback" in capsys.readouterr().err
+
+
+def test_warnings_are_shown_and_information_only_with_debug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def say(args: Any) -> int:
+        logger = logging.getLogger("facewire.somewhere")
+        logger.info("all is well")
+        logger.warning("%d tracks are silent", 2)
+        return 0
+
+    monkeypatch.setattr(module, "parse", lambda arguments: (say, None))
+    assert main([]) == 0
+    assert capsys.readouterr().err == "facewire: 2 tracks are silent\n"
+    assert main(["--debug"]) == 0
+    assert capsys.readouterr().err == "facewire: all is well\nfacewire: 2 tracks are silent\n"
+    assert not logging.getLogger("facewire").handlers
 
 
 def test_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,7 +46,14 @@ def test_train_resume_export_decode(
     assert all(len(clip.landmarks) == 15 and clip.mel.shape[0] >= 55 for clip in prepared)
     assert "net_face_psnr" in (out / "curves.csv").read_text()
     assert list((out / "pictures").glob("*.jpg"))
+    modes = {path.stat().st_mode for path in out.iterdir() if path.is_file()}
+    assert len(modes) == 1  # model.safetensors has no other than its neighbours
+    before = {path: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    assert main([*train, "--steps", "3"]) == 1
+    assert "go on with --resume" in capsys.readouterr().err
+    assert before == {path: path.read_bytes() for path in out.iterdir() if path.is_file()}
     assert main([*train, "--steps", "3", "--resume"]) == 0
+    assert {row.split(",")[0] for row in (out / "curves.csv").read_text().split()[1:]} == {"2", "3"}
 
     assert main(["export", str(out)]) == 0
     assert "largest difference between torch and OpenVINO" in capsys.readouterr().out
@@ -83,6 +90,7 @@ def test_a_start_a_teacher_and_two_caches(
     larger = ["--start-from", str(tmp_path / "start"), "--set", "blocks=0,1,2"]
     assert main([*train, *larger, *teacher, "--person-least", "4"]) == 0
     assert given["clips"] == ["one", "two"]
+    assert given["progress"] is not None
     assert given["network"] == TINY.with_changes(blocks=(0, 1, 2))
     assert given["start_from"].config == given["network"]
     assert given["teacher"].config.channels == (8, 8, 8)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from facewire.codec.errors import EvaluationError
-from facewire.eval.cache import StreamStore, digest, draft_of
+from facewire.eval.cache import StreamStore, digest
 from facewire.eval.clips import Clip
 from facewire.eval.codecs.base import Codec, Encoded, Knob
 from facewire.eval.codecs.search import Match
@@ -173,18 +171,6 @@ def test_a_relative_cache_is_where_it_was_named(
     assert store.folder.is_absolute()
     encoded = store.encode(7, tmp_path)
     assert encoded.path.is_relative_to(tmp_path / "run" / "cache")
-
-
-def test_drafts_of_two_threads_and_of_the_file_differ(tmp_path: Path) -> None:
-    path = tmp_path / "12.5.266"
-    names = [draft_of(path)]
-    thread = threading.Thread(target=lambda: names.append(draft_of(path)))
-    thread.start()
-    thread.join()
-    assert len({*names, path}) == 3
-    assert {name.suffix for name in names} == {".266"}
-    assert {name.parent for name in names} == {tmp_path}
-    assert str(os.getpid()) in names[0].name
 
 
 def test_digests_tell_values_and_their_borders_apart() -> None:

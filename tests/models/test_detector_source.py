@@ -70,8 +70,6 @@ def test_training_and_sending_draw_the_same_priors(frames: list[Frame]) -> None:
         kept=np.arange(2),
         frames=np.stack(chosen),
     )
-    maker.close()
-    segmenter.close()
     pairs = Pairs([clip], FaceTable.blank(), drivings=4, size=256, structural=True)
     sample = pairs.sample(clip, np.random.default_rng(0))
     pictures = np.concatenate([sample["source_picture"][None], sample["picture"]])

@@ -72,7 +72,7 @@ def footage(frames: int = 60, fps: float = 5.0, seed: int = 0) -> CachedClip:
 
 @pytest.fixture(scope="module")
 def enrolled(card: Card) -> Enrolled:
-    return enroll(card, [footage()], QUICK, progress=False)
+    return enroll(card, [footage()], QUICK)
 
 
 def test_held_out_footage_gets_better(card: Card, enrolled: Enrolled) -> None:
@@ -96,7 +96,7 @@ def test_the_figures_are_those_of_what_a_receiver_runs(card: Card, enrolled: Enr
 
 def test_the_same_seed_gives_the_same_identity(card: Card) -> None:
     short = replace(QUICK, steps=15)
-    one, two = (enroll(card, [footage()], short, progress=False).identity for _ in range(2))
+    one, two = (enroll(card, [footage()], short).identity for _ in range(2))
     assert one == two
 
 
@@ -144,7 +144,7 @@ def test_what_does_not_help_is_refused(card: Card, monkeypatch: pytest.MonkeyPat
     with pytest.raises(
         TrainingError, match=r"face PSNR 30\.00 before and 30\.00 after.*nothing is"
     ):
-        enroll(card, [footage()], settings, progress=False)
+        enroll(card, [footage()], settings)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_step_that_lost_the_true_face_is_not_kept(
         return measured[len(seen) - 1]
 
     monkeypatch.setattr(run, "figures", figures)
-    best = run.learn(BEFORE, progress=False)
+    best = run.learn(BEFORE, None)
     assert len(seen) == 3
     assert all(torch.equal(best[name], value) for name, value in seen[0].items())
     assert not all(torch.equal(best[name], value) for name, value in seen[1].items())
@@ -198,19 +198,19 @@ def test_a_loss_that_is_no_number_keeps_what_was_best(
         return {"pixel": terms["pixel"] * (float("nan") if steps > 10 else 1)}, result
 
     monkeypatch.setattr(run.objective, "losses", breaking)
-    result = run.run(progress=False)
+    result = run.run(None)
     assert result.steps == 10
     assert result.after["net_face_lpips"] < result.before["net_face_lpips"]
 
 
 def test_footage_that_cannot_be_used(card: Card) -> None:
     with pytest.raises(TrainingError, match=r"9\.8 s with a face are too little"):
-        enroll(card, [footage(49)], QUICK, progress=False)
+        enroll(card, [footage(49)], QUICK)
     clip = footage()
     faces = clip.faces.copy()
     faces[-12:] = 0
     with pytest.raises(TrainingError, match="last part"):
-        enroll(card, [replace(clip, faces=faces, fps=4.0)], QUICK, progress=False)
+        enroll(card, [replace(clip, faces=faces, fps=4.0)], QUICK)
 
 
 def test_a_graph_of_other_weights_is_noticed_at_once(tmp_path: Path, card: Card) -> None:
@@ -222,7 +222,7 @@ def test_a_graph_of_other_weights_is_noticed_at_once(tmp_path: Path, card: Card)
         archive.writestr("frame.xml", "")
         archive.writestr("frame.bin", "")
     with pytest.raises(WeightsError, match="facewire export"):
-        enroll(load_card(tmp_path), [footage()], QUICK, progress=False)
+        enroll(load_card(tmp_path), [footage()], QUICK)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,6 @@ def test_priors_of_a_face_and_of_none(frames: list[Frame]) -> None:
     maker = PriorMaker()
     with_face = maker.make(frames[0], face.landmarks / 128 - 1)
     without = maker.make(frames[0], None)
-    maker.close()
     assert with_face.person.shape == (256, 256)
     assert with_face.person[130:150, 110:150].min() > 0.8  # the face
     assert with_face.person[10:120, 235:].max() < 0.3  # the wall

@@ -33,7 +33,7 @@ QUICK = TrainConfig(
 
 def train(cache: Path, out: Path, network: AvfrConfig, settings: TrainConfig = QUICK, **kw) -> Avfr:
     clips = read_cache(cache)
-    return fit(network, settings, clips, [], out, face=FaceTable.blank(), progress=False, **kw)
+    return fit(network, settings, clips, [], out, face=FaceTable.blank(), **kw)
 
 
 @pytest.mark.parametrize("mode", ["mesh", "detector", "unsupervised"])
@@ -177,13 +177,33 @@ def test_near_frames_and_people_of_few_seconds(cache: Path) -> None:
     assert more.weights[1] == pytest.approx(more.weights[0])
 
 
-def test_curves_are_a_table(cache: Path, tmp_path: Path, tiny: AvfrConfig) -> None:
-    clips = read_cache(cache)
-    settings = replace(QUICK, steps=50)
-    fit(tiny, settings, clips, [], tmp_path / "run", face=FaceTable.blank(), progress=False)
-    rows = list(csv.DictReader((tmp_path / "run" / "curves.csv").open()))
+@pytest.mark.parametrize("steps", [3, 51])
+def test_curves_and_a_picture_exist_after_any_number_of_steps(
+    cache: Path, tmp_path: Path, tiny: AvfrConfig, steps: int
+) -> None:
+    train(cache, tmp_path, tiny, replace(QUICK, steps=steps))
+    rows = list(csv.DictReader((tmp_path / "curves.csv").open()))
     assert {row["name"] for row in rows} >= {"rate", "pixel", "warped"}
     assert all(float(row["value"]) >= 0 for row in rows)
+    measured = [int(row["step"]) for row in rows if row["name"] == "rate"]
+    assert measured == ([3] if steps == 3 else [50, 51])
+    assert [path.name for path in (tmp_path / "pictures").iterdir()] == [f"{steps:07d}.jpg"]
+
+
+def test_a_run_that_starts_anew_starts_its_curves_anew(
+    cache: Path, tmp_path: Path, tiny: AvfrConfig
+) -> None:
+    shown: list[tuple[int, int, str]] = []
+
+    def progress(done: int, total: int, note: str) -> None:
+        shown.append((done, total, note))
+
+    for steps in (3, 2):
+        train(cache, tmp_path, tiny, replace(QUICK, steps=steps), progress=progress)
+    rows = list(csv.DictReader((tmp_path / "curves.csv").open()))
+    assert {row["step"] for row in rows} == {"2"}
+    assert [each[:2] for each in shown] == [(1, 3), (2, 3), (3, 3), (1, 2), (2, 2)]
+    assert "pixel" in shown[0][2]
 
 
 def test_people_are_held_out_whole(cache: Path) -> None:

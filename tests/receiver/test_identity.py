@@ -57,7 +57,7 @@ class Opened:
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch, generator: Any) -> Iterator[Opened]:
     fake = Opened(type(generator))
-    monkeypatch.setattr("facewire.receiver.decoder.open_generator", fake)
+    monkeypatch.setattr("facewire.receiver.generators.networks.open_generator", fake)
     return fake
 
 

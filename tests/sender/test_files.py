@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from facewire.cli.main import main
-from facewire.codec.errors import ConfigError, NoFaceError, NotAVideoError
+from facewire.codec.errors import ConfigError, NoFaceError, NotAVideoError, OutputExistsError
 from facewire.codec.file.container import Reader
 from facewire.codec.identity import Identity
 from facewire.codec.packet import Kind, Packet
@@ -238,8 +238,10 @@ def test_interrupted_the_old_file_stays(
         if done == 10:
             raise error
 
+    with pytest.raises(OutputExistsError):
+        encode_file(clip, target, EncoderConfig(model=str(card)))
     with pytest.raises(error):
-        encode_file(clip, target, EncoderConfig(model=str(card)), stop)
+        encode_file(clip, target, EncoderConfig(model=str(card)), stop, overwrite=True)
     assert target.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["o.fwire"]
 

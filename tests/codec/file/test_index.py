@@ -1,4 +1,4 @@
-"""The trailer's index: where one can join, and what is done without it."""
+"""The index in the trailer says where one can join. Without it the file is read once."""
 
 from __future__ import annotations
 
@@ -51,6 +51,24 @@ def test_every_byte_of_the_trailer_flipped() -> None:
         assert reader.index == whole  # from one pass over the file
         reader.seek(7)
         assert next(reader).kind == Kind.STREAM
+
+
+@pytest.mark.parametrize("offset", [0, HEAD_BYTES - 1, len(FILE), 1 << 63, (1 << 64) - 1])
+def test_an_index_that_points_outside_is_not_used(offset: int) -> None:
+    entries = tuple(IndexEntry(pts, offset) for pts in (0, 5))
+    data = FILE[: ENDS[-1]] + bytes(Trailer(entries, 7))
+    reader = Reader(io.BytesIO(data))
+    assert reader.index == Reader(io.BytesIO(FILE)).index
+    for pts in (-(1 << 70), 0, 7, 1 << 70):
+        reader.seek(pts)
+        assert next(reader).kind == Kind.STREAM
+
+
+@pytest.mark.parametrize("offset", [HEAD_BYTES + 1, ENDS[2] + 7, ENDS[-1] - 1])
+def test_an_index_that_points_into_a_record_does_no_harm(offset: int) -> None:
+    reader = Reader(io.BytesIO(FILE[: ENDS[-1]] + bytes(Trailer((IndexEntry(0, offset),), 7))))
+    reader.seek(0)
+    assert all(packet in PACKETS for packet in reader)
 
 
 def test_rebuilding_the_index_does_not_move_the_reader() -> None:

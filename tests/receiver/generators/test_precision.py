@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,12 +26,20 @@ from facewire.receiver.generators.precision import (
     self_test,
 )
 from facewire.receiver.generators.protocol import Array, Frame, Source
+from facewire.receiver.generators.remembered import FILE
 
 Machine = Callable[..., list[list[Precision]]]
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder, in which results are remembered."""
+    monkeypatch.setenv("FACEWIRE_CACHE", str(tmp_path))
+    return tmp_path
+
+
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     """Sets up a processor with seconds a frame; returns the list of what will have been timed."""
 
     def set_up(
@@ -47,11 +57,9 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
         monkeypatch.setattr(precision, "capabilities", lambda: list(capabilities))
         monkeypatch.setattr(precision, "graph_parts", lambda card: parts)
         monkeypatch.setattr(precision, "_trials", trials)
-        precision._tested.cache_clear()
         return asked
 
-    yield set_up
-    precision._tested.cache_clear()
+    return set_up
 
 
 @pytest.mark.parametrize(
@@ -94,6 +102,74 @@ def test_the_test_is_kept_for_weights_and_threads(machine: Machine) -> None:
     choose(card, 2)
     choose(replace(card, sha256=bytes(32)), 2)
     assert len(asked) == 3
+
+
+def test_the_test_is_remembered_on_disk_and_repeated_on_demand(
+    machine: Machine, cache: Path
+) -> None:
+    card = load_card("s")
+    asked = machine(["FP32"], True, int8=1.0, float32=2.0)
+    first = self_test(card, 1)
+    assert (cache / FILE).is_file()
+    assert self_test(card, 1) == first
+    assert len(asked) == 1
+    asked = machine(["FP32"], True, int8=3.0, float32=2.0)
+    assert choose(card, 1) == "int8"
+    assert self_test(card, 1, again=True).choice() == "float32"
+    assert choose(card, 1) == "float32"
+    assert len(asked) == 1
+    machine(["FP32", "BF16"], True, bf16=1.0, int8=3.0, float32=2.0)  # another processor
+    assert choose(card, 1) == "bf16"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\x00 not JSON",
+        b"[" * 100_000,
+        b"{}",
+        b'[1, {}, {"key": 3}, {"key": {}, "numbers": {"int8": ["fast"]}}]',
+        b"[" + b" " * (1 << 21) + b"]",
+    ],
+)
+def test_a_damaged_memory_is_harmless(content: bytes, machine: Machine, cache: Path) -> None:
+    asked = machine(["FP32"], True, int8=1.0, float32=2.0)
+    (cache / FILE).write_bytes(content)
+    for _ in range(2):
+        assert choose(load_card("s")) == "int8"
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("numbers", [[-1.0, 0.1], [float("nan"), 0.1], [1e-9], [True, 0], None])
+def test_nonsense_in_the_memory_is_not_believed(
+    numbers: object, machine: Machine, cache: Path
+) -> None:
+    asked = machine(["FP32"], True, int8=3.0, float32=2.0)
+    choose(load_card("s"))
+    entries = json.loads((cache / FILE).read_bytes())
+    entries[0]["numbers"]["int8"] = numbers
+    (cache / FILE).write_text(json.dumps(entries))
+    assert choose(load_card("s")) == "float32"
+    assert len(asked) == 2
+
+
+def test_a_memory_that_cannot_be_written_is_harmless(
+    machine: Machine, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cache / "file").touch()
+    monkeypatch.setenv("FACEWIRE_CACHE", str(cache / "file" / "folder"))
+    asked = machine(["FP32"], True, int8=1.0, float32=2.0)
+    for _ in range(2):
+        assert choose(load_card("s")) == "int8"
+    assert len(asked) == 2
+
+
+def test_the_memory_is_bounded(machine: Machine, cache: Path) -> None:
+    machine(["FP32"], True, int8=1.0, float32=2.0)
+    for number in range(70):
+        self_test(replace(load_card("s"), sha256=bytes([number]) * 32))
+    assert len(json.loads((cache / FILE).read_bytes())) == 64
 
 
 def test_changed_weights_are_not_run_in_int8_and_not_tested_again(machine: Machine) -> None:

@@ -58,11 +58,23 @@ def test_crop_zooms_when_the_head_comes_near() -> None:
     assert last > 1.8 * small
 
 
-def test_another_frame_size_begins_afresh() -> None:
+def test_the_crop_is_scaled_with_the_frames() -> None:
     cropper = Cropper()
-    cropper.update(box(600, 300, 200), HD, 0.04)
-    rectangle = cropper.update(box(100, 100, 60), (240, 320), 0.04)
-    assert rectangle == Cropper().update(box(100, 100, 60), (240, 320), 0.04)
+    large = cropper.update(box(600, 300, 200), HD, 0.04)
+    half = (HD[0] // 2, HD[1] // 2)
+    cropper.rescale(0.5, 0.5)
+    # 40 pixels off: inside what the crop tolerates, so that it stays where it was.
+    small = cropper.update(box(310, 150, 100), half, 0.04)
+    assert abs(small.side - large.side / 2) <= 1
+    assert abs(small.left - large.left / 2) <= 1
+    assert abs(small.top - large.top / 2) <= 1
+
+
+def test_a_head_crop_stays_whole_in_another_size() -> None:
+    cropper = Cropper()
+    cropper.update((80, 60, 180, 200), (256, 256), 0.04)
+    cropper.rescale(110 / 256, 110 / 256)
+    assert cropper.update((5, 5, 60, 90), (110, 110), 0.04) == Rectangle(0, 0, 110)
 
 
 @given(

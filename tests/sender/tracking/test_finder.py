@@ -42,7 +42,7 @@ def test_small_picture_is_looked_at_as_it_is() -> None:
     for _ in range(3):
         (face,) = finder.find(frame, 0.04, 0)
         assert face.box == pytest.approx((60, 60, 180, 200), abs=1e-3)
-        finder.keep(face)
+        finder.keep(face, (256, 256))
     assert set(tracker.sizes) == {(256, 256)}
 
 
@@ -51,13 +51,13 @@ def test_window_stands_while_the_face_does_and_moves_with_it() -> None:
     finder = Finder(tracker, None)
     (face,) = finder.find(WIDE, 0.04, 0)
     assert face.box == pytest.approx((500, 150, 700, 400), abs=0.1)
-    finder.keep(face)
+    finder.keep(face, (720, 1280))
     # In the window of 750 x 720 about it the tracker now reports the same place.
     here: Box = (188.0, 75.0, 324.0, 246.0)
     tracker._script = [[here]]
     (same,) = finder.find(WIDE, 0.04, 40)
     assert same.box == pytest.approx((500, 110, 700, 360), abs=2)
-    finder.keep(same)
+    finder.keep(same, (720, 1280))
     (again,) = finder.find(WIDE, 0.04, 80)
     assert again.box == same.box
     assert tracker.sizes[1] == tracker.sizes[2] == (492, TRACKED_SIDE)
@@ -77,7 +77,7 @@ def test_faces_of_all_sizes_are_found_at_once(frames: list[Frame], share: float)
             x0, y0, x1, y1 = faces[0].box
             assert 1280 - side <= x0 < x1 <= 1280
             assert 0.4 * side < y1 - y0 < 0.65 * side
-            finder.keep(faces[0])
+            finder.keep(faces[0], (720, 1280))
         finder.close()
 
 
@@ -89,7 +89,7 @@ def test_lost_in_its_window_it_is_searched_for_elsewhere(frames: list[Frame]) ->
     with Tracker() as tracker:
         finder = Finder(tracker, still)
         (face, *_) = finder.find(left, 0.04, 0)
-        finder.keep(face)
+        finder.keep(face, (720, 1280))
         found = [bool(finder.find(right, 0.04, 40 * k)) for k in range(1, 20)]
         finder.close()
     assert found.index(True) == 12  # half a second
@@ -102,3 +102,29 @@ def test_searches_are_rare() -> None:
         assert finder.find(WIDE, 0.04, 40 * index) == []
     per_search = len(list(tiles(720, 1280)))
     assert len(searched.sizes) <= 5 * per_search
+
+
+def test_a_survey_finds_small_faces_beside_large_ones_each_once(frames: list[Frame]) -> None:
+    canvas = WIDE.copy()
+    canvas[:600, :600] = resize(frames[0], 600, 600)
+    canvas[560:700, 1100:1240] = resize(frames[4], 140, 140)
+    with Tracker() as tracker:
+        finder = Finder(tracker, still)
+        faces = finder.survey(canvas)
+        finder.close()
+    assert len(faces) == 2
+    assert faces[0].box[2] < 600
+    assert faces[1].box[0] > 1100
+
+
+def test_the_window_is_scaled_with_the_frames() -> None:
+    tracker = FakeTracker([[(200.0, 60.0, 280.0, 160.0)]])
+    finder = Finder(tracker, None)
+    (face,) = finder.find(WIDE, 0.04, 0)
+    finder.keep(face, (720, 1280))
+    half = np.ascontiguousarray(WIDE[::2, ::2])
+    finder.rescale(0.5, 0.5)
+    tracker._script = [[(188.0, 75.0, 324.0, 246.0)]]
+    (same,) = finder.find(half, 0.04, 40)
+    assert tracker.sizes[-1][1] < 400  # a window of the half frame, not all of it
+    assert same.box[0] > 200

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from facewire.sender.tracking.crop import Box
 from facewire.sender.tracking.cuts import CutDetector
-from facewire.sender.tracking.follow import Follower, overlap
+from facewire.sender.tracking.follow import Follower
+from facewire.sender.tracking.movement import overlap
 from facewire.sender.tracking.tracker import Face
 
 from ..conftest import mesh

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from facewire.codec.errors import ConfigError
 from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
+from facewire.sender.tracking.crop import resize
+from facewire.sender.tracking.follow import FaceChoice
 from facewire.sender.tracking.observer import Observer
+from facewire.sender.tracking.tracker import Tracker
 
 from ..conftest import Box, FakeTracker, Frame, mesh
 
@@ -89,3 +94,90 @@ def test_an_encoder_hands_the_switch_on() -> None:
         encoder.encode(NOISE[:, :200])
     cropping = Encoder(EncoderConfig(), tracker=FakeTracker([[HEAD]]))
     assert cropping.encode(NOISE[:, :200])
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.75, 1.5])
+def test_frames_that_change_their_size_show_the_same_person_without_a_break(
+    frames: list[Frame], factor: float
+) -> None:
+    """As WebRTC records it: the size changes midway, the person does not."""
+    canvas = np.full((360, 640, 3), 90, np.uint8)
+    side = round(640 * factor), round(360 * factor)
+    with Tracker() as tracker:
+        watched = Observer(tracker, 256, partial(Tracker, still=True))
+        crops, marks = [], []
+        for index in range(8):
+            frame = canvas.copy()
+            frame[60:316, 200:456] = frames[index // 4]
+            if index >= 4:
+                frame = resize(frame, *side)
+            seen, changed = watched.observe(frame, 0.04, 40 * index)
+            assert seen is not None, f"the face froze at frame {index}"
+            assert not changed
+            crops.append(seen.picture.astype(int))
+            marks.append(seen.landmarks)
+    assert np.abs(crops[4] - crops[3]).mean() < 12
+    assert np.linalg.norm(marks[4] - marks[3], axis=1).mean() < 0.04  # of 2
+
+
+def test_frames_that_change_their_form_are_a_new_scene(frames: list[Frame]) -> None:
+    with Tracker() as tracker:
+        watched = Observer(tracker, 256, partial(Tracker, still=True))
+        wide, tall = (np.full((*shape, 3), 90, np.uint8) for shape in ((256, 480), (480, 256)))
+        wide[:, 100:356] = frames[0]
+        tall[200:456] = frames[0]
+        assert watched.observe(wide, 0.04, 0)[0] is not None
+        seen, changed = watched.observe(tall, 0.04, 40)
+    assert seen is not None
+    assert changed
+
+
+def slide_and_speaker(frames: list[Frame], count: int) -> list[Frame]:
+    """A still portrait, large on a slide, and a small speaker in the corner, as after a codec."""
+    noise = np.random.default_rng(1)
+    scene = np.full((360, 640, 3), 235, np.uint8)
+    scene[20:340, 20:340] = resize(frames[0][:, ::-1], 320, 320)
+    pictures = []
+    for index in range(count):
+        picture = scene.copy()
+        picture[220:350, 500:630] = resize(frames[index % len(frames)], 130, 130)
+        noisy = picture + noise.normal(0, 1.5, picture.shape)
+        pictures.append(np.clip(noisy, 0, 255).astype(np.uint8))
+    return pictures
+
+
+@pytest.mark.parametrize(
+    ("choice", "side"),
+    [("largest", "left"), ("moving", "right"), (1, "left"), (2, "right"), (9, "right")],
+)
+def test_which_face(frames: list[Frame], choice: FaceChoice, side: str) -> None:
+    still = partial(Tracker, still=True)
+    with Tracker() as tracker:
+        watched = Observer(tracker, 256, still, face=choice)
+        for index, frame in enumerate(slide_and_speaker(frames, 40)):
+            watched.observe(frame, 0.04, 40 * index)
+            assert watched._last is not None
+    middle = watched._last.left + watched._last.side / 2
+    assert (middle > 400) == (side == "right")
+
+
+def test_the_face_in_the_middle(frames: list[Frame]) -> None:
+    frame = np.full((360, 640, 3), 90, np.uint8)
+    frame[:256, :256] = frames[0]
+    frame[120:300, 280:460] = resize(frames[1], 180, 180)
+    with Tracker() as tracker:
+        watched = Observer(tracker, 256, partial(Tracker, still=True), face="centre")
+        watched.observe(frame, 0.04, 0)
+    assert watched._last is not None
+    assert watched._last.left > 240
+
+
+def test_a_speaker_who_sits_still_for_a_while_is_kept(frames: list[Frame]) -> None:
+    """ "moving" prefers faces that move; it does not leave one for a face that is still too."""
+    with Tracker() as tracker:
+        watched = Observer(tracker, 256, partial(Tracker, still=True), face="moving")
+        script = slide_and_speaker(frames, 40) + [slide_and_speaker(frames, 1)[0]] * 60
+        for index, frame in enumerate(script):
+            watched.observe(frame, 0.1, 100 * index)
+    assert watched._last is not None
+    assert watched._last.left > 400

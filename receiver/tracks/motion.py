@@ -1,0 +1,188 @@
+"""`MotionTrack`: MOTION packets in order become frames with a time, and gaps are filled."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+from ...codec.errors import MotionError, StreamError
+from ...codec.motion.entropy import MAX_FRAMES, MissingReferenceError
+from ...codec.motion.frame import MotionFrame
+from ...codec.motion.profiles import Profile, motion_reader, motion_ticks
+from ...codec.packet import Flags, Packet
+from ...codec.stream import StreamHeader
+from ..config import DecoderConfig
+from ..ordering.timeline import Timeline
+from ..statistics import Statistics
+from .concealment import MotionSample, between, predict
+from .references import PreparedReference, ReferencePool
+
+__all__ = ["MotionTrack", "TimedFrame"]
+
+_PACKETS_APART = 4
+"""A step over so many packets is always plausible, however slow the video is."""
+Sample: TypeAlias = MotionSample[PreparedReference]
+
+
+@dataclass(frozen=True, slots=True)
+class TimedFrame:
+    """A frame and its time.
+
+    Attributes:
+        ticks: full presentation time in ticks of the stream.
+        sample: its motion; None if nothing is known, then the picture before it is shown again.
+        concealed: the motion was made up, or nothing is known.
+    """
+
+    ticks: int
+    sample: Sample | None
+    concealed: bool
+
+
+class MotionTrack:
+    """Decodes the motion of one stream. The times of the frames that it gives rise.
+
+    Args:
+        header: of the stream.
+        config: of the decoder.
+        statistics: of the decoder; counted into.
+        pool: the keyframes that motion may refer to.
+
+    Attributes:
+        newest: time of the newest frame in ticks, None before the first.
+
+    Raises:
+        UnsupportedError: motion of a profile or with tables that this build does not know.
+    """
+
+    def __init__(
+        self,
+        header: StreamHeader,
+        config: DecoderConfig,
+        statistics: Statistics,
+        pool: ReferencePool,
+    ) -> None:
+        self._header = header
+        self._most_made_up = config.max_concealed
+        self._statistics = statistics
+        self._pool = pool
+        in_packet = 1 if header.profile == Profile.FP16 else MAX_FRAMES
+        pause = max(Fraction(config.max_pause_ms, 1000), in_packet * _PACKETS_APART / header.fps)
+        self._timeline: Timeline[tuple[Packet, int]] = Timeline(int(pause / header.time_base))
+        self._reader = motion_reader(header.profile, header.tables)
+        self._bundle = 1  # a lost packet may have held as many frames as the largest lately
+        self._past: deque[Sample] = deque(maxlen=2)
+        self.newest: int | None = None
+
+    def anchor(self, ticks: int) -> None:
+        """Tell the full time of a keyframe, so that 16-bit times near it can be unwrapped."""
+        self._timeline.anchor(ticks)
+
+    def push(self, packet: Packet, lost: int) -> list[TimedFrame]:
+        """Take a MOTION packet; `lost` sequence numbers directly before it never came."""
+        return self._believed(self._timeline.push(packet.pts, (packet, lost)))
+
+    def flush(self) -> list[TimedFrame]:
+        """The frames of a packet whose time was in doubt; called when no more will come."""
+        return self._believed(self._timeline.flush())
+
+    def _believed(self, packets: list[tuple[int, tuple[Packet, int]]]) -> list[TimedFrame]:
+        frames: list[TimedFrame] = []
+        for start, (packet, lost) in packets:
+            frames += self._frames(start, packet, lost)
+        return frames
+
+    def _frames(self, start: int, packet: Packet, lost: int) -> list[TimedFrame]:
+        """The frames of a packet whose first one is at `start`, and those missing before it."""
+        reference = self._pool.get(packet.reference)
+        frames: list[TimedFrame] = []
+        missing = lost * self._bundle
+        decoded = self._decode(start, packet, reference)
+        for offset, motion in decoded:
+            frame = self._frame(start + offset, motion, reference)
+            if self.newest is not None and frame.ticks <= self.newest:
+                self._statistics.late += 1
+            else:
+                frames += [*self._made_up(frame, missing), frame]
+                self.newest = frame.ticks
+                if frame.sample is not None and not frame.concealed:
+                    self._past.append(frame.sample)
+            missing = 0
+        self._bundle = max(len(decoded), self._bundle - 1)
+        return frames
+
+    def _decode(
+        self, start: int, packet: Packet, reference: PreparedReference | None
+    ) -> list[tuple[int, MotionFrame | None]]:
+        """Offset in ticks and motion of a packet's frames; no motion if it cannot be decoded."""
+        if reference is None:
+            self._statistics.missing_reference += 1
+            self._statistics.ask_for_keyframe(f"keyframe {packet.reference} is not here")
+            return [(offset, None) for offset in self._offsets(packet)]
+        key = reference.keyframe
+        try:
+            frames = self._reader.decode(packet.payload, start, key.id, key.motion)
+        except MissingReferenceError as error:
+            self._statistics.missing_reference += 1
+            self._statistics.wants_refresh = True
+            return [(offset, None) for offset in error.ticks]
+        except (StreamError, MotionError):
+            self._statistics.damaged += 1
+            return [(0, None)]
+        if Flags.INTRA in packet.flags:
+            self._statistics.wants_refresh = False
+        return list(frames)
+
+    def _offsets(self, packet: Packet) -> list[int]:
+        """Offsets in ticks of the frames of a packet that cannot be decoded."""
+        try:
+            return motion_ticks(self._header.profile, packet.payload)
+        except StreamError:
+            return [0]
+
+    def _frame(
+        self, ticks: int, motion: MotionFrame | None, reference: PreparedReference | None
+    ) -> TimedFrame:
+        """A frame as it was sent; predicted if only its motion is missing."""
+        if reference is None:
+            return TimedFrame(ticks, None, True)
+        if motion is None:
+            return TimedFrame(ticks, self._predicted(ticks), True)
+        sample = MotionSample(ticks * self._header.time_base, motion, reference)
+        return TimedFrame(ticks, sample, False)
+
+    def _predicted(self, ticks: int) -> Sample | None:
+        """Motion that continues the past; None if there is no past."""
+        if not self._past:
+            return None
+        pts = ticks * self._header.time_base
+        motion = predict(self._past, pts, 1 / self._header.fps)
+        return MotionSample(pts, motion, self._past[-1].reference)
+
+    def _made_up(self, end: TimedFrame, lost: int) -> list[TimedFrame]:
+        """Frames for a gap that ends with a frame; at most `lost` frames may be missing there.
+
+        A lost packet may have been sound or a keyframe. So no more frames are made up than may
+        have been lost, and none where the sender paused.
+        """
+        if not lost or self.newest is None:
+            return []
+        length = end.ticks - self.newest
+        missing = round(length * self._header.time_base * self._header.fps) - 1
+        missing = min(missing, lost, length - 1, self._most_made_up)
+        known = None if end.concealed else end.sample
+        frames = []
+        for index in range(1, missing + 1):
+            ticks = self.newest + length * index // (missing + 1)
+            frames.append(TimedFrame(ticks, self._bridged(ticks, known), True))
+        return frames
+
+    def _bridged(self, ticks: int, known: Sample | None) -> Sample | None:
+        """Motion within a gap: interpolated if its end is known, else predicted."""
+        if known is None or not self._past:
+            return self._predicted(ticks)
+        pts = ticks * self._header.time_base
+        start = self._past[-1]
+        return MotionSample(pts, between(start, known, pts), start.reference)
