@@ -26,6 +26,7 @@ _WEIGHTS = np.repeat(
 to LPIPS between frames of `val` with and without bars and hands (the unit of `expected_loss`).
 """
 _LIGHT = 0.003  # loss for each level beyond the noise by which the light has changed
+_STEADY = 4  # grey levels by which the light may differ before cells are adjusted to it
 _SAMPLED = 9  # every so many cells tell the light
 _EXPLAINED = 1.5
 """A change of pose changes the cells, too. So much of it, in units of its loss, does not count."""
@@ -46,11 +47,12 @@ def shown_losses(reference: Appearance, frames: Appearance) -> Losses:
 
 def _differences(reference: Appearance, frames: Appearance) -> Losses:
     """The weighted part of the cells that differ, and the change of light; `[N]`."""
-    light = _light(reference, frames)[:, None]
-    cells, low, high = (
-        np.clip(part + light, 0, 255).astype(np.uint8)
-        for part in (reference.cells, reference.low, reference.high)
-    )
+    light = _light(reference, frames)
+    adjust = np.where(np.abs(light) > _STEADY, light, np.int16(0))[:, None]
+    parts = (reference.cells, reference.low, reference.high)
+    if adjust.any():
+        parts = tuple(np.clip(part + adjust, 0, 255).astype(np.uint8) for part in parts)
+    cells, low, high = parts
     # Unsigned numbers: max(a, b) - b is what a exceeds b by.
     levels = np.maximum(frames.cells, high) - high
     levels = np.maximum(levels, low - np.minimum(frames.cells, low))
@@ -58,7 +60,7 @@ def _differences(reference: Appearance, frames: Appearance) -> Losses:
     levels = np.maximum(levels, frames.low - np.minimum(cells, frames.low))
     levels = np.clip(levels, _NOISE, _SURE) - np.uint8(_NOISE)
     changed = (levels * (reference.counts & frames.counts)) @ _WEIGHTS
-    dimmed = _LIGHT * np.maximum(np.abs(light[:, 0]) - _NOISE, 0)
+    dimmed = _LIGHT * np.maximum(np.abs(light) - _NOISE, 0)
     return np.asarray(changed + dimmed, np.float64)
 
 
