@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from facewire.models.cache_folder import cache_folder
+from facewire.models.third_party import ASSETS
+
 ROOT = Path(__file__).resolve().parents[1]
 STRACE = shutil.which("strace")
 FAST = ["-f", "--seccomp-bpf", "-e", "trace=connect,sendto,sendmsg,sendmmsg"]
@@ -35,7 +38,12 @@ def reached(log: Path, *words: str, check: bool = True) -> list[str]:
     command = [str(STRACE), *FAST, "-o", str(log), sys.executable, *words]
     home = log.parent / "home"  # a fresh one: no consent or refusal of telemetry is stored in it
     home.mkdir(exist_ok=True)
-    environment = {**os.environ, "HOME": str(home), "PYTHONPATH": str(ROOT)}
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "FACEWIRE_CACHE": str(cache_folder()),  # models that were asked for are there
+        "PYTHONPATH": str(ROOT),
+    }
     run = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert not check or run.returncode == 0, run.stderr
     return [line for line in log.read_text().splitlines() if TO_A_NETWORK.search(line)]
@@ -61,6 +69,15 @@ def test_encoding_and_decoding(clip: Path, tmp_path: Path) -> None:
     assert reached(log, *facewire, "info", stream) == []
 
 
+def here(name: str) -> bool:
+    """Whether a third-party model needs no download."""
+    folders = [cache_folder(), Path(os.environ.get("FACEWIRE_WEIGHTS", "/nowhere"))]
+    return any((folder / name).is_file() for folder in folders)
+
+
+@pytest.mark.skipif(
+    not all(here(name) for name in ASSETS), reason="the networks of the metrics are not here"
+)
 def test_evaluating(clip: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
