@@ -28,7 +28,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "sender": (
         "config tracking",
-        "appearance observed rate",
+        "appearance observed rate version",
         "references",
         "motion",
         "trickle segment",
