@@ -1,6 +1,6 @@
-"""Time of all metrics, compared with one pass of Inception over the same frames.
+"""All metrics of decoded frames, next to one pass of Inception over the same frames.
 
-They may take 3 times as long; the original clip is measured once for all its rows.
+The bound is 3 times that pass, with the truth of the clip measured once for all its rows.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import pytest
 
 from facewire.cli.demo.face import AnimatedFace, Pose, load_portrait
 from facewire.eval.clips import Clip
-from facewire.eval.measure import Suite, measure, measure_truth
+from facewire.eval.measure import measure
+from facewire.eval.suite import Suite
+from facewire.eval.truth import measure_truth
 
 FRAMES, SIDE, BATCH = 50, 256, 8
 
@@ -32,7 +34,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """CPU time of all threads, so that other programs on the machine do not count."""
+    """CPU time of all threads: what else runs on the machine does not count."""
     began = time.process_time()
     call()
     return time.process_time() - began

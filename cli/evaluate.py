@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
+import os
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from .guard import guarded
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from ..eval.sweep import SweepConfig, SweepOutcome
 
 __all__ = ["main"]
@@ -48,19 +51,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments without the program's name; by default those of the process.
 
     Returns:
-        0 well; 1 a clip or a codec was skipped (results are kept), or the input is bad; 2 wrong
-        usage; 130 interrupted (what was finished is kept).
+        0 well; 1 a clip or a codec was skipped (results are kept), the input is bad, or the extra
+        `eval` is not installed; 2 wrong usage; 130 interrupted (what was finished is kept).
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [word for word in arguments if word != "--debug"]
     command = _plot if arguments[:1] == ["plot"] else _sweep
-    return guarded("codec-eval", lambda: command(arguments), debug=debug)
+    return guarded("codec-eval", lambda: _with_extra(command, arguments), debug=debug)
+
+
+def _with_extra(command: Callable[[list[str]], int], arguments: list[str]) -> int:
+    """Run a command; where a package is missing, name the extra that brings it."""
+    from ..codec.errors import MissingExtraError
+
+    try:
+        return command(arguments)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("facewire"):
+            raise
+        raise MissingExtraError(f"codec-eval (no package {error.name!r})", "eval") from error
 
 
 def _plot(arguments: list[str]) -> int:
-    from ..eval.report import write_chart, write_report
-    from ..eval.resultfile import read_results
+    from ..eval.report.page import write_chart, write_report
+    from ..eval.results.file import read_results
 
     parser = argparse.ArgumentParser(
         prog="codec-eval plot",
@@ -88,7 +103,7 @@ def _plot(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from ..eval.codecs.registry import DEFAULT_CODECS, codec_names
+    from ..eval.codecs.registry import codec_names
 
     parser = argparse.ArgumentParser(
         prog="codec-eval",
@@ -97,21 +112,32 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG + "\ncodecs: " + ", ".join(codec_names()) + "\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
+    _add_inputs(parser.add_argument_group("what is compared"))
+    _add_running(parser.add_argument_group("how it runs"))
+    _add_outputs(parser.add_argument_group("what comes out"))
+    return parser
+
+
+def _add_inputs(group: argparse._ArgumentGroup) -> None:
+    from ..eval.codecs.registry import DEFAULT_CODECS
+
+    add = group.add_argument
     add(
         "--bpp",
         type=_positive,
         action="append",
         required=True,
         metavar="X",
-        help="bits a pixel of the picture, all but the sound; several make curves",
+        help="bits a pixel that the picture may take, everything but the sound; give it several "
+        "times for curves",
     )
     add("--data", type=Path, metavar="DIR", help="folder of videos, or one (default: the demo's)")
     add(
         "--codecs",
         default=",".join(DEFAULT_CODECS),
         metavar="A,B,…",
-        help="what is compared (default: %(default)s)",
+        help="codecs that are compared (default: %(default)s); `-half` behind a classic codec's "
+        "name codes it at half size",
     )
     add(
         "--codec-file",
@@ -119,40 +145,85 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="TOML",
-        help="external command-line codecs; docs/evaluation.md shows one",
+        help="file with command-line codecs of your own; docs/evaluation.md shows one",
     )
-    add("--out", type=Path, default=Path("codec-eval"), metavar="DIR", help="default: ./codec-eval")
-    add("--cache", type=Path, metavar="DIR", help="what can be used again (default: OUT/cache)")
-    add("--jobs", type=_count, default=0, metavar="N", help="processes (default: one a core)")
+    add("--weights", type=Path, metavar="DIR", help="a trained network in place of the shipped one")
+    add("--seconds", type=_positive, metavar="S", help="take no more than S seconds of each video")
     add(
-        "--ray",
-        metavar="ADDRESS",
-        help="spread over an existing Ray cluster; --data and --cache must be on a disk that all "
-        "its machines see (`local`: one of its own)",
+        "--every",
+        type=_count,
+        default=5,
+        metavar="N",
+        help="compare pictures on each N-th frame (default: %(default)s)",
     )
-    add("--every", type=_count, default=5, metavar="N", help="compare pictures on each N-th frame")
     add(
         "--vgg-every",
         type=_count,
         default=25,
         metavar="N",
-        help="LPIPS-VGG and DISTS, which cost more, on each N-th (default: %(default)s)",
+        help="compare LPIPS-VGG and DISTS, which cost more, on each N-th (default: %(default)s)",
     )
-    add("--seconds", type=_positive, metavar="S", help="no more of each video")
-    add("--weights", type=Path, metavar="DIR", help="a trained network in place of the shipped")
-    add("--anchor", default="vvenc-ld", metavar="CODEC", help="of BD-rates (default: %(default)s)")
-    add("--name", default="codec-eval", help="of the results, for plots")
-    add("--description", default="", help="a line for whoever reads them")
-    add("--fresh", action="store_true", help="encode and measure anew what the cache holds")
+
+
+def _add_running(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add(
+        "--jobs",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="tasks that run at once, each on one thread (default: one a core)",
+    )
+    add(
+        "--ray",
+        metavar="ADDRESS",
+        help="spread the tasks over an existing Ray cluster; --data and --cache must be on a disk "
+        "that all its machines see (`local` starts a cluster on this machine)",
+    )
+    add(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="folder of streams and figures that a later run uses again (default: OUT/cache)",
+    )
+    add("--fresh", action="store_true", help="forget what the cache holds, and measure anew")
+    add("--quiet", action="store_true", help="show no progress and no table")
+
+
+def _add_outputs(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add(
+        "--out",
+        type=Path,
+        default=Path("codec-eval"),
+        metavar="DIR",
+        help="folder of the results (default: ./codec-eval)",
+    )
+    add(
+        "--keep",
+        nargs="?",
+        const="",
+        metavar="DIR",
+        help="keep crops, streams and commands, so that every command that the report shows can be "
+        "repeated as it stands (default folder: OUT/kept)",
+    )
     add("--json", action="store_true", help="print results.json on stdout")
-    add("--quiet", action="store_true", help="no progress bar, no table")
-    return parser
+    add("--name", default="codec-eval", help="name of the results, for plots")
+    add("--description", default="", help="a line for readers of the results")
+    add(
+        "--anchor",
+        default="vvenc-ld",
+        metavar="CODEC",
+        help="codec that BD-rates compare with (default: %(default)s)",
+    )
 
 
 def _sweep(arguments: list[str]) -> int:
     from ..codec.errors import ConfigError
     from ..eval.collect import collect, write_all
-    from ..eval.resultfile import text_table
+    from ..eval.keep import keep_streams
+    from ..eval.results.file import json_text
+    from ..eval.results.terminal import text_table
     from ..eval.sweep import SweepConfig
 
     args = _parser().parse_args(arguments)
@@ -173,21 +244,23 @@ def _sweep(arguments: list[str]) -> int:
         every=max(1, args.every),
         vgg_every=max(1, args.vgg_every),
         fresh=args.fresh,
+        jobs=args.jobs or os.cpu_count() or 1,
     )
     outcome = _run(config, args)
     outcome.skipped |= refused
-    shown = shlex_command(arguments)
     results = collect(
         outcome,
         config,
         name=args.name,
         description=args.description,
-        command=shown,
+        command=shlex.join(["codec-eval", *arguments]),
         anchor=args.anchor,
     )
     results = write_all(results, outcome, config, args.out)
+    if args.keep is not None:
+        keep_streams(outcome, config, args.out / "kept" if args.keep == "" else Path(args.keep))
     if args.json:
-        print(json.dumps(results.to_json(), indent=1))
+        print(json_text(results), end="")
     elif not args.quiet:
         for target in config.targets:
             print(text_table(results, target))
@@ -201,13 +274,6 @@ def _sweep(arguments: list[str]) -> int:
         print("codec-eval: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
     return 1 if outcome.skipped or not outcome.rows else 0
-
-
-def shlex_command(arguments: list[str]) -> str:
-    """The command as a person types it."""
-    import shlex
-
-    return shlex.join(["codec-eval", *arguments])
 
 
 def _usable(asked: list[str], args: argparse.Namespace) -> tuple[list[str], dict[str, str]]:
@@ -236,25 +302,40 @@ def _demo_clip(out: Path) -> Path:
 
 
 def _run(config: SweepConfig, args: argparse.Namespace) -> SweepOutcome:
-    from tqdm import tqdm
-
     from ..eval.runners import local_runner, ray_runner
     from ..eval.sweep import run_sweep
 
     runner = ray_runner(args.ray) if args.ray else local_runner(args.jobs)
-    bars: dict[str, tqdm[NoReturn]] = {}
+    with _Progress(quiet=args.quiet) as progress:
+        return run_sweep(config, runner, progress)
 
-    def show(stage: str, done: int, total: int) -> None:
-        if stage not in bars:
-            bars[stage] = tqdm(
-                desc=stage, total=total, unit="task", disable=True if args.quiet else None
-            )
-        bars[stage].update(done - bars[stage].n)
 
-    try:
-        return run_sweep(config, runner, show)
-    finally:
-        for bar in bars.values():
+class _Progress:
+    """Shows how far a stage is: a bar on a terminal, else one line when the stage begins."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet, self._terminal = quiet, sys.stderr.isatty()
+        self._bars: dict[str, tqdm[NoReturn]] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        from tqdm import tqdm
+
+        if self._quiet:
+            return
+        if not self._terminal:
+            if done == 0:
+                tasks = "1 task" if total == 1 else f"{total} tasks"
+                print(f"codec-eval: {stage}: {tasks}", file=sys.stderr, flush=True)
+            return
+        if stage not in self._bars:
+            self._bars[stage] = tqdm(desc=stage, total=total, unit="task")
+        self._bars[stage].update(done - self._bars[stage].n)
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for bar in self._bars.values():
             bar.close()
 
 

@@ -1,37 +1,37 @@
 """What was encoded and measured before, found by content: nothing is done twice, nothing is lost.
 
-    cache/clips/CLIP/       frames, sound and what is true of them        (eval.clips, eval.measure)
+    cache/clips/CLIP/       frames, sound and what is true of them        (eval.clips, eval.truth)
     cache/streams/CLIP/CODEC/SETTING.json and its stream, and which one a target settled on
     cache/figures/HASH.npz  of a clip, a decoded stream and a way of measuring
 
-Names are hashes of everything that the content depends on. Files appear whole: each is written
-under another name first.
+Names are hashes of everything that the content depends on. Files appear whole.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from ..codec.whole_file import whole_file, whole_path
+from ..codec.whole_file import whole_path
 from .clips import Clip
 from .codecs.base import Codec, Encoded
 from .codecs.search import Match
+from .files import digest
 
-__all__ = ["StreamStore", "digest"]
-
-
-def digest(parts: Iterable[object]) -> str:
-    """Hex SHA-256 of some values, 32 digits."""
-    text = json.dumps([str(part) for part in parts])
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+__all__ = ["StreamStore"]
 
 
 class StreamStore:
-    """All streams of one clip by one codec."""
+    """All streams of one clip by one codec.
+
+    Args:
+        root: the cache.
+        clip: the clip.
+        codec: the codec.
+    """
 
     def __init__(self, root: Path, clip: Clip, codec: Codec) -> None:
         self.codec, self.clip = codec, clip
@@ -45,8 +45,8 @@ class StreamStore:
         found = []
         for about in sorted(self.folder.glob("[!.]*.json")):
             try:
-                encoded = Encoded.from_json(about.read_text(), self.folder)
-            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                encoded = Encoded.from_json(about.read_bytes(), self.folder)
+            except (OSError, ValueError):
                 continue
             if encoded.path.is_file():
                 found.append(encoded)
@@ -57,17 +57,10 @@ class StreamStore:
         path = self.folder / f"{setting:.6g}{self.codec.suffix}"
         with whole_path(path, overwrite=True) as draft:
             made = self.codec.encode(self.clip, setting, draft, scratch)
-        encoded = Encoded(
-            path,
-            made.bits,
-            made.setting,
-            made.command.replace(draft.name, f"out{path.suffix}"),
-            made.seconds,
-            made.notes,
-        )
-        about = path.with_name(path.name + ".json")
-        with whole_file(about, overwrite=True) as file:
-            file.write(encoded.to_json().encode())
+        command = made.command.replace(path.name, f"out{path.suffix}")
+        encoded = replace(made, path=path, command=command)
+        with whole_path(path.with_name(f"{path.name}.json"), overwrite=True) as draft:
+            draft.write_text(encoded.to_json())
         return encoded
 
     def match(self, target_bits: float, search: Callable[[], Match]) -> Match:
@@ -79,9 +72,8 @@ class StreamStore:
             return Match(streams[name], bool(reached), str(note))
         except (OSError, ValueError, KeyError, TypeError):
             found = search()
-        with whole_file(path, overwrite=True) as file:
-            note = [found.encoded.path.name, found.reached, found.note]
-            file.write(json.dumps(note).encode())
+        with whole_path(path, overwrite=True) as draft:
+            draft.write_text(json.dumps([found.encoded.path.name, found.reached, found.note]))
         return found
 
     def clear(self) -> None:

@@ -7,6 +7,7 @@ a copy that another codec has been through.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -25,7 +26,7 @@ from ..sender.tracking.capture import Capture
 from ..sender.tracking.observer import Observer
 from ..sender.tracking.tracker import Tracker
 
-__all__ = ["VIDEO_SUFFIXES", "Clip", "clip_key", "find_videos", "prepare_clip"]
+__all__ = ["VIDEO_SUFFIXES", "Clip", "Frame", "clip_key", "find_videos", "prepare_clip"]
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".y4m", ".mpg", ".mpeg")
 _VERSION = 1  # of the preparation: what changes the pixels changes this
@@ -40,13 +41,12 @@ class Clip:
     """One prepared clip; its pixels lie on disk and are memory mapped.
 
     Attributes:
-        name: of the video file.
+        name: name of the video file.
         key: hex SHA-256 of the video file and of how it was prepared.
         folder: where `frames.npy` and `sound.npy` lie.
         frames: number of frames, T.
         fps: frames a second.
-        width: pixels.
-        height: pixels.
+        width, height: size of a frame in pixels.
     """
 
     name: str
@@ -81,10 +81,10 @@ class Clip:
 
 
 def find_videos(data: Path) -> list[Path]:
-    """Videos in a folder, sorted by name, or the one video that is named.
+    """The videos of a folder, sorted by name, or the one video that is named.
 
     Raises:
-        ConfigError: nothing there.
+        ConfigError: there is no such folder or video, or the folder holds no video.
     """
     if data.is_file():
         return [data]
@@ -97,7 +97,7 @@ def find_videos(data: Path) -> list[Path]:
 
 
 def clip_key(video: Path, size: int, seconds: float | None) -> str:
-    """What the prepared clip depends on, hashed."""
+    """Hex SHA-256 of everything that the prepared clip depends on."""
     with video.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     digest.update(f"{_VERSION} {size} {seconds}".encode())
@@ -110,7 +110,7 @@ def prepare_clip(
     *,
     size: int = 256,
     seconds: float | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Clip:
     """Crop the face out of a video, or find the crop of an earlier run.
 
@@ -119,9 +119,9 @@ def prepare_clip(
 
     Args:
         video: any video that PyAV reads.
-        folder: of all clips; the clip gets a folder of its own in it.
+        folder: folder of all clips; the clip gets a folder of its own in it.
         size: side of the crop in pixels.
-        seconds: take no more than so much of it.
+        seconds: take no more than so many seconds of it.
         progress: called with the number of frames done.
 
     Raises:
@@ -146,8 +146,7 @@ def prepare_clip(
         if frames < 2:
             raise MediaError(f"{video.name} has {frames} usable frames; two are needed")
         about = {"name": video.name, "key": key, "frames": frames, "fps": str(fps)}
-        about |= {"width": size, "height": size}
-        (draft / "clip.json").write_text(json.dumps(about))
+        (draft / "clip.json").write_text(json.dumps({**about, "width": size, "height": size}))
         if clip := _found(done, video.name):
             return clip
         shutil.rmtree(done, ignore_errors=True)
@@ -169,11 +168,7 @@ def _found(folder: Path, name: str) -> Clip | None:
 
 
 def _write_frames(
-    capture: Capture,
-    folder: Path,
-    size: int,
-    limit: int | None,
-    progress: Callable[[int], None] | None,
+    capture: Capture, folder: Path, size: int, limit: int | None, progress: Callable[[int], None]
 ) -> tuple[Fraction, int]:
     """Write `frames.npy`; returns the time of the first frame and the number of frames."""
     start, count = Fraction(0), 0
@@ -181,15 +176,11 @@ def _write_frames(
     with Tracker() as tracker, raw.open("wb") as file:
         observer = Observer(tracker, size, lambda: Tracker(still=True))
         try:
-            for picture, moment in _crops(capture, observer):
-                if count == 0:
-                    start = moment
+            for picture, moment in itertools.islice(_crops(capture, observer), limit):
+                start = start if count else moment
                 file.write(picture.tobytes())
                 count += 1
-                if progress is not None:
-                    progress(count)
-                if count == limit:
-                    break
+                progress(count)
         finally:
             observer.close()
     if count == 0:

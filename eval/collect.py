@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import platform
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +12,26 @@ import numpy as np
 
 from ..codec.errors import FacewireError
 from ..codec.picture.still import StillCodec, encode_picture
-from ..codec.whole_file import whole_file
-from .cache import digest
-from .catalogue import METRICS
+from ..codec.whole_file import whole_path
+from .clips import Frame
 from .codecs.facewire import AUDIO_KBPS
-from .codecs.registry import make_codecs
 from .codecs.search import TOLERANCE
-from .comparison import bd_rates
+from .files import SPEED_CLOCK, digest
 from .measure import Figures
+from .metrics.catalogue import METRICS
 from .metrics.distribution import FrechetDistance, Inception, kid
-from .report import write_report
-from .resultfile import write_clips_csv, write_csv, write_results
-from .schema import BdRow, ClipFigures, FrameSet, Results, Row
-from .statistics import mean, mean_intervals
-from .sweep import ClipRow, SweepConfig, SweepOutcome, frame_of, truth_of
+from .provenance import environment, inputs
+from .report.page import write_report
+from .results.file import write_results
+from .results.schema import BdRow, ClipFigures, FrameSet, Results, Row
+from .results.spreadsheet import write_clips_csv, write_csv
+from .statistics.comparison import bd_rates
+from .statistics.intervals import mean, mean_intervals
+from .sweep import ClipRow, SweepConfig, SweepOutcome, codecs_of, frame_of, truth_of
 
 __all__ = ["collect", "write_all"]
 
 _KID_FRAMES = 4000  # features of a row that KID chooses its subsets from
-_PACKAGES = ("facewire", "torch", "torchmetrics", "openvino", "mediapipe", "av", "numpy")
 
 
 def collect(
@@ -50,53 +48,65 @@ def collect(
     Args:
         outcome: of `sweep.run_sweep`.
         config: of the same run.
-        name: of the run.
+        name: name of the run.
         description: a line for readers.
-        command: as it was typed.
+        command: the command as it was typed.
         anchor: codec that BD-rates compare with, where it is among them.
     """
-    groups: dict[tuple[str, float], list[ClipRow]] = {}
+    groups: dict[tuple[str, float], list[ClipRow]] = defaultdict(list)
     for row in outcome.rows:
-        groups.setdefault((row.codec, row.target_bpp), []).append(row)
+        groups[row.codec, row.target_bpp].append(row)
     versions = _versions(config)
     rows: dict[str, list[Row]] = defaultdict(list)
     clips: dict[str, list[ClipFigures]] = defaultdict(list)
     for (codec, _), group in groups.items():
-        rows[codec].append(_row(group, outcome, config, versions.get(codec, {})))
+        rows[codec].append(_row(group, config, versions.get(codec, {})))
         clips[codec] += [_clip(row) for row in group]
-    results = {codec: tuple(found) for codec, found in rows.items()}
     found = Results(
         name,
         description,
-        environment(),
-        {
-            "command": command,
-            "anchor": anchor,
-            "targets_bpp": list(config.targets),
-            "tolerance": TOLERANCE,
-            "size": config.size,
-            "seconds": config.seconds,
-            "every": config.every,
-            "vgg_every": config.vgg_every,
-            "audio_kbps": AUDIO_KBPS,
-            "inception_resize": Inception.RESIZE,
-            "data": config.data.name,
-            "interrupted": outcome.interrupted,
-        },
+        environment(outcome.load),
+        _settings(outcome, config, command, anchor),
         METRICS,
-        results,
-        {codec: tuple(found) for codec, found in clips.items()},
+        {codec: tuple(own) for codec, own in rows.items()},
+        {codec: tuple(own) for codec, own in clips.items()},
         outcome.left_out,
         outcome.skipped,
     )
-    return replace(found, bd_rate=tuple(_bd_rows(found, anchor)))
+    rates = [
+        BdRow(metric, codec, anchor, rate.percent, rate.note, rate.points)
+        for metric, by_codec in bd_rates(found, anchor).items()
+        for codec, rate in by_codec.items()
+    ]
+    return replace(found, bd_rate=tuple(rates))
+
+
+def _settings(
+    outcome: SweepOutcome, config: SweepConfig, command: str, anchor: str
+) -> dict[str, object]:
+    return {
+        "command": command,
+        "anchor": anchor,
+        "targets_bpp": list(config.targets),
+        "tolerance": TOLERANCE,
+        "size": config.size,
+        "seconds": config.seconds,
+        "every": config.every,
+        "vgg_every": config.vgg_every,
+        "audio_kbps": AUDIO_KBPS,
+        "inception_resize": Inception.RESIZE,
+        "data": config.data.name,
+        "interrupted": outcome.interrupted,
+        "jobs": config.jobs,
+        "speed": SPEED_CLOCK,
+        **inputs(config, outcome),
+    }
 
 
 def write_all(results: Results, outcome: SweepOutcome, config: SweepConfig, out: Path) -> Results:
     """Write `results.json`, CSV, pictures and the report into a folder."""
     out.mkdir(parents=True, exist_ok=True)
-    frames = tuple(_pictures(outcome, config, out))
-    results = replace(results, frames=frames)
+    results = replace(results, frames=tuple(_pictures(outcome, config, out)))
     write_results(results, out / "results.json")
     write_csv(results, out / "results.csv")
     write_clips_csv(results, out / "clips.csv")
@@ -104,43 +114,36 @@ def write_all(results: Results, outcome: SweepOutcome, config: SweepConfig, out:
     return results
 
 
-def _row(
-    group: list[ClipRow], outcome: SweepOutcome, config: SweepConfig, versions: dict[str, str]
-) -> Row:
-    pixels = sum(row.frames * row.pixels for row in group)
-    seconds = sum(row.seconds for row in group)
-    bits: dict[str, int] = defaultdict(int)
-    counts: dict[str, int] = defaultdict(int)
+def _row(group: list[ClipRow], config: SweepConfig, versions: dict[str, str]) -> Row:
+    pixels = sum(row.pixels for row in group)
+    seconds = sum(row.clip.seconds for row in group)
+    frames = sum(row.clip.frames for row in group)
+    bits: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for row in group:
-        for part, number in row.bits().items():
-            bits[part] += number
-        for kind, number in row.figures.counts.items():
-            counts[kind] += number
-    frames = sum(row.frames for row in group)
+        bits.update(row.bits())
+        counts.update(row.figures.counts)
     names = sorted({name for row in group for name in row.figures.values})
     table = np.array([[row.figures.values.get(n, np.nan) for n in names] for row in group])
     table = table.reshape(len(group), len(names))
-    values = {n: mean(table[:, i]) for i, n in enumerate(names)}
-    ci = {n: ends for n, ends in zip(names, mean_intervals(table), strict=True) if ends}
-    distances, looked = _distances(group, outcome, config)
-    counts["inception"] = looked
-    encoding = sum(row.encoded.seconds for row in group)
-    decoding = sum(row.decode_seconds for row in group)
+    distances, counts["inception"] = _distances(group, config)
+    encoding = sum(row.encoded.cpu_seconds for row in group)
+    decoding = sum(row.figures.decode_seconds for row in group)
     return Row(
         group[0].target_bpp,
         all(row.reached for row in group),
         len(group),
         frames,
-        {part: number / pixels for part, number in bits.items()},
-        {part: number / seconds / 1000 for part, number in bits.items()},
-        distances | values,
-        ci,
-        counts,
-        frames / encoding if encoding else None,
-        frames / decoding if decoding else None,
-        group[0].encoded.command,
-        versions,
-        _notes(group),
+        bpp={part: number / pixels for part, number in bits.items()},
+        kbps={part: number / seconds / 1000 for part, number in bits.items()},
+        values=distances | {n: mean(table[:, i]) for i, n in enumerate(names)},
+        ci={n: ends for n, ends in zip(names, mean_intervals(table), strict=True) if ends},
+        counts=counts,
+        encode_fps=frames / encoding if encoding else None,
+        decode_fps=frames / decoding if decoding else None,
+        command=group[0].encoded.command,
+        versions=versions,
+        notes=_notes(group),
     )
 
 
@@ -148,26 +151,20 @@ def _notes(group: list[ClipRow]) -> tuple[str, ...]:
     missed = [row for row in group if not row.reached]
     if not missed:
         return ()
-    worst = max(missed, key=lambda row: abs(row.bits()["video"] / row.frames - _wanted(row)))
+    worst = max(missed, key=lambda row: abs(row.bits()["video"] / row.pixels - row.target_bpp))
     return (
         f"{len(missed)} of {len(group)} clips off the target by over 1 %; furthest "
-        f"{worst.clip}: {worst.note}",
+        f"{worst.clip.name}: {worst.note}",
     )
 
 
-def _wanted(row: ClipRow) -> float:
-    return row.target_bpp * row.pixels
-
-
-def _distances(
-    group: list[ClipRow], outcome: SweepOutcome, config: SweepConfig
-) -> tuple[dict[str, float], int]:
+def _distances(group: list[ClipRow], config: SweepConfig) -> tuple[dict[str, float], int]:
     """FID and KID over all clips of a row, and the number of frames looked at."""
     distance = FrechetDistance()
     true_kept, kept = [], []
     room = max(1, _KID_FRAMES // max(1, len(group)))
     for row in group:
-        true_features = truth_of(config, outcome.clips[row.clip]).features
+        true_features = truth_of(config, row.clip).features
         features = Figures.load(row.measured).features
         distance.update(true_features, features)
         step = max(1, -(-len(features) // room))
@@ -175,44 +172,26 @@ def _distances(
         kept.append(features[::step])
     if distance.count < 2:
         return {}, distance.count
-    found = {
-        "fid": distance.compute(),
-        "kid": kid(np.concatenate(true_kept), np.concatenate(kept)),
-    }
-    return found, distance.count
+    found = kid(np.concatenate(true_kept), np.concatenate(kept))
+    return {"fid": distance.compute(), "kid": found}, distance.count
 
 
 def _clip(row: ClipRow) -> ClipFigures:
-    pixels = row.frames * row.pixels
-    return ClipFigures(
-        row.target_bpp,
-        row.clip,
-        row.reached,
-        {part: number / pixels for part, number in row.bits().items()},
-        row.figures.values,
-        row.note,
-    )
-
-
-def _bd_rows(results: Results, anchor: str) -> Iterable[BdRow]:
-    for metric, rates in bd_rates(results, anchor).items():
-        for codec, found in rates.items():
-            yield BdRow(metric, codec, anchor, found.percent, found.note, found.points)
+    bpp = {part: number / row.pixels for part, number in row.bits().items()}
+    values = row.figures.values
+    return ClipFigures(row.target_bpp, row.clip.name, row.reached, bpp, values, row.note)
 
 
 def _pictures(outcome: SweepOutcome, config: SweepConfig, out: Path) -> Iterable[FrameSet]:
     """The middle frame of facewire's best, median and worst clip by LPIPS, at each target."""
-    by_clip: dict[tuple[float, str], dict[str, ClipRow]] = defaultdict(dict)
-    for row in outcome.rows:
-        by_clip[row.target_bpp, row.clip][row.codec] = row
     codecs = list(dict.fromkeys(row.codec for row in outcome.rows))
-    judge = next((name for name in codecs if name.startswith("facewire")), None)
-    judge = judge or next(iter(codecs), None)
+    judge = min(codecs, key=lambda name: not name.startswith("facewire"), default="")
     for target in config.targets:
+        rows = [row for row in outcome.rows if row.target_bpp == target]
         judged = sorted(
-            (rows[judge].figures.values["lpips"], clip)
-            for (bpp, clip), rows in by_clip.items()
-            if bpp == target and judge in rows and "lpips" in rows[judge].figures.values
+            (row.figures.values["lpips"], row.clip.name)
+            for row in rows
+            if row.codec == judge and "lpips" in row.figures.values
         )
         ranks = {"best": 0, "median": len(judged) // 2, "worst": len(judged) - 1}
         shown: set[str] = set()
@@ -222,60 +201,37 @@ def _pictures(outcome: SweepOutcome, config: SweepConfig, out: Path) -> Iterable
             clip = outcome.clips[judged[place][1]]
             shown.add(clip.name)
             index = clip.frames // 2
-            images = {"truth": _keep(clip.rgb()[index], out, [clip.key, index])}
-            for name, row in by_clip[target, clip.name].items():
-                about = [clip.key, index, name, row.encoded.path.parent.name, row.encoded.setting]
-                try:
-                    images[name] = _keep(None, out, about)
-                except FileNotFoundError:
-                    frame = frame_of(config, clip, name, row.encoded, index)
-                    images[name] = _keep(frame, out, about)
+            images = {"truth": _keep(clip.rgb()[index], _picture(out, [clip.key, index]), out)}
+            for row in (row for row in rows if row.clip.name == clip.name):
+                about = [clip.key, index, row.codec, row.encoded.path.parent.name]
+                path = _picture(out, [*about, row.encoded.setting])
+                frame = None
+                if not path.exists():
+                    frame = frame_of(config, clip, row.codec, row.encoded, index)
+                images[row.codec] = _keep(frame, path, out)
             yield FrameSet(target, clip.name, rank, index, images)
 
 
-def _keep(frame: Any, out: Path, about: list[object]) -> str:
-    """Write a picture under a name made of what it shows; without one, find it again."""
-    path = out / "frames" / f"{digest(about)}.webp"
-    if not path.exists():
-        if frame is None:
-            raise FileNotFoundError(path)
+def _picture(out: Path, about: list[object]) -> Path:
+    """Path of a picture: its name is made of what it shows."""
+    return out / "frames" / f"{digest(about)}.webp"
+
+
+def _keep(frame: Frame | None, path: Path, out: Path) -> str:
+    """Write a picture that is not there yet; returns its path in `out`."""
+    if frame is not None:
         path.parent.mkdir(exist_ok=True)
         picture = encode_picture(np.ascontiguousarray(frame), quality=90, codec=StillCodec.WEBP)
-        with whole_file(path, overwrite=True) as file:
-            file.write(picture.data)
+        with whole_path(path, overwrite=True) as draft:
+            draft.write_bytes(picture.data)
     return path.relative_to(out).as_posix()
 
 
 def _versions(config: SweepConfig) -> dict[str, dict[str, str]]:
-    found = {}
-    for codec in make_codecs(config.codecs, tables=config.codec_files, weights=config.weights):
+    found: dict[str, Any] = {}
+    for codec in codecs_of(config):
         try:
             found[codec.name] = {"about": codec.about, **codec.versions()}
         except FacewireError:
             continue
     return found
-
-
-def environment() -> dict[str, object]:
-    """Machine and versions."""
-    found: dict[str, object] = {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "cores": os.cpu_count() or 0,
-    }
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown"

@@ -1,181 +1,68 @@
-"""One clip, measured: what is true of it, and how far decoded frames are from that.
+"""One clip, measured: how far its decoded frames are from the true ones.
 
-Frames are read once, in order, and forgotten. What is kept of a clip is its landmarks and
-Inception features: about 6 KB a frame, of which a 256x256 picture has 197.
+Frames are read once, in order, and forgotten.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
+from torch import nn
 
 from ..codec.errors import ConfigError, MediaError
-from ..models.face.mesh import LEFT_EYE, MOUTH, RIGHT_EYE
 from ..sender.tracking.tracker import Face, Tracker
-from .clips import Clip
-from .metrics.apb2face import (
-    AverageBlinkError,
-    AverageLandmarkError,
-    AveragePoseError,
-    DetectionRate,
-)
-from .metrics.base import BOXES, Box, Frame, Metric, Pair
-from .metrics.distribution import FEATURES
-from .metrics.faces import BlinkError, LandmarkDistance, OpeningCorrelation, OpeningError, PoseError
-from .metrics.fidelity import MsSsim, Psnr, Ssim
-from .metrics.identity import Embedding, IdentityDistance
-from .metrics.perceptual import PairDistance
+from .clips import Clip, Frame
+from .metrics import apb2face, faces
+from .metrics.base import BOXES, Box, Mean, Metric, Pair
+from .metrics.distribution import Features
+from .metrics.fidelity import ms_ssim, psnr, ssim
+from .metrics.identity import IdentityDistance
+from .metrics.perceptual import picture_distance
 from .metrics.sync import MouthAudioCorrelation
 from .metrics.syncnet import SyncScore
 from .metrics.temporal import Flicker, Jitter
 from .suite import Suite
+from .truth import FeatureBatches, Truth, milliseconds
 
-__all__ = ["Figures", "Suite", "Truth", "boxes_of", "measure", "measure_truth"]
+__all__ = ["Figures", "boxes_of", "measure"]
 
-Features = npt.NDArray[np.float32]
-
-_BATCH = 8
-# Landmarks of each box, and how much wider than they it is on each side.
-_PARTS = {
-    "face": (tuple(range(468)), 0.0),
-    "mouth": (MOUTH, 0.2),
-    "eyes": ((*RIGHT_EYE, *LEFT_EYE), 0.2),
-}
+_MARGINS = {"face": 0.0, "mouth": 0.2, "eyes": 0.2}
+"""How much wider than its landmarks a box is on each side."""
 _SMALLEST = 32
 
 
 @dataclass(frozen=True)
-class Truth:
-    """What a clip's own frames show.
-
-    Attributes:
-        faces: of each frame; None where the tracker finds none.
-        features: float32 `[n, 2048]`, Inception features of each `every`-th frame; empty without
-            that network.
-        embeddings: float32 `[128]`, identity of each `vgg_every`-th frame with a face, by its
-            number.
-    """
-
-    faces: list[Face | None]
-    features: Features
-    embeddings: dict[int, Embedding] = field(default_factory=dict)
-
-    def save(self, path: Path) -> None:
-        """As `.npz`, without pickles; the faces' depth is not kept."""
-        seen = np.array([face is not None for face in self.faces])
-        known = [face for face in self.faces if face is not None]
-        unknown = np.full((4, 4), np.nan, np.float32)
-        poses = [unknown if face.pose is None else face.pose for face in known]
-        with path.open("wb") as file:
-            np.savez(
-                file,
-                seen=seen,
-                landmarks=np.array([face.landmarks for face in known], np.float32),
-                blink=np.array([face.blink for face in known], np.float64),
-                pose=np.array(poses, np.float32),
-                features=self.features,
-                embedded=np.array(list(self.embeddings), np.int64),
-                embeddings=np.array(list(self.embeddings.values()), np.float32),
-            )
-
-    @classmethod
-    def load(cls, path: Path) -> Truth:
-        """Inverse of `save`."""
-        with np.load(path, allow_pickle=False) as data:
-            rows = zip(data["landmarks"], data["blink"], data["pose"], strict=True)
-            known = iter(
-                [
-                    Face(marks, (float(right), float(left)), None if np.isnan(pose).any() else pose)
-                    for marks, (right, left), pose in rows
-                ]
-            )
-            faces = [next(known) if seen else None for seen in data["seen"]]
-            embeddings = dict(zip(data["embedded"].tolist(), data["embeddings"], strict=True))
-            return cls(faces, data["features"], embeddings)
-
-
-@dataclass(frozen=True)
 class Figures:
-    """What decoded frames of a clip came to.
+    """What was measured of the decoded frames of a clip.
 
     Attributes:
-        values: metric → figure; what could not be measured is not in it.
+        values: figure by metric; what could not be measured is not in it.
         counts: how many frames were looked at: `frames` (all), `faces` (true frames with a face),
             `pictures` (each `every`-th), `vgg` (each `vgg_every`-th), `inception`.
         features: float32 `[n, 2048]`, Inception features of the decoded frames.
+        decode_seconds: CPU time of decoding.
     """
 
     values: dict[str, float]
     counts: dict[str, int]
     features: Features
+    decode_seconds: float = 0.0
 
     def save(self, path: Path) -> None:
-        """As `.npz`, without pickles."""
-        about = json.dumps({"values": self.values, "counts": self.counts})
-        with path.open("wb") as file:
-            np.savez(file, about=np.array(about), features=self.features)
+        """Write them as `.npz`, without pickles."""
+        about = {"values": self.values, "counts": self.counts, "decode": self.decode_seconds}
+        np.savez(path, about=np.array(json.dumps(about)), features=self.features)
 
     @classmethod
     def load(cls, path: Path) -> Figures:
-        """Inverse of `save`."""
+        """The inverse of `save`."""
         with np.load(path, allow_pickle=False) as data:
             about = json.loads(str(data["about"]))
-            return cls(about["values"], about["counts"], data["features"])
-
-
-class _Pooling:
-    """Gathers Inception features in batches."""
-
-    def __init__(self, suite: Suite) -> None:
-        self._network, self._every = suite.inception, suite.every
-        self._waiting: list[Frame] = []
-        self._features: list[Features] = []
-
-    def update(self, index: int, frame: Frame) -> None:
-        """Take the frame where its turn is."""
-        if self._network is None or index % self._every:
-            return
-        self._waiting.append(np.array(frame))
-        if len(self._waiting) == _BATCH:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._network is not None and self._waiting:
-            self._features.append(self._network(self._waiting))
-            self._waiting.clear()
-
-    def compute(self) -> Features:
-        """Features `[n, 2048]` of all frames taken."""
-        self._flush()
-        empty = np.zeros((0, FEATURES), np.float32)
-        return np.concatenate(self._features) if self._features else empty
-
-
-def measure_truth(clip: Clip, suite: Suite) -> Truth:
-    """Track, embed and pool the clip's own frames, once a clip.
-
-    Raises:
-        MissingExtraError: OpenCV is not installed.
-        WeightsError: the tracker's model is not here.
-    """
-    pooling = _Pooling(suite)
-    faces: list[Face | None] = []
-    embeddings = {}
-    with Tracker(details=True) as tracker:
-        for index, frame in enumerate(clip.rgb()):
-            picture = np.asarray(frame)
-            found = tracker.track(picture, _milliseconds(clip.fps, index))
-            faces.append(replace(found[0], depth=None) if found else None)
-            pooling.update(index, picture)
-            if found and suite.embed is not None and index % suite.vgg_every == 0:
-                embeddings[index] = suite.embed(picture, found[0])
-    return Truth(faces, pooling.compute(), embeddings)
+            return cls(about["values"], about["counts"], data["features"], about["decode"])
 
 
 def measure(clip: Clip, truth: Truth, decoded: Iterable[Frame], suite: Suite) -> Figures:
@@ -193,8 +80,7 @@ def measure(clip: Clip, truth: Truth, decoded: Iterable[Frame], suite: Suite) ->
     """
     if len(truth.faces) != clip.frames:
         raise ConfigError(f"{clip.name} has {clip.frames} frames, its truth {len(truth.faces)}")
-    metrics = _Metrics(clip, truth, suite)
-    pooling = _Pooling(suite)
+    metrics, batches = _Metrics(clip, truth, suite), FeatureBatches(suite)
     true_frames, count = clip.rgb(), 0
     with Tracker(details=True) as tracker:
         for index, frame in enumerate(decoded):
@@ -205,16 +91,17 @@ def measure(clip: Clip, truth: Truth, decoded: Iterable[Frame], suite: Suite) ->
                     f"{clip.name}: frames of shape {frame.shape} came back, not "
                     f"{true_frames.shape[1:]}"
                 )
-            found = tracker.track(frame, _milliseconds(clip.fps, index))
+            found = tracker.track(frame, milliseconds(clip.fps, index))
             face, true_face = (found[0] if found else None), truth.faces[index]
-            picture = np.asarray(true_frames[index])
             boxes = boxes_of(true_face, frame.shape)
-            metrics.update(Pair(index, picture, frame, true_face, face, boxes))
-            pooling.update(index, frame)
+            metrics.update(
+                Pair(index, np.asarray(true_frames[index]), frame, true_face, face, boxes)
+            )
+            batches.update(index, frame)
             count += 1
     if count != clip.frames:
         raise MediaError(f"{clip.name}: {count} frames came back of {clip.frames}")
-    features = pooling.compute()
+    features = batches.compute()
     counts = {
         "frames": count,
         "faces": sum(face is not None for face in truth.faces),
@@ -226,66 +113,59 @@ def measure(clip: Clip, truth: Truth, decoded: Iterable[Frame], suite: Suite) ->
 
 
 class _Metrics:
-    """All metrics of one run, by how often they look."""
+    """All metrics of one clip, in three groups by how often they look."""
 
     def __init__(self, clip: Clip, truth: Truth, suite: Suite) -> None:
-        self._suite = suite
-        self._each: dict[str, Metric] = {
-            "lmd": LandmarkDistance("face"),
-            "lmd_mouth": LandmarkDistance("mouth"),
-            "lmd_eyes": LandmarkDistance("eyes"),
-            "mouth_opening": OpeningError("mouth"),
-            "eye_opening": OpeningError("eyes"),
-            "mouth_correlation": OpeningCorrelation("mouth"),
-            "pose_error": PoseError(),
-            "blink_error": BlinkError(),
-            "dr": DetectionRate(),
-            "ale": AverageLandmarkError(),
-            "ape": AveragePoseError(),
-            "abe": AverageBlinkError(),
+        self._identity: IdentityDistance | None = None
+        self._heard: MouthAudioCorrelation | None = None
+        self._sync: SyncScore | None = None
+        each: dict[str, Metric] = {
+            "lmd": Mean(faces.landmark_distance, "face"),
+            "lmd_mouth": Mean(faces.landmark_distance, "mouth"),
+            "lmd_eyes": Mean(faces.landmark_distance, "eyes"),
+            "mouth_opening": Mean(faces.opening_error, "mouth"),
+            "eye_opening": Mean(faces.opening_error, "eyes"),
+            "mouth_correlation": faces.OpeningCorrelation("mouth"),
+            "pose_error": Mean(faces.pose_error),
+            "blink_error": Mean(faces.blink_error),
+            "dr": Mean(apb2face.detection_rate),
+            "ale": Mean(apb2face.landmark_error),
+            "ape": Mean(apb2face.pose_error),
+            "abe": Mean(faces.opening_error, "eyes"),
             "flicker": Flicker(),
             "jitter": Jitter(),
         }
-        self._pictures: dict[str, Metric] = {"ms_ssim": MsSsim()} if suite.similarity else {}
-        self._costly: dict[str, Metric] = {}
+        pictures: dict[str, Metric] = {"ms_ssim": Mean(ms_ssim)}
+        costly: dict[str, Metric] = {}
+        networks: list[tuple[nn.Module | None, str, dict[str, Metric], tuple[str, ...]]] = [
+            (suite.alex, "lpips", pictures, BOXES),
+            (suite.vgg, "lpips_vgg", costly, BOXES[:2]),
+            (suite.dists, "dists", costly, BOXES[:2]),
+        ]
         for box in BOXES:
             prefix = "" if box == "whole" else f"{box}_"
-            self._each[f"{prefix}psnr"] = Psnr(box)
-            if suite.similarity:
-                self._pictures[f"{prefix}ssim"] = Ssim(box)
-            if suite.alex is not None:
-                self._pictures[f"{prefix}lpips"] = PairDistance(suite.alex, box)
-            if box in ("whole", "face"):
-                if suite.vgg is not None:
-                    self._costly[f"{prefix}lpips_vgg"] = PairDistance(suite.vgg, box)
-                if suite.dists is not None:
-                    self._costly[f"{prefix}dists"] = PairDistance(suite.dists, box)
-        self._identity: IdentityDistance | None = None
+            each[f"{prefix}psnr"] = Mean(psnr, box)
+            pictures[f"{prefix}ssim"] = Mean(ssim, box)
+            for network, name, group, boxes in networks:
+                if network is not None and box in boxes:
+                    group[prefix + name] = Mean(picture_distance, network, box)
         if suite.embed is not None:
-            self._identity = IdentityDistance(suite.embed, dict(truth.embeddings))
-            self._costly["aed"] = self._identity
+            self._identity = costly["aed"] = IdentityDistance(suite.embed, dict(truth.embeddings))
         pcm = clip.pcm()
-        self._heard = MouthAudioCorrelation(pcm, clip.fps) if len(pcm) else None
-        if self._heard is not None:
-            self._each["lip_sync_correlation"] = self._heard
-        self._sync: SyncScore | None = None
+        if len(pcm):
+            self._heard = each["lip_sync_correlation"] = MouthAudioCorrelation(pcm, clip.fps)
         if suite.syncnet is not None and len(pcm):
-            self._sync = SyncScore(suite.syncnet, pcm, clip.fps)
-            self._each["sync_c"] = self._sync
+            self._sync = each["sync_c"] = SyncScore(suite.syncnet, pcm, clip.fps)
+        self._groups = ((1, each), (suite.every, pictures), (suite.vgg_every, costly))
 
     def update(self, pair: Pair) -> None:
-        for metric in self._each.values():
-            metric.update(pair)
-        if pair.index % self._suite.every == 0:
-            for metric in self._pictures.values():
-                metric.update(pair)
-        if pair.index % self._suite.vgg_every == 0:
-            for metric in self._costly.values():
-                metric.update(pair)
+        for every, group in self._groups:
+            if pair.index % every == 0:
+                for metric in group.values():
+                    metric.update(pair)
 
     def compute(self) -> dict[str, float]:
-        every = {**self._each, **self._pictures, **self._costly}
-        values = {name: metric.compute() for name, metric in every.items()}
+        values = {name: m.compute() for _, group in self._groups for name, m in group.items()}
         if self._identity is not None:
             values["identity_cosine"] = self._identity.cosine()
         if self._heard is not None:
@@ -293,10 +173,6 @@ class _Metrics:
         if self._sync is not None:
             values["sync_d"] = self._sync.distance()
         return {name: float(value) for name, value in values.items() if np.isfinite(value)}
-
-
-def _milliseconds(fps: Fraction, index: int) -> int:
-    return round(1000 * index / fps)
 
 
 def boxes_of(face: Face | None, shape: tuple[int, ...]) -> dict[str, Box]:
@@ -310,8 +186,8 @@ def boxes_of(face: Face | None, shape: tuple[int, ...]) -> dict[str, Box]:
     if face is None:
         return boxes
     limit = np.array([width, height])
-    for part, (points, margin) in _PARTS.items():
-        marks = face.landmarks[list(points)]
+    for part, margin in _MARGINS.items():
+        marks = face.landmarks[list(faces.PARTS[part])]
         low, high = marks.min(0), marks.max(0)
         grow = margin * (high - low)
         low, high = np.clip(low - grow, 0, limit), np.clip(high + grow, 0, limit)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import nn
 
-from ..codec.errors import ConfigError, FacewireError, MissingExtraError
+from ..codec.errors import ConfigError, FacewireError
 from .metrics.distribution import Inception
 from .metrics.identity import DlibEmbedder, Embedder
 from .metrics.perceptual import load_dists, load_lpips
@@ -18,7 +17,7 @@ from .metrics.syncnet import SyncNet, load_syncnet
 
 __all__ = ["Suite"]
 
-_VERSION = 1  # of what is measured; another one finds no old figures
+_VERSION = 2  # of what is measured; another one finds no old figures
 
 
 class Suite:
@@ -26,13 +25,13 @@ class Suite:
 
     Args:
         every: Inception, LPIPS-Alex, SSIM and MS-SSIM look at each n-th frame. What costs little
-            (PSNR, landmarks, flicker and their like) looks at all.
-        vgg_every: LPIPS-VGG, DISTS and identity, which cost more, look at each n-th.
+            (PSNR, landmarks, flicker and their like) looks at all frames.
+        vgg_every: LPIPS-VGG, DISTS and identity, which cost more, look at each n-th frame.
         threads: CPU threads of torch, in the whole process.
 
     Attributes:
-        missing: metric (its parts included) → why it is left out: a network that is not here, an
-            extra that is not installed.
+        missing: metric (its parts included) → why it is left out: a network that is not here, or a
+            package that is not installed.
 
     Raises:
         ConfigError: an argument below 1.
@@ -46,7 +45,6 @@ class Suite:
         self.every, self.vgg_every, self.threads = every, vgg_every, threads
         torch.set_num_threads(threads)
         self.missing: dict[str, str] = {}
-        self.similarity: bool = self._load(_similarity, "ssim", "ms_ssim") is not None
         self.inception: Inception | None = self._load(Inception, "fid", "kid")
         self.alex: nn.Module | None = self._load(lambda: load_lpips("alex"), "lpips")
         self.vgg: nn.Module | None = self._load(lambda: load_lpips("vgg"), "lpips_vgg")
@@ -65,9 +63,3 @@ class Suite:
         except FacewireError as error:
             self.missing |= dict.fromkeys(metrics, str(error))
             return None
-
-
-def _similarity() -> bool:
-    if find_spec("torchmetrics") is None:
-        raise MissingExtraError("SSIM", "eval")
-    return True

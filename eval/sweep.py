@@ -8,32 +8,39 @@ soon as they are there, so that an interrupted run goes on where it stopped.
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import math
+import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from ..codec.errors import ConfigError, FacewireError
 from ..codec.sound.opus import OpusEncoder
-from ..codec.whole_file import whole_file, whole_path
+from ..codec.whole_file import whole_path
 from ..sender.config import EncoderConfig
-from .cache import StreamStore, digest
-from .clips import Clip, find_videos, prepare_clip
+from .cache import StreamStore
+from .clips import Clip, Frame, find_videos, prepare_clip
 from .codecs.base import Codec, Encoded
 from .codecs.facewire import AUDIO_KBPS
 from .codecs.registry import make_codecs
-from .codecs.search import Match, match_bits
-from .measure import Figures, Suite, Truth, measure, measure_truth
+from .codecs.search import match_bits
+from .files import cpu_seconds, digest
+from .measure import Figures, measure
+from .suite import Suite
+from .truth import Truth, measure_truth
 
-__all__ = ["ClipRow", "SweepConfig", "SweepOutcome", "frame_of", "run_sweep", "truth_of"]
-
-Frame = npt.NDArray[np.uint8]
+__all__ = [
+    "ClipRow",
+    "SweepConfig",
+    "SweepOutcome",
+    "codecs_of",
+    "frame_of",
+    "run_sweep",
+    "truth_of",
+]
 
 
 @dataclass(frozen=True)
@@ -42,17 +49,18 @@ class SweepConfig:
 
     Attributes:
         data: folder of videos, or one video.
-        targets: bits a pixel of the picture, everything but the sound.
+        targets: bits a pixel of the picture, which is everything but the sound.
         codecs: names, see `codecs.registry`.
-        cache: folder of everything that can be reused; with Ray, one that all machines see.
+        cache: folder of everything that can be used again; with Ray, one that all machines see.
         codec_files: TOML files with external codecs.
-        weights: a trained network for facewire in place of the shipped.
+        weights: a trained network for facewire in place of the shipped one.
         seconds: of each video, at most; None: all of it.
-        size: side of the crops.
+        size: side of the crops in pixels.
         every: pictures are compared on each n-th frame.
-        vgg_every: those of the costly networks on each n-th.
+        vgg_every: those of the costly networks on each n-th frame.
         threads: CPU threads of a task.
         fresh: forget the streams and figures of earlier runs.
+        jobs: number of tasks that run at once, for the record.
     """
 
     data: Path
@@ -67,6 +75,7 @@ class SweepConfig:
     vgg_every: int = 25
     threads: int = 1
     fresh: bool = False
+    jobs: int = 1
 
     def __post_init__(self) -> None:
         if not self.targets:
@@ -86,36 +95,33 @@ class ClipRow:
 
     Attributes:
         codec: its name.
-        target_bpp: what was wanted of the picture.
-        clip: name of the video.
-        frames: of the clip.
-        pixels: of a frame.
-        seconds: of the clip.
-        reached: the bits are within 1 % of the target.
+        target_bpp: bits a pixel that the picture was allowed.
+        clip: the clip.
+        reached: whether the bits are within 1 % of the target.
         note: why not.
         encoded: the stream.
-        audio_bits: of the sound that goes with it.
-        decode_seconds: on one thread.
+        audio_bits: bits of the sound that goes with it.
         figures: what was measured, without the features: those of all clips would fill memory.
-        measured: the file that has the features too, `measure.Figures.load`.
+        measured: the file that has the features too, for `Figures.load`.
     """
 
     codec: str
     target_bpp: float
-    clip: str
-    frames: int
-    pixels: int
-    seconds: float
+    clip: Clip
     reached: bool
     note: str
     encoded: Encoded
     audio_bits: int
-    decode_seconds: float
     figures: Figures
     measured: Path
 
+    @property
+    def pixels(self) -> int:
+        """Pixels of all frames."""
+        return self.clip.frames * self.clip.width * self.clip.height
+
     def bits(self) -> dict[str, int]:
-        """By part, with `video` (all but the sound) and `total`."""
+        """Bits by part, with `video` (all but the sound) and `total`."""
         parts = dict.fromkeys(("keyframe", "motion", "inter", "residual", "container"), 0)
         parts |= self.encoded.bits
         video = sum(parts.values())
@@ -129,9 +135,11 @@ class SweepOutcome:
     Attributes:
         clips: prepared clips by name.
         rows: what was measured.
-        skipped: clip, or `clip · codec`, and why.
-        left_out: metric and why.
-        interrupted: Ctrl-C came.
+        skipped: clip, or `clip · codec`, and why it was skipped.
+        left_out: metric, and why it was left out.
+        interrupted: whether Ctrl-C came.
+        load: how many processes wanted a core at the start, over 1, 5 and 15 minutes; empty where
+            the system does not tell.
     """
 
     clips: dict[str, Clip] = field(default_factory=dict)
@@ -139,18 +147,11 @@ class SweepOutcome:
     skipped: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     interrupted: bool = False
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A clip that is ready, with what its metrics lack."""
-
-    clip: Clip
-    left_out: dict[str, str]
+    load: tuple[float, ...] = ()
 
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is going on, tasks done, and tasks in all."""
+"""Called with the name of the stage, tasks done, and tasks in all."""
 Runner = Callable[[Callable[..., object], list[tuple[object, ...]]], Iterator[tuple[int, object]]]
 """Runs a function on many arguments; yields index and result, or the error, in any order."""
 
@@ -164,38 +165,44 @@ def run_sweep(config: SweepConfig, runner: Runner, progress: Progress) -> SweepO
         progress: see `Progress`.
 
     Raises:
-        ConfigError: nothing that could be compared.
+        ConfigError: there is nothing that could be compared.
     """
     videos = find_videos(config.data)
-    names = [codec.name for codec in _codecs(config)]
-    outcome = SweepOutcome()
+    names = [codec.name for codec in codecs_of(config)]
+    outcome = SweepOutcome(load=os.getloadavg() if hasattr(os, "getloadavg") else ())
     try:
         jobs: list[tuple[object, ...]] = [(config, video) for video in videos]
-        progress("prepare", 0, len(jobs))
-        for done, (index, result) in enumerate(runner(prepare, jobs)):
-            name = videos[index].name
-            if isinstance(result, Prepared):
-                outcome.clips[name] = result.clip
-                outcome.left_out |= result.left_out
+        for index, result in _watched(runner, prepare, jobs, progress):
+            if isinstance(result, tuple):
+                outcome.clips[videos[index].name], left_out = result
+                outcome.left_out |= left_out
             else:
-                outcome.skipped[name] = _sentence(result)
-            progress("prepare", done + 1, len(jobs))
-        pairs = [(clip, name) for clip in outcome.clips.values() for name in names]
+                outcome.skipped[videos[index].name] = _sentence(result)
+        pairs = list(itertools.product(outcome.clips.values(), names))
         jobs = [(config, clip, name) for clip, name in pairs]
-        progress("compare", 0, len(jobs))
-        for done, (index, result) in enumerate(runner(compare, jobs)):
+        for index, result in _watched(runner, compare, jobs, progress):
             clip, name = pairs[index]
             if isinstance(result, list):
                 outcome.rows += result
             else:
                 outcome.skipped[f"{clip.name} · {name}"] = _sentence(result)
-            progress("compare", done + 1, len(jobs))
     except KeyboardInterrupt:
         outcome.interrupted = True
-    order = {name: i for i, name in enumerate(names)}
-    outcome.rows.sort(key=lambda row: (order[row.codec], row.target_bpp, row.clip))
+    outcome.rows.sort(key=lambda row: (names.index(row.codec), row.target_bpp, row.clip.name))
     outcome.clips = dict(sorted(outcome.clips.items()))
     return outcome
+
+
+def _watched(
+    runner: Runner,
+    task: Callable[..., object],
+    jobs: list[tuple[object, ...]],
+    progress: Progress,
+) -> Iterator[tuple[int, object]]:
+    progress(task.__name__, 0, len(jobs))
+    for done, found in enumerate(runner(task, jobs)):
+        yield found
+        progress(task.__name__, done + 1, len(jobs))
 
 
 def _sentence(error: object) -> str:
@@ -204,7 +211,8 @@ def _sentence(error: object) -> str:
     return f"unexpected {type(error).__name__}: {error}"
 
 
-def _codecs(config: SweepConfig) -> list[Codec]:
+def codecs_of(config: SweepConfig) -> list[Codec]:
+    """The codecs of a run."""
     return make_codecs(config.codecs, tables=config.codec_files, weights=config.weights)
 
 
@@ -218,17 +226,21 @@ def _suite_of(config: SweepConfig) -> Suite:
     return _suite(config.every, config.vgg_every, config.threads)
 
 
-def prepare(config: SweepConfig, video: Path) -> Prepared:
-    """Task of the first round: crop a video, measure its truth, code its sound."""
-    clips = config.cache / "clips"
-    clip = prepare_clip(video, clips, size=config.size, seconds=config.seconds)
-    suite = _suite_of(config)
-    _truth(clip, suite)
+def prepare(config: SweepConfig, video: Path) -> tuple[Clip, dict[str, str]]:
+    """Task of the first round: crop a video, measure its truth, code its sound.
+
+    Returns:
+        The clip, and which metrics are left out and why.
+    """
+    clip = prepare_clip(video, config.cache / "clips", size=config.size, seconds=config.seconds)
+    truth_of(config, clip)
     _audio_bits(clip)
-    return Prepared(clip, dict(suite.missing))
+    return clip, dict(_suite_of(config).missing)
 
 
-def _truth(clip: Clip, suite: Suite) -> Truth:
+def truth_of(config: SweepConfig, clip: Clip) -> Truth:
+    """What is true of a clip; measured where it is not known yet."""
+    suite = _suite_of(config)
     path = clip.folder / f"truth-{digest([suite.identity])}.npz"
     if path.is_file():
         return Truth.load(path)
@@ -247,75 +259,58 @@ def _audio_bits(clip: Clip) -> int:
     sound, bits = clip.pcm(), 0
     if len(sound):
         opus = OpusEncoder(round(AUDIO_KBPS * 1000), packet_ms)
-        packets = [*opus.encode(sound), *opus.flush()]
-        bits = 8 * sum(map(len, packets))
-    with whole_file(path, overwrite=True) as file:
-        file.write(json.dumps({"bits": bits, "kbps": AUDIO_KBPS}).encode())
+        bits = 8 * sum(map(len, [*opus.encode(sound), *opus.flush()]))
+    with whole_path(path, overwrite=True) as draft:
+        draft.write_text(json.dumps({"bits": bits, "kbps": AUDIO_KBPS}))
     return bits
 
 
 def compare(config: SweepConfig, clip: Clip, name: str) -> list[ClipRow]:
     """Task of the second round: one clip by one codec at all targets."""
-    codec = next(codec for codec in _codecs(config) if codec.name == name)
+    codec = next(codec for codec in codecs_of(config) if codec.name == name)
     store = StreamStore(config.cache, clip, codec)
     if config.fresh:
         store.clear()
-    suite = _suite_of(config)
     rows = []
     with tempfile.TemporaryDirectory(prefix="codec-eval-") as folder:
         scratch = Path(folder)
+        encode = functools.partial(store.encode, scratch=scratch)
         for target in sorted(config.targets):
             bits = target * clip.frames * clip.width * clip.height
-            match = store.match(bits, functools.partial(_search, store, bits, scratch))
-            measured, decoding = _measured(config, clip, codec, match.encoded, suite, scratch)
+            search = functools.partial(match_bits, encode, codec.knob, bits, clip.seconds)
+            match = store.match(bits, lambda search=search: search(store.known()))  # type: ignore[misc]
+            measured = _measured(config, clip, codec, match.encoded, scratch)
             figures = Figures.load(measured)
             rows.append(
                 ClipRow(
-                    codec.name,
-                    target,
-                    clip.name,
-                    clip.frames,
-                    clip.width * clip.height,
-                    clip.seconds,
-                    match.reached,
-                    match.note,
-                    match.encoded,
-                    _audio_bits(clip),
-                    decoding,
-                    replace(figures, features=figures.features[:0]),
-                    measured,
+                    *(codec.name, target, clip, match.reached, match.note, match.encoded),
+                    audio_bits=_audio_bits(clip),
+                    figures=replace(figures, features=figures.features[:0]),
+                    measured=measured,
                 )
             )
     return rows
 
 
-def _search(store: StreamStore, bits: float, scratch: Path) -> Match:
-    encode = functools.partial(store.encode, scratch=scratch)
-    return match_bits(encode, store.codec.knob, bits, store.clip.seconds, store.known())
-
-
 def _measured(
-    config: SweepConfig, clip: Clip, codec: Codec, encoded: Encoded, suite: Suite, scratch: Path
-) -> tuple[Path, float]:
-    """File with a stream's figures, made where it is not there, and the seconds of decoding."""
-    stream = encoded.path.read_bytes()
+    config: SweepConfig, clip: Clip, codec: Codec, encoded: Encoded, scratch: Path
+) -> Path:
+    """File with a stream's figures, made where it is not there."""
+    suite, stream = _suite_of(config), encoded.path.read_bytes()
     name = digest([clip.key, codec.identity(), encoded.setting, stream.hex(), suite.identity])
-    folder = config.cache / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
-    path, note = folder / f"{name}.npz", folder / f"{name}.json"
-    if path.is_file() and note.is_file() and not config.fresh:
-        return path, float(json.loads(note.read_text())["decode_seconds"])
+    path = config.cache / "figures" / f"{name}.npz"
+    if path.is_file() and not config.fresh:
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
     clock = _Clock(codec.decode(clip, encoded, scratch))
-    figures = measure(clip, _truth(clip, suite), clock, suite)
+    figures = measure(clip, truth_of(config, clip), clock, suite)
     with whole_path(path, overwrite=True) as draft:
-        figures.save(draft)
-    with whole_file(note, overwrite=True) as file:
-        file.write(json.dumps({"decode_seconds": clock.seconds}).encode())
-    return path, clock.seconds
+        replace(figures, decode_seconds=clock.seconds).save(draft)
+    return path
 
 
 class _Clock:
-    """An iterator that knows how long its items took."""
+    """An iterator that knows how much CPU time its items took."""
 
     def __init__(self, items: Iterator[Frame]) -> None:
         self._items, self.seconds = items, 0.0
@@ -324,23 +319,18 @@ class _Clock:
         return self
 
     def __next__(self) -> Frame:
-        began = time.perf_counter()
+        began = cpu_seconds()
         try:
             return next(self._items)
         finally:
-            self.seconds += time.perf_counter() - began
+            self.seconds += cpu_seconds() - began
 
 
 def frame_of(
     config: SweepConfig, clip: Clip, codec_name: str, encoded: Encoded, index: int
 ) -> Frame:
     """One decoded frame, uint8 RGB `[H, W, 3]`, for a picture in the report."""
-    codec = next(codec for codec in _codecs(config) if codec.name == codec_name)
+    codec = next(codec for codec in codecs_of(config) if codec.name == codec_name)
     with tempfile.TemporaryDirectory(prefix="codec-eval-") as folder:
         frames = codec.decode(clip, encoded, Path(folder))
-        return next(frame for number, frame in enumerate(frames) if number == index)
-
-
-def truth_of(config: SweepConfig, clip: Clip) -> Truth:
-    """What `prepare` measured of a clip."""
-    return _truth(clip, _suite_of(config))
+        return next(itertools.islice(frames, index, None))

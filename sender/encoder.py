@@ -82,7 +82,7 @@ class Encoder:
         RateError: the rate is too low for motion, sound and one picture.
         WeightsError: the network or the tracker's model is missing, or the identity belongs to
             other weights.
-        MissingExtraError: mediapipe is not installed.
+        MissingExtraError: OpenCV is not installed, or mediapipe where `config.tracker` asks for it.
     """
 
     def __init__(

@@ -1,22 +1,18 @@
-"""`Codec`: what is asked of everything that is compared. One small file makes one more."""
+"""`Codec`: what is asked of everything that is compared."""
 
 from __future__ import annotations
 
 import json
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
+import msgspec
 
-from ..clips import Clip
+from ..clips import Clip, Frame
 
-__all__ = ["PARTS", "Codec", "Encoded", "Knob"]
-
-Frame = npt.NDArray[np.uint8]
+__all__ = ["PARTS", "Codec", "Encoded", "Frame", "Knob"]
 
 PARTS = ("keyframe", "motion", "inter", "container")
 """What the picture's bits are for. `inter`: frames that a classic codec predicts."""
@@ -24,16 +20,16 @@ PARTS = ("keyframe", "motion", "inter", "container")
 
 @dataclass(frozen=True, slots=True)
 class Knob:
-    """The one setting that is searched until the bits match.
+    """The one setting of a codec that is searched until the bits match.
 
     Attributes:
         name: as the codec calls it.
         low, high: its range.
         step: smallest change that does anything.
-        start: first guess, where a guess from the target is impossible.
-        slope: change of ln(bits) per unit; a guess, mended after two points. None: the setting is
-            itself a rate in bit/s, and bits grow as it does.
-        tries: most codings that a search may take.
+        start: first guess, where no guess can be made from the target.
+        slope: expected change of ln(bits) per unit; two codings replace it by the true one. None:
+            the setting is itself a rate in bit/s, and bits grow as it does.
+        tries: number of codings that a search may take.
     """
 
     name: str
@@ -51,10 +47,10 @@ class Encoded:
 
     Attributes:
         path: the stream.
-        bits: of the picture, by part; keys are of `PARTS`.
-        setting: of the knob.
-        command: what a person types to get the same.
-        seconds: that encoding took, on one thread.
+        bits: bits of the picture by part; keys are of `PARTS`.
+        setting: setting of the knob.
+        command: what a person types to get the same stream.
+        cpu_seconds: CPU time that encoding took.
         notes: what a reader of the figures should know.
     """
 
@@ -62,42 +58,38 @@ class Encoded:
     bits: dict[str, int]
     setting: float
     command: str
-    seconds: float
-    notes: tuple[str, ...] = field(default=())
+    cpu_seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
-        """Bits of the picture, everything in."""
+        """Bits of the whole picture."""
         return sum(self.bits.values())
 
     def to_json(self) -> str:
-        """All but the folder."""
+        """Everything but the folder of the stream."""
         return json.dumps({**asdict(self), "path": self.path.name})
 
     @classmethod
-    def from_json(cls, text: str, folder: Path) -> Encoded:
-        """Inverse of `to_json`.
+    def from_json(cls, text: bytes, folder: Path) -> Encoded:
+        """The inverse of `to_json`, for a stream that lies in `folder`.
 
         Raises:
-            ValueError, KeyError, TypeError: not such a text.
+            ValueError: the text is not such a description.
         """
-        about = json.loads(text)
-        about["path"] = folder / about["path"]
-        about["notes"] = tuple(about["notes"])
-        made = cls(**about)
-        if not math.isfinite(made.setting) or {type(n) for n in made.bits.values()} - {int}:
-            raise ValueError("settings and bits are numbers")
-        return made
+        about = msgspec.json.decode(text, type=dict[str, object])
+        about["path"] = folder / str(about.get("path"))
+        return msgspec.convert(about, cls)
 
 
 class Codec(ABC):
-    """One codec with its settings; holds no state between calls.
+    """One codec with its settings; it holds no state between calls.
 
     Attributes:
         name: as in `--codecs`.
         about: one line for the report.
         knob: what sets the rate.
-        suffix: of its streams.
+        suffix: suffix of its streams.
     """
 
     name: str
@@ -107,12 +99,16 @@ class Codec(ABC):
 
     @abstractmethod
     def versions(self) -> dict[str, str]:
-        """Names and versions of the programs and nets that it runs.
+        """Names and versions of the programs and networks that the codec runs.
 
         Raises:
-            EvaluationError, MissingExtraError, WeightsError: it cannot run here; the sentence
-                names what to install.
+            EvaluationError, MissingExtraError, WeightsError: the codec cannot run here; the
+                sentence names what to install.
         """
+
+    def weights(self) -> dict[str, str]:
+        """Hex SHA-256 of the networks that the codec runs, by name."""
+        return {}
 
     def identity(self) -> str:
         """Everything that its streams depend on beside the clip and the knob."""
@@ -124,14 +120,22 @@ class Codec(ABC):
 
         Args:
             clip: what is coded; only its raw frames and its sound are used.
-            setting: of the knob.
+            setting: setting of the knob.
             out: the stream to be written.
             scratch: a folder for whatever is needed on the way, shared by all calls for a clip.
 
         Raises:
-            EvaluationError: the program failed; its last words are in the message.
+            EvaluationError: the program failed; the message has its last words.
         """
 
     @abstractmethod
     def decode(self, clip: Clip, encoded: Encoded, scratch: Path) -> Iterator[Frame]:
         """Decoded frames, uint8 RGB `[H, W, 3]`, one for each frame of the clip."""
+
+    @abstractmethod
+    def write_source(self, clip: Clip, folder: Path) -> Path:
+        """Write the file that the printed command reads into a folder, where it is not there yet.
+
+        Returns:
+            The file; the command names it without its folder.
+        """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import shlex
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -34,12 +33,13 @@ from ...sender.config import EncoderConfig
 from ...sender.encoder import Encoder
 from ...sender.references import expected, planning, shown
 from ...sender.references import known as references
-from ..clips import Clip
+from ..clips import Clip, Frame
+from ..files import cpu_seconds
 from .base import Codec, Encoded, Knob
+from .crop import write_crop
 
 __all__ = ["AUDIO_KBPS", "FacewireCodec"]
 
-Frame = npt.NDArray[np.uint8]
 AUDIO_KBPS = 10.0
 """Sound that goes with every codec."""
 
@@ -86,6 +86,15 @@ class FacewireCodec(Codec):
             }
         )
 
+    def weights(self) -> dict[str, str]:
+        """The network."""
+        card = load_card(self.network)
+        return {card.name: card.sha256.hex()}
+
+    def write_source(self, clip: Clip, folder: Path) -> Path:
+        """The clip as a video."""
+        return write_crop(clip, folder)
+
     def encode(self, clip: Clip, setting: float, out: Path, scratch: Path) -> Encoded:
         """Encode frames and sound, uncropped: the clip is the crop."""
         sound = clip.pcm()
@@ -101,26 +110,28 @@ class FacewireCodec(Codec):
         picture, other = BitCount(), BitCount()
         if not self.live:
             picture.add_container(HEAD_BYTES)
-        began = time.perf_counter()
+        began = cpu_seconds()
         with out.open("wb") as file:
             writer = Writer(file)
             try:
                 packets = _packets(clip, config, sound)
             except RateError as error:  # its floor, and the search says that it is
-                packets = _packets(clip, replace(config, kbps=error.least_kbps * 1.001), sound)
+                config = replace(config, kbps=error.least_kbps * 1.001)
+                packets = _packets(clip, config, sound)
             for packet in packets:
                 writer.write(packet)
                 part = other if packet.kind is Kind.AUDIO else picture
                 part.add(packet, in_file=not self.live)
             writer.close()
             written = writer.bytes_written
-        seconds = time.perf_counter() - began
+        seconds = cpu_seconds() - began
         if not self.live:
             picture.fill_to(written - other.bits["total"] // 8)
         bits = {part: picture.bits[part] for part in ("keyframe", "motion", "container")}
-        command = ["facewire", "encode", "crop.mp4", f"out{self.suffix}", "--no-crop"]
-        command += ["--profile", self.profile, "--kbps", f"{config.kbps:.3f}"]
+        command = ["facewire", "encode", "crop.mkv", f"out{self.suffix}", "--no-crop"]
+        command += ["--profile", self.profile, "--kbps", f"{config.kbps!r}"]
         command += ["--plan-ahead", "0"] if self.live else []
+        command += ["--weights", self.network] if self.network != "s" else []
         return Encoded(out, bits, setting, shlex.join(command), seconds)
 
     def decode(self, clip: Clip, encoded: Encoded, scratch: Path) -> Iterator[Frame]:

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ...codec.errors import ConfigError
 from ...codec.motion.profiles import Profile
 from ...models.weights import shipped
 from .base import Codec
+from .classic import CLASSIC
+from .command import CommandCodec
 from .external import read_codecs
 from .facewire import FacewireCodec
+from .ffmpeg import FfmpegCodec
 from .frozen import Frozen
-from .svtav1 import SvtAv1
-from .vp9 import Vp9
-from .vvenc import VvencLowDelay, VvencRandomAccess
-from .x264 import X264
-from .x265 import X265
+from .half import HALF, HalfSize
 
-__all__ = ["CLASSIC", "DEFAULT_CODECS", "codec_names", "make_codecs"]
+__all__ = ["DEFAULT_CODECS", "codec_names", "make_codecs"]
 
-CLASSIC: dict[str, Callable[[], Codec]] = {
-    "vvenc": VvencRandomAccess,
-    "vvenc-psnr": lambda: VvencRandomAccess(perceptual=False),
-    "vvenc-ld": VvencLowDelay,
-    "svtav1": SvtAv1,
-    "x265": X265,
-    "vp9": Vp9,
-    "x264": X264,
-}
-DEFAULT_CODECS = ("facewire", "frozen", "vvenc", "vvenc-ld", "svtav1", "x265")
+DEFAULT_CODECS = ("facewire", "frozen", "vvenc", "vvenc-half", "vvenc-ld", "svtav1", "x265")
 
 
 def codec_names() -> list[str]:
     """All names that need no TOML file."""
-    return [*_facewire(None), "frozen", *CLASSIC]
+    return list(_built_in(None))
 
 
 def make_codecs(
@@ -43,52 +34,57 @@ def make_codecs(
     """Codecs by name, in this order, each once.
 
     Args:
-        names: of `codec_names`, or of the TOML files.
-        tables: TOML files with external codecs; without their names in `names`, all are taken.
-        weights: a trained network for every facewire codec, in place of the shipped.
+        names: of `codec_names`, or of the TOML files, also with `-half` behind them.
+        tables: TOML files with external codecs; where `names` has none of theirs, all are taken.
+        weights: a trained network for every facewire codec, in place of the shipped one.
 
     Raises:
         ConfigError: an unknown name.
     """
     external = {codec.name: codec for table in tables for codec in read_codecs(table)}
-    known = _facewire(weights) | {"frozen": Frozen} | CLASSIC
-    if taken := set(known) & set(external):
+    built_in = _built_in(weights)
+    if taken := set(built_in) & set(external):
         raise ConfigError(f"{sorted(taken)[0]} is the name of a codec that is built in")
     wanted = list(dict.fromkeys(names))
-    wanted += [] if set(wanted) & set(external) else list(external)
-    made: list[Codec] = []
-    for name in wanted:
-        if name in external:
-            made.append(external[name])
-        elif name in known:
-            made.append(known[name]())
-        else:
-            raise ConfigError(
-                f"no codec {name!r}; known are {', '.join([*known, *external])}, and any "
-                "command-line codec through --codec-file"
-            )
-    return made
+    wanted += [] if {name.removesuffix(HALF) for name in wanted} & set(external) else list(external)
+    return [_make(name, built_in, external) for name in wanted]
 
 
-def _facewire(weights: Path | None) -> dict[str, Callable[[], Codec]]:
+def _make(
+    name: str, built_in: dict[str, Callable[[], Codec]], external: Mapping[str, CommandCodec]
+) -> Codec:
+    if name in external:
+        return external[name]
+    if name in built_in:
+        return built_in[name]()
+    if (small := name.removesuffix(HALF)) in external:
+        return HalfSize(external[small])
+    raise ConfigError(
+        f"no codec {name!r}; known are {', '.join([*built_in, *external])}, and any command-line "
+        "codec through --codec-file"
+    )
+
+
+def _built_in(weights: Path | None) -> dict[str, Callable[[], Codec]]:
     """`facewire` is the default, `facewire-live` as in a call; then each profile, each size, and
-    each pair of both.
+    each pair of both; then the floor and the classic codecs, each also at half size.
     """
     profiles = [str(Profile.ENTROPY), str(Profile.FP16)]
     sizes = [str(weights)] if weights else shipped()
     default = sizes[0] if weights or "s" not in sizes else "s"
-    made: dict[str, Callable[[], Codec]] = {}
+    wanted = {"facewire": (profiles[0], default), "facewire-live": (profiles[0], default)}
+    wanted |= {f"facewire-{profile}": (profile, default) for profile in profiles}
+    for size in [] if weights else sizes:
+        wanted[f"facewire-{size}"] = (profiles[0], size)
+        wanted |= {f"facewire-{profile}-{size}": (profile, size) for profile in profiles}
+    made: dict[str, Callable[[], Codec]] = {
+        name: functools.partial(FacewireCodec, name, *about, live=name == "facewire-live")
+        for name, about in wanted.items()
+    }
+    made["frozen"] = Frozen
+    made |= {name: functools.partial(FfmpegCodec, name) for name in CLASSIC}
+    return made | {name + HALF: functools.partial(_half, name) for name in CLASSIC}
 
-    def add(name: str, profile: str, size: str) -> None:
-        made[name] = lambda: FacewireCodec(name, profile, size)
 
-    add("facewire", profiles[0], default)
-    made["facewire-live"] = lambda: FacewireCodec("facewire-live", profiles[0], default, live=True)
-    for profile in profiles:
-        add(f"facewire-{profile}", profile, default)
-    if not weights:
-        for size in sizes:
-            add(f"facewire-{size}", profiles[0], size)
-            for profile in profiles:
-                add(f"facewire-{profile}-{size}", profile, size)
-    return made
+def _half(name: str) -> Codec:
+    return HalfSize(FfmpegCodec(name))

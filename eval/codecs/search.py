@@ -11,6 +11,8 @@ from .base import Encoded, Knob
 __all__ = ["TOLERANCE", "Match", "match_bits"]
 
 TOLERANCE = 0.01
+Errors = dict[int, float]
+"""ln(bits / target) of the streams that are known, by the index of their setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,8 @@ class Match:
 
     Attributes:
         encoded: that stream.
-        reached: within `TOLERANCE` of the target.
-        note: why not, where it was not.
+        reached: whether it is within `TOLERANCE` of the target.
+        note: why not, where it is not.
     """
 
     encoded: Encoded
@@ -37,54 +39,42 @@ def match_bits(
 ) -> Match:
     """Search the setting whose stream has `target_bits`.
 
-    The logarithm of the bits is taken as linear in the knob (in its logarithm for a rate)
-    between the nearest points on both sides of the target.
+    The logarithm of the bits is taken as linear in the knob (in its logarithm, for a rate) between
+    the nearest points on both sides of the target: a secant search on whole steps of the knob.
 
     Args:
         encode: codes with a setting of the knob.
         knob: its range.
-        target_bits: of the picture, all in.
+        target_bits: bits of the whole picture.
         seconds: length of the clip.
         known: streams that are there already; they count as points of the search.
+
+    Raises:
+        ValueError: the knob allows no coding, and nothing is known.
     """
     scale = _Scale(knob)
-    points = {scale.index(e.setting): e for e in known}
-    settled = False
-    for _ in range(knob.tries):
-        best = _nearest(points, target_bits)
-        if best is not None and abs(best.total / target_bits - 1) <= TOLERANCE:
-            return Match(best, True)
-        index = scale.next_index(points, target_bits, seconds)
-        if index is None:
-            settled = True
+    points = {scale.index(each.setting): each for each in known}
+    index = scale.first_index(target_bits / seconds) if not points else None
+    for left in range(knob.tries, -1, -1):
+        errors = {i: math.log(max(each.total, 1) / target_bits) for i, each in points.items()}
+        if errors:
+            best = points[min(errors, key=lambda i: abs(errors[i]))]
+            if abs(best.total / target_bits - 1) <= TOLERANCE:
+                return Match(best, True)
+            index = scale.next_index(errors)
+        if index is None or left == 0:
             break
         points[index] = encode(scale.setting(index))
-    best = _nearest(points, target_bits)
-    if best is None:
+    if not points:
         raise ValueError("a search without tries, and nothing known")
-    ratio = best.total / target_bits
-    if abs(ratio - 1) <= TOLERANCE:
-        return Match(best, True)
-    reason = _why(scale, points, target_bits, ratio)
-    if not settled and reason.startswith("nearest"):
-        reason = (
-            f"not found in {knob.tries} codings: {100 * (ratio - 1):+.1f} % of the target's bits"
-        )
-    return Match(best, False, reason)
-
-
-def _nearest(points: dict[int, Encoded], target: float) -> Encoded | None:
-    return min(points.values(), key=lambda e: abs(math.log(max(e.total, 1) / target)), default=None)
-
-
-def _why(scale: _Scale, points: dict[int, Encoded], target: float, ratio: float) -> str:
-    least = min(points.values(), key=lambda e: e.total)
-    most = max(points.values(), key=lambda e: e.total)
-    if least.total > target:
-        return f"its floor: {100 * (ratio - 1):+.1f} % of the target's bits"
-    if most.total < target:
-        return f"its ceiling: {100 * (ratio - 1):+.1f} % of the target's bits"
-    return f"nearest step of {scale.knob.name}: {100 * (ratio - 1):+.1f} % of the target's bits"
+    off = f"{100 * (best.total / target_bits - 1):+.1f} % of the target's bits"
+    if min(errors.values()) > 0:
+        return Match(best, False, f"its floor: {off}")
+    if max(errors.values()) < 0:
+        return Match(best, False, f"its ceiling: {off}")
+    settled = index is None
+    why = f"nearest step of {knob.name}" if settled else f"not found in {knob.tries} codings"
+    return Match(best, False, f"{why}: {off}")
 
 
 class _Scale:
@@ -93,60 +83,61 @@ class _Scale:
     def __init__(self, knob: Knob) -> None:
         self.knob = knob
         self._rate = knob.slope is None
-        self._unit = math.log1p(0.002) if self._rate else knob.step
-        self.low, self.high = self.index(knob.low), self.index(knob.high)
+        self._unit = math.log1p(0.002) if knob.slope is None else knob.step
+        self._slope = self._unit * (1.0 if knob.slope is None else knob.slope)  # of ln(bits)
+        self._low, self._high = self.index(knob.low), self.index(knob.high)
 
     def index(self, setting: float) -> int:
-        x = math.log(setting) if self._rate else setting
-        return round(x / self._unit)
+        return round((math.log(setting) if self._rate else setting) / self._unit)
 
     def setting(self, index: int) -> float:
-        x = index * self._unit
-        value = math.exp(x) if self._rate else x
+        value = math.exp(index * self._unit) if self._rate else index * self._unit
         return min(max(float(f"{value:.6g}"), self.knob.low), self.knob.high)
 
-    def _clamp(self, index: int) -> int:
-        return min(max(index, self.low), self.high)
+    def first_index(self, rate: float) -> int:
+        """Where to look first, where nothing is known; `rate` is the target in bit/s."""
+        return self._clamp(self.index(rate if self._rate else self.knob.start))
 
-    def next_index(self, points: dict[int, Encoded], target: float, seconds: float) -> int | None:
+    def next_index(self, errors: Errors) -> int | None:
         """Where to look next; None where nothing new can be nearer."""
-        if not points:
-            guess = target / seconds if self._rate else self.knob.start
-            return self._clamp(self.index(guess))
-        rising = self._rate or (self.knob.slope or 0) > 0
-        logs = {i: math.log(max(e.total, 1) / target) for i, e in points.items()}
-        below = [i for i, x in logs.items() if x < 0]
-        above = [i for i, x in logs.items() if x >= 0]
+        below = {i: error for i, error in errors.items() if error < 0}
+        above = {i: error for i, error in errors.items() if error >= 0}
         if below and above:
-            # The pair nearest to the crossing; a codec is only roughly monotone.
-            a, b = (max(below), min(above)) if rising else (min(below), max(above))
-            if (a > b) if rising else (a < b):
-                a, b = max(below, key=lambda i: logs[i]), min(above, key=lambda i: logs[i])
-            if abs(a - b) <= 1:
-                return None
-            wanted = a + (b - a) * logs[a] / (logs[a] - logs[b])
-            near, far = min(a, b), max(a, b)
-            index = min(max(round(wanted), near + 1), far - 1)
-        else:
-            at = min(logs, key=lambda i: abs(logs[i]))
-            step = -logs[at] / self._slope(logs)
-            index = at + (round(step * 1.05) or int(math.copysign(1, step)))
-            outermost = max(points) if step > 0 else min(points)
-            if index in points:  # a codec that is not monotone: its end is yet to be seen
-                index = outermost + (index - at)
-        index = self._clamp(index)
-        if index in points:
-            beside = [i for i in (index - 1, index + 1) if i not in points]
-            inside = [i for i in beside if self.low <= i <= self.high]
-            return inside[0] if below and above and inside else None
+            return self._between(below, above)
+        index = self._clamp(self._beyond(errors))
+        return None if index in errors else index
+
+    def _clamp(self, index: int) -> int:
+        return min(max(index, self._low), self._high)
+
+    def _between(self, below: Errors, above: Errors) -> int | None:
+        """Inside the pair that encloses the target most closely."""
+        near_side, far_side = (max, min) if self._slope > 0 else (min, max)
+        a, b = near_side(below), far_side(above)
+        if (b - a) * self._slope < 0:  # a codec is only roughly monotone: take the nearest two
+            a, b = max(below, key=below.__getitem__), min(above, key=above.__getitem__)
+        if abs(a - b) <= 1:
+            return None
+        wanted = a + (b - a) * below[a] / (below[a] - above[b])
+        index = min(max(round(wanted), min(a, b) + 1), max(a, b) - 1)
+        tried = below.keys() | above.keys()
+        free = [i for i in (index, index - 1, index + 1) if i not in tried]
+        return next((i for i in free if self._low <= i <= self._high), None)
+
+    def _beyond(self, errors: Errors) -> int:
+        """On from the nearest point, a little further than the slope says."""
+        at = min(errors, key=lambda i: abs(errors[i]))
+        step = -errors[at] / self._steepness(errors)
+        index = at + (round(step * 1.05) or int(math.copysign(1, step)))
+        if index in errors:  # a codec that is not monotone: its end is yet to be seen
+            return (max(errors) if step > 0 else min(errors)) + (index - at)
         return index
 
-    def _slope(self, logs: dict[int, float]) -> float:
-        """Of ln(bits) an index: from the two nearest points, else as the codec says."""
-        given = (1.0 if self._rate else float(self.knob.slope or 1)) * self._unit
-        if len(logs) < 2:
-            return given
-        a, b = sorted(sorted(logs, key=lambda i: abs(logs[i]))[:2])
-        found = (logs[b] - logs[a]) / (b - a)
+    def _steepness(self, errors: Errors) -> float:
+        """Change of ln(bits) an index: from the two nearest points, else as the codec says."""
+        if len(errors) < 2:
+            return self._slope
+        a, b = sorted(sorted(errors, key=lambda i: abs(errors[i]))[:2])
+        found = (errors[b] - errors[a]) / (b - a)
         # Near its floor a codec is flat: then the step is long, and the end of the knob decides.
-        return given * min(max(found / given, 0.1), 3.0)
+        return self._slope * min(max(found / self._slope, 0.1), 3.0)

@@ -1,28 +1,21 @@
-"""The measures of APB2Face's table 1 (Zhang et al., ICASSP 2020): DR, ALE, APE, ABE.
+"""The measures of APB2Face's table 1 (Zhang et al., ICASSP 2020): DR, ALE and APE.
 
-The paper names them without formulas. What it says elsewhere is followed: crops of 1.4 times the
-face's square at 256 pixels, radians, eye height over width (section 3), L1 (section 4). It finds
-landmarks and pose by a network of its own choice in pictures generated from other faces' signals;
-here MediaPipe finds them, and each decoded frame is compared with the true one of its time.
+ABE is `faces.opening_error` of the eyes. The paper names its measures without formulas. What it
+says elsewhere is followed: crops of 1.4 times the face's square at 256 pixels, radians, eye height
+over width (section 3), L1 (section 4). It finds landmarks and pose by a network of its own choice
+in pictures generated from other faces' signals; here MediaPipe finds them, and each decoded frame
+is compared with the true one of its time. All are functions of one pair, for `base.Mean`.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 
 from ...models.face.mesh import POINTS
-from .base import MeanMetric, Pair
-from .faces import OpeningError, pose_difference
+from .base import Pair
+from .faces import pose_difference
 
-__all__ = [
-    "AverageBlinkError",
-    "AverageLandmarkError",
-    "AveragePoseError",
-    "DetectionRate",
-    "crop_scale",
-]
+__all__ = ["crop_scale", "detection_rate", "landmark_error", "pose_error"]
 
 # The mesh's oval goes over the forehead, where the paper's 106 points have none.
 _FOREHEAD = {10, 338, 297, 332, 284, 251, 389, 162, 21, 54, 103, 67, 109}
@@ -38,54 +31,31 @@ def crop_scale(pair: Pair) -> float:
     return float(_SIDE / (_CROP * max(float(side), 1e-6)))
 
 
-class DetectionRate(MeanMetric):
-    """DR: share of decoded frames in which a face is found, in percent.
+def detection_rate(pair: Pair) -> float:
+    """DR, in percent: 100 where a face is found in the decoded frame, else 0.
 
     Only frames count whose true picture shows a face. The tracker looks first where the face was
     a frame ago, which is milder than finding it anew in each picture, as the paper does.
     """
-
-    higher_is_better: ClassVar[bool] = True
-    unit: ClassVar[str] = "%"
-
-    def update(self, pair: Pair) -> None:
-        """Count the frame."""
-        if pair.truth_face is not None:
-            self.add(100.0 if pair.face is not None else 0.0)
+    if pair.truth_face is None:
+        return float("nan")
+    return 100.0 if pair.face is not None else 0.0
 
 
-class AverageLandmarkError(MeanMetric):
+def landmark_error(pair: Pair) -> float:
     """ALE: mean absolute difference of the landmarks' coordinates, in pixels of the 256x256 crop.
 
     Absolute and per coordinate, since the paper measures landmarks by L1 in pixels (section 4);
-    a Euclidean distance is about 1.5 times as long (`LandmarkDistance`). Over the mesh's 133
-    contour points of jaw, brows, eyes, nose and lips; the paper has 106 on the same contours.
+    a Euclidean distance is about 1.5 times as long (`faces.landmark_distance`). Over the mesh's
+    133 contour points of jaw, brows, eyes, nose and lips; the paper has 106 on the same contours.
     """
-
-    unit: ClassVar[str] = "px"
-
-    def update(self, pair: Pair) -> None:
-        """Compare the landmarks of both frames."""
-        if pair.truth_face is None or pair.face is None:
-            return
-        first, second = pair.truth_face.landmarks[_CONTOURS], pair.face.landmarks[_CONTOURS]
-        self.add(float(np.abs(first - second).mean()) * crop_scale(pair))
+    if pair.faces is None:
+        return float("nan")
+    truth, found = (face.landmarks[_CONTOURS] for face in pair.faces)
+    return float(np.abs(truth - found).mean()) * crop_scale(pair)
 
 
-class AveragePoseError(MeanMetric):
+def pose_error(pair: Pair) -> float:
     """APE: mean absolute difference of yaw, pitch and roll, in radians as in the paper."""
-
-    unit: ClassVar[str] = "rad"
-
-    def update(self, pair: Pair) -> None:
-        """Compare the head poses of both frames."""
-        difference = pose_difference(pair)
-        if difference is not None:
-            self.add(float(difference.mean()))
-
-
-class AverageBlinkError(OpeningError):
-    """ABE: mean absolute difference of eye height over width, both eyes."""
-
-    def __init__(self) -> None:
-        super().__init__("eyes")
+    difference = pose_difference(pair)
+    return float("nan") if difference is None else float(difference.mean())

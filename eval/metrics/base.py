@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from ...sender.tracking.tracker import Face
+from ..clips import Frame
 
-__all__ = ["BOXES", "Box", "Frame", "MeanMetric", "Metric", "Pair"]
+__all__ = ["BOXES", "Box", "Frame", "Mean", "MeanMetric", "Metric", "Pair"]
 
-Frame = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
 BOXES = ("whole", "face", "mouth", "eyes")
@@ -26,9 +26,9 @@ class Pair:
     Attributes:
         index: number of the frame in its clip, from 0.
         truth: uint8 RGB `[H, W, 3]`.
-        frame: likewise, as decoded.
+        frame: the decoded frame, of the same shape.
         truth_face: the face tracked in the true frame, with pose and blink; None: there is none.
-        face: likewise in the decoded frame.
+        face: the face tracked in the decoded frame.
         boxes: x0, y0, x1, y1 in pixels for each of `BOXES`; only `whole` where the true frame
             shows no face.
     """
@@ -39,6 +39,13 @@ class Pair:
     truth_face: Face | None = None
     face: Face | None = None
     boxes: dict[str, Box] = field(default_factory=dict)
+
+    @property
+    def faces(self) -> tuple[Face, Face] | None:
+        """The true and the decoded face; None where one of the frames shows none."""
+        if self.truth_face is None or self.face is None:
+            return None
+        return self.truth_face, self.face
 
     def cut(self, box: str) -> tuple[Frame, Frame] | None:
         """The true and the decoded picture inside a box, contiguous; None without that box."""
@@ -52,15 +59,7 @@ class Pair:
 
 
 class Metric(Protocol):
-    """One number of one clip.
-
-    Attributes:
-        higher_is_better: which way is good.
-        unit: for tables, empty where there is none.
-    """
-
-    higher_is_better: ClassVar[bool]
-    unit: ClassVar[str]
+    """One number of one clip. `catalogue` says its unit and which way is better."""
 
     def update(self, pair: Pair) -> None:
         """Take the next pair; pairs come in order of time."""
@@ -70,10 +69,7 @@ class Metric(Protocol):
 
 
 class MeanMetric:
-    """Mean of one value a pair; memory does not grow."""
-
-    higher_is_better: ClassVar[bool] = False
-    unit: ClassVar[str] = ""
+    """Mean of the values that are added; memory does not grow."""
 
     def __init__(self) -> None:
         self._sum, self._count = 0.0, 0
@@ -87,3 +83,20 @@ class MeanMetric:
     def compute(self) -> float:
         """The mean; NaN without any value."""
         return self._sum / self._count if self._count else float("nan")
+
+
+class Mean(MeanMetric):
+    """Mean over the pairs of a clip of a function of one pair.
+
+    Args:
+        value: takes a pair and `settings`; NaN where the pair cannot be measured.
+        settings: passed on to it.
+    """
+
+    def __init__(self, value: Callable[..., float], *settings: object) -> None:
+        super().__init__()
+        self._value, self._settings = value, settings
+
+    def update(self, pair: Pair) -> None:
+        """Count one pair."""
+        self.add(self._value(pair, *self._settings))

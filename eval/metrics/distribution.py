@@ -14,9 +14,11 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.kid import poly_mmd
 
-from ...codec.errors import MissingExtraError, WeightsError
-from ...models.assets import find_asset
+from ...codec.errors import WeightsError
+from ...models.third_party import find_asset
 from .base import Frame
 from .fidelity import to_tensor
 
@@ -81,26 +83,19 @@ class FrechetDistance:
         size: length of a feature vector.
 
     Attributes:
-        count: decoded frames so far.
+        count: number of decoded frames so far.
     """
 
     def __init__(self, size: int = FEATURES) -> None:
-        self.count = 0
-        self._size = size
-        self._true_count = 0
-        self._distance: Any = None
+        self.count, self._true_count = 0, 0
+        self._distance = FrechetInceptionDistance(feature=_AsGiven(size)).set_dtype(torch.float64)
 
     def update(self, truth: Features, decoded: Features) -> None:
-        """Take features of true and of decoded frames, `[n, size]` and `[m, size]`.
-
-        Raises:
-            MissingExtraError: torchmetrics is not installed.
-        """
+        """Take features of true and of decoded frames, `[n, size]` and `[m, size]`."""
         self.count += len(decoded)
         self._true_count += len(truth)
         for features, real in ((truth, True), (decoded, False)):
             if len(features):
-                self._distance = self._distance or _frechet(self._size)
                 self._distance.update(torch.from_numpy(features).double(), real=real)
 
     def compute(self) -> float:
@@ -108,14 +103,6 @@ class FrechetDistance:
         if min(self.count, self._true_count) < 2:
             return float("nan")
         return float(self._distance.compute())
-
-
-def _frechet(size: int) -> Any:
-    try:
-        from torchmetrics.image.fid import FrechetInceptionDistance
-    except ImportError as error:
-        raise MissingExtraError("FID", "eval") from error
-    return FrechetInceptionDistance(feature=_AsGiven(size)).set_dtype(torch.float64)
 
 
 def kid(
@@ -135,14 +122,7 @@ def kid(
 
     Returns:
         The distance; NaN with fewer than two frames on either side.
-
-    Raises:
-        MissingExtraError: torchmetrics is not installed.
     """
-    try:
-        from torchmetrics.image.kid import poly_mmd
-    except ImportError as error:
-        raise MissingExtraError("KID", "eval") from error
     size = min(size, len(truth), len(decoded))
     if size < 2:
         return float("nan")

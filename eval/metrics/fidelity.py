@@ -1,20 +1,22 @@
 """Fidelity to the true pixels: PSNR, SSIM, MS-SSIM, on any of the boxes.
 
-Boxes are at least 32 pixels wide and high (`measure`), so that SSIM's window of 11 fits in each.
+They are functions of one pair, for `base.Mean`. Boxes are at least 32 pixels wide and high
+(`measure`), so that SSIM's window of 11 fits in each.
 """
 
 from __future__ import annotations
 
 import math
-from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
+from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
+from torchmetrics.functional.image import structural_similarity_index_measure as similarity
 
-from .base import Frame, MeanMetric, Pair
+from .base import Frame, Pair
 
-__all__ = ["MsSsim", "Psnr", "Ssim", "to_tensor"]
+__all__ = ["ms_ssim", "psnr", "ssim", "to_tensor"]
 
 _CEILING_DB = 60.0
 _MS_SSIM_SIDE = 176  # four halvings, then a window of 11
@@ -26,33 +28,24 @@ def to_tensor(*frames: Frame) -> Tensor:
     return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float() / 255
 
 
-class Psnr(MeanMetric):
+def psnr(pair: Pair, box: str = "whole") -> float:
     """Peak signal-to-noise ratio in dB, `10 log10(255² / MSE)` (ITU-T J.340); higher is better.
 
     MSE over the pixels and the three channels of a frame, PSNR of each frame, then the mean. A
     frame counts for at most 60 dB, so that one exact frame does not make the mean infinite.
 
     Args:
-        box: one of `base.BOXES`.
+        pair: a true and a decoded frame.
+        box: one of `base.BOXES`; NaN where the pair has none.
     """
-
-    higher_is_better: ClassVar[bool] = True
-    unit: ClassVar[str] = "dB"
-
-    def __init__(self, box: str = "whole") -> None:
-        super().__init__()
-        self._box = box
-
-    def update(self, pair: Pair) -> None:
-        """Compare inside the box."""
-        if (cut := pair.cut(self._box)) is None:
-            return
-        truth, frame = (picture.astype(np.float64) for picture in cut)
-        error = float(((truth - frame) ** 2).mean())
-        self.add(min(_CEILING_DB, 10 * math.log10(255**2 / max(error, 1e-12))))
+    if (cut := pair.cut(box)) is None:
+        return float("nan")
+    truth, frame = (picture.astype(np.float64) for picture in cut)
+    error = float(((truth - frame) ** 2).mean())
+    return min(_CEILING_DB, 10 * math.log10(255**2 / max(error, 1e-12)))
 
 
-class Ssim(MeanMetric):
+def ssim(pair: Pair, box: str = "whole") -> float:
     """Structural similarity, at most 1; higher is better.
 
     Wang, Bovik, Sheikh and Simoncelli, IEEE Trans. Image Processing 13(4), 2004: Gaussian window
@@ -60,43 +53,24 @@ class Ssim(MeanMetric):
     torchmetrics, which mirrors the picture where the window leaves it.
 
     Args:
-        box: one of `base.BOXES`.
+        pair: a true and a decoded frame.
+        box: one of `base.BOXES`; NaN where the pair has none, or it is smaller than the window.
     """
-
-    higher_is_better: ClassVar[bool] = True
-
-    def __init__(self, box: str = "whole") -> None:
-        super().__init__()
-        self._box = box
-
-    def update(self, pair: Pair) -> None:
-        """Compare inside the box; a picture smaller than the window is left out."""
-        from torchmetrics.functional.image import structural_similarity_index_measure as ssim
-
-        cut = pair.cut(self._box)
-        if cut is None or min(cut[0].shape[:2]) < _WINDOW:
-            return
-        truth, frame = (to_tensor(picture) for picture in cut)
-        self.add(float(torch.as_tensor(ssim(frame, truth, data_range=1.0))))
+    cut = pair.cut(box)
+    if cut is None or min(cut[0].shape[:2]) < _WINDOW:
+        return float("nan")
+    truth, frame = (to_tensor(picture) for picture in cut)
+    return float(torch.as_tensor(similarity(frame, truth, data_range=1.0)))
 
 
-class MsSsim(MeanMetric):
-    """Multi-scale SSIM, at most 1; higher is better; whole frames only.
+def ms_ssim(pair: Pair) -> float:
+    """Multi-scale SSIM of the whole frames, at most 1; higher is better.
 
     Wang, Simoncelli and Bovik, Asilomar Conference 2003: five scales with the paper's exponents,
-    window and constants as in `Ssim`, by torchmetrics. A picture below 176 pixels is smaller than
-    the window in the coarsest scale and is left out.
+    window and constants as in `ssim`, by torchmetrics. A picture below 176 pixels is smaller than
+    the window in the coarsest scale and gives NaN.
     """
-
-    higher_is_better: ClassVar[bool] = True
-
-    def update(self, pair: Pair) -> None:
-        """Compare the whole frames."""
-        from torchmetrics.functional.image import (
-            multiscale_structural_similarity_index_measure as ms_ssim,
-        )
-
-        if min(pair.truth.shape[:2]) < _MS_SSIM_SIDE:
-            return
-        truth, frame = to_tensor(pair.truth), to_tensor(pair.frame)
-        self.add(float(ms_ssim(frame, truth, data_range=1.0)))
+    if min(pair.truth.shape[:2]) < _MS_SSIM_SIDE:
+        return float("nan")
+    truth, frame = to_tensor(pair.truth), to_tensor(pair.frame)
+    return float(multiscale_structural_similarity_index_measure(frame, truth, data_range=1.0))

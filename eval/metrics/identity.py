@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...codec.errors import MissingExtraError, WeightsError
-from ...models.assets import find_asset
+from ...models.third_party import find_asset
 from ...sender.tracking.tracker import Face
 from .base import Frame, MeanMetric, Pair
 
-__all__ = ["SAME_PERSON", "DlibEmbedder", "Embedder", "Embedding", "IdentityDistance"]
+__all__ = ["DlibEmbedder", "Embedder", "Embedding", "IdentityDistance"]
 
 Embedding = npt.NDArray[np.float32]
 Embedder = Callable[[Frame, Face], Embedding]
-
-SAME_PERSON = 0.6
-"""Distance below which dlib's authors take two pictures for one person (dlib.net, 2017)."""
 
 # The mesh's counterparts of dlib's five points, in its order: the subject's left eye (outer and
 # inner corner), the right eye (likewise), the base of the nose.
@@ -35,7 +32,7 @@ class DlibEmbedder:
     MediaPipe's mesh: within 3 % of the eyes' distance of those of dlib's own finder.
 
     Args:
-        weights: path of the network; by default found as `models.assets` says.
+        weights: path of the network; by default found as `models.third_party` says.
 
     Raises:
         MissingExtraError: dlib is not installed.
@@ -80,32 +77,25 @@ class IdentityDistance(MeanMetric):
             for all codecs of a clip embeds each true frame once.
     """
 
-    unit: ClassVar[str] = ""
-
     def __init__(self, embed: Embedder, truth: dict[int, Embedding] | None = None) -> None:
         super().__init__()
         self._embed = embed
         self._truth = {} if truth is None else truth
-        self._cosine, self._below = MeanMetric(), MeanMetric()
+        self._cosine = MeanMetric()
 
     def update(self, pair: Pair) -> None:
         """Compare the faces of both frames."""
-        if pair.truth_face is None or pair.face is None:
+        if pair.faces is None:
             return
         if pair.index not in self._truth:
-            self._truth[pair.index] = self._embed(pair.truth, pair.truth_face)
+            self._truth[pair.index] = self._embed(pair.truth, pair.faces[0])
         first = self._truth[pair.index].astype(np.float64)
-        second = self._embed(pair.frame, pair.face).astype(np.float64)
+        second = self._embed(pair.frame, pair.faces[1]).astype(np.float64)
         distance = float(np.linalg.norm(first - second))
         norms = float(np.linalg.norm(first) * np.linalg.norm(second))
         self.add(distance)
-        self._below.add(float(distance < SAME_PERSON))
         self._cosine.add(float(first @ second) / norms if norms else float("nan"))
 
     def cosine(self) -> float:
         """Mean cosine of the angle between the two embeddings; higher is better."""
         return self._cosine.compute()
-
-    def same_person(self) -> float:
-        """Share of pairs that dlib's threshold takes for one person; higher is better."""
-        return self._below.compute()

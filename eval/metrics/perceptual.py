@@ -6,7 +6,7 @@ import contextlib
 import itertools
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,13 +14,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ...codec.errors import MissingExtraError, WeightsError
-from ...models.assets import find_asset
+from ...codec.errors import WeightsError
 from ...models.avfr.perceptual import Lpips
-from .base import MeanMetric, Pair
+from ...models.third_party import find_asset
+from .base import Pair
 from .fidelity import to_tensor
 
-__all__ = ["Dists", "PairDistance", "load_dists", "load_lpips"]
+__all__ = ["Dists", "load_dists", "load_lpips", "picture_distance"]
 
 _CHANNELS = (3, 64, 128, 256, 512, 512)
 # VGG16's layers up to each of the five taps; every stage but the first begins with a pooling.
@@ -28,34 +28,27 @@ _STAGES = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 _SMALLEST = 32  # pixels: below, the deepest features have no room
 
 
-class PairDistance(MeanMetric):
-    """Mean of a network's distance between the true and the decoded picture; lower is better.
+@torch.inference_mode()
+def picture_distance(pair: Pair, network: nn.Module, box: str = "whole") -> float:
+    """A network's distance between the true and the decoded picture; lower is better.
 
     LPIPS: Zhang et al. 2018, arXiv 1801.03924, version 0.1, AlexNet or VGG16
-    (`models.avfr.perceptual.Lpips`). DISTS: `Dists`.
+    (`models.avfr.perceptual.Lpips`). DISTS: `Dists`. A function of one pair, for `base.Mean`.
 
     Args:
+        pair: a true and a decoded frame.
         network: takes `[B, 3, H, W]` on [0, 1] twice, gives `[B]`.
-        box: one of `base.BOXES`.
+        box: one of `base.BOXES`, NaN where the pair has none; a box below 32 pixels is enlarged
+            to 32 (bilinear).
     """
-
-    higher_is_better: ClassVar[bool] = False
-
-    def __init__(self, network: nn.Module, box: str = "whole") -> None:
-        super().__init__()
-        self._network, self._box = network, box
-
-    @torch.inference_mode()
-    def update(self, pair: Pair) -> None:
-        """Compare inside the box; one below 32 pixels is enlarged to 32 (bilinear)."""
-        if (cut := pair.cut(self._box)) is None:
-            return
-        truth, frame = (to_tensor(picture) for picture in cut)
-        height, width = truth.shape[-2:]
-        if (scale := _SMALLEST / min(height, width)) > 1:
-            size = (round(height * scale), round(width * scale))
-            truth, frame = (F.interpolate(x, size, mode="bilinear") for x in (truth, frame))
-        self.add(float(self._network(frame, truth)))
+    if (cut := pair.cut(box)) is None:
+        return float("nan")
+    truth, frame = (to_tensor(picture) for picture in cut)
+    height, width = truth.shape[-2:]
+    if (scale := _SMALLEST / min(height, width)) > 1:
+        size = (round(height * scale), round(width * scale))
+        truth, frame = (F.interpolate(x, size, mode="bilinear") for x in (truth, frame))
+    return float(network(frame, truth))
 
 
 class Dists(nn.Module):
@@ -69,7 +62,6 @@ class Dists(nn.Module):
 
     Raises:
         WeightsError: VGG16 is not here.
-        MissingExtraError: torchmetrics is not installed.
     """
 
     alpha: Tensor
@@ -144,7 +136,6 @@ def load_dists() -> Dists:
 
     Raises:
         WeightsError: the network is not here, or the file is not one.
-        MissingExtraError: torchmetrics is not installed.
     """
     with _checked("DISTS"):
         return Dists().eval()
@@ -165,10 +156,7 @@ def _by_stage(weights: Tensor) -> list[Tensor]:
 
 
 def _learned_weights() -> dict[str, Any]:
-    try:
-        path = files("torchmetrics") / "functional" / "image" / "dists_models" / "weights.pt"
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("DISTS", "eval") from error
+    path = files("torchmetrics") / "functional" / "image" / "dists_models" / "weights.pt"
     with path.open("rb") as file:
         weights: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
     return weights

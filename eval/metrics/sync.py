@@ -7,7 +7,6 @@ opens. SyncNet (`syncnet.py`) measures that, where its weights are at hand.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -77,9 +76,6 @@ class MouthAudioCorrelation:
         pcm: the true sound, float32 mono `[n]`, 16 kHz.
         fps: frames a second of the video.
     """
-
-    higher_is_better: ClassVar[bool] = True
-    unit: ClassVar[str] = ""
 
     def __init__(self, pcm: npt.NDArray[np.float32], fps: Fraction) -> None:
         self._pcm, self._fps = pcm, fps

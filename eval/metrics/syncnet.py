@@ -11,17 +11,17 @@ from __future__ import annotations
 from collections import deque
 from fractions import Fraction
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import scipy.fft
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ...codec.errors import WeightsError
 from ...codec.sound.opus import SAMPLE_RATE
-from ...models.assets import find_asset
+from ...models.third_party import find_asset
 from .base import Frame, Pair
 
 __all__ = ["MAX_OFFSET", "SyncNet", "SyncScore", "face_crop", "load_syncnet", "mfcc"]
@@ -118,10 +118,8 @@ def mfcc(pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     tiny = np.finfo(float).eps
     energy, bands = power.sum(1), power @ _mel_filters().T
     bands, energy = np.where(bands == 0, tiny, bands), np.where(energy == 0, tiny, energy)
-    order = np.arange(_CEPSTRA)
-    cosines = np.cos(np.pi / _FILTERS * np.outer(np.arange(_FILTERS) + 0.5, order))
-    cosines *= np.sqrt(np.where(order == 0, 1, 2) / _FILTERS)  # the orthonormal DCT-II
-    cepstra = (np.log(bands) @ cosines) * (1 + 11 * np.sin(np.pi * order / 22))
+    lifter = 1 + 11 * np.sin(np.pi * np.arange(_CEPSTRA) / 22)
+    cepstra = scipy.fft.dct(np.log(bands), norm="ortho")[:, :_CEPSTRA] * lifter
     cepstra[:, 0] = np.log(energy)
     return np.asarray(cepstra.T, np.float32)
 
@@ -172,9 +170,6 @@ class SyncScore:
         fps: frames a second of the video.
         every: look at each n-th window only.
     """
-
-    higher_is_better: ClassVar[bool] = True
-    unit: ClassVar[str] = ""
 
     def __init__(
         self,

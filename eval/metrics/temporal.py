@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 import numpy.typing as npt
 
@@ -21,8 +19,6 @@ class Flicker(MeanMetric):
     compare the optical flow and the LPIPS of successive frames; on pixels it is cheap enough for
     every frame.
     """
-
-    unit: ClassVar[str] = "levels"
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,18 +44,16 @@ class Jitter(MeanMetric):
     drifts do not count. The tracker's own noise is in it.
     """
 
-    unit: ClassVar[str] = "px"
-
     def __init__(self) -> None:
         super().__init__()
         self._errors: list[npt.NDArray[np.float32]] = []
 
     def update(self, pair: Pair) -> None:
         """Compare with the two pairs before; a frame without face begins anew."""
-        if pair.truth_face is None or pair.face is None:
+        if pair.faces is None:
             self._errors.clear()
             return
-        self._errors.append(pair.face.landmarks - pair.truth_face.landmarks)
+        self._errors.append(pair.faces[1].landmarks - pair.faces[0].landmarks)
         if len(self._errors) == 3:
             first, second, third = self._errors
             self.add(float(np.linalg.norm(third - 2 * second + first, axis=-1).mean()))

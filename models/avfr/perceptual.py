@@ -1,6 +1,6 @@
 """Pretrained features for the perceptual loss (AVFR-GAN equation 4): VGG16 or AlexNet.
 
-The weights are third-party files that `models.assets` finds. One safetensors file holds the layers
+The weights are third-party files that `models.third_party` finds. One safetensors file holds the layers
 under torchvision's names and the LPIPS heads `lin0` to `lin4` (arXiv 1801.03924).
 """
 
@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ..assets import find_asset
+from ..third_party import find_asset
 
 __all__ = ["Lpips"]
 

@@ -23,7 +23,7 @@ class Segmenter:
     """MediaPipe's selfie segmentation network, run by OpenVINO.
 
     Args:
-        model: path of `selfie_segmentation.tflite`; by default found as `models.assets` says.
+        model: path of `selfie_segmentation.tflite`; by default found as `models.third_party` says.
 
     Raises:
         WeightsError: the model is not there, or is another one.
@@ -31,7 +31,7 @@ class Segmenter:
     """
 
     def __init__(self, model: Path | None = None) -> None:
-        from ..assets import find_asset
+        from ..third_party import find_asset
 
         try:
             import cv2  # noqa: F401

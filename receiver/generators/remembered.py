@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...codec.whole_file import whole_file
-from ...models.assets import cache_folder
+from ...models.cache_folder import cache_folder
 
 __all__ = ["FILE", "recall", "remember"]
 

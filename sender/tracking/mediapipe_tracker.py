@@ -31,7 +31,7 @@ class MediaPipeTracker:
     """Follows up to two faces through a video; call it once a frame, in order.
 
     Args:
-        model: path of `face_landmarker.task`; by default found as `models.assets` says.
+        model: path of `face_landmarker.task`; by default found as `models.third_party` says.
         details: also give blink and head pose.
         still: look at each picture for itself; they need not follow each other.
 
@@ -43,7 +43,7 @@ class MediaPipeTracker:
     def __init__(
         self, model: Path | None = None, *, details: bool = False, still: bool = False
     ) -> None:
-        from ...models.assets import find_asset
+        from ...models.third_party import find_asset
 
         try:
             import mediapipe

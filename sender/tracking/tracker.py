@@ -57,7 +57,7 @@ class Tracker:
     A face is found from about 0.12 of the longer side of the picture on; see `finder.py`.
 
     Args:
-        model: path of `face_landmarker.task`; by default found as `models.assets` says.
+        model: path of `face_landmarker.task`; by default found as `models.third_party` says.
         details: also give blink and head pose (a millisecond a frame more).
         still: look at each picture for itself; they need not follow each other.
 
@@ -69,7 +69,7 @@ class Tracker:
     def __init__(
         self, model: Path | None = None, *, details: bool = False, still: bool = False
     ) -> None:
-        from ...models.assets import find_asset
+        from ...models.third_party import find_asset
 
         path = model or find_asset("face_landmarker.task")
         self._detector = Detector(path)

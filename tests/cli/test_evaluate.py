@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -8,7 +13,8 @@ import pytest
 
 from facewire.cli.demo.clip import make_demo_clip
 from facewire.cli.evaluate import main
-from facewire.eval.codecs import ffmpeg
+from facewire.eval.codecs import command, ffmpeg
+from facewire.models.weights import load_card
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +26,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run on two seconds, made once; tests read it, or copy it."""
     out = tmp_path_factory.mktemp("run")
-    assert main([*arguments(clip), "--out", str(out)]) == 0
+    assert main([*arguments(clip), "--out", str(out), "--keep"]) == 0
     return out
 
 
@@ -74,10 +80,68 @@ def test_a_second_run_encodes_nothing(
     def refuse(*_: object) -> None:
         raise AssertionError("encoded again")
 
-    monkeypatch.setattr(ffmpeg, "run_program", refuse)
+    monkeypatch.setattr(command, "run_program", refuse)
     before = json.loads((run / "results.json").read_text())["results"]
     assert main([*arguments(clip), "--out", str(run), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["results"] == before
+
+
+def test_results_say_where_they_come_from(run: Path, clip: Path) -> None:
+    results = json.loads((run / "results.json").read_text())
+    digest = hashlib.sha256(clip.read_bytes()).hexdigest()
+    assert results["config"]["clips_sha256"] == {"demo.mp4": digest}
+    card = load_card("s")
+    assert results["config"]["weights_sha256"] == {card.name: card.sha256.hex()}
+    assert results["config"]["jobs"] == 1
+    assert results["config"]["speed"] in ("cpu", "wall")
+    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?|version .*", results["environment"]["commit"])
+    assert len(results["environment"]["load_average"]) == 3
+    assert all(row["encode_fps"] > 0 for rows in results["results"].values() for row in rows)
+    assert all(row["decode_fps"] > 0 for rows in results["results"].values() for row in rows)
+
+
+def test_kept_commands_make_the_kept_streams(run: Path) -> None:
+    folder = run / "kept" / "demo"
+    names = {path.name for path in folder.iterdir()}
+    assert {"frames.yuv", "crop.mkv", "commands.sh"} <= names
+    assert {f"{codec}-0.02.{end}" for codec, end in (("x264", "264"), ("frozen", "obu"))} <= names
+    blocks = (folder / "commands.sh").read_text().split("# x264-0.05.264\n")
+    line = blocks[1].splitlines()[0]
+    rows = json.loads((run / "results.json").read_text())["results"]["x264"]
+    assert line == rows[1]["command"]
+    words = shlex.split(line)
+    assert words[0] == "ffmpeg"
+    subprocess.run([ffmpeg.find_ffmpeg("libx264"), *words[1:]], cwd=folder, check=True)
+    assert (folder / "out.264").read_bytes() == (folder / "x264-0.05.264").read_bytes()
+
+
+def test_one_line_a_stage_where_there_is_no_terminal(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [word for word in quick("frozen", clip, tmp_path) if word != "--quiet"]
+    assert main(words) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "left out" not in line]
+    assert lines == ["codec-eval: prepare: 1 task", "codec-eval: compare: 1 task"]
+
+
+@pytest.mark.parametrize("package", ["msgspec", "jinja2", "scipy", "torchmetrics"])
+@pytest.mark.parametrize("words", ["--bpp 0.1", "plot results.json"])
+def test_without_the_extra_it_is_named(package: str, words: str, tmp_path: Path) -> None:
+    """In a process of its own, in which the package cannot be imported."""
+    if words.startswith("plot") and package == "torchmetrics":
+        pytest.skip("plotting does not need it")
+    code = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "from facewire.cli.evaluate import main\n"
+        f"sys.exit(main({words.split()!r}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "pip install 'facewire[eval]'" in done.stderr
 
 
 def test_plot_lays_runs_over_each_other(run: Path, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from facewire.eval.resultfile import ClipFigures, FrameSet, MetricInfo, Results, Row
-from facewire.eval.statistics import mean, mean_intervals
+from facewire.eval.results.schema import ClipFigures, FrameSet, MetricInfo, Results, Row
+from facewire.eval.statistics.intervals import mean, mean_intervals
 
 Floats = npt.NDArray[np.float64]
 TARGETS = (0.003, 0.005, 0.014, 0.03)

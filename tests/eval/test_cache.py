@@ -8,10 +8,11 @@ import numpy.typing as npt
 import pytest
 
 from facewire.codec.errors import EvaluationError
-from facewire.eval.cache import StreamStore, digest
+from facewire.eval.cache import StreamStore
 from facewire.eval.clips import Clip
 from facewire.eval.codecs.base import Codec, Encoded, Knob
 from facewire.eval.codecs.search import Match
+from facewire.eval.files import digest
 
 from .makers import clip_of, moving_frames
 
@@ -42,6 +43,9 @@ class Toy(Codec):
         self, clip: Clip, encoded: Encoded, scratch: Path
     ) -> Iterator[npt.NDArray[np.uint8]]:
         yield from ()
+
+    def write_source(self, clip: Clip, folder: Path) -> Path:
+        return folder
 
 
 @pytest.fixture
@@ -104,13 +108,16 @@ def test_a_stream_is_known_only_when_it_is_whole(
         b"3",
         b"\xff\xfe",
         b'{"path": "7.toy"}',
-        b'{"path": 3, "bits": {}, "setting": 7, "command": "", "seconds": 1, "notes": []}',
-        b'{"path": "gone", "bits": {}, "setting": 7, "command": "", "seconds": 1, "notes": []}',
-        b'{"path": "7.toy", "bits": [], "setting": 7, "command": "", "seconds": 1, "notes": []}',
-        b'{"path": "7.toy", "bits": {"a": "b"}, "setting": 7, "command": "", "seconds": 1, '
+        b'{"path": 3, "bits": {}, "setting": 7, "command": "", "cpu_seconds": 1, "notes": []}',
+        b'{"path": "gone", "bits": {}, "setting": 7, "command": "", "cpu_seconds": 1, "notes": []}',
+        b'{"path": "7.toy", "bits": [], "setting": 7, '
+        b'"command": "", "cpu_seconds": 1, "notes": []}',
+        b'{"path": "7.toy", "bits": {"a": "b"}, "setting": 7, "command": "", "cpu_seconds": 1, '
         b'"notes": []}',
-        b'{"path": "7.toy", "bits": {}, "setting": "x", "command": "", "seconds": 1, "notes": []}',
-        b'{"path": "7.toy", "bits": {}, "setting": NaN, "command": "", "seconds": 1, "notes": []}',
+        b'{"path": "7.toy", "bits": {}, "setting": "x", '
+        b'"command": "", "cpu_seconds": 1, "notes": []}',
+        b'{"path": "7.toy", "bits": {}, "setting": NaN, '
+        b'"command": "", "cpu_seconds": 1, "notes": []}',
     ],
 )
 def test_a_damaged_note_is_as_none(store: StreamStore, tmp_path: Path, harm: bytes) -> None:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from facewire.eval.crossing import Lead, lead
+from facewire.eval.statistics.crossings import Lead, lead
 
 LINE = [(0.001, 0.5), (0.01, 0.1)]
 

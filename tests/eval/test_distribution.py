@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from facewire.cli.demo.face import load_portrait
-from facewire.codec.errors import MissingExtraError, WeightsError
+from facewire.codec.errors import WeightsError
 from facewire.eval.metrics.base import Frame
 from facewire.eval.metrics.distribution import FEATURES, FrechetDistance, Inception, kid
 
@@ -107,15 +106,6 @@ def test_kid_of_subsets_is_seeded_and_near_the_whole() -> None:
     assert some == kid(truth, decoded, size=100, subsets=100)
     assert some != kid(truth, decoded, size=100, subsets=100, seed=1)
     assert some == pytest.approx(whole, rel=0.3)
-
-
-def test_without_torchmetrics_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torchmetrics.image.fid", None)
-    monkeypatch.setitem(sys.modules, "torchmetrics.image.kid", None)
-    with pytest.raises(MissingExtraError, match=r"facewire\[eval\]"):
-        fid(features(0, 5), features(1, 5))
-    with pytest.raises(MissingExtraError, match=r"facewire\[eval\]"):
-        kid(features(0, 5), features(1, 5))
 
 
 def test_a_file_that_is_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,6 @@ def test_distance_cosine_and_share() -> None:
     metric.update(Pair(7, picture(3), picture(4), None, FACE))
     assert metric.compute() == pytest.approx((np.sqrt(0.8) + 0.5) / 2)
     assert metric.cosine() == pytest.approx((0.6 + 2.4 / np.hypot(0.3, 2.4)) / 2)
-    assert metric.same_person() == pytest.approx(0.5)
 
 
 def test_each_true_frame_is_embedded_once() -> None:
@@ -58,7 +57,7 @@ def test_each_true_frame_is_embedded_once() -> None:
 
 def test_without_pairs_there_is_no_figure() -> None:
     metric = IdentityDistance(Table({}))
-    assert np.isnan([metric.compute(), metric.cosine(), metric.same_person()]).all()
+    assert np.isnan([metric.compute(), metric.cosine()]).all()
 
 
 def test_without_dlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,12 +17,14 @@ from torch import Tensor, nn
 
 from facewire.cli.demo.face import AnimatedFace, Pose, load_portrait
 from facewire.codec.errors import ConfigError, MediaError, WeightsError
-from facewire.eval.catalogue import METRICS
 from facewire.eval.clips import Clip
-from facewire.eval.measure import Figures, Suite, Truth, boxes_of, measure, measure_truth
+from facewire.eval.measure import Figures, boxes_of, measure
 from facewire.eval.metrics.base import BOXES, Frame
+from facewire.eval.metrics.catalogue import METRICS
 from facewire.eval.metrics.distribution import FEATURES
-from facewire.models import assets
+from facewire.eval.suite import Suite
+from facewire.eval.truth import Truth, measure_truth
+from facewire.models import third_party
 from facewire.sender.tracking.tracker import Face
 
 FRAMES, SIDE = 11, 192
@@ -60,7 +61,7 @@ def bare() -> Suite:
 
         patch.delenv("FACEWIRE_WEIGHTS", raising=False)
         patch.setenv("FACEWIRE_CACHE", "/nonexistent")
-        patch.setattr(assets, "_download", offline)
+        patch.setattr(third_party, "_download", offline)
         threads = torch.get_num_threads()
         suite = Suite(every=2, vgg_every=3)
         torch.set_num_threads(threads)
@@ -112,15 +113,6 @@ def test_offline_the_rest_still_runs(clip: Clip, bare: Suite, truth: Truth) -> N
     assert {"psnr", "face_ssim", "lmd", "flicker", "jitter", "ale"} <= set(figures.values)
     assert not set(figures.values) & set(bare.missing)
     assert figures.features.shape == (0, FEATURES)
-
-
-def test_without_torchmetrics_ssim_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torchmetrics", None)
-    monkeypatch.setattr("facewire.eval.suite.Inception", lambda: None)
-    monkeypatch.setattr("facewire.eval.suite.load_lpips", lambda _: None)
-    suite = Suite(threads=torch.get_num_threads())
-    for metric in ("ssim", "ms_ssim", "dists"):
-        assert "facewire[eval]" in suite.missing[metric]
 
 
 def test_every_metric_of_the_catalogue_is_measured(clip: Clip, full: Suite) -> None:
@@ -284,11 +276,12 @@ def test_an_empty_truth_comes_back(tmp_path: Path) -> None:
 
 def test_figures_come_back_from_their_file(tmp_path: Path) -> None:
     features = np.arange(FEATURES * 2, dtype=np.float32).reshape(2, FEATURES)
-    figures = Figures({"psnr": 31.25, "lmd": 0.1}, {"frames": 10}, features)
+    figures = Figures({"psnr": 31.25, "lmd": 0.1}, {"frames": 10}, features, 1.5)
     figures.save(tmp_path / "figures.npz")
     found = Figures.load(tmp_path / "figures.npz")
     assert found.values == figures.values
     assert found.counts == figures.counts
+    assert found.decode_seconds == 1.5
     np.testing.assert_array_equal(found.features, features)
 
 

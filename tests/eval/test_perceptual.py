@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,12 +15,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from facewire.cli.demo.face import load_portrait
-from facewire.codec.errors import MissingExtraError, WeightsError
-from facewire.eval.metrics.base import Frame, Pair
+from facewire.codec.errors import WeightsError
+from facewire.eval.metrics.base import Frame, Mean, Pair
 from facewire.eval.metrics.fidelity import to_tensor
-from facewire.eval.metrics.perceptual import Dists, PairDistance, load_dists, load_lpips
-from facewire.models.assets import find_asset
+from facewire.eval.metrics.perceptual import Dists, load_dists, load_lpips, picture_distance
 from facewire.models.avfr.perceptual import Lpips
+from facewire.models.third_party import find_asset
 
 # Torchvision's `features`: outputs and kernel, stride, padding of convolutions; "M" pools.
 _ALEX: tuple[Any, ...] = ((64, 11, 4, 2), "M", (192, 5, 1, 2), "M")
@@ -154,7 +153,7 @@ def test_the_mean_over_pairs_inside_a_box() -> None:
     spoilt = black.copy()
     spoilt[10:50, 20:60] = 51
     network = Difference()
-    metric = PairDistance(network, "face")
+    metric = Mean(picture_distance, network, "face")
     metric.update(pair(black, spoilt, face=(20, 10, 60, 50)))
     metric.update(pair(black, black, face=(0, 0, 40, 40)))
     metric.update(pair(black, spoilt))  # no face
@@ -164,14 +163,14 @@ def test_the_mean_over_pairs_inside_a_box() -> None:
 
 def test_small_boxes_are_enlarged() -> None:
     network = Difference()
-    metric = PairDistance(network)
+    metric = Mean(picture_distance, network)
     metric.update(pair(np.zeros((20, 31, 3), np.uint8), np.full((20, 31, 3), 255, np.uint8)))
     assert network.sizes == [(1, 3, 32, 50)]
     assert metric.compute() == pytest.approx(1)
 
 
 def test_without_pairs_there_is_no_figure() -> None:
-    assert np.isnan(PairDistance(Difference()).compute())
+    assert np.isnan(Mean(picture_distance, Difference()).compute())
 
 
 def test_files_that_are_no_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,11 +180,3 @@ def test_files_that_are_no_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for make in (lambda: load_lpips("alex"), lambda: load_lpips("vgg"), load_dists):
         with pytest.raises(WeightsError, match="cannot be used"):
             make()
-
-
-def test_without_torchmetrics_dists_names_the_extra(
-    dists: Dists, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "torchmetrics", None)
-    with pytest.raises(MissingExtraError, match=r"facewire\[eval\]"):
-        load_dists()

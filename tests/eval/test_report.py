@@ -12,16 +12,18 @@ import pytest
 from PIL import Image
 
 from facewire.codec.errors import ConfigError
-from facewire.eval.comparison import bd_rates, compare
-from facewire.eval.drawing import Axis, decimals, shown, styles_of
-from facewire.eval.plots import _apart, curve_chart, speed_chart
-from facewire.eval.report import page, write_report
-from facewire.eval.report_words import matrix, sentences
-from facewire.eval.resultfile import BdRow, FrameSet, MetricInfo, Results, Row
+from facewire.eval.report.charts import _apart, curve_chart, speed_chart
+from facewire.eval.report.drawing import Axis, decimals, shown, styles_of
+from facewire.eval.report.page import page, write_report
+from facewire.eval.report.words import sentences
+from facewire.eval.results.file import read_results
+from facewire.eval.results.schema import BdRow, FrameSet, MetricInfo, Results, Row
+from facewire.eval.statistics.comparison import bd_rates, compare
 
 from .synthetic import CLIPS, CODECS, METRICS, TARGETS, make_results
 
 RESULTS = make_results()
+STORED = sorted((Path(__file__).parents[2] / "eval" / "results").glob("*.json"))
 VOID = {"meta", "img", "br", "link", "input"}
 
 
@@ -143,10 +145,51 @@ def test_summary_names_the_winner_and_says_when_it_is_not_sure() -> None:
     assert "<b>LPIPS</b>" in words
     assert "<b>facewire</b> is clearly best at 0.003, 0.005 and 0.014 bpp" in words
     assert "<b>vvenc</b> is clearly best at 0.03 bpp" in words
-    assert "FID" in words
-    assert "best figure (no interval)" in words
+    assert "<b>DISTS</b>" in words
     assert "Not ranked" in words
     assert "x265 at 0.005 bpp" in words
+
+
+def looked_at(results: Results, frames: int) -> Results:
+    """The same results, with FID of so many frames."""
+    rows = {
+        codec: tuple(dataclasses.replace(row, counts={"inception": frames}) for row in own)
+        for codec, own in results.results.items()
+    }
+    return dataclasses.replace(results, results=rows)
+
+
+def test_fid_of_few_frames_is_marked_and_no_headline() -> None:
+    few, many = looked_at(RESULTS, 1999), looked_at(RESULTS, 2000)
+    words = " ".join(sentences(few))
+    assert "<b>FID</b> is not among these figures" in words
+    assert "1999 frames, fewer than 2000" in words
+    assert "best figure" not in words
+    text = Page(page([few])).words
+    assert "1 999 frames, biased" in text
+    assert "It is no headline" in text
+    led = re.findall(r'<figure data-metric="(\w+)"', page([few]))
+    assert "fid" not in led[:4]
+    assert "fid" in led
+    words = " ".join(sentences(many))
+    assert "<b>FID</b>, how real the frames look as a whole" in words
+    assert "best figure (no interval)" in words
+    assert re.findall(r'<figure data-metric="(\w+)"', page([many]))[1] == "fid"
+    assert "2 000 frames, biased" not in Page(page([many])).words
+
+
+def test_the_page_says_by_which_clock_speeds_were_measured() -> None:
+    assert "may have been shared" in Page(page([RESULTS])).words
+    timed = dataclasses.replace(RESULTS, config={**RESULTS.config, "speed": "cpu"})
+    assert "of CPU time on one thread" in Page(page([timed])).words
+    assert "may have been shared" in Page(page([timed, RESULTS])).words
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_stored_results_are_drawn_from_json_alone(path: Path) -> None:
+    results = read_results(path)
+    found = Page(page([results]))
+    assert all(codec in found.words for codec in results.codecs)
 
 
 def twins() -> Results:
@@ -174,7 +217,7 @@ def test_no_clear_difference_where_the_interval_holds_zero() -> None:
     assert verdict.unclear == ("twin",)
     assert "no clear difference between <b>vvenc</b> and twin at 0.014 bpp" in sentences(twins())[0]
     assert "≈" in page([twins()])
-    assert "no clear difference" in matrix(twins(), styles_of(twins().codecs))
+    assert "no clear difference" in page([twins()]).split('class="who"')[1].split("</table>")[0]
 
 
 def test_a_codec_that_took_more_bits_is_not_ranked() -> None:

@@ -9,23 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
 
 from facewire.codec.errors import ConfigError
-from facewire.eval.resultfile import (
-    BdRow,
-    FrameSet,
-    Results,
-    overlay,
-    read_results,
-    text_table,
-    write_clips_csv,
-    write_csv,
-    write_results,
-)
+from facewire.eval.results.file import read_results, write_results
+from facewire.eval.results.overlay import overlay
+from facewire.eval.results.schema import BdRow, FrameSet, Results, from_json, json_schema, to_json
+from facewire.eval.results.spreadsheet import write_clips_csv, write_csv
+from facewire.eval.results.terminal import text_table
 
 from .synthetic import CLIPS, CODECS, make_results
 
 SMALL = make_results(clips=CLIPS[:5], codecs=("facewire", "vvenc-ld"), targets=(0.005, 0.014))
+
+STORED = sorted((Path(__file__).parents[2] / "eval" / "results").glob("*.json"))
 
 
 def full() -> Results:
@@ -61,6 +58,38 @@ def test_schema_is_the_one_that_programs_read(tmp_path: Path) -> None:
     clip = data["clips"]["facewire"][0]
     assert clip["clip"] == CLIPS[0]
     assert isinstance(clip["psnr"], float)
+
+
+def test_the_json_schema_in_docs_is_that_of_the_code() -> None:
+    """To write it anew: `python -m facewire.eval.results.schema > docs/results.schema.json`."""
+    published = Path(__file__).parents[2] / "docs" / "results.schema.json"
+    assert json.loads(published.read_text()) == json.loads(json.dumps(json_schema()))
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_stored_results_still_load_and_fit_the_schema(path: Path) -> None:
+    results = read_results(path)
+    data = json.loads(path.read_text())
+    assert list(results.results) == list(data["results"])
+    for codec, rows in data["results"].items():
+        for row, found in zip(rows, results.results[codec], strict=True):
+            assert found.values["psnr"] == row["psnr"]
+            assert set(found.ci) == set(row["ci"])
+    written = to_json(results)
+    for part in ("results", "clips", "metrics", "frames", "bd_rate"):
+        assert written[part] == data[part]
+    Draft202012Validator(json_schema()).validate(data)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"version": 2}, {"name": 3}, {"results": {"x": [{"target_bpp": 0.1}]}}, {"skipped": {"a": 1}}],
+)
+def test_the_json_schema_refuses_what_the_code_refuses(wrong: dict[str, Any]) -> None:
+    data = {**to_json(SMALL), **wrong}
+    assert not Draft202012Validator(json_schema()).is_valid(data)
+    with pytest.raises(ConfigError):
+        from_json(data)
 
 
 def test_nan_is_never_written(tmp_path: Path) -> None:
@@ -111,12 +140,12 @@ def test_what_is_there_survives_a_failed_write(
 
 
 def broken(change: dict[str, Any] | None = None, **keys: Any) -> str:
-    data = {**SMALL.to_json(), **(change or {}), **keys}
+    data = {**to_json(SMALL), **(change or {}), **keys}
     return json.dumps({key: value for key, value in data.items() if value is not ...})
 
 
 def row_with(**keys: Any) -> dict[str, Any]:
-    row = {**SMALL.results["facewire"][0].to_json(), **keys}
+    row = {**to_json(SMALL)["results"]["facewire"][0], **keys}
     return {"facewire": [{key: value for key, value in row.items() if value is not ...}]}
 
 
@@ -124,34 +153,49 @@ def row_with(**keys: Any) -> dict[str, Any]:
     ("text", "says"),
     [
         ("", "not JSON, or cut off"),
-        ("[]", "not a JSON object"),
+        ("[]", "the file: Expected `object`"),
         ("\x00\x01", "not JSON"),
         ("[" * 100_000, "nested too deeply|not JSON"),
-        ('{"version": NaN}', "NaN is not a number"),
+        ('{"version": NaN}', "not JSON"),
         (broken(version=2), "version 2 of codec-eval's results"),
         (broken(version=...), "no version"),
         (broken(version=True), "version True"),
         (broken(version="1"), "version 1 of"),
         (broken(results=...), "lacks 'results'"),
         (broken(name=...), "lacks 'name'"),
-        (broken(name=3), "name is not text"),
-        (broken(results=[]), "results is not a JSON object"),
-        (broken(results={"x": 1}), r"results\.x is not a list"),
-        (broken(results={"x": [1]}), r"results\.x\[0\] is not a JSON object"),
-        (broken(results=row_with(bpp=...)), r"results\.facewire\[0\] lacks 'bpp'"),
-        (broken(results=row_with(reached="yes")), "reached is neither true nor false"),
-        (broken(results=row_with(clips=-1)), "clips is not a whole number"),
-        (broken(results=row_with(frames=1.5)), "frames is not a whole number"),
-        (broken(results=row_with(target_bpp=0)), "not above 0"),
-        (broken(results=row_with(bpp={"video": "much"})), r"bpp\.video is not a number"),
-        (broken(results=row_with(bpp={"video": 10**400})), r"bpp\.video is not a number"),
-        (broken(results=row_with(ci={"lpips": [1]})), r"ci\.lpips is not a pair"),
-        (broken(results=row_with(notes="x")), "notes is not a list of texts"),
-        (broken(clips={"x": [{"target_bpp": 1}]}), r"clips\.x\[0\] lacks 'clip'"),
-        (broken(metrics={"psnr": {}}), r"metrics\.psnr lacks 'label'"),
-        (broken(metrics={"psnr": {"label": "", "higher_is_better": 1}}), "neither true, false"),
-        (broken(frames=[{}]), r"frames\[0\] lacks 'target_bpp'"),
-        (broken(skipped={"x": None}), r"skipped\.x is not text"),
+        (broken(name=3), "name: Expected `str`"),
+        (broken(results=[]), "results: Expected `object`"),
+        (broken(results={"x": 1}), r"results\.x: Expected `array`"),
+        (broken(results={"x": [1]}), r"results\.x\[0\]: Expected `object`"),
+        (
+            broken(results=row_with(bpp=...)),
+            r"results\.facewire\[0\]: .*missing required field `bpp`",
+        ),
+        (
+            broken(results=row_with(reached="yes")),
+            r"results\.facewire\[0\]\.reached: Expected `bool`",
+        ),
+        (broken(results=row_with(clips=-1)), r"\[0\]\.clips: Expected `int` >= 0"),
+        (broken(results=row_with(frames=1.5)), r"\[0\]\.frames: Expected `int`"),
+        (broken(results=row_with(target_bpp=0)), r"target_bpp: Expected `float` > 0"),
+        (broken(results=row_with(bpp={"video": "much"})), r"\[0\]\.bpp.*: Expected `float`"),
+        (
+            broken(results=row_with(bpp={"video": 10**400})),
+            "not JSON|out of range|Expected `float`",
+        ),
+        (broken(results=row_with(ci={"lpips": [1]})), r"\[0\]\.ci.*: Expected `array` of length 2"),
+        (broken(results=row_with(notes="x")), r"notes: Expected `array`"),
+        (
+            broken(clips={"x": [{"target_bpp": 1}]}),
+            r"clips\.x\[0\]: .*missing required field `clip`",
+        ),
+        (broken(metrics={"psnr": {}}), r"metrics\.psnr: .*missing required field `label`"),
+        (
+            broken(metrics={"psnr": {"label": "", "higher_is_better": 1}}),
+            r"metrics\.psnr\.higher_is_better: Expected `bool",
+        ),
+        (broken(frames=[{}]), r"frames\[0\]: .*missing required field `target_bpp`"),
+        (broken(skipped={"x": None}), r"skipped.*: Expected `str`"),
     ],
 )
 def test_what_is_not_results(tmp_path: Path, text: str, says: str) -> None:
@@ -225,8 +269,10 @@ def test_text_table_marks_the_best_and_what_was_not_reached() -> None:
     lines = {line.split()[0]: line for line in table.splitlines()}
     assert set(CODECS) <= set(lines)
     assert "0.0065*" in lines["x265"]
-    assert lines["facewire"].split()[4].endswith("!")  # LPIPS
-    assert not lines["facewire"].split()[6].endswith("!")  # PSNR
+    assert lines["facewire"].split()[3].endswith("!")  # LPIPS
+    assert not lines["facewire"].split()[5].endswith("!")  # PSNR
+    assert lines["facewire"].endswith("?")  # FID of 750 frames
+    assert "? FID of few frames, biased upward" in table
     assert max(map(len, table.splitlines())) <= 110
 
 
@@ -234,7 +280,7 @@ def test_text_table_does_not_let_a_codec_win_by_more_bits() -> None:
     table = text_table(make_results(), 0.003)
     lines = {line.split()[0]: line for line in table.splitlines()}
     assert "!" not in lines["vvenc"]  # the best PSNR, but 10 % over the rate
-    assert lines["facewire"].split()[6].endswith("!")
+    assert lines["facewire"].split()[5].endswith("!")
     assert "kept to the rate" in table
 
 

@@ -6,14 +6,8 @@ import numpy as np
 import pytest
 
 from facewire.codec.errors import ConfigError
-from facewire.eval.statistics import (
-    MIN_CLIPS,
-    bd_rate,
-    bootstrap,
-    mean,
-    mean_intervals,
-    paired_difference,
-)
+from facewire.eval.statistics.bd_rate import bd_rate
+from facewire.eval.statistics.intervals import MIN_CLIPS, mean, mean_intervals, paired_difference
 
 CURVE = [(0.003, 24.0), (0.005, 26.0), (0.014, 29.0), (0.03, 31.0)]
 
@@ -72,15 +66,6 @@ def test_many_clips_are_drawn_in_blocks() -> None:
 def test_a_table_has_two_axes() -> None:
     with pytest.raises(ConfigError, match="two axes"):
         mean_intervals(np.arange(6.0))
-
-
-def test_any_statistic_of_many_clips() -> None:
-    values = np.random.default_rng(1).normal(0, 1, 50)
-    found = bootstrap(lambda rows: float(values[rows].mean()), 50)
-    (same,) = mean_intervals(values[:, None])
-    assert found == pytest.approx(same)
-    assert bootstrap(lambda rows: 1.0, MIN_CLIPS - 1) is None
-    assert bootstrap(lambda rows: math.nan, 10, resamples=10) is None
 
 
 def test_pairs_tell_apart_what_means_do_not() -> None:

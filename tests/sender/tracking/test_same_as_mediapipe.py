@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from facewire.models.assets import find_asset
 from facewire.models.avfr.segmenter import Segmenter
+from facewire.models.third_party import find_asset
 from facewire.sender.tracking import mediapipe_tracker
 from facewire.sender.tracking.mediapipe_tracker import MediaPipeTracker
 from facewire.sender.tracking.tracker import Face, Tracker

@@ -1,7 +1,7 @@
-"""Who is best at a rate, and whether that is more than luck: the words of the report.
+"""Which codec is best at a rate, and whether that is more than luck.
 
-A codec is ranked at a target where it kept to it: one that needed more bits than were allowed is
-named, and not ranked. Two codecs differ clearly where the 95 % bootstrap interval of their
+A codec is ranked at a target where it kept to the rate. One that needed more bits than were allowed
+is named, and not ranked. Two codecs differ clearly where the 95 % bootstrap interval of their
 difference, clip by clip, does not hold 0.
 """
 
@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .crossing import Lead, lead
-from .schema import Results, Row
-from .statistics import BdRate, Difference, bd_rate, paired_difference
+from ..results.schema import Results, Row
+from .bd_rate import BdRate, bd_rate
+from .crossings import Lead, lead
+from .intervals import Difference, paired_difference
 
 __all__ = [
     "BD_METRICS",
+    "FEWEST_FID_FRAMES",
     "TOLERANCE",
     "Standing",
     "Verdict",
     "bd_rates",
+    "biased_by_few_frames",
     "compare",
     "kept_to_rate",
     "leads",
@@ -28,6 +31,10 @@ __all__ = [
 TOLERANCE = 1.05
 """Bits used over bits allowed up to which a codec is ranked. Single clips are matched to 1 %; where
 a codec's knob is too coarse for that, it must not win by more than these bits."""
+FEWEST_FID_FRAMES = 2000
+"""FID of fewer frames is biased upward by so much that it is no headline (Chong and Forsyth 2020,
+arXiv 1911.07023). Inception has 2,048 features: below that many frames their covariance is
+singular."""
 BD_METRICS = ("lpips", "dists", "psnr")
 LEAD_METRICS = ("lpips", "face_lpips", "fid", "dists", "psnr")
 
@@ -92,6 +99,12 @@ class Verdict:
 def kept_to_rate(row: Row) -> bool:
     """Whether a row's picture took no more bits than its target allows (see `TOLERANCE`)."""
     return row.bpp.get("video", 0.0) <= TOLERANCE * row.target_bpp
+
+
+def biased_by_few_frames(metric: str, row: Row) -> bool:
+    """Whether a row's figure is a FID of fewer than `FEWEST_FID_FRAMES` frames."""
+    looked = row.counts.get("inception", row.frames)
+    return metric == "fid" and metric in row.values and looked < FEWEST_FID_FRAMES
 
 
 def compare(results: Results, metric: str, target: float) -> Verdict | None:

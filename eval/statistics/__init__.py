@@ -1,0 +1,1 @@
+"""How sure a figure is, and which codec is ahead: intervals, BD-rates, crossings, comparison."""
