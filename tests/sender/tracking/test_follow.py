@@ -131,7 +131,7 @@ def test_looks_at_all_faces_are_rare() -> None:
     assert asked == [0, 1]
     cut = [centre.wants_all(0.04, cut=True) for _ in range(25)]  # and nobody is found
     assert cut[0]
-    assert sum(cut) == 3
+    assert sum(cut) == 2  # in one second
 
 
 def test_a_face_that_moves_takes_over_from_one_that_does_not() -> None:
