@@ -13,13 +13,14 @@ import numpy as np
 from ..codec.errors import FacewireError
 from ..codec.picture.still import StillCodec, encode_picture
 from ..codec.whole_file import whole_path
+from ..models.judges.inception import Inception
 from .clips import Frame
 from .codecs.facewire import AUDIO_KBPS
 from .codecs.search import TOLERANCE
 from .files import SPEED_CLOCK, digest
 from .measure import Figures
 from .metrics.catalogue import METRICS
-from .metrics.distribution import FrechetDistance, Inception, kid
+from .metrics.distribution import FrechetDistance, kid
 from .provenance import environment, inputs
 from .report.page import write_report
 from .results.file import write_results

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import stat
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import facewire
 from facewire.cli.demo.clip import make_demo_clip
 from facewire.codec.errors import ConfigError, EvaluationError
 from facewire.codec.file.container import Reader
@@ -339,7 +341,11 @@ def test_the_printed_command_makes_the_stream_again(
     line = encoded.command.replace("ffmpeg -hide", f"{program} -hide")
     line = line.replace("python -c", f"{sys.executable} -c")
     line = line.replace("facewire encode", f"{sys.executable} -m facewire.cli.main encode")
-    subprocess.run(line, shell=True, cwd=folder, check=True, capture_output=True)
+    here = {**os.environ, "PYTHONPATH": str(Path(facewire.__file__).parents[1])}
+    done = subprocess.run(
+        line, shell=True, cwd=folder, check=False, capture_output=True, text=True, env=here
+    )
+    assert done.returncode == 0, done.stderr
     found = [folder / f"out{codec.suffix}", encoded.path]
     if name == "facewire":  # the same packets; a file's sound lies a little further ahead
         first, second = (sorted(_payloads(path)) for path in found)

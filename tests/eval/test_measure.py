@@ -21,10 +21,10 @@ from facewire.eval.clips import Clip
 from facewire.eval.measure import Figures, boxes_of, measure
 from facewire.eval.metrics.base import BOXES, Frame
 from facewire.eval.metrics.catalogue import METRICS
-from facewire.eval.metrics.distribution import FEATURES
 from facewire.eval.suite import Suite
 from facewire.eval.truth import Truth, measure_truth
 from facewire.models import third_party
+from facewire.models.judges.inception import FEATURES
 from facewire.sender.tracking.tracker import Face
 
 FRAMES, SIDE = 11, 192
