@@ -24,7 +24,7 @@ from .metrics.distribution import FrechetDistance, kid
 from .provenance import environment, inputs
 from .report.page import write_report
 from .results.file import write_results
-from .results.schema import BdRow, ClipFigures, FrameSet, Results, Row
+from .results.schema import ClipFigures, FrameSet, Results, Row
 from .results.spreadsheet import write_clips_csv, write_csv
 from .statistics.comparison import bd_rates
 from .statistics.intervals import mean, mean_intervals
@@ -74,12 +74,7 @@ def collect(
         outcome.left_out,
         outcome.skipped,
     )
-    rates = [
-        BdRow(metric, codec, anchor, rate.percent, rate.note, rate.points)
-        for metric, by_codec in bd_rates(found, anchor).items()
-        for codec, rate in by_codec.items()
-    ]
-    return replace(found, bd_rate=tuple(rates))
+    return replace(found, bd_rate=bd_rates(found, anchor))
 
 
 def _settings(

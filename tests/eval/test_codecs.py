@@ -327,12 +327,12 @@ def test_half_size_codes_small_frames_and_gives_large_ones(
 # --- commands that can be repeated ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["x264", "vvenc", "x264-half", "frozen", "facewire"])
+@pytest.mark.parametrize("name", ["x264", "vp9", "x264-half", "frozen", "facewire"])
 def test_the_printed_command_makes_the_stream_again(
     name: str, talking: Clip, tmp_path: Path
 ) -> None:
     (codec,) = make_codecs([name])
-    setting = {"frozen": 3000.0, "facewire": 60_000.0, "vvenc": 60_000.0}.get(name, 33.0)
+    setting = {"frozen": 3000.0, "facewire": 60_000.0, "vp9": 60_000.0}.get(name, 33.0)
     encoded = run(codec, talking, tmp_path, setting)
     folder = tmp_path / "again"
     folder.mkdir()

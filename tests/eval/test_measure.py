@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
@@ -168,7 +167,6 @@ def test_frames_are_not_held(clip: Clip, truth: Truth, full: Suite) -> None:
 
     def frames() -> Iterator[Frame]:
         for frame in worse(clip):
-            gc.collect()
             assert sum(each() is not None for each in alive) <= 2
             alive.append(weakref.ref(frame))
             yield frame
