@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +17,14 @@ from .kinds import must_be_stream
 
 if TYPE_CHECKING:
     from ..receiver.files.player import DecodeReport
+    from ..receiver.files.side_by_side import TimedFrames
 
 __all__ = ["add_decoder_options", "add_parser", "decoded", "run"]
 
 _EPILOG = """\
 examples:
   facewire decode talk.fwire back.mp4
-  facewire decode talk.fwire both.mp4 --side-by-side talk.mp4    the original on the left
+  facewire decode talk.fwire both.mp4 --side-by-side talk.mp4    what was sent on the left
   facewire decode talk.fwire - | ffplay -                        into another program
   facewire decode talk.fwire back.mp4 --force                    replaces back.mp4
   facewire decode talk.fwire back.mp4 --backend torch            needs the extra [torch]
@@ -53,7 +54,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--side-by-side",
         metavar="IN.mp4",
-        help="show this video, the original, to the left",
+        help="show to the left what was sent of this video, the original: the square about the "
+        "face, found as `encode` does",
+    )
+    parser.add_argument(
+        "--side-by-side-scene",
+        action="store_true",
+        help="with --side-by-side: show the whole picture of the original instead of the square",
     )
     add_decoder_options(parser)
     parser.add_argument("--quiet", action="store_true", help="show no progress and no summary")
@@ -111,9 +118,12 @@ def run(args: argparse.Namespace) -> int:
         inputs = [source] if original is None else [source, original]
         endings = tuple(FORMATS)
         names.check_output(args.output, force=args.force, endings=endings, inputs=inputs)
-        must_be_stream(source)
+        must_be_stream(source, args.input)
+        beside = None
+        if original is not None:
+            beside = stack.enter_context(_beside(original, scene=args.side_by_side_scene))
         with _video_file(args.output) as target:
-            report = decoded(source, target, args, original, force=args.force)
+            report = decoded(source, target, args, beside, force=args.force)
     if not args.quiet:
         shown = "standard output" if args.output == names.STANDARD else args.output
         print(_summary(report, shown), file=sys.stderr)
@@ -124,7 +134,7 @@ def decoded(
     source: Path,
     target: Path,
     args: argparse.Namespace,
-    original: Path | None = None,
+    original: TimedFrames | None = None,
     *,
     force: bool = False,
 ) -> DecodeReport:
@@ -158,6 +168,18 @@ def decoded(
     for line in _warnings(report):
         print(f"facewire: {line}", file=sys.stderr)
     return report
+
+
+@contextmanager
+def _beside(original: Path, *, scene: bool) -> Iterator[TimedFrames]:
+    """Pictures of the original, read as `encode` reads them; the whole ones, or what was sent."""
+    from ..sender.tracking.ahead import read_ahead
+    from ..sender.tracking.capture import Capture
+    from ..sender.tracking.squares import sent_squares
+
+    capture = Capture(original)
+    with closing(read_ahead(capture.frames() if scene else sent_squares(capture), 4)) as frames:
+        yield frames
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "encode",
         help="video to .fwire",
-        description="Turn a video of a talking person into a .fwire stream: a few pictures, "
+        description="Turn a video of a talking person into a .fwire stream: a few pictures,\n"
         "the motion of ten keypoints in every frame, and the sound.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -94,6 +94,12 @@ def _add_rate(group: argparse._ArgumentGroup) -> None:
         metavar="X",
         help="rate of the sound (Opus): from 10 on it is wideband, 0 leaves it out "
         "(default: %(default)g)",
+    )
+    group.add_argument(
+        "--audio-track",
+        type=int,
+        metavar="N",
+        help="send the Nth sound track, counted from 1 (default: the first that is not silent)",
     )
 
 
@@ -200,7 +206,7 @@ def run(args: argparse.Namespace) -> int:
     )
     with names.readable(args.input) as source:
         names.check_output(args.output, force=args.force, endings=(".fwire",), inputs=[source])
-        must_be_video(source)
+        must_be_video(source, args.input)
         report = _encode(source, config, args)
     if not args.quiet:
         size = config.identity.file_bytes if config.identity else 0
@@ -214,10 +220,18 @@ def _encode(source: Path, config: EncoderConfig, args: argparse.Namespace) -> En
     from .stage import Stage
 
     loading = "loading the networks"
+    track = args.audio_track
     with Stage(f"encoding {source.name}", "frame", quiet=args.quiet, loading=loading) as stage:
         if args.output != names.STANDARD:
-            return encode_file(source, Path(args.output), config, stage.show, overwrite=args.force)
-        with Capture(source) as capture:
+            return encode_file(
+                source,
+                Path(args.output),
+                config,
+                stage.show,
+                overwrite=args.force,
+                audio_track=track,
+            )
+        with Capture(source, track) as capture:
             report = encode_to(capture, sys.stdout.buffer, config, stage.show)
         sys.stdout.buffer.flush()
         return report
@@ -236,6 +250,8 @@ def _summary(report: EncodeReport, output: str, identity_bytes: int) -> str:
         text += f"; this includes an identity of {identity_bytes} bytes, sent once"
     if report.repeated:
         text += f"; {report.repeated} frames without a face repeat the one before"
+    if report.hdr:
+        text += f"; the video is HDR ({report.hdr}) and was mapped to standard range"
     return text
 
 

@@ -45,7 +45,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "enroll",
         help="fit the network to one person",
-        description="Fine-tune a small part of the network on one person, and write a file of "
+        description="Fine-tune a small part of the network on one person, and write a file of\n"
         "at most 300 kB (needs the extra [encode,torch]).",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -93,8 +93,8 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         videos = [stack.enter_context(names.readable(name)) for name in args.videos]
         names.check_output(args.out, force=args.force, endings=(".fwid",), inputs=videos)
-        for video in videos:
-            must_be_video(video)
+        for video, name in zip(videos, args.videos, strict=True):
+            must_be_video(video, name)
         card = load_card(args.weights or "s")
         with Stage("preparing", "video", quiet=args.quiet) as stage:
             clips = prepared(videos, int(card.config["size"]), stage.show)

@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         graphs = openvino_graphs(model)
         path = save_graphs(card, graphs)
         if args.calibrate is not None:
-            # From the stored graph: its weights are FP16, and stay so where they are not int8.
+            # Made from the stored graph, so that weights that do not become int8 stay FP16.
             stored = load_graph(card, "frame")
             path = save_graphs(card, graphs | {"frame_int8": _int8(model, stored, args.calibrate)})
         print(path)

@@ -37,7 +37,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "info",
         help="what is in a .fwire, and what each part costs",
-        description="Show frames, duration and the bits of every part of a .fwire stream, "
+        description="Show frames, duration and the bits of every part of a .fwire stream,\n"
         "or what runs the networks on this machine.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(found, indent=2) if args.json else runtime_facts.table(found))
         return 0
     with names.readable(args.input) as path:
-        must_be_stream(path)
+        must_be_stream(path, args.input)
         facts = describe(path)
     print(json.dumps(facts, indent=2) if args.json else table(facts))
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..codec.errors import MediaError, StreamError
+from .names import STANDARD, shown
 
 __all__ = ["must_be_stream", "must_be_video"]
 
@@ -12,42 +13,52 @@ _STREAM, _IDENTITY = b"\x93FWIRE", b"\x93FWID"
 _READS_FILES_ONLY = {"protocol_whitelist": "file,crypto,data"}
 
 
-def must_be_stream(path: Path) -> None:
-    """Raise `StreamError` for a video or an identity where a `.fwire` stream is wanted.
+def must_be_stream(path: Path, name: str) -> None:
+    """Raise `StreamError` for what is no `.fwire` stream.
 
-    Damaged streams pass, and what nobody knows: reading them tells more.
+    Args:
+        path: the file.
+        name: as it was given on the command line; used in messages.
     """
     head = _head(path)
-    if head.startswith(_STREAM):
+    if _STREAM.startswith(head):  # also the beginning of a file that is cut off
         return
     if head.startswith(_IDENTITY):
-        raise StreamError(
-            f"{path} is an identity (.fwid), not a stream: give it with --identity {path}"
-        )
-    if found := _media(path):
-        raise StreamError(
-            f"{path} is {found}, not a .fwire stream: "
-            f"`facewire encode {path} {path.stem}.fwire` makes one"
-        )
+        raise StreamError(f"{shown(name)} is an identity (.fwid), not a stream: use --identity")
+    found = _media(path)
+    if found is None:
+        raise StreamError(f"{shown(name)} is not a .fwire stream: it does not begin like one")
+    raise StreamError(
+        f"{shown(name)} is {found}, not a .fwire stream: "
+        f"`facewire encode {name} {_stem(name)}.fwire` makes one"
+    )
 
 
-def must_be_video(path: Path) -> None:
-    """Raise `MediaError` for a stream or an identity where a video is wanted."""
+def must_be_video(path: Path, name: str) -> None:
+    """Raise `MediaError` for a stream or an identity, where a video is wanted.
+
+    Args:
+        path: the file.
+        name: as it was given on the command line; used in messages.
+    """
     head = _head(path)
-    if head.startswith(_STREAM):
+    if head == _STREAM:
         raise MediaError(
-            f"{path} is a facewire stream, not a video: "
-            f"`facewire decode {path} {path.stem}.mp4` makes one"
+            f"{shown(name)} is a facewire stream, not a video: "
+            f"`facewire decode {name} {_stem(name)}.mp4` makes one"
         )
     if head.startswith(_IDENTITY):
-        raise MediaError(
-            f"{path} is an identity (.fwid), not a video: give it with --identity {path}"
-        )
+        raise MediaError(f"{shown(name)} is an identity (.fwid), not a video: use --identity")
 
 
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(len(_STREAM))
+
+
+def _stem(name: str) -> str:
+    """Name of a file that a suggested command could write, without its ending."""
+    return "out" if name == STANDARD else Path(name).stem
 
 
 def _media(path: Path) -> str | None:

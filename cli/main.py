@@ -81,7 +81,7 @@ def parse(
     """
     parser = argparse.ArgumentParser(
         prog="facewire",
-        description="Send a talking head over almost no bandwidth: a few pictures and the motion "
+        description="Send a talking head over almost no bandwidth: a few pictures and the motion\n"
         "of ten keypoints, from which the receiver draws the face again.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -22,7 +22,7 @@ from pathlib import Path
 from ..codec import whole_file
 from ..codec.errors import ConfigError
 
-__all__ = ["STANDARD", "add_force", "check_output", "is_pipe", "readable"]
+__all__ = ["STANDARD", "add_force", "check_output", "is_pipe", "readable", "shown"]
 
 STANDARD = "-"
 """The name of standard input or standard output."""
@@ -65,7 +65,7 @@ def readable(name: str) -> Iterator[Path]:
                 with Path(name).open("rb") as source:
                     shutil.copyfileobj(source, copy)
         if path.stat().st_size == 0:
-            raise ConfigError(f"nothing came through {_shown(name)}")
+            raise ConfigError(f"nothing came through {shown(name)}")
         yield path
 
 
@@ -127,5 +127,6 @@ def _check_name(name: str) -> None:
         )
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
+    """An input for messages: its name, or "standard input"."""
     return "standard input" if name == STANDARD else name

@@ -55,7 +55,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Decode, and show."""
     with names.readable(args.input) as source:
-        must_be_stream(source)
+        must_be_stream(source, args.input)
         player = _player(args.player, args.input)
         with tempfile.TemporaryDirectory(prefix="facewire-") as folder:
             video = Path(folder) / f"{source.stem}.mkv"

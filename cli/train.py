@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..codec.errors import ConfigError, MissingExtraError
 from . import names
 from .stage import Stage
+
+if TYPE_CHECKING:
+    from ..models.training.config import TrainConfig
 
 __all__ = ["add_parser", "run"]
 
@@ -33,9 +37,9 @@ examples:
 --data holds videos of talking heads, one person in each. A CSV (--people) says who is seen in each
 file. Without it, all videos in one subfolder show the same person, and each video that lies in
 --data itself shows another one. Landmarks, masks and sound are prepared once, into OUT/cache or
-the first --cache. OUT receives model.safetensors, checkpoint.pt,
-curves.csv and pictures/ (source, then driving frame, output and flow). A folder that holds a run
-already is used again only with --resume, or with --force, which starts anew.
+the first --cache. OUT receives model.safetensors, checkpoint.pt, curves.csv and pictures/ (source,
+then driving frame, output and flow). A folder that holds a run already is used again only with
+--resume, or with --force, which starts anew.
 
 --start-from names weights to begin with. They come from a network of the same shape, or from one
 with fewer blocks, as `s` has compared with `l`: the new blocks then begin without effect. --teacher
@@ -54,73 +58,68 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add(
-        "--data",
-        metavar="DIR",
-        type=Path,
-        help="folder of videos; not needed with a prepared --cache",
-    )
-    add("--out", metavar="DIR", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
+    names.add_force(parser)
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    _add_data(parser.add_argument_group("clips").add_argument)
+    _add_network(parser.add_argument_group("network").add_argument)
+    _add_training(parser.add_argument_group("training").add_argument)
+    _add_machine(parser.add_argument_group("machine").add_argument)
+
+
+def _add_data(add: Callable[..., object]) -> None:
+    add("--data", metavar="DIR", type=Path,
+        help="folder of videos; not needed with a prepared --cache")  # fmt: skip
     add("--cache", metavar="DIR", type=Path, nargs="+", help="folders of prepared clips to "
         "learn from; --data is prepared into the first (default: OUT/cache)")  # fmt: skip
-    add(
-        "--people",
-        metavar="CSV",
-        type=Path,
-        help="who is seen in each video: columns `file` and `identity`",
-    )
+    add("--people", metavar="CSV", type=Path,
+        help="who is seen in each video: columns `file` and `identity`")  # fmt: skip
     add("--held-out", metavar="DIR", type=Path, help="folder of prepared clips to measure on")
-    add(
-        "--held-out-people",
-        metavar="N",
-        type=int,
-        default=4,
-        help="without --held-out: people whose "
-        "clips are measured on, not learned from (default: %(default)s)",
-    )
-    add(
-        "--every",
-        metavar="N",
-        type=int,
-        default=3,
-        help="keep every N-th frame as a picture (default: %(default)s)",
-    )
+    add("--held-out-people", metavar="N", type=int, default=4, help="without --held-out: people "
+        "whose clips are measured on, not learned from (default: %(default)s)")  # fmt: skip
+    add("--every", metavar="N", type=int, default=3,
+        help="keep every N-th frame as a picture (default: %(default)s)")  # fmt: skip
     add("--prepare-only", action="store_true", help="prepare --data and stop")
     add("--person-least", metavar="S", type=float, default=0.0, help="count nobody for fewer "
         "seconds than S, so that a pair of stills has some weight")  # fmt: skip
+
+
+def _add_network(add: Callable[..., object]) -> None:
     add("--size", help="xs, s, l or paper (default: as --start-from, else s)")
     add("--set", metavar="NAME=VALUE", action="append", default=[], help="change the network, "
         "for example audio_prior=false or keypoint_mode=unsupervised")  # fmt: skip
-    add("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
     add("--start-from", metavar="SIZE|DIR", help="begin with these weights")
     add("--teacher", metavar="SIZE|DIR", help="imitate this network")
-    add("--distillation", type=float, metavar="W", help="weight of the teacher's loss "
-        f"(default: {_DISTILLATION:g})")  # fmt: skip
-    add("--steps", type=int, default=20_000, help="training steps (default: %(default)s)")
-    add("--batch", type=int, default=4, help="source pictures in a step (default: %(default)s)")
-    add(
-        "--drivings",
-        type=int,
-        default=3,
-        help="driving frames for each source (default: %(default)s)",
-    )
-    add("--learning-rate", type=float, default=4e-4, help="default: %(default)g")
+
+
+def _add_training(add: Callable[..., object]) -> None:
+    add("--steps", metavar="N", type=int, default=20_000, help="default: %(default)s")
+    add("--minutes", metavar="M", type=float, default=0.0, help="stop after so many minutes")
+    add("--batch", metavar="N", type=int, default=4,
+        help="source pictures in a step (default: %(default)s)")  # fmt: skip
+    add("--drivings", metavar="N", type=int, default=3,
+        help="driving frames for each source (default: %(default)s)")  # fmt: skip
+    add("--learning-rate", metavar="X", type=float, default=4e-4, help="default: %(default)g")
     add("--perceptual", choices=("alex", "vgg"), default="alex", help="network "
         "whose features the perceptual loss compares (default: %(default)s)")  # fmt: skip
-    add("--adversarial", type=float, default=0.0, metavar="W", help="weight of the GAN loss")
-    add("--precision", choices=("32", "bf16"), default="32", help="bits of the arithmetic "
-        "(default: %(default)s)")  # fmt: skip
-    add("--threads", type=int, default=0, help="CPU threads (default: torch's choice)")
+    add("--adversarial", metavar="W", type=float, default=0.0, help="weight of the GAN loss")
+    add("--distillation", metavar="W", type=float,
+        help=f"weight of the teacher's loss (default: {_DISTILLATION:g})")  # fmt: skip
+    add("--evaluate-every", metavar="N", type=int, default=500,
+        help="measure and draw every N steps (default: %(default)s)")  # fmt: skip
+    add("--seed", metavar="N", type=int, default=0,
+        help="of weights and samples (default: %(default)s)")  # fmt: skip
+
+
+def _add_machine(add: Callable[..., object]) -> None:
+    add("--precision", choices=("32", "bf16"), default="32",
+        help="bits of the arithmetic (default: %(default)s)")  # fmt: skip
+    add("--threads", metavar="N", type=int, default=0, help="CPU threads (default: torch's choice)")
     add("--accelerator", default="auto", help="auto, gpu or cpu (default: %(default)s)")
-    add("--devices", default="auto", help="how many GPUs (default: all)")
-    add("--workers", type=int, default=0, help="processes that prepare samples (default: none)")
-    add("--minutes", type=float, default=0.0, help="stop after so many minutes")
-    add("--evaluate-every", type=int, default=500, metavar="N", help="measure and draw every "
-        "N steps (default: %(default)s)")  # fmt: skip
-    add("--seed", type=int, default=0, help="of weights and samples (default: %(default)s)")
-    names.add_force(parser)
-    add("--quiet", action="store_true", help="show no progress")
+    add("--devices", metavar="N", default="auto", help="how many GPUs (default: all)")
+    add("--workers", metavar="N", type=int, default=0,
+        help="processes that prepare samples (default: none)")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -133,7 +132,6 @@ def run(args: argparse.Namespace) -> int:
         raise MissingExtraError("training", "train") from error
     from ..models.avfr.model import Avfr
     from ..models.training.cache import read_cache
-    from ..models.training.config import LossWeights, TrainConfig
     from ..models.training.fit_face import fit_face_table
     from ..models.training.loop import fit, split_by_person
     from ..models.training.start import begin_from
@@ -158,26 +156,7 @@ def run(args: argparse.Namespace) -> int:
     network = _network(args, source.config if source else None)
     known = source or teacher
     face = known.face if known else fit_face_table(c.landmarks[c.faces > 0] for c in train)
-    distillation = (args.distillation or _DISTILLATION) if teacher else 0.0
-    settings = TrainConfig(
-        steps=args.steps,
-        batch=args.batch,
-        drivings=args.drivings,
-        learning_rate=args.learning_rate,
-        perceptual_net=args.perceptual,
-        precision=args.precision,
-        threads=args.threads,
-        accelerator=args.accelerator,
-        devices=args.devices if args.devices == "auto" else _count(args.devices),
-        workers=args.workers,
-        minutes=args.minutes,
-        evaluate_every=args.evaluate_every,
-        picture_every=args.evaluate_every,
-        seed=args.seed,
-        person_least_s=args.person_least,
-        size=network.size,
-        losses=LossWeights(adversarial=args.adversarial, distillation=distillation),
-    )
+    settings = _settings(args, network.size, has_teacher=teacher is not None)
     with Stage(f"training {args.out}", "step", quiet=args.quiet) as stage:
         fit(
             network,
@@ -193,6 +172,31 @@ def run(args: argparse.Namespace) -> int:
         )
     print(f"{args.out / 'model.safetensors'}: `facewire export {args.out}` makes it ready to use")
     return 0
+
+
+def _settings(args: argparse.Namespace, size: int, *, has_teacher: bool) -> TrainConfig:
+    from ..models.training.config import LossWeights, TrainConfig
+
+    distillation = (args.distillation or _DISTILLATION) if has_teacher else 0.0
+    return TrainConfig(
+        steps=args.steps,
+        batch=args.batch,
+        drivings=args.drivings,
+        learning_rate=args.learning_rate,
+        perceptual_net=args.perceptual,
+        precision=args.precision,
+        threads=args.threads,
+        accelerator=args.accelerator,
+        devices=args.devices if args.devices == "auto" else _count(args.devices),
+        workers=args.workers,
+        minutes=args.minutes,
+        evaluate_every=args.evaluate_every,
+        picture_every=args.evaluate_every,
+        seed=args.seed,
+        person_least_s=args.person_least,
+        size=size,
+        losses=LossWeights(adversarial=args.adversarial, distillation=distillation),
+    )
 
 
 def _refuse_a_run(out: Path) -> None:

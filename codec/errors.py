@@ -1,4 +1,4 @@
-"""Errors: one root, and each error is also the builtin that fits it.
+"""Errors: they have one root, and each is also the builtin error that fits it.
 
     FacewireError
     ├── MediaError (ValueError)            a video, picture or sound that cannot be used
@@ -80,14 +80,14 @@ class MotionError(FacewireError, ValueError):
 
 
 class ConfigError(FacewireError, ValueError):
-    """A setting that makes no sense."""
+    """A setting that is out of range or does not fit another one."""
 
 
 class RateError(ConfigError):
-    """A rate below what the stream takes at least.
+    """A rate that is lower than the stream needs.
 
     Attributes:
-        least_kbps: that least, in 1000 bits a second of everything.
+        least_kbps: the lowest rate that is possible, of everything together, in 1000 bits a second.
     """
 
     def __init__(self, message: str, least_kbps: float) -> None:
@@ -126,5 +126,5 @@ class MissingExtraError(FacewireError, ImportError):
         self._parts = (feature, extra)
 
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
-        """Made again from what it was made of, when it comes from another process."""
+        """Lets it be pickled: an error may come from another process."""
         return type(self), self._parts

@@ -1,4 +1,4 @@
-"""`Identity`: what a network learned of one person; packed, and in a `.fwid` file.
+"""`Identity`: what a network learned about one person, packed, and as a `.fwid` file.
 
     body    raw deflate (RFC 1951) of a msgpack map: model, sha256 of its weights, tensors
     file    magic "\\x93FWID" | version u8 | body | crc32 u32, little-endian, of all before
@@ -59,24 +59,28 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TensorChange:
-    """What is added to one tensor: whole numbers of steps, a step size for each output channel.
+    """What is added to one tensor: whole numbers of steps, with a step size per output channel.
 
     Attributes:
         levels: int8, in the tensor's own shape `[O, …]`.
-        steps: float32 `[O]`, from 0 to 65504 (FP16's largest number).
+        steps: float32 `[O]`, step sizes from 0 to 65504 (the largest number of FP16).
     """
 
     levels: npt.NDArray[np.int8]
     steps: Array
 
     def delta(self) -> Array:
-        """Float32, in the tensor's own shape."""
+        """The change itself, float32, in the tensor's own shape."""
         return np.asarray(self.levels * _by_row(self.steps, self.levels.ndim), np.float32)
 
     @classmethod
     def quantise(cls, delta: Array, coarse: float) -> TensorChange:
-        """Round to steps of `coarse` times each channel's root mean square, and never so fine
-        that its largest change is more than 127 of them.
+        """Round a change to whole steps.
+
+        Args:
+            delta: float32 `[O, …]`.
+            coarse: step size as a share of each channel's root mean square. A channel gets larger
+                steps where its largest change would be more than 127 of them.
         """
         rows = delta.reshape(len(delta), -1)
         finest = np.abs(rows).max(1) / np.float32(127)
@@ -88,16 +92,16 @@ class TensorChange:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Changes to a network's weights that fit it to one person; equal where the bodies are.
+    """Changes to a network's weights that fit it to one person.
 
-    Made by `pack` and `parse`, never field by field.
+    `pack` and `parse` make it; two are equal if their bodies are.
 
     Attributes:
-        body: what travels.
+        body: the packed form, which travels in packets and files.
         id: `identity_id(body)`.
         model: name of the network, as "avfr-s".
-        weights_sha256: 32 bytes, of the weights that the changes are added to.
-        changes: by the tensor's name.
+        weights_sha256: 32 bytes, hash of the weights that the changes are added to.
+        changes: the change of each tensor, by the tensor's name.
     """
 
     body: bytes = field(repr=False)
@@ -108,21 +112,21 @@ class Identity:
 
     @property
     def file_bytes(self) -> int:
-        """Size of its `.fwid` file."""
+        """Size of its `.fwid` file in bytes."""
         return len(self.body) + _FRAMING
 
     @classmethod
     def pack(cls, model: str, weights_sha256: bytes, deltas: Mapping[str, Array]) -> Identity:
-        """Round and pack changes, as finely as fits into `MAX_FILE`.
+        """Round changes and pack them, as finely as fits into `MAX_FILE` bytes.
 
         Args:
             model: name of the network.
-            weights_sha256: of the weights that the changes are added to.
-            deltas: float32 by the tensor's name, each `[O, …]`.
+            weights_sha256: hash of the weights that the changes are added to.
+            deltas: the changes, float32 `[O, …]`, by the tensor's name.
 
         Raises:
-            ConfigError: values that are no numbers of FP16; so many that even the coarsest
-                steps do not fit.
+            ConfigError: no tensors or too many, values beyond the range of FP16, or so many
+                values that they do not fit even with the coarsest steps.
         """
         if not 0 < len(deltas) <= _MAX_TENSORS:
             raise ConfigError(f"an identity changes 1 to {_MAX_TENSORS} tensors, not {len(deltas)}")
@@ -133,7 +137,7 @@ class Identity:
             changes = {name: TensorChange.quantise(d, coarse) for name, d in deltas.items()}
             return _pack(model, weights_sha256, changes)
 
-        # Sizes fall with the steps' size, so that bisection finds the finest that fit.
+        # Coarser steps pack smaller, so bisection finds the finest steps that fit.
         first = bisect_left(_COARSE, True, key=lambda coarse: len(packed(coarse)) <= MAX_BODY)
         if first == len(_COARSE):
             count = sum(delta.size for delta in deltas.values())
@@ -141,15 +145,15 @@ class Identity:
         try:
             return cls.parse(packed(_COARSE[first]))
         except StreamError as error:
-            raise ConfigError(f"an identity that cannot be: {error}") from error
+            raise ConfigError(f"these changes make no identity: {error}") from error
 
     @classmethod
     def parse(cls, body: bytes) -> Identity:
-        """Inverse of taking `body`.
+        """Read a body.
 
         Raises:
             TruncatedError: it ends early.
-            StreamError: not such a body, or beyond the limits.
+            StreamError: it is not a body of an identity, or exceeds the limits.
         """
         if len(body) > MAX_BODY:
             raise StreamError(f"an identity of {len(body)} bytes; at most {MAX_BODY} are allowed")
@@ -166,7 +170,7 @@ class Identity:
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, StreamError):
                 raise
-            raise StreamError(f"an identity that is no map of tensors ({error})") from error
+            raise StreamError(f"an identity is not a map of tensors ({error})") from error
         return cls(bytes(body), identity_id(body), model, sha256, changes)
 
 
@@ -191,9 +195,9 @@ def read_identity(path: Path) -> Identity:
     """Read a `.fwid` file.
 
     Raises:
-        StreamError: not such a file, or beyond the limits.
-        TruncatedError: shorter than its frame.
-        UnsupportedError: of a later version.
+        StreamError: it is not a `.fwid` file, or exceeds the limits.
+        TruncatedError: it ends before its checksum.
+        UnsupportedError: it has a later version.
         DamagedError: the checksum does not match.
         OSError: it cannot be read.
     """
@@ -216,7 +220,7 @@ def read_identity(path: Path) -> Identity:
 
 
 def _by_row(steps: Array, axes: int) -> Array:
-    """`[O]` → `[O, 1, …]`, to go with a tensor of so many axes."""
+    """`[O]` → `[O, 1, …]` with so many axes, to be multiplied with a tensor."""
     return steps.reshape(-1, *[1] * (axes - 1))
 
 
@@ -231,7 +235,7 @@ def _pack(model: str, sha256: bytes, changes: Mapping[str, TensorChange]) -> byt
     }
     fields: dict[str, Any] = {"model": model, "sha256": sha256, "tensors": tensors}
     data = msgpack.packb(fields)
-    # Noise has no repetitions to find, except where it is nearly all zeros.
+    # Noise has no repetitions that deflate could use, unless nearly all of it is zero.
     return min((_deflate(data, how) for how in (zlib.Z_HUFFMAN_ONLY, zlib.Z_FILTERED)), key=len)
 
 
@@ -246,7 +250,7 @@ def _inflate(body: bytes) -> bytes:
         data = inflate.decompress(body, _MAX_UNPACKED)
     except zlib.error as error:
         raise StreamError(f"an identity that cannot be unpacked ({error})") from error
-    if inflate.unconsumed_tail:
+    if inflate.unconsumed_tail or (len(data) == _MAX_UNPACKED and not inflate.eof):
         raise StreamError(f"an identity that unpacks to more than {_MAX_UNPACKED} bytes")
     if not inflate.eof:
         raise TruncatedError("an identity ends early")
@@ -266,7 +270,9 @@ def _parse_change(name: object, value: Any) -> TensorChange:
     for n in shape:
         size *= n
     if len(levels) != size or len(steps) != shape[0]:
-        raise StreamError(f"an identity's tensor {name} has not as many numbers as its shape says")
+        raise StreamError(
+            f"an identity's tensor {name} has not the number of values that its shape says"
+        )
     if not ((steps >= 0) & (steps <= _LARGEST)).all():
-        raise StreamError(f"an identity's tensor {name} has steps that are no sizes")
+        raise StreamError(f"an identity's tensor {name} has step sizes out of range")
     return TensorChange(levels.reshape(shape), steps.astype(np.float32))

@@ -1,8 +1,8 @@
-"""An identity in packets: sent once, at the start of a stream, in parts.
+"""An identity in packets: it is sent once, at the start of a stream, in parts.
 
 An IDENTITY packet carries `index u16 | count u16 | id, 8 bytes | part of the body`, little-endian.
-The id is the beginning of the body's SHA-256, so that parts of different identities never mix and
-parts of the same one that is sent again do.
+The id is the beginning of the body's SHA-256. So parts of different identities never mix, while
+parts of one identity that is sent twice complete each other.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ __all__ = ["FRAGMENT_BYTES", "MAX_FRAGMENTS", "IdentityAssembler", "fragment_id"
 
 _FRAGMENT = struct.Struct(f"<HH{ID_BYTES}s")
 FRAGMENT_BYTES = MAX_DATAGRAM - HEADER_BYTES - _FRAGMENT.size
-"""Bytes of the body that a packet carries; the last one may carry fewer."""
+"""Bytes of the body in a packet; the last packet may have fewer."""
 MAX_FRAGMENTS = -(-MAX_BODY // FRAGMENT_BYTES)
 
 
 def introduce(identity: Identity, sequence: int, pts: int = 0) -> list[Packet]:
-    """Split into IDENTITY packets, each `MAX_DATAGRAM` bytes or less.
+    """Split an identity into IDENTITY packets of at most `MAX_DATAGRAM` bytes.
 
     Args:
         identity: to be sent.
-        sequence: number of the first packet; the others count on, modulo 65536.
-        pts: of all of them, modulo 65536; it has no meaning.
+        sequence: number of the first packet; the next packets count on, modulo 65536.
+        pts: of all packets, taken modulo 65536. It has no meaning.
     """
     starts = range(0, len(identity.body), FRAGMENT_BYTES)
     return [
@@ -46,14 +46,14 @@ def introduce(identity: Identity, sequence: int, pts: int = 0) -> list[Packet]:
 
 
 def fragment_id(packet: Packet) -> bytes:
-    """Id of the identity that an IDENTITY packet is a part of; shorter where it is damaged."""
+    """Id of the identity that an IDENTITY packet belongs to; shorter if the packet is cut off."""
     return packet.payload[_FRAGMENT.size - ID_BYTES : _FRAGMENT.size]
 
 
 class IdentityAssembler:
-    """Puts IDENTITY packets together that come in any order, doubled, or not at all.
+    """Puts identities together from packets that are reordered, doubled or lost.
 
-    Memory is bounded: one incomplete identity is kept, that of the last packet.
+    Memory is bounded: it keeps one incomplete identity, the one that the last packet belongs to.
     """
 
     def __init__(self) -> None:
@@ -61,13 +61,15 @@ class IdentityAssembler:
         self._parts: dict[int, bytes] = {}
 
     def push(self, packet: Packet) -> Identity | None:
-        """Take one IDENTITY packet; return the identity that it completes.
+        """Take one IDENTITY packet; return the identity if this packet completes it, else None.
+
+        The hash is checked before anything is unpacked.
 
         Raises:
-            TruncatedError: a payload without a part.
-            DamagedError: all parts came, but they are not what the id names.
-            StreamError: a part that cannot be, another kind of packet, or a body that cannot be
-                read.
+            TruncatedError: the packet holds no part.
+            DamagedError: all parts came, but their hash is not the id.
+            StreamError: another kind of packet, a part whose number or size is out of range, or a
+                body that cannot be read.
         """
         if packet.kind != Kind.IDENTITY:
             raise StreamError(f"a {packet.kind.name} packet is no part of an identity")

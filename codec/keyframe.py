@@ -1,8 +1,8 @@
-"""`Keyframe`: a picture with the face in it, split over packets and put together again.
+"""`Keyframe`: a picture of the face, split over packets and put together again.
 
 A KEYFRAME packet carries one fragment: `index u8 | count u8 | crc32 u32 | part of the body`, all
-little-endian; the CRC is of the whole body, so that parts of different keyframes never mix and
-parts of the same one that is sent again do. The body:
+little-endian. The CRC covers the whole body. So fragments of different keyframes never mix, while
+fragments of one keyframe that is sent twice complete each other. The body:
 
     0..7      pts       i64, the full presentation time in ticks
     8         codec     u8, see `StillCodec`
@@ -11,8 +11,8 @@ parts of the same one that is sent again do. The body:
     12..131   motion    120 bytes, profile fp16
     132..     shape, then the picture to the end
 
-A shape of one byte is the id of an earlier keyframe, its base: the landmarks are the base's, moved
-as those of a frame would be.
+A shape of one byte is the id of an earlier keyframe, the base. The landmarks are then those of the
+base, moved as the network moves them for a frame with this keyframe's motion.
 """
 
 from __future__ import annotations
@@ -52,22 +52,23 @@ __all__ = [
 _FRAGMENT = struct.Struct("<BBI")
 _BODY = struct.Struct("<qBBH")
 FRAGMENT_BYTES = MAX_DATAGRAM - HEADER_BYTES - _FRAGMENT.size
-"""Bytes of the body that a fragment carries; the last one may carry fewer."""
+"""Bytes of the body in a fragment; the last fragment may have fewer."""
 MAX_FRAGMENTS = 64
 MAX_SHAPE = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Keyframe:
-    """The picture that a face is generated from.
+    """The picture that frames are generated from.
 
     Attributes:
         id: 0..15; motion packets name it as their reference.
         pts: full presentation time in ticks of the stream's time base, -2^63..2^63 - 1.
-        motion: keypoints of this very picture; later motion is understood against them.
+        motion: keypoints of this picture. The motion of frames is relative to them.
         shape: the face's landmarks, packed by `models/shape.py`; at most `MAX_SHAPE` bytes.
         picture: the coded picture.
-        base: id of the keyframe from whose landmarks these are rebuilt; the shape is then empty.
+        base: id of the keyframe from whose landmarks this one's are computed; the shape is then
+            empty. None: the shape holds the landmarks.
 
     Raises:
         ConfigError: a value out of range.
@@ -86,12 +87,12 @@ class Keyframe:
         if len(self.shape) > MAX_SHAPE:
             raise ConfigError(f"a keyframe's shape has {len(self.shape)} bytes, over {MAX_SHAPE}")
         if len(self.shape) == 1:
-            raise ConfigError("a shape of one byte is the id of a base: give it as such")
+            raise ConfigError("a shape of one byte means the id of a base: give it as `base`")
         if self.base is not None and (self.shape or not 0 <= self.base < 16):
-            raise ConfigError("a keyframe has either a shape or a base, an id from 0 to 15")
+            raise ConfigError("a keyframe has either a shape or a base, whose id is 0 to 15")
 
     def __bytes__(self) -> bytes:
-        """The body, to be split by `to_packets`."""
+        """The body, which `to_packets` splits."""
         picture = self.picture
         shape = self.shape if self.base is None else bytes([self.base])
         head = _BODY.pack(self.pts, picture.codec, picture.quality, len(shape))
@@ -99,13 +100,17 @@ class Keyframe:
 
     @classmethod
     def parse(cls, identity: int, body: bytes) -> Keyframe:
-        """Inverse of `bytes()`; the id travels in the packets' headers.
+        """Read a body.
+
+        Args:
+            identity: the keyframe's id, which travels in the headers of the packets.
+            body: all fragments, joined.
 
         Raises:
             TruncatedError: it ends early.
-            UnsupportedError: a still codec that this build does not know.
-            MotionError: keypoints that are not finite or absurd.
-            StreamError: too large.
+            UnsupportedError: it uses a still codec that this build does not know.
+            MotionError: the keypoints are not finite, or far outside the picture.
+            StreamError: a part of it exceeds its limit.
         """
         start = _BODY.size + FP16_BYTES
         if len(body) < start:
@@ -126,20 +131,23 @@ class Keyframe:
         base = shape[0] if length == 1 else None
         if base is not None:
             if base > 15:
-                raise StreamError(f"a keyframe stands on one of id {base}; ids are below 16")
+                raise StreamError(f"a keyframe names the base {base}; ids are below 16")
             shape = b""
         return cls(identity, pts, motion, shape, CodedPicture(codec, quality, data), base)
 
     def to_packets(
         self, sequence: int, *, synthetic: bool = True, part: int = FRAGMENT_BYTES
     ) -> list[Packet]:
-        """Split over as many packets as needed, each `MAX_DATAGRAM` bytes or less.
+        """Split into KEYFRAME packets of at most `MAX_DATAGRAM` bytes.
 
         Args:
-            sequence: number of the first packet; the others count on, modulo 65536.
-            synthetic: sets the flag that says so.
-            part: bytes of the body in a packet, at most `FRAGMENT_BYTES`; more where there would
-                be over `MAX_FRAGMENTS` of them.
+            sequence: number of the first packet; the next packets count on, modulo 65536.
+            synthetic: sets the flag SYNTHETIC.
+            part: bytes of the body in a packet, at most `FRAGMENT_BYTES`. It is raised if there
+                would be more than `MAX_FRAGMENTS` packets.
+
+        Raises:
+            ConfigError: the body is too large for `MAX_FRAGMENTS` packets.
         """
         body = bytes(self)
         part = min(max(part, -(-len(body) // MAX_FRAGMENTS)), FRAGMENT_BYTES)
@@ -164,7 +172,7 @@ class Keyframe:
 
 
 def fragment_pts(packet: Packet) -> int | None:
-    """Full pts, where the packet is the first fragment of a keyframe; else None."""
+    """Full pts of a keyframe if the packet is its first fragment, else None."""
     if packet.kind != Kind.KEYFRAME or len(packet.payload) < _FRAGMENT.size + _BODY.size:
         return None
     if packet.payload[0] != 0:
@@ -180,24 +188,24 @@ class _Partial:
 
 
 class KeyframeAssembler:
-    """Puts fragments together that come in any order, doubled, or not at all.
+    """Puts keyframes together from fragments that are reordered, doubled or lost.
 
-    Memory is bounded: at most `pending` incomplete keyframes are kept, the one that
-    has not grown for longest goes first.
+    Memory is bounded: it keeps at most `pending` incomplete keyframes. When there are more, the
+    one that has gone longest without a fragment is dropped first.
 
     Args:
-        pending: most incomplete keyframes.
+        pending: most incomplete keyframes, 1 or more.
     """
 
     def __init__(self, pending: int = 4) -> None:
         if pending < 1:
-            raise ConfigError(f"room for {pending} incomplete keyframes; one is the least")
+            raise ConfigError(f"an assembler keeps 1 incomplete keyframe or more, not {pending}")
         self._room = pending
         self._pending: OrderedDict[tuple[int, int, int], _Partial] = OrderedDict()
 
     @property
     def pending(self) -> int:
-        """Keyframes of which some but not all fragments have come."""
+        """How many keyframes are incomplete: some of their fragments came, but not all."""
         return len(self._pending)
 
     def reset(self) -> None:
@@ -205,13 +213,14 @@ class KeyframeAssembler:
         self._pending.clear()
 
     def push(self, packet: Packet) -> Keyframe | None:
-        """Take one KEYFRAME packet; return the keyframe that it completes.
+        """Take one KEYFRAME packet; return the keyframe if this packet completes it, else None.
 
         Raises:
-            TruncatedError: a payload without a whole fragment header, or a body that is too short.
+            TruncatedError: the packet holds no fragment, or the body is too short.
             DamagedError: all fragments came, but the body's CRC-32 does not match.
-            StreamError: a fragment that cannot be (number beyond the count, too large), another
-                kind of packet, or a body that cannot be read.
+            MotionError: the keypoints are not finite, or far outside the picture.
+            StreamError: another kind of packet, a fragment whose number or size is out of range,
+                or a body that cannot be read.
         """
         index, check, count, part = _parse_fragment(packet)
         key = (packet.reference, packet.pts, check)

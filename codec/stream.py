@@ -1,4 +1,4 @@
-"""`StreamHeader`: what a receiver must know before the first frame; the payload of STREAM."""
+"""`StreamHeader`: what a receiver must know before the first frame: the payload of STREAM."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class AudioParameters:
         codec: "opus".
         sample_rate: Hz of the sound that was coded.
         channels: 1.
-        frame_ms: length of one Opus packet, one of `audio.FRAME_MS`; the time base of AUDIO.
+        frame_ms: length of one Opus packet, one of `opus.FRAME_MS`. The pts of AUDIO packets
+            counts in this unit.
         bitrate: target in bits a second; for information.
 
     Raises:
@@ -55,7 +56,7 @@ class AudioParameters:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.codec):
-            raise ConfigError(f"{self.codec!r} is no name of an audio codec")
+            raise ConfigError(f"{self.codec!r} is not a name of an audio codec")
         if not 8000 <= self.sample_rate <= 48000 or not 1 <= self.channels <= 2:
             raise ConfigError(
                 f"sound of {self.sample_rate} Hz and {self.channels} channels; "
@@ -68,27 +69,27 @@ class AudioParameters:
 
     @property
     def time_base(self) -> Fraction:
-        """Seconds of one tick of AUDIO packets' pts."""
+        """Seconds of one tick of the pts of AUDIO packets."""
         return Fraction(self.frame_ms, 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class StreamHeader:
-    """Parameters of a stream; sent first and again with every keyframe.
+    """Parameters of a stream; sent first, and again before each keyframe from which one can join.
 
     Attributes:
-        model: name of the generator, as "avfr-s".
-        weights_sha256: 32 bytes, hash of the weights it must run with.
+        model: name of the generator, for example "avfr-s".
+        weights_sha256: 32 bytes, hash of the weights that the generator must use.
         width: pixels of the coded picture.
         height: pixels of the coded picture.
         fps: nominal frames a second.
         time_base: seconds of one tick of KEYFRAME and MOTION pts: 1/fps where the rate is
             constant, so that pts counts frames; 1/1000 where it varies.
         keypoints: 10.
-        profile: how motion is coded, see `profiles.py`.
+        profile: how motion is coded, see `motion/profiles.py`.
         tables: version of the tables of profile `entropy`.
-        audio: None in a stream without sound.
-        synthetic: what the receiver shows is generated.
+        audio: parameters of the sound; None in a stream without sound.
+        synthetic: whether the pictures that the receiver shows are generated.
         identity: `ID_BYTES` bytes, id of the identity (`identity.py`) that belongs to the
             stream, or None.
         version: of the wire format.
@@ -124,7 +125,7 @@ class StreamHeader:
                 f"the stream has {self.keypoints} keypoints, this build reads {KEYPOINTS}"
             )
         if not _NAME.fullmatch(self.model):
-            raise ConfigError(f"{self.model!r} is no name of a model")
+            raise ConfigError(f"{self.model!r} is not a name of a model")
         if len(self.weights_sha256) != 32:
             raise ConfigError(f"a SHA-256 has 32 bytes, not {len(self.weights_sha256)}")
         if self.identity is not None and len(self.identity) != ID_BYTES:
@@ -135,13 +136,19 @@ class StreamHeader:
                 f"{MAX_SIZE} pixels can be coded"
             )
         if not 0 < self.fps <= 1000 or not 0 < self.time_base <= 10:
-            raise ConfigError(f"{self.fps} frames/s in ticks of {self.time_base} s make no sense")
+            raise ConfigError(
+                f"{self.fps} frames/s in ticks of {self.time_base} s; a stream has up to 1000 "
+                "frames/s and ticks of up to 10 s"
+            )
         terms = (*self.fps.as_integer_ratio(), *self.time_base.as_integer_ratio())
         if max(terms) > _MAX_TERM:
-            raise ConfigError(f"{self.fps} frames/s or ticks of {self.time_base} s are too fine")
+            raise ConfigError(
+                f"{self.fps} frames/s or ticks of {self.time_base} s have a numerator or "
+                f"denominator above {_MAX_TERM}"
+            )
 
     def to_payload(self) -> bytes:
-        """A msgpack map; see docs/wire-format.md for its keys."""
+        """A msgpack map, whose keys docs/wire-format.md describes."""
         fields: dict[str, Any] = {
             "version": self.version,
             "model": self.model,
@@ -175,11 +182,11 @@ class StreamHeader:
 
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
-        """Inverse of `to_payload`; keys that are not known are ignored.
+        """Inverse of `to_payload`. Unknown keys are ignored.
 
         Raises:
             UnsupportedError: a version, profile or number of keypoints that this build lacks.
-            StreamError: not such a map, or values that make no sense.
+            StreamError: it is not such a map, or has values out of range.
         """
         if len(payload) > MAX_HEADER:
             raise StreamError(
@@ -188,7 +195,7 @@ class StreamHeader:
         fields = unpack(payload, containers=_MAX_CONTAINERS, entries=_MAX_ENTRIES)
         header = _Fields(fields, "stream header")
         version = header.take("version", int)
-        if version != VERSION:  # before all else: a later version may name other fields
+        if version != VERSION:  # checked first, since a later version may have other fields
             raise UnsupportedError(
                 f"the stream has version {version}, this build reads {VERSION}; "
                 "a newer facewire may read it"
@@ -212,11 +219,11 @@ class StreamHeader:
                 identity=header.take("identity", bytes) if named else None,
             )
         except ConfigError as error:
-            raise StreamError(f"the stream header makes no sense: {error}") from error
+            raise StreamError(f"the stream header has a value out of range: {error}") from error
 
 
 class _Fields:
-    """A map from elsewhere, whose values are checked as they are taken out."""
+    """A map from a stranger. Values are checked as they are taken out."""
 
     def __init__(self, fields: object, name: str) -> None:
         if not isinstance(fields, dict):

@@ -46,5 +46,7 @@ def unpack(data: bytes, *, containers: int, entries: int) -> Any:
             max_map_len=entries,
             max_ext_len=0,
         )
+    except msgpack.StackError as error:
+        raise StreamError("msgpack that is nested too deeply") from error
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise StreamError(f"not the msgpack that is expected here: {error}") from error

@@ -1,1 +1,1 @@
-"""Networks and what they need: landmarks, mel, weights; numpy alone until `avfr` is imported."""
+"""Networks, and the landmarks, log-mel and weights that they need. Some of `avfr` needs torch."""

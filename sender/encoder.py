@@ -27,7 +27,7 @@ from .config import EncoderConfig
 from .live import LiveCoder
 from .motion.animation import Animation
 from .motion.keypoints import KeypointSource, MeshSource
-from .observed import ObservedFrame
+from .observed import ObservedFrame, View
 from .rate import RateControl
 from .segment import Item, SegmentCoder
 from .tracking.finder import FaceTracker
@@ -82,7 +82,7 @@ class Encoder:
         RateError: the rate is too low for motion, sound and one picture.
         WeightsError: the network or the tracker's model is missing, or the identity belongs to
             other weights.
-        MissingExtraError: mediapipe is not installed.
+        MissingExtraError: OpenCV is not installed, or mediapipe where `config.tracker` asks for it.
     """
 
     def __init__(
@@ -307,11 +307,13 @@ class Encoder:
         time_ms = round(pts * self.header.time_base * 1000)
         seen, changed = self._observer.observe(frame, float(step), time_ms)
         if seen is None:
-            return ObservedFrame(pts, None, join=False)
+            unseen = self._observer.unseen(frame, time_ms)
+            view = None if unseen is None else View.of(unseen, faceless=True)
+            return ObservedFrame(pts, view)
         seen = self._smoothing.push(seen, anew=changed)
         # A 16-bit pts cannot express so long a pause; a keyframe carries the full time.
         far = self._pts is not None and pts - self._pts >= _FAR
-        return ObservedFrame(pts, seen, join=far or self._is_due(pts, changed))
+        return ObservedFrame(pts, View.of(seen), join=far or self._is_due(pts, changed))
 
     def _drain(self, end: Fraction) -> list[Packet]:
         """Code the frames and the sound that wait, up to `end` seconds."""

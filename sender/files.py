@@ -21,6 +21,7 @@ from ..codec.sound.opus import SAMPLE_RATE
 from ..codec.whole_file import whole_file
 from .config import EncoderConfig
 from .encoder import Encoder
+from .tracking.ahead import read_ahead
 from .tracking.capture import Capture
 
 __all__ = ["EncodeReport", "Progress", "encode_file", "encode_packets", "encode_to"]
@@ -30,6 +31,7 @@ Progress = Callable[[int, int], None]
 _LOG = logging.getLogger(__name__)
 _OFF = 0.02  # a rate that is missed by more than this part of it is reported
 _AHEAD = Fraction(1, 4)  # seconds that sound is written before its frame, so that no player waits
+_DEPTH = 4  # frames that are decoded before they are needed
 _PADDING = 1024  # samples: AAC fills its last frame with silence, 64 ms at 16 kHz
 Sound = npt.NDArray[np.float32]
 
@@ -47,6 +49,7 @@ class EncodeReport:
         bpp: bits a pixel, everything counted.
         kbps: 1000 bits a second, everything counted.
         asked_kbps: the rate that was asked for, None if there was none.
+        hdr: "HLG" or "PQ" if the video was HDR and has been mapped to standard range, else None.
         warnings: sentences about what did not come out as asked for; they are logged too.
     """
 
@@ -58,6 +61,7 @@ class EncodeReport:
     bpp: float
     kbps: float
     asked_kbps: float | None = None
+    hdr: str | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -68,6 +72,7 @@ def encode_file(
     progress: Progress | None = None,
     *,
     overwrite: bool = False,
+    audio_track: int | None = None,
 ) -> EncodeReport:
     """Encode a video file. `target` appears only when it is complete.
 
@@ -77,15 +82,18 @@ def encode_file(
         config: settings.
         progress: see `Progress`.
         overwrite: replace `target` if it exists.
+        audio_track: number of the sound track to send, from 1; None sends the first that is not
+            silent.
 
     Raises:
         OutputExistsError: `target` exists, and `overwrite` is false.
         MediaError, NotAVideoError, NoFaceError: the source cannot be used.
-        ConfigError: the settings cannot be used, or the target is the source.
+        ConfigError: the settings cannot be used, there is no such sound track, or the target is
+            the source.
         OSError: the target cannot be written.
     """
     source, target = Path(source), Path(target)
-    with Capture(source) as capture:
+    with Capture(source, audio_track) as capture:
         if target.exists() and target.samefile(source):
             raise ConfigError(f"{target} is the input itself; choose another name for the output")
         with whole_file(target, overwrite=overwrite) as file:
@@ -129,6 +137,7 @@ def encode_to(
         bpp=count.bpp(done.frames, config.size, config.size)["total"],
         kbps=kbps,
         asked_kbps=asked,
+        hdr=capture.info.hdr,
         warnings=warnings,
     )
 
@@ -167,7 +176,7 @@ def encode_packets(
     timing = capture.info.timing
     sound = _SoundReader(capture.sound()) if encoder.header.audio else None
     last, end = -1, timing.duration_s
-    for index, (frame, seconds) in enumerate(capture.frames()):
+    for index, (frame, seconds) in enumerate(read_ahead(capture.frames(), _DEPTH)):
         last = max(last + 1, timing.ticks(seconds))  # two frames in one tick: the next one
         pcm = sound.until(min(seconds + 1 / timing.fps + _AHEAD, end)) if sound else None
         yield from encoder.encode(frame, pcm, last)

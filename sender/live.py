@@ -19,14 +19,14 @@ import numpy.typing as npt
 
 from ..codec.errors import MotionError
 from ..codec.packet import Packet
-from ..models.face.observation import Observation
+from .appearance import Appearance
 from .config import EncoderConfig
 from .motion.animation import Animation
-from .observed import ObservedFrame
+from .observed import ObservedFrame, View
 from .rate import LIVE_SPAN, MIN_PICTURE, RateControl
-from .references.appearance import Appearance, shown_losses
 from .references.expected import AFTER_GAIN
 from .references.planning import WORTH
+from .references.shown import shown_losses
 from .trickle import Trickle
 
 __all__ = ["LiveCoder"]
@@ -47,8 +47,7 @@ _DEBT_S = 5.0  # seconds of the rate that debt may reach
 class _Candidate:
     """A frame that may become a reference."""
 
-    seen: Observation
-    look: Appearance
+    view: View
     pts: int
 
 
@@ -103,29 +102,28 @@ class LiveCoder:
             Its packets, not numbered yet.
         """
         self.joined = True
-        seen = frame.seen
+        view = frame.view
         packets: list[Packet] = []
-        if seen is not None and frame.join:
+        if view is not None and frame.join:
             try:
-                packets = self._join(seen, frame.pts)
+                packets = self._join(view, frame.pts)
             except MotionError:  # the mesh is too distorted for its numbers to fit
-                seen, self.joined = None, False
+                view, self.joined = None, False
         try:
-            packets += self._animation.animate(seen, frame.pts)
+            packets += self._animation.animate(view, frame.pts)
         except MotionError:
             packets += self._animation.animate(None, frame.pts)
         self._rate.count(packets)
-        if seen is not None and self._config.references > 1:
-            self._keep(seen, frame.pts, now)
-            full = len(self._candidates) == _CANDIDATES
-            if full and self._trickle.takes_another(self._free):
+        if view is not None and self._config.references > 1:
+            news = self._keep(view, frame.pts, now) or self._has_earned(now)
+            if news and self._trickle.takes_another(self._free):
                 self._begin_next(now)
         return packets + self._trickle.step(now)
 
-    def _join(self, seen: Observation, pts: int) -> list[Packet]:
+    def _join(self, view: View, pts: int) -> list[Packet]:
         """A keyframe, whole and at once; nothing after it depends on anything before it."""
         waiting = self._animation.waiting
-        reference = self._animation.refer(seen, waiting[0] if waiting else pts, join=True)
+        reference = self._animation.refer(view, waiting[0] if waiting else pts, join=True)
         before = [*self._animation.flush(), *self._announce(reference.pts)]
         keyframe = reference.keyframe(self._join_size(reference.shape_bytes))
         self._animation.add(reference, join=True)
@@ -146,11 +144,18 @@ class LiveCoder:
             whole = min(whole, max(_FIRST, round(_FIRST_S * self._rate.per_second)))
         return max(whole, MIN_PICTURE)
 
-    def _keep(self, seen: Observation, pts: int, now: Fraction) -> None:
-        """Make the frame a candidate if the last one is old enough."""
-        if now - self._looked >= _LOOK:
-            self._looked = now
-            self._candidates.append(_Candidate(seen, Appearance.of(seen), pts))
+    def _keep(self, view: View, pts: int, now: Fraction) -> bool:
+        """Make the frame a candidate if the last one is old enough; whether it became one."""
+        if now - self._looked < _LOOK:
+            return False
+        self._looked = now
+        self._candidates.append(_Candidate(view, pts))
+        return True
+
+    def _has_earned(self, now: Fraction) -> bool:
+        """Whether a rate is set and allows for another reference."""
+        rate = self._rate.per_second
+        return rate is not None and self._rate.left(now) >= -_UNEARNED_S * rate
 
     def _begin_next(self, now: Fraction) -> None:
         """Begin the next reference, if one pays."""
@@ -159,7 +164,7 @@ class LiveCoder:
             return
         candidate = choice.candidate
         try:
-            reference = self._animation.refer(candidate.seen, candidate.pts, join=False)
+            reference = self._animation.refer(candidate.view, candidate.pts, join=False)
         except MotionError:
             return
         self._trickle.begin(reference, choice.size, self._free, at_once=choice.at_once)
@@ -167,22 +172,24 @@ class LiveCoder:
             self._candidates.clear()  # later ones are judged with the new reference there
 
     def _choose(self, now: Fraction) -> _Choice | None:
-        """The candidate whose picture would have lowered the loss of the last two seconds most;
-        None if nothing is to be sent.
+        """The candidate whose picture would have lowered the loss of the last two seconds most, or
+        without which the face is not bearable now; None if nothing is to be sent.
         """
         rate = self._rate.per_second
         size = self._config.keyframe_bytes
         if rate is not None:
             size = round(min(max(self._free * _SPREAD_S, _SMALL), _LARGE))
         gains, avoidable = self._weigh(size)
+        in_debt = rate is not None and self._rate.left(now) <= -_DEBT_S * rate
+        if avoidable.max() >= _URGENT and not in_debt:
+            return _Choice(self._candidates[int(avoidable.argmax())], size, at_once=True)
+        if len(self._candidates) < _CANDIDATES:
+            return None
         best, gain = int(gains.argmax()), float(gains.max())
-        if rate is None:
+        if rate is None or self._candidates[best].view.faceless:
             worth = gain * _LIFE >= WORTH * size / 1000
             return _Choice(self._candidates[best], size) if worth else None
-        left = self._rate.left(now)
-        if avoidable.max() >= _URGENT and left > -_DEBT_S * rate:
-            return _Choice(self._candidates[int(avoidable.argmax())], size, at_once=True)
-        if left < -_UNEARNED_S * rate:
+        if not self._has_earned(now):
             return None  # an earlier keyframe is not earned back yet
         if gain <= 0:  # the head is still: only a better picture of it can improve anything
             return _Choice(self._candidates[-1], 2 * size)
@@ -193,12 +200,14 @@ class LiveCoder:
 
         Returns:
             The mean loss that it would take off, and the number of candidates in which it would
-            avoid an unbearable loss (here the loss of pictures does not count); both `[N]`.
+            avoid an unbearable loss, 0 if the newest is not one of them. That loss does not include
+            what pictures lose when they are coded. Both are `[N]`.
         """
         known, coming = self._animation.known, self._trickle.coming
-        looks = Appearance.stack([candidate.look for candidate in self._candidates])
-        shown = np.stack([shown_losses(one.look, looks) for one in self._candidates])
+        looks = Appearance.stack([candidate.view.look for candidate in self._candidates])
+        shown = np.stack([shown_losses(one.view.look, looks) for one in self._candidates])
         before = known.losses(looks, coming)
         gains = before - np.minimum(before, shown + known.picture_loss(AFTER_GAIN * size))
         bearable = known.losses(looks, coming, pictures=False)
-        return gains.mean(1), (bearable - shown > _UNBEARABLE).sum(1)
+        avoids = bearable - shown > _UNBEARABLE
+        return gains.mean(1), avoids.sum(1) * avoids[:, -1]

@@ -5,8 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..models.face.observation import Observation
+from .appearance import Appearance
 
-__all__ = ["ObservedFrame"]
+__all__ = ["ObservedFrame", "View"]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a frame shows of the person.
+
+    Attributes:
+        seen: the crop and the landmarks.
+        look: the same, small; it says if no face was found (`Appearance.faceless`), so that the
+            crop and the landmarks are where the face was last.
+    """
+
+    seen: Observation
+    look: Appearance
+
+    @classmethod
+    def of(cls, seen: Observation, *, faceless: bool = False) -> View:
+        """Of an observation."""
+        return cls(seen, Appearance.of(seen, faceless=faceless))
+
+    @property
+    def faceless(self) -> bool:
+        """Whether no face was found."""
+        return bool(self.look.faceless)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +40,12 @@ class ObservedFrame:
 
     Attributes:
         pts: its time in ticks.
-        seen: the face; None if the frame shows none.
-        join: from this frame on, nothing may depend on an earlier reference.
+        view: what it shows; None if nothing is known of the person, as before the first face and
+            after a cut to a scene without one.
+        join: from this frame on, nothing may depend on an earlier reference. Only frames with a
+            face ask for it.
     """
 
     pts: int
-    seen: Observation | None
-    join: bool
+    view: View | None
+    join: bool = False

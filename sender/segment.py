@@ -13,12 +13,11 @@ from fractions import Fraction
 
 from ..codec.errors import MotionError
 from ..codec.packet import Packet
-from ..models.face.observation import Observation
+from .appearance import Appearance
 from .config import EncoderConfig
 from .motion.animation import Animation
-from .observed import ObservedFrame
+from .observed import ObservedFrame, View
 from .rate import RateControl
-from .references.appearance import Appearance
 from .references.expected import USUAL, PictureLoss, typical
 from .references.planning import MOST, Budget, Planned, plan_references
 from .references.reference import Reference
@@ -31,10 +30,10 @@ Item = ObservedFrame | Packet
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A planned reference, and the face that it shows."""
+    """A planned reference, and what it shows."""
 
     plan: Planned
-    seen: Observation
+    view: View
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +99,13 @@ class SegmentCoder:
     def _plan(self, items: Sequence[Item], end: Fraction) -> dict[int, _Shown]:
         """The references that pay, by the time of the frame before which each is sent."""
         frames = [item for item in items if isinstance(item, ObservedFrame)]
-        faces = [(frame, frame.seen) for frame in frames if frame.seen is not None]
-        if not faces:
+        views = [(frame, frame.view) for frame in frames if frame.view is not None]
+        if not views:
             return {}
-        looks = Appearance.stack([Appearance.of(seen) for _, seen in faces])
-        first, single = faces[0][0].join, self._config.references == 1
+        looks = Appearance.stack([view.look for _, view in views])
+        first, single = views[0][0].join, self._config.references == 1
         if first and not single:  # another face, of which nothing is coded yet
-            self._pictures = PictureLoss.of(faces[typical(looks.points)][1].picture)
+            self._pictures = PictureLoss.of(views[typical(looks.points)][1].seen.picture)
         planned = plan_references(
             looks,
             self._animation.known.losses(looks),
@@ -120,7 +119,7 @@ class SegmentCoder:
             first=first,
             pictures=self._pictures,
         )
-        return {faces[one.use][0].pts: _Shown(one, faces[one.frame][1]) for one in planned}
+        return {views[one.use][0].pts: _Shown(one, views[one.frame][1]) for one in planned}
 
     def _room(self, items: Sequence[Item], frames: int, end: Fraction, *, join: bool) -> int | None:
         """Bytes for the references of a stretch of so many frames; None where no rate is set."""
@@ -134,24 +133,26 @@ class SegmentCoder:
 
     def _frame(self, frame: ObservedFrame, shown: _Shown | None) -> list[Packet | _Place]:
         """A frame's motion, after the reference that is planned or needed before it."""
-        seen, places = frame.seen, list[Packet | _Place]()
-        if seen is not None and (shown is not None or not self.joined):
+        view, places = frame.view, list[Packet | _Place]()
+        if view is not None and view.faceless and not self.joined:
+            view = None
+        if view is not None and (shown is not None or not self.joined):
             plan = None if shown is None else shown.plan
             if shown is not None:
-                places = self._refer(shown.seen, frame.pts, plan)
-            places = places or self._refer(seen, frame.pts, plan)
+                places = self._refer(shown.view, frame.pts, plan)
+            places = places or self._refer(view, frame.pts, plan)
             self.joined = self.joined or bool(places)
             if not self.joined:
-                seen = None  # no earlier reference may show it
-        return [*places, *self._animate(seen, frame.pts)]
+                view = None  # no earlier reference may show it
+        return [*places, *self._animate(view, frame.pts)]
 
-    def _refer(self, seen: Observation, pts: int, plan: Planned | None) -> list[Packet | _Place]:
+    def _refer(self, view: View, pts: int, plan: Planned | None) -> list[Packet | _Place]:
         """Motion that was held back, and the place of a new reference; nothing if the mesh is too
         distorted for its numbers to fit.
         """
         waiting, join = self._animation.waiting, not self.joined
         try:  # frames before the first face show it too: the keyframe is as early as they are
-            reference = self._animation.refer(seen, waiting[0] if waiting else pts, join=join)
+            reference = self._animation.refer(view, waiting[0] if waiting else pts, join=join)
         except MotionError:
             return []
         size = self._config.keyframe_bytes
@@ -160,9 +161,9 @@ class SegmentCoder:
         self._animation.add(reference, join=join)
         return [*flushed, _Place(reference, join, plan.picture if plan else size)]
 
-    def _animate(self, seen: Observation | None, pts: int) -> list[Packet]:
+    def _animate(self, view: View | None, pts: int) -> list[Packet]:
         try:
-            return self._animation.animate(seen, pts)
+            return self._animation.animate(view, pts)
         except MotionError:
             return self._animation.animate(None, pts)
 

@@ -29,7 +29,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "sender": (
         "config tracking",
-        "observed rate",
+        "appearance observed rate",
         "references",
         "motion",
         "trickle segment",

@@ -40,7 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "demo",
         help="make a clip, encode it, decode it, show the figures; needs no input",
-        description="Make a short clip of a talking face, send it through facewire, and show "
+        description="Make a short clip of a talking face, send it through facewire, and show\n"
         "what came out and what it cost.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -99,7 +99,9 @@ class AnimatedFace:
         self._background = _without_person(portrait, mask)
         self._depth = _head_depth(face, self._x, self._y)
         chin = float(face.landmarks[_CHIN, 1])
-        self._loose = 1 - _smooth((self._y - chin + 8) / (0.32 * self._height))  # neck: less
+        self._loose = 1 - _smooth(
+            (self._y - chin + 8) / (0.32 * self._height)
+        )  # the neck moves less
 
     def draw(self, pose: Pose, size: int) -> Frame:
         """Draw the portrait in a pose, uint8 RGB `[size, size, 3]`."""

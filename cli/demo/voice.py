@@ -59,10 +59,10 @@ def make_voice(seconds: float, rng: np.random.Generator) -> Voice:
         opening = np.maximum(opening, loud * vowel[3] * bump)
         near = np.clip(_bump(time, at - 0.03, length + 0.06) * 2, 0, 1)
         formants = [f + near * (v - f) for f, v in zip(formants, vowel, strict=False)]
-        if rng.random() < 0.5:  # a hiss before it: s, sh, t
+        if rng.random() < 0.5:  # a hiss before the vowel: s, sh, t
             noise += _bump(time, at - 0.07, 0.07) * float(rng.uniform(0.05, 0.14))
         at, left = at + length + float(rng.uniform(-0.02, 0.06)), left - 1
-        if left == 0:  # breath
+        if left == 0:  # a breath
             at, left = at + float(rng.uniform(0.3, 0.55)), int(rng.integers(4, 8))
     pitch = _PITCH * (1 + 0.10 * np.sin(2.1 * time) + 0.05 * np.sin(7.3 * time + 1) - 0.01 * time)
     voiced = _harmonics(pitch, formants) * level

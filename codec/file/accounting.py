@@ -1,4 +1,4 @@
-"""`BitCount`: where the bits of a stream go. One accounting for files, evaluation and calls."""
+"""`BitCount`: what the bits of a stream are spent on, in files, evaluation and calls alike."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _MOST_SIZES = 40_000
 
 
 class BitCount:
-    """Counts the bits of packets by what they are for.
+    """Counts the bits of packets by their purpose.
 
-    Payloads of KEYFRAME, MOTION and AUDIO packets count under their own name; IDENTITY under
-    `keyframe`, since both say what the person looks like. Everything else is `container`: packet
-    headers, marks, lengths and checksums of records, STREAM, PARITY and CONTROL packets, the
-    file's head and its index. `residual` is 0 in this version. Memory is bounded: of motion
-    packets only a histogram is kept.
+    The payloads of KEYFRAME, MOTION and AUDIO packets count under their own names. IDENTITY counts
+    as `keyframe`, since both describe what the person looks like. Everything else is `container`:
+    packet headers, marks, lengths and checksums of records, STREAM, PARITY and CONTROL packets,
+    the file's head and its index. `residual` is 0 in this version. Memory is bounded: of the sizes
+    of motion packets only a histogram is kept.
     """
 
     def __init__(self) -> None:
@@ -40,9 +40,9 @@ class BitCount:
         """Count a packet.
 
         Args:
-            packet: any.
-            in_file: with the record around it.
-            frames: of a MOTION packet; its bits are shared by them alike.
+            packet: of any kind.
+            in_file: count the record around the packet too.
+            frames: how many frames a MOTION packet holds; its bits are divided equally among them.
         """
         payload = 8 * len(packet.payload)
         overhead = HEADER_BYTES
@@ -56,7 +56,7 @@ class BitCount:
             self._fold()
 
     def _fold(self) -> None:
-        """Keep the histogram small: whole bits are fine enough."""
+        """Keep the histogram small by rounding sizes to whole bits."""
         if len(self._sizes) > _MOST_SIZES:
             coarse: dict[float, int] = {}
             for size, times in self._sizes.items():
@@ -64,32 +64,32 @@ class BitCount:
             self._sizes = coarse
 
     def add_container(self, size: int = HEAD_BYTES) -> None:
-        """Count bytes that belong to no packet: the file's head, its trailer, damaged records."""
+        """Count bytes that belong to no packet: head and trailer of a file, damaged records."""
         self._bits["container"] += 8 * size
 
     def fill_to(self, size: int) -> None:
-        """Count as container what is missing to a file of `size` bytes (head, index, damage)."""
+        """Count as `container` all bytes of a file of `size` bytes that were not counted yet."""
         missing = 8 * size - self.bits["total"]
         self._bits["container"] += max(missing, 0)
 
     @property
     def bits(self) -> dict[str, int]:
-        """Bits by part, keys `PARTS`."""
+        """Bits by part; the keys are `PARTS`."""
         return {**self._bits, "total": sum(self._bits.values())}
 
     def bpp(self, frames: int, width: int, height: int) -> dict[str, float]:
-        """Bits per pixel by part: bits / (frames x width x height); zeros without frames."""
+        """Bits per pixel by part: bits / (frames x width x height), or 0 if there are no frames."""
         pixels = frames * width * height
         return {part: bits / pixels if pixels else 0.0 for part, bits in self.bits.items()}
 
     def kbps(self, duration: Fraction | float) -> dict[str, float]:
-        """Kilobits (1000) a second by part; `duration` in seconds; zeros without any."""
+        """Kilobits (1000 bits) a second by part, or 0 if `duration` (seconds) is 0."""
         seconds = float(duration)
         scale = 0.001 / seconds if seconds > 0 else 0.0
         return {part: bits * scale for part, bits in self.bits.items()}
 
     def motion_bits_per_frame(self) -> dict[str, float]:
-        """Bits of MOTION payloads a frame: mean, p95 (nearest rank) and max; zeros without any."""
+        """Bits of MOTION payloads a frame: mean, p95 (nearest rank) and max; 0 without any."""
         count = sum(self._sizes.values())
         if not count:
             return {"mean": 0.0, "p95": 0.0, "max": 0.0}

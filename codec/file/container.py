@@ -2,8 +2,8 @@
 
     head    magic "\\x93FWIRE" | version u8 | reserved u8 (0) | crc32 u32 of the 8 bytes before
 
-Records and trailer are in `records.py`. Without a trailer (a cut file) everything up to the cut is
-read; what is damaged is skipped and counted.
+`records.py` describes records and trailer. A file that was cut off has no trailer; it is read up to
+the cut. Damaged records are skipped and counted.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ HEAD_BYTES = _HEAD.size
 
 
 class Writer:
-    """Writes packets to a binary file object, which stays open.
+    """Writes packets to a binary file object. It does not close that object.
 
     Args:
-        file: written to from its current position; need not be seekable.
+        file: written to from its current position. It need not be seekable.
 
     Attributes:
-        bytes_written: so far, head and trailer included.
+        bytes_written: bytes written so far, head and trailer included.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -62,14 +62,14 @@ class Writer:
         self._put(head + struct.pack("<I", zlib.crc32(head)))
 
     def write(self, packet: Packet) -> None:
-        """Append a packet. Raises `ConfigError` after `close`."""
+        """Append a packet. Raises `ConfigError` if the writer was closed."""
         if self._closed:
             raise ConfigError("the .fwire file is closed; nothing can be added")
         self._index.add(packet, self.bytes_written)
         self._put(pack_record(bytes(packet)))
 
     def close(self) -> None:
-        """Write the index. A file that was never closed can be read all the same."""
+        """Write the trailer with the index. Without it the file can still be read."""
         if not self._closed:
             self._closed = True
             self._put(bytes(self._index.trailer()))
@@ -80,21 +80,21 @@ class Writer:
 
 
 class Reader:
-    """Iterates over the packets of a `.fwire` file; memory does not grow with the file.
+    """Iterates over the packets of a `.fwire` file. Memory does not grow with the file.
 
     Args:
         file: a binary file object, read from its current position. Only `index` and `seek` need
             it to be seekable.
 
     Attributes:
-        motion_packets: number of MOTION packets as the trailer says; None where there is no good
-            trailer, or the file is not seekable and its end not reached.
+        motion_packets: number of MOTION packets that the trailer states. None if the trailer is
+            missing or damaged, or if the file is not seekable and its end was not reached yet.
 
     Raises:
         TruncatedError: the file is shorter than its head.
-        StreamError: not a `.fwire` file.
+        StreamError: it is not a `.fwire` file.
         DamagedError: the head's checksum does not match.
-        UnsupportedError: a version that this build does not read.
+        UnsupportedError: the file has a version that this build does not read.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -126,23 +126,25 @@ class Reader:
 
     @property
     def damaged(self) -> int:
-        """Records skipped so far since their checksum was wrong or they held no packet."""
+        """Records skipped so far because their checksum was wrong or they held no packet."""
         return self._damaged + self._scanner.damaged
 
     @property
     def unknown(self) -> int:
-        """Packets skipped so far, undamaged, but of a kind that this build does not know."""
+        """Undamaged packets skipped so far because this build does not know their kind."""
         return self._unknown
 
     @property
     def truncated(self) -> bool:
-        """Whether the file has been read to its end and that came without a trailer."""
+        """True once the end of the file was reached and no trailer was found there."""
         return self._scanner.truncated
 
     @property
     def index(self) -> tuple[IndexEntry, ...]:
-        """Keyframes in the order of the file: from the trailer, or where that is missing or
-        damaged from one pass over the file.
+        """Keyframes from which one can join, in the order of the file.
+
+        They come from the trailer. If that is missing, damaged, or points outside the file, the
+        whole file is read once instead.
 
         Raises:
             ConfigError: the file is not seekable.
@@ -152,8 +154,12 @@ class Reader:
         return self._index
 
     def seek(self, pts: int) -> None:
-        """Go on with the STREAM packet of the last keyframe at or before `pts` (full, in ticks);
-        with the first of the file where all are later.
+        """Continue with the STREAM packet of the last keyframe at or before a time.
+
+        If all keyframes are later, reading continues at the first record of the file.
+
+        Args:
+            pts: full presentation time in ticks.
 
         Raises:
             ConfigError: the file is not seekable.
@@ -199,8 +205,9 @@ class Reader:
 
 
 class _IndexBuilder:
-    """Notes where keyframes begin from which one can join: those behind a STREAM packet. Past
-    `MAX_INDEX` it keeps only every second of them.
+    """Collects the keyframes from which one can join: those that follow a STREAM packet.
+
+    When there are more than `MAX_INDEX`, it keeps every second one.
     """
 
     def __init__(self) -> None:
@@ -217,7 +224,7 @@ class _IndexBuilder:
         self._motion += packet.kind == Kind.MOTION
         if packet.kind == Kind.STREAM:
             self._stream_at = offset
-        elif packet.kind not in (Kind.AUDIO, Kind.IDENTITY):  # they may come between the two
+        elif packet.kind not in (Kind.AUDIO, Kind.IDENTITY):  # these may stand between the two
             self._stream_at = None
 
     def trailer(self) -> Trailer:
@@ -233,7 +240,7 @@ class _IndexBuilder:
 
 
 def _read_exactly(file: BinaryIO, count: int) -> bytes:
-    """`count` bytes, or fewer at the end of the file (pipes may give less at a time)."""
+    """`count` bytes, or fewer at the end of the file. A pipe may give them in several reads."""
     data = b""
     while len(data) < count:
         chunk = file.read(count - len(data))

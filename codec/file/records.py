@@ -54,7 +54,7 @@ def record_overhead(packet_bytes: int) -> int:
 
 
 def _leb128(number: int) -> bytes:
-    """Unsigned LEB128 of a number below 16384."""
+    """A number below 16384 as unsigned LEB128."""
     return bytes([number]) if number < 128 else bytes([number & 127 | 128, number >> 7])
 
 

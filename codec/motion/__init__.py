@@ -1,1 +1,1 @@
-"""Motion on the wire: 60 numbers a frame, in FP16 or predicted and range-coded."""
+"""Motion on the wire: 60 numbers a frame, as FP16 or predicted and range-coded."""

@@ -1,16 +1,19 @@
-"""Profile `entropy`: quantised, predicted and range-coded motion, some 20 to 30 bits a frame.
+"""Profile `entropy`: motion is quantised, predicted and range-coded.
 
-    numbers - keyframe's, in pixels → components (PCA) → integers on a step
-    integers - those of an earlier frame → symbols under tables chosen by their neighbours → bits
+A frame takes 26 to 58 bits, depending on the rate; about 50 by default.
 
-A payload holds one frame or several. Its first frame stands on an earlier one that the decoder
-is known to have, named by its time, or on the keyframe alone (intra); each further one on the
-frame before it. So what a lost packet takes with it is up to the encoder.
+    numbers - those of the keyframe → components (a linear transform) → integers, in steps
+    integers - those of an earlier frame → symbols, with tables chosen by neighbours → bits
 
-0       step << 4 | more << 3 | reference   quantiser step; several frames?; 0 intra, 1 or 2 bytes
-..      reference u8 or u16                 ticks from the reference frame to the first one
-..      frames - 1 u8, stride u8            where `more`: number, ticks from frame to frame
-..      code                                of all frames, to the end
+A payload holds one frame or several. The first one is predicted from an earlier frame, which the
+payload names by its time, or from the keyframe alone (intra). Each further frame is predicted from
+the frame before it. The encoder chooses, and so decides how much a lost packet takes with it.
+
+0       step << 4 | more << 3 | size        quantiser step; whether there are several frames; bytes
+                                            of the reference, 0 (intra), 1 or 2
+..      reference u8 or u16                 ticks from the reference frame to the first frame
+..      frames - 1 u8, stride u8            only with `more`: number, ticks from frame to frame
+..      code                                of all frames, up to the end
 """
 
 from __future__ import annotations
@@ -42,7 +45,7 @@ __all__ = [
 ]
 
 MAX_FRAMES = 64
-"""Frames of one payload, and frames that both sides remember."""
+"""Most frames in a payload; also the number of frames that both sides remember."""
 _FARTHEST = WRAP - 1
 _LARGEST = (1 << 14) - 1
 Integers = list[int]
@@ -52,25 +55,25 @@ TimedMotion = tuple[int, MotionFrame]
 
 
 class MissingReferenceError(StreamError):
-    """The payload stands on a frame that never came.
+    """The payload is predicted from a frame that never came.
 
     Attributes:
-        ticks: of the frames in it, after the first.
+        ticks: times of the frames in it, in ticks after the first one.
     """
 
     def __init__(self, back: int, ticks: list[int]) -> None:
-        super().__init__(f"motion stands on a frame {back} ticks earlier, which never came")
+        super().__init__(f"motion depends on a frame {back} ticks earlier, which never came")
         self.ticks = ticks
 
 
 class SymbolEncoder(Protocol):
-    """What a frame's symbols go to: a `RangeEncoder`, or something that counts them."""
+    """What takes a frame's symbols: a `RangeEncoder`, or something that counts their bits."""
 
     def encode(self, cumulative: Sequence[int], symbol: int) -> None:
-        """A symbol under a table."""
+        """Take a symbol with its table."""
 
     def encode_bits(self, value: int, bits: int) -> None:
-        """Equally likely bits."""
+        """Take bits that are equally likely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ class MotionState:
     Attributes:
         step: index of its quantiser step.
         values: its integers.
-        last, before: sizes of its own differences and of those of the frame that it stood on.
+        last: absolute differences between its integers and those it was predicted from.
+        before: the same of the frame that it was predicted from.
     """
 
     step: int
@@ -95,7 +99,7 @@ def _nothing(components: int, step: int) -> MotionState:
 
 
 class _Memory:
-    """The last frames by keyframe and time; bounded."""
+    """The last `MAX_FRAMES` frames, by keyframe and time."""
 
     def __init__(self) -> None:
         self._frames: OrderedDict[tuple[int, int], MotionState] = OrderedDict()
@@ -126,12 +130,12 @@ class MotionEncoder:
 
     Args:
         step: index of the quantiser step, 0 (fine) to 15, see `step_size`.
-        dead_zone: how far, in steps, a component must have moved from its last value to be
-            moved at all, 0.5 to 1: keeps still heads still, and saves bits.
-        tables: for tests; by default the shipped ones.
+        dead_zone: 0.5 to 1, in steps. A component that differs by less than this from its last
+            value keeps that value. This keeps a still head still, and saves bits.
+        tables: by default those of `TABLES_VERSION`.
 
     Raises:
-        ConfigError: values out of range.
+        ConfigError: a value out of range.
     """
 
     def __init__(
@@ -158,11 +162,15 @@ class MotionEncoder:
 
         Args:
             frames: 1 to `MAX_FRAMES`, `stride` ticks apart (1 to 255).
-            pts: full time of the first one.
+            pts: full time of the first frame, in ticks.
             keyframe: id of the keyframe that they belong to.
-            key: that keyframe's own motion, as its packet has it.
-            reference: full time of an earlier frame of this keyframe to stand on, or None:
-                intra. One that is not remembered any more, or too far away, gives intra too.
+            key: motion of that keyframe, exactly as its packet carries it.
+            reference: full time of an earlier frame of this keyframe, from which the first frame
+                is predicted; None for intra. The payload is intra, too, if that frame is no longer
+                remembered or is too far away.
+
+        Raises:
+            ConfigError: too many frames, none, or a stride out of range.
         """
         if not 1 <= len(frames) <= MAX_FRAMES or not 1 <= stride <= 255:
             raise ConfigError(f"{len(frames)} frames {stride} ticks apart do not fit a payload")
@@ -186,7 +194,7 @@ class MotionEncoder:
     def write(
         self, coder: SymbolEncoder, frame: MotionFrame, key: MotionFrame, state: MotionState | None
     ) -> MotionState:
-        """Code one frame on top of another (None: intra); what the decoder knows after it."""
+        """Code one frame, predicted from `state` (None: intra); return the decoder's next state."""
         wanted = self._components(frame, key)
         return self._intra(coder, wanted) if state is None else self._next(coder, wanted, state)
 
@@ -223,7 +231,11 @@ class MotionEncoder:
 
 
 class MotionDecoder:
-    """Inverse of `MotionEncoder`: payloads in the order they were sent, some of them missing."""
+    """Inverse of `MotionEncoder`. Takes payloads in the order of sending; some may be missing.
+
+    Args:
+        tables: those that the stream names; by default those of `TABLES_VERSION`.
+    """
 
     def __init__(self, tables: MotionTables | None = None) -> None:
         self._tables = tables or load_tables()
@@ -236,15 +248,15 @@ class MotionDecoder:
 
         Args:
             payload: of the packet.
-            pts: its time; modulo 65536 is enough.
+            pts: time of the packet; it may be taken modulo 65536.
             keyframe: id of the keyframe that it refers to.
-            key: that keyframe's own motion.
+            key: motion of that keyframe.
 
         Raises:
-            TruncatedError: shorter than its head.
-            MissingReferenceError: it stands on a frame that never came.
-            StreamError: a head that makes no sense.
-            MotionError: numbers far outside any picture.
+            TruncatedError: it is shorter than its head.
+            MissingReferenceError: it is predicted from a frame that never came.
+            StreamError: its head has values out of range.
+            MotionError: its numbers are far outside any picture.
         """
         integers = self.decode_integers(payload, pts, keyframe)
         scale = step_size(payload[0] >> 4)
@@ -253,7 +265,7 @@ class MotionDecoder:
     def decode_integers(
         self, payload: bytes, pts: int, keyframe: int
     ) -> list[tuple[int, Integers]]:
-        """The same before it is turned into numbers: what is bit-exact everywhere."""
+        """The frames as integers, which are the same on every machine. Arguments as `decode`."""
         step, back, count, stride, code = _parse_head(payload)
         state: MotionState | None = None
         if back:
@@ -293,15 +305,17 @@ class MotionDecoder:
 
 
 def ticks_in(payload: bytes) -> list[int]:
-    """Ticks of a payload's frames after the first one, by its head alone. Raises `StreamError` as
-    decoding would.
+    """Times of a payload's frames, in ticks after the first one. Only the head is read.
+
+    Raises:
+        StreamError: the head has values out of range.
     """
     _, _, count, stride, _ = _parse_head(payload)
     return [index * stride for index in range(count)]
 
 
 def _parse_head(payload: bytes) -> tuple[int, int, int, int, bytes]:
-    """Step, ticks back, frames, stride, code."""
+    """Step, ticks back to the reference (0: intra), frames, stride, code."""
     if not payload:
         raise TruncatedError("an empty motion payload")
     kind, more = payload[0] & 7, payload[0] >> 3 & 1
@@ -312,7 +326,7 @@ def _parse_head(payload: bytes) -> tuple[int, int, int, int, bytes]:
         raise TruncatedError(f"a motion payload of {len(payload)} bytes")
     back = int.from_bytes(payload[1 : 1 + kind], "little")
     if kind and not back:
-        raise StreamError("motion that stands on itself")
+        raise StreamError("motion that is predicted from itself")
     count, stride = struct.unpack_from("<BB", payload, 1 + kind) if more else (0, 1)
     if count >= MAX_FRAMES or not stride:
         raise StreamError(f"a motion payload of {count + 1} frames {stride} ticks apart")
@@ -337,7 +351,7 @@ def _decode_difference(coder: RangeDecoder, table: Sequence[int]) -> int:
 
 
 def _encode_rest(coder: SymbolEncoder, value: int, size: int) -> None:
-    """Sign and lower bits of a number whose bit length is known."""
+    """Code the sign and the lower bits of a number whose bit length was coded before."""
     if size:
         coder.encode_bits(value < 0, 1)
     if size > 1:

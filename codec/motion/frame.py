@@ -1,4 +1,4 @@
-"""`MotionFrame`: everything that moves a face."""
+"""`MotionFrame`: the numbers that move a face."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MotionFrame:
-    """Ten keypoints with their jacobians: one frame's motion.
+    """Motion of one frame: ten keypoints with their jacobians.
 
     Attributes:
-        value: float32 `[10, 2]`, (x, y) on [-1, 1]; x to the right, y down; -1 and 1 are the
-            picture's edges.
-        jacobian: float32 `[10, 2, 2]`, the local linear map from the region's reference shape
-            to its shape in this frame (dimensionless; AVFR-GAN section 3, after FOMM eq. 4).
+        value: float32 `[10, 2]`, (x, y) on [-1, 1]; x points right, y down; -1 and 1 are the
+            edges of the picture.
+        jacobian: float32 `[10, 2, 2]`, the linear map by which the region around the keypoint
+            changed from its reference shape (dimensionless; AVFR-GAN section 3, after FOMM eq. 4).
+
+    Raises:
+        MotionError: another shape, or numbers that are not finite or exceed `LIMIT`.
     """
 
     value: Array
@@ -66,7 +69,7 @@ class MotionFrame:
 
     @classmethod
     def from_array(cls, numbers: npt.ArrayLike) -> MotionFrame:
-        """Inverse of `to_array`. Raises `MotionError` on a wrong shape or bad numbers."""
+        """Inverse of `to_array`. Raises `MotionError` as the class does."""
         array = np.asarray(numbers, dtype=np.float32)
         if array.shape != (KEYPOINTS, 6):
             raise MotionError(f"expected [10, 6] numbers, not {array.shape}")
@@ -81,8 +84,8 @@ class MotionFrame:
         """Inverse of `to_fp16`.
 
         Raises:
-            TruncatedError: not exactly 120 bytes.
-            MotionError: NaN, infinite or absurd values.
+            TruncatedError: it does not have exactly 120 bytes.
+            MotionError: values that are not finite or exceed `LIMIT`.
         """
         if len(data) != FP16_BYTES:
             raise TruncatedError(f"an FP16 motion payload has {FP16_BYTES} bytes, not {len(data)}")

@@ -1,4 +1,4 @@
-"""`Profile`: how the motion of frames becomes payloads. A profile is one entry of the table."""
+"""`Profile`: how the motion of frames becomes payloads. Each profile is an entry of `_CODINGS`."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ __all__ = [
 
 
 class Profile(StrEnum):
-    """Name of a profile, as in the stream's header."""
+    """Name of a profile, as it stands in the stream's header."""
 
     FP16 = "fp16"
-    """Ten times (x, y, four jacobian values) in binary16: 960 bits exactly, stateless."""
+    """Ten times (x, y, four jacobian values) in binary16: exactly 960 bits, without any state."""
     ENTROPY = "entropy"
-    """Quantised, predicted and range-coded: 20 to 50 bits (`motion_code`)."""
+    """Quantised, predicted and range-coded: 26 to 58 bits, about 50 by default (`entropy.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class MotionSettings:
-    """What a sender may choose about profile `entropy`; `fp16` has no choice.
+    """What a sender may choose in profile `entropy`. Profile `fp16` leaves no choice.
 
     Attributes:
-        step: quantiser step, 0 (fine) to 15, four to the octave.
-        dead_zone: share of a step, 0.5 to 1, that is not followed.
+        step: index of the quantiser step, 0 (fine) to 15; four indices double the step.
+        dead_zone: smallest change that is sent, in steps, 0.5 to 1.
     """
 
     step: int = 3
@@ -45,7 +45,7 @@ class MotionSettings:
 
 
 class MotionWriter(Protocol):
-    """Frames of one stream to payloads; see `MotionEncoder.encode`."""
+    """Turns the frames of a stream into payloads; see `MotionEncoder.encode`."""
 
     def encode(
         self,
@@ -61,7 +61,7 @@ class MotionWriter(Protocol):
 
 
 class MotionReader(Protocol):
-    """Payloads of one stream to frames; see `MotionDecoder.decode`."""
+    """Turns the payloads of a stream into frames; see `MotionDecoder.decode`."""
 
     def decode(
         self, payload: bytes, pts: int, keyframe: int, key: MotionFrame
@@ -70,7 +70,7 @@ class MotionReader(Protocol):
 
 
 class _Fp16:
-    """One frame a payload, and each stands for itself."""
+    """Payloads of one frame, each of which is decoded without any other."""
 
     def encode(self, frames: Sequence[MotionFrame], *_: object, **__: object) -> bytes:
         if len(frames) != 1:
@@ -99,7 +99,7 @@ _CODINGS = {
 
 
 def find_profile(name: str) -> Profile:
-    """The profile of that name. Raises `UnsupportedError` where this build has none."""
+    """The profile of that name. Raises `UnsupportedError` if this build has none."""
     try:
         return Profile(name)
     except ValueError:
@@ -110,29 +110,29 @@ def find_profile(name: str) -> Profile:
 
 
 def motion_writer(profile: str, settings: MotionSettings | None = None) -> MotionWriter:
-    """What codes a stream's motion.
+    """The encoder of a stream's motion.
 
     Raises:
-        UnsupportedError: an unknown profile.
-        ConfigError: settings out of range.
+        UnsupportedError: the profile is unknown.
+        ConfigError: a setting is out of range.
     """
     return _CODINGS[find_profile(profile)].writer(settings or MotionSettings())
 
 
 def motion_reader(profile: str, tables: int = TABLES_VERSION) -> MotionReader:
-    """What decodes a stream's motion.
+    """The decoder of a stream's motion.
 
     Raises:
-        UnsupportedError: an unknown profile, or tables of a version that this build lacks.
+        UnsupportedError: the profile is unknown, or this build lacks that version of the tables.
     """
     return _CODINGS[find_profile(profile)].reader(tables)
 
 
 def motion_ticks(profile: str, payload: bytes) -> list[int]:
-    """Ticks of the frames in a MOTION payload, after the first one.
+    """Times of the frames in a MOTION payload, in ticks after the first one.
 
     Raises:
-        UnsupportedError: an unknown profile.
-        StreamError: a head that makes no sense.
+        UnsupportedError: the profile is unknown.
+        StreamError: the payload's head has values out of range.
     """
     return _CODINGS[find_profile(profile)].ticks(payload)

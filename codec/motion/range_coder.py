@@ -1,7 +1,8 @@
 """A byte-wise range coder on integers (Martin 1979; carry as in Schindler's and LZMA's).
 
-Bit-exact everywhere: integers alone, no floats. The encoder leaves out trailing zero bytes and
-the decoder reads zeros behind the end, so an ended code costs hardly more than its information.
+It uses integers only, so results are the same on every machine. The encoder leaves out zero bytes
+at the end, and the decoder reads zeros after the end. So a code is hardly longer than the
+information in it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 __all__ = ["FREQUENCY_BITS", "RangeDecoder", "RangeEncoder"]
 
 FREQUENCY_BITS = 14
-"""Frequencies of a table add up to 2 ** 14, each at least 1."""
+"""The frequencies of a table add up to 2 ** 14; each is at least 1."""
 _TOP = 1 << 24
 _MASK = (1 << 32) - 1
 
@@ -28,7 +29,8 @@ class RangeEncoder:
         """Code one symbol.
 
         Args:
-            cumulative: n + 1 rising integers from 0 to 2 ** `FREQUENCY_BITS`.
+            cumulative: n + 1 rising integers from 0 to 2 ** `FREQUENCY_BITS`: the sums of the
+                frequencies before each symbol, and the sum of all.
             symbol: 0 to n - 1.
         """
         self._narrow(cumulative[symbol], cumulative[symbol + 1], FREQUENCY_BITS)
@@ -38,8 +40,8 @@ class RangeEncoder:
         self._narrow(value, value + 1, bits)
 
     def finish(self) -> bytes:
-        """The shortest code of all symbols; the encoder is used up."""
-        # Of all numbers in [low, low + range) the one with the most zeros at its end.
+        """The shortest code of all symbols. The encoder cannot be used after it."""
+        # Choose the number in [low, low + range) that ends in the most zeros.
         for step in (1 << 24, 1 << 16, 1 << 8, 1):
             value = -(-self._low // step) * step
             if value < self._low + self._range:
@@ -70,7 +72,7 @@ class RangeEncoder:
 
 
 class RangeDecoder:
-    """Inverse of `RangeEncoder`; never fails: damaged bytes give other symbols."""
+    """Inverse of `RangeEncoder`. It never fails: damaged bytes just give other symbols."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -79,7 +81,7 @@ class RangeDecoder:
         self._code = int.from_bytes(data[:4].ljust(4, b"\0"), "big")
 
     def decode(self, cumulative: Sequence[int]) -> int:
-        """The next symbol of a table as `RangeEncoder.encode` takes it."""
+        """The next symbol; the table is as for `RangeEncoder.encode`."""
         share = self._range >> FREQUENCY_BITS
         place = min(self._code // share, (1 << FREQUENCY_BITS) - 1)
         low, high = 0, len(cumulative) - 1

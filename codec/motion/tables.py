@@ -1,7 +1,7 @@
-"""`MotionTables`: the transform and the frequencies of profile `entropy`, as shipped.
+"""`MotionTables`: the transform and the frequencies of profile `entropy`.
 
-Made by `models/training/fit_motion.py` from training clips, and for ever the same under their
-version: streams name it.
+`models/training/fit_motion.py` makes them from training clips. A version of them never changes,
+since streams name it.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ __all__ = [
 ]
 
 TABLES_VERSION = 2
-"""What streams of this build say."""
+"""Version that the streams of this build use."""
 ESCAPE = 16
-"""Symbols of a difference d: d + 15 where |d| < 16, else 31."""
+"""A difference d has the symbol d + 15 if |d| < 16; else 31, and its value follows."""
 CLASSES = 15
-"""Classes of a number by its bit length, 0 to 14: an intra frame's values, and escapes."""
+"""Classes of numbers by their bit length, 0 to 14, for the values of intra frames and escapes."""
 ACTIVITY = (1, 2, 3, 5, 8, 13, 21, 37)
-"""Contexts of a difference: its neighbours' weighted sum, below the first bound, …"""
+"""Bounds between the contexts of a difference, by the weighted sum of its neighbours."""
 
 _HERE = Path(__file__).parent
 Cumulative = tuple[int, ...]
 
 
 def step_size(index: int) -> float:
-    """Quantiser step of index 0 to 15 in units of the tables: 0.5 to 6.7, four to the octave."""
+    """Quantiser step of index 0 to 15, in units of the tables: 0.5 to 6.7; doubles every four."""
     return float(0.5 * 2 ** (index / 4))
 
 
@@ -51,9 +51,9 @@ class MotionTables:
     """What both sides of profile `entropy` share.
 
     Attributes:
-        forward: float32 `[C, 60]`, the motion relative to the keyframe → components, by falling
-            variance. An error of one step in any of them costs the picture about the same.
-        back: float32 `[C, 60]`, components (a row vector) → motion.
+        forward: float32 `[C, 60]`, turns motion relative to the keyframe into components, sorted
+            by falling variance. An error of one step harms the picture about equally in each.
+        back: float32 `[C, 60]`, turns components (a row vector) into motion.
         difference: cumulative frequencies `[component][context]` of symbols, see `ESCAPE`.
         intra: cumulative frequencies `[component]` of classes, see `CLASSES`.
     """
@@ -69,7 +69,7 @@ class MotionTables:
         return len(self.forward)
 
     def save(self, path: Path) -> None:
-        """Write an `.npz` of transform and frequencies."""
+        """Write transform and frequencies as an `.npz` file, replacing one that exists."""
         frequencies = np.diff(np.array(self.difference), axis=-1).astype(np.uint16)
         classes = np.diff(np.array(self.intra), axis=-1).astype(np.uint16)
         with whole_file(path, overwrite=True) as file:
@@ -85,7 +85,7 @@ class MotionTables:
         difference: npt.NDArray[np.integer],
         intra: npt.NDArray[np.integer],
     ) -> MotionTables:
-        """From frequencies that add up to 2 ** `FREQUENCY_BITS`, each at least 1.
+        """Make tables from frequencies, which add up to 2 ** `FREQUENCY_BITS`, each at least 1.
 
         Args:
             forward, back: float32 `[C, 60]`.
@@ -93,7 +93,7 @@ class MotionTables:
             intra: `[C, CLASSES]`.
 
         Raises:
-            ValueError: frequencies that do not.
+            ValueError: the frequencies do not add up, or one is 0.
         """
         for table in (difference, intra):
             if (table.sum(-1) != 1 << FREQUENCY_BITS).any() or table.min() < 1:
@@ -112,7 +112,7 @@ def _cumulative(frequencies: npt.NDArray[np.integer]) -> Cumulative:
 
 @lru_cache(maxsize=2)
 def load_tables(version: int = TABLES_VERSION) -> MotionTables:
-    """The tables that a stream names. Raises `UnsupportedError` for a version unknown here."""
+    """The tables that a stream names. Raises `UnsupportedError` if this build lacks the version."""
     path = _HERE / f"tables_{version}.npz"
     if version < 1 or not path.is_file():
         raise UnsupportedError(

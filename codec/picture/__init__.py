@@ -1,1 +1,1 @@
-"""Pictures on the wire: still codecs, pictures coded after another one, fitting to a size."""
+"""Pictures on the wire: stills, pictures coded after another one, and fitting to a size."""

@@ -1,6 +1,7 @@
-"""`Anchor`: a still that other pictures are coded after, as the frame that follows it in AV1.
+"""`Anchor`: a still after which other pictures are coded, as the frame that follows it in AV1.
 
-Each stands on the anchor alone: whoever has the anchor can decode it, whatever else was lost.
+Each of them depends on the anchor only. Whoever has the anchor can decode it, whatever else was
+lost.
 """
 
 from __future__ import annotations
@@ -20,16 +21,19 @@ _CODER = CODERS[StillCodec.AV1]
 
 
 class Anchor:
-    """A still and what its encoder saw: SVT-AV1 can only go on after a frame that it codes again.
+    """A still with the pixels that it was coded from.
+
+    The pixels are needed because SVT-AV1 has to code the still again each time, to continue from
+    there.
 
     Args:
         rgb: uint8 `[H, W, 3]`.
         picture: what `encode_picture` made of it, of codec `AV1`.
-        crf: to the quarter, where it is known; it is found by coding the picture again else.
+        crf: its CRF in quarters, if it is known. Otherwise the picture is coded again to find it.
 
     Attributes:
-        picture: the same.
-        size: its width and height.
+        picture: as given.
+        size: width and height of the picture.
 
     Raises:
         ConfigError: the picture is not what this machine's encoder makes of `rgb`.
@@ -38,13 +42,13 @@ class Anchor:
     """
 
     WORST, BEST = 63, -64
-    """Quantiser indices that SVT-AV1 can add to the anchor's, four a step of CRF."""
+    """Range of what SVT-AV1 can add to the anchor's quantiser index; 4 are a step of CRF."""
 
     def __init__(
         self, rgb: npt.NDArray[np.uint8], picture: CodedPicture, crf: float | None = None
     ) -> None:
         if picture.codec is not StillCodec.AV1:
-            raise ConfigError(f"no picture can be coded after a still of {picture.codec.name}")
+            raise ConfigError(f"no picture can be coded after one of codec {picture.codec.name}")
         self.picture = picture
         self.size = (rgb.shape[1], rgb.shape[0])
         self._frame = to_frame(rgb, _CODER.pixels)
@@ -52,7 +56,7 @@ class Anchor:
 
     @classmethod
     def of(cls, rgb: npt.NDArray[np.uint8], picture: CodedPicture) -> Steps[Anchor]:
-        """The same, coding by coding."""
+        """Make an anchor; the search for the CRF rests after each coding."""
         crf = yield from _find_crf(to_frame(rgb, _CODER.pixels), picture)
         return cls(rgb, picture, crf)
 
@@ -72,16 +76,16 @@ class Anchor:
         return encode(_CODER, [self._frame, frame], self._crf, offset)
 
     def quality(self, offset: int) -> int:
-        """CRF that comes nearest to a quantiser index."""
+        """The whole CRF that is nearest to an offset of the quantiser index."""
         return min(max(round(self._crf + offset / 4), _CODER.best), _CODER.worst)
 
     def offset(self, crf: float) -> int:
-        """Inverse of `quality`, within `BEST` and `WORST`."""
+        """The offset that is nearest to a CRF, between `BEST` and `WORST`."""
         return min(max(round(4 * (crf - self._crf)), self.BEST), self.WORST)
 
 
 def _find_crf(frame: av.VideoFrame, picture: CodedPicture) -> Steps[float]:
-    """`CodedPicture.quality` is of whole steps; the search goes on in quarters."""
+    """The CRF in quarters. `CodedPicture.quality` tells it in whole steps only, rounded up."""
     for quarter in (0.0, 0.5, 0.25, 0.75):
         crf = picture.quality - quarter
         if crf >= _CODER.best:

@@ -1,4 +1,4 @@
-"""The encoders and decoders of pictures, through PyAV, without any file around them."""
+"""The encoders and decoders of pictures: PyAV's codecs, without a file around the data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,15 @@ __all__ = ["CODERS", "Coder", "create", "decode", "encode", "own_priority", "to_
 
 @dataclass(frozen=True, slots=True)
 class Coder:
-    """How PyAV runs a codec; `worst` and `best` bound its own scale of quality."""
+    """How a still codec is run.
+
+    Attributes:
+        encoder, decoder: PyAV's names.
+        pixels: pixel format that it takes.
+        worst, best, normal: ends of the codec's own scale of quality, and a middling quality.
+        option: name of the encoder's option for the quality.
+        options: the encoder's other options.
+    """
 
     encoder: str
     decoder: str
@@ -39,8 +47,8 @@ class Coder:
 _LOW_DELAY = ":".join(
     [
         "lp=1",
-        # One intra frame, then frames after it in the order of their coming. Coding a single frame
-        # so costs no more than as a still, and a second frame leaves the first one's bytes alone.
+        # One intra frame, then frames in the order in which they come. A single frame takes no
+        # more bytes so than as a still, and a second frame does not change those of the first.
         "keyint=-1:pred-struct=1:lookahead=0:enable-tf=0:scd=0:scm=0:hierarchical-levels=2",
         "use-fixed-qindex-offsets=1:key-frame-qindex-offset=0",
     ]
@@ -73,29 +81,29 @@ _DEPTHS = {"yuv420p": 8, "yuvj420p": 8, "yuv420p10le": 10}
 
 
 def encode(coder: Coder, frames: Sequence[av.VideoFrame], quality: float, offset: int = 0) -> bytes:
-    """Code frames, each after the one before; the bytes of the last.
+    """Code frames, each after the one before it, and return the bytes of the last.
 
     Args:
-        coder: of AV1, where there are several frames.
+        coder: any for a single frame, that of AV1 for several.
         frames: of one size and of the coder's pixel format.
-        quality: on the coder's scale; of AV1 in quarters.
-        offset: added to the quantiser index (0 to 255, four a step of crf) of all frames but the
-            first, -64 to 63; above 0 is worse.
+        quality: on the coder's scale; for AV1 in quarters.
+        offset: -64 to 63, added to the quantiser index (0 to 255; 4 are a step of CRF) of all
+            frames but the first. Above 0 is worse.
 
     Raises:
         MediaError: the encoder refuses.
         UnsupportedError: PyAV was built without the encoder.
     """
-    os.environ.setdefault("SVT_LOG", "1")  # else SVT-AV1 writes its banner to stderr; 1: errors
+    os.environ.setdefault("SVT_LOG", "1")  # 1: errors only; else SVT-AV1 writes a banner to stderr
     context = create(coder.encoder, "w")
     context.height, context.width = frames[0].height, frames[0].width
     context.pix_fmt = coder.pixels
     context.time_base = Fraction(1, 25)
     context.framerate = Fraction(25)
     options = {**coder.options, coder.option: f"{math.ceil(quality)}"}
-    if quality % 1:  # only the library itself takes fractions
+    if quality % 1:  # FFmpeg's option takes whole numbers, the library's own takes fractions
         options["svtav1-params"] += f":crf={quality:g}"
-    if offset:  # for each layer of frames
+    if offset:  # one number for each layer of frames
         options["svtav1-params"] += f":qindex-offsets=[{offset},{offset},{offset}]"
     context.options = options
     packets = []
@@ -113,10 +121,10 @@ def encode(coder: Coder, frames: Sequence[av.VideoFrame], quality: float, offset
 
 
 def decode(coder: Coder, data: Sequence[bytes]) -> av.VideoFrame:
-    """Inverse of `encode`: the last frame of those that were coded one after the other.
+    """Inverse of `encode`: the last one of frames that were coded one after the other.
 
     Raises:
-        StreamError: the bytes are no such frames, or of more than 2^20 pixels.
+        StreamError: the bytes are not such frames, or the frames have more than 2^20 pixels.
         UnsupportedError: PyAV was built without the decoder.
     """
     context = create(coder.decoder, "r")
@@ -137,7 +145,7 @@ def decode(coder: Coder, data: Sequence[bytes]) -> av.VideoFrame:
 
 
 def create(name: str, mode: Literal["r", "w"]) -> VideoCodecContext:
-    """A context of one thread.
+    """A codec context that uses one thread.
 
     Raises:
         UnsupportedError: PyAV was built without the codec.
@@ -146,18 +154,22 @@ def create(name: str, mode: Literal["r", "w"]) -> VideoCodecContext:
         context = cast(VideoCodecContext, av.CodecContext.create(name, mode))
     except av.codec.codec.UnknownCodecError:
         raise UnsupportedError(
-            f"this build of PyAV lacks {name}; another codec for keyframes, or PyAV's own wheel, "
-            "would help"
+            f"this build of PyAV lacks {name}: install PyAV's own wheel, or choose another codec "
+            "for keyframes"
         ) from None
     context.thread_count = 1
     return context
 
 
 def to_frame(rgb: npt.NDArray[np.uint8], pixels: str) -> av.VideoFrame:
-    """uint8 `[H, W, 3]`, H and W even, 64 or more each, at most 2^20 together → a frame.
+    """Turn a picture into a frame.
+
+    Args:
+        rgb: uint8 `[H, W, 3]`, H and W even and at least 64, H x W at most 2^20.
+        pixels: pixel format of the frame.
 
     Raises:
-        MediaError: a picture of another shape or type.
+        MediaError: the picture has another shape or type.
     """
     _check_picture(rgb)
     frame = av.VideoFrame(rgb.shape[1], rgb.shape[0], pixels)
@@ -172,10 +184,10 @@ def to_frame(rgb: npt.NDArray[np.uint8], pixels: str) -> av.VideoFrame:
 
 
 def to_rgb(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
-    """Inverse of `to_frame`.
+    """Inverse of `to_frame`: uint8 RGB `[H, W, 3]`.
 
     Raises:
-        UnsupportedError: the frame is not 4:2:0 of 8 or 10 bits.
+        UnsupportedError: the frame is not 4:2:0 with 8 or 10 bits.
     """
     depth = _DEPTHS.get(frame.format.name)
     if depth is None:
@@ -194,10 +206,11 @@ def to_rgb(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
 
 @contextmanager
 def own_priority() -> Iterator[None]:
-    """Give the calling thread its scheduling back.
+    """Restore the scheduling of the calling thread at the end of the `with` block.
 
-    Run by root, SVT-AV1 leaves its caller with real-time priority (SCHED_FIFO 99). Every thread
-    that the process starts later inherits it, and two that spin for each other stop the machine.
+    If root runs it, SVT-AV1 leaves the calling thread with real-time priority (SCHED_FIFO 99).
+    All threads that the process starts later would inherit it, and two of them that wait for each
+    other in a busy loop stop the machine.
     """
     if not hasattr(os, "sched_setscheduler"):
         yield
@@ -211,7 +224,7 @@ def own_priority() -> Iterator[None]:
 
 
 def _without_delimiter(data: bytes, coder: Coder) -> bytes:
-    """AV1's temporal delimiter says nothing in a packet of its own: two bytes less."""
+    """Leave out AV1's temporal delimiter, two bytes that tell a separate packet nothing."""
     return data.removeprefix(b"\x12\x00") if coder.encoder == "libsvtav1" else data
 
 

@@ -1,7 +1,7 @@
-"""RGB to the 4:2:0 planes of the still codec and back, in integers: the same on every machine.
+"""RGB to the 4:2:0 planes of the still codecs and back, in integers: the same on every machine.
 
-BT.601 matrix, full range, chroma samples in the middle of their four pixels: what JPEG files use
-(JFIF 1.02; ITU-T T.871). The planes of every still codec mean this, whatever its bitstream says.
+As in JPEG files (JFIF 1.02; ITU-T T.871): the matrix of BT.601, full range, and chroma samples in
+the middle of their four pixels. This holds for every still codec, whatever its bitstream says.
 """
 
 from __future__ import annotations
@@ -22,9 +22,14 @@ _RED_V, _GREEN_U, _GREEN_V, _BLUE_U = (
 
 
 def rgb_to_yuv420(rgb: npt.NDArray[np.uint8], depth: int = 8) -> tuple[Plane, Plane, Plane]:
-    """uint8 `[H, W, 3]`, H and W even → Y `[H, W]`, U and V `[H/2, W/2]` of `depth` bits.
+    """Turn a picture into planes.
 
-    Chroma is the mean of each four pixels; full range, so that 8 bits span 0..255.
+    Args:
+        rgb: uint8 `[H, W, 3]`, H and W even.
+        depth: bits of a sample, 8 or 10; the range is full, so that 8 bits span 0..255.
+
+    Returns:
+        Y `[H, W]`, U and V `[H/2, W/2]`. Chroma is the mean of each four pixels.
     """
     high = (1 << depth) - 1
     weights = np.round(_FORWARD * (1 << _BITS) * high / 255).astype(np.int64)
@@ -39,10 +44,10 @@ def rgb_to_yuv420(rgb: npt.NDArray[np.uint8], depth: int = 8) -> tuple[Plane, Pl
 
 
 def yuv420_to_rgb(y: Plane, u: Plane, v: Plane, depth: int = 8) -> npt.NDArray[np.uint8]:
-    """Inverse of `rgb_to_yuv420`; chroma is interpolated linearly (weights 9, 3, 3, 1)."""
+    """Inverse of `rgb_to_yuv420`. Chroma is interpolated linearly (weights 9, 3, 3, 1)."""
     height, width = y.shape
     high = (1 << depth) - 1
-    middle = 16 << (depth - 1)  # upsampled chroma comes times 16
+    middle = 16 << (depth - 1)  # `_upsample` multiplies by 16
     blue = _upsample(u)[:height, :width] - middle
     red = _upsample(v)[:height, :width] - middle
     luma = y.astype(np.int64) << (_BITS + 4)
@@ -54,12 +59,12 @@ def yuv420_to_rgb(y: Plane, u: Plane, v: Plane, depth: int = 8) -> npt.NDArray[n
 
 
 def _upsample(plane: Plane) -> npt.NDArray[np.int64]:
-    """`[H/2, W/2]` → `[H, W]`, times 16."""
+    """`[H/2, W/2]` → `[H, W]`; values are multiplied by 16."""
     return _double(_double(plane.astype(np.int64)).T).T
 
 
 def _double(plane: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Twice the rows, times 4: each is 3/4 of the nearer and 1/4 of the other neighbour."""
+    """Double the rows, with values times 4: 3/4 of the nearer and 1/4 of the other neighbour."""
     padded = np.pad(plane, ((1, 1), (0, 0)), mode="edge")
     rows = np.stack([3 * plane + padded[:-2], 3 * plane + padded[2:]], axis=1)
     return rows.reshape(2 * plane.shape[0], plane.shape[1])

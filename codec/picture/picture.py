@@ -1,4 +1,4 @@
-"""`Picture`: a coded picture as it travels in a keyframe, and how it may be coded."""
+"""`CodedPicture`: a picture as it travels in a keyframe, and the codecs that it may use."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ MAX_PICTURE = 65535
 
 
 class StillCodec(IntEnum):
-    """Ids on the wire, for ever."""
+    """How a picture is coded. A number never changes its meaning."""
 
     AV1 = 1
     """Low-overhead OBU stream (AV1 specification, 5.2), 8 or 10 bits."""
     WEBP = 2
     """A simple lossy WebP file (RFC 9649, 2.5); for encoders that lack SVT-AV1."""
     AV1_AFTER = 3
-    """One frame more of the AV1 stream that a picture of codec `AV1` begins: of use with it only.
+    """One more frame of the AV1 stream that a picture of codec `AV1` begins. It can be decoded
+    only together with that picture.
     """
 
 
@@ -34,7 +35,7 @@ class CodedPicture:
 
     Attributes:
         codec: how it is coded.
-        quality: 0..255 on the codec's own scale (crf, quality); for information.
+        quality: 0..255 on the codec's own scale (CRF, quality); for information.
         data: the codec's bytes, at most `MAX_PICTURE`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Work in pieces, for callers who cannot wait for all of it: a generator that rests after each."""
+"""Work in pieces, for callers that cannot wait for all of it at once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["Steps", "finish"]
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
-"""What the work gives is what the generator returns at its end."""
+"""A generator that yields after each piece of work, and returns the result at its end."""
 
 
 def finish(steps: Steps[T]) -> T:
-    """All the rest at once."""
+    """Do all the remaining work at once, and return the result."""
     while True:
         try:
             next(steps)

@@ -1,6 +1,7 @@
-"""Still pictures: one intra frame of a video codec, or one frame of AV1 after such a still.
+"""Pictures to bytes and back: stills, and pictures coded after a still.
 
-AV1 is the default; docs/keyframe-codecs.md holds the measurement that chose it.
+A still is one intra frame of a video codec. The default is AV1; docs/keyframe-codecs.md shows the
+measurements behind this choice.
 """
 
 from __future__ import annotations
@@ -37,28 +38,31 @@ def encode_picture(
     smallest: bool = False,
     after: Anchor | None = None,
 ) -> CodedPicture:
-    """Code a picture, either at a given quality or as well as fits a number of bytes.
+    """Code a picture at a given quality, or as well as possible within a number of bytes.
 
     Args:
-        rgb: uint8 `[H, W, 3]`, H and W even, 64 pixels or more each, at most 2^20 together.
-        max_bytes: search the best quality whose bytes are no more (about four codings).
-        quality: on the codec's own scale (AV1: crf, 63 worst to 1 best). With neither, a
-            middling one.
-        codec: one of `StillCodec`.
-        smallest: where nothing fits `max_bytes`, give the smallest still and no error.
-        after: with `max_bytes`, code the picture after this still too (about four codings of
-            both), and give whichever comes closer to `rgb`: a still, or one of codec `AV1_AFTER`.
+        rgb: uint8 `[H, W, 3]`, H and W even and at least 64, H x W at most 2^20.
+        max_bytes: find the best quality that takes no more bytes (about four codings).
+        quality: on the codec's own scale (AV1: CRF, 63 worst to 1 best). If neither `max_bytes`
+            nor `quality` is given, a middling quality is used.
+        codec: one of `StillCodec`, but `AV1_AFTER`.
+        smallest: if nothing fits `max_bytes`, return the smallest still instead of raising.
+        after: with `max_bytes`, also code the picture after this still (about four codings more),
+            and return whichever comes closer to `rgb`: a still, or a picture of codec `AV1_AFTER`.
 
     Raises:
-        ConfigError: both `max_bytes` and `quality`, a quality off the scale, fewer bytes than
-            the picture can be coded in, or `after` where it cannot be.
-        MediaError: a picture of another shape or type.
+        ConfigError: both `max_bytes` and `quality` are given, the quality is off the scale, the
+            picture does not fit `max_bytes`, or `after` cannot be combined with the rest.
+        MediaError: the picture has another shape or type.
         UnsupportedError: PyAV was built without the encoder.
     """
     if codec is StillCodec.AV1_AFTER or (
         after and (codec is not StillCodec.AV1 or max_bytes is None)
     ):
-        raise ConfigError("a picture is coded after another by giving that one and max_bytes")
+        raise ConfigError(
+            "to code a picture after another one, give `after` and `max_bytes` and leave the codec "
+            "at AV1"
+        )
     coder = CODERS[codec]
     low, high = sorted((coder.worst, coder.best))
     if quality is not None and (max_bytes is not None or not low <= quality <= high):
@@ -78,20 +82,20 @@ def decode_picture(
 
     Args:
         picture: of any codec.
-        after: the still that a picture of codec `AV1_AFTER` was coded after; after another one
-            it decodes to something else or not at all. Of no account for stills.
+        after: the still after which a picture of codec `AV1_AFTER` was coded. With another still
+            the result is another picture, or an error. It is ignored for stills.
 
     Raises:
-        StreamError: the bytes are no such picture, or one of more than 2^20 pixels; or one that
-            needs another picture before it, which was not given or does not fit.
+        StreamError: the bytes are not such a picture, or it has more than 2^20 pixels, or it was
+            coded after a still that is not given or does not fit.
         UnsupportedError: PyAV was built without the decoder, or the picture is not 4:2:0.
     """
     pictures = [picture]
     if picture.codec is StillCodec.AV1_AFTER:
         if after is None or after.codec is not StillCodec.AV1:
             raise StreamError(
-                "a picture was coded after another one, an AV1 still that is not there; it cannot "
-                "be shown before that one has come"
+                "a picture was coded after another one, an AV1 still, and cannot be decoded "
+                "without it"
             )
         pictures = [after, picture]
     for each in pictures:
@@ -100,16 +104,16 @@ def decode_picture(
 
 
 def _check_single(picture: CodedPicture) -> None:
-    """Let no more than one frame reach a decoder, which would return them all at once."""
+    """Refuse data of several frames: a decoder would decode them all at once."""
     if picture.codec == StillCodec.WEBP and picture.data[12:16] != b"VP8 ":
-        raise StreamError("a keyframe's picture is no simple lossy WebP file")
+        raise StreamError("a keyframe's picture is not a simple lossy WebP file")
     if picture.codec == StillCodec.WEBP:
         return
     kinds = list(_obus(picture.data))
     if sum(kind in (3, 6) for kind in kinds) != 1:
         raise StreamError("a keyframe's picture is not exactly one frame of AV1")
     if picture.codec == StillCodec.AV1_AFTER and 1 in kinds:
-        raise StreamError("a picture that comes after another one begins a sequence of its own")
+        raise StreamError("a picture that was coded after another one begins a sequence of its own")
 
 
 def _obus(data: bytes) -> Iterator[int]:

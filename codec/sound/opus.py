@@ -1,8 +1,8 @@
-"""Opus through PyAV: sound to packets and back, lined up without any pre-skip.
+"""Opus through PyAV: sound to packets and back, aligned without a pre-skip.
 
-An Opus encoder is late by 6.5 ms: it must look ahead. `OpusEncoder` drops that much from the
-beginning of the sound, so what comes out of packet n is exactly the sound of [n, n + 1) packet
-lengths. A receiver thus needs no pre-skip, may join at any packet, and a lost one moves nothing.
+An Opus encoder looks ahead and is late by 6.5 ms. `OpusEncoder` drops that much from the beginning
+of the sound. So packet n decodes to exactly the sound from n to n + 1 packet lengths. A receiver
+needs no pre-skip and can join at any packet, and a lost packet does not shift the others.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ MAX_OPUS = 1275
 _OPUS_RATE = 48000  # what libopus decodes to
 _STEP = _OPUS_RATE // SAMPLE_RATE
 FRAME_MS = (10, 20, 40, 60, 80, 120)
-"""Lengths of a packet; the last two are several Opus frames in one (RFC 6716, 3.2)."""
+"""Possible lengths of a packet; the last two hold several Opus frames (RFC 6716, 3.2)."""
 
 Array = npt.NDArray[np.float32]
 
 
 class OpusEncoder:
-    """Sound to Opus packets of equal length.
+    """Codes sound as Opus packets of equal length.
 
     Args:
-        bitrate: target in bits a second, 500..512000; wideband speech starts at 10000.
+        bitrate: target in bits a second, 500..512000; speech is wideband from 10000 on.
         frame_ms: length of a packet, one of `FRAME_MS`.
         sample_rate: 16000.
 
     Attributes:
-        delay: samples that the coder looks ahead and that are dropped from the beginning.
+        delay: samples by which the encoder looks ahead; they are dropped from the beginning.
 
     Raises:
-        ConfigError: a setting that Opus does not take.
+        ConfigError: a setting that Opus does not allow.
         UnsupportedError: PyAV was built without libopus.
     """
 
@@ -60,7 +60,7 @@ class OpusEncoder:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything; the next sound begins a new stream."""
+        """Begin a new stream with the next sound."""
         self._context = _create("libopus", "w")
         self._context.sample_rate = SAMPLE_RATE
         self._context.layout = "mono"
@@ -79,13 +79,13 @@ class OpusEncoder:
         self._made = 0
 
     def encode(self, pcm: Array) -> list[bytes]:
-        """Take sound; return the packets that are complete.
+        """Take sound; return the packets that it completes.
 
         Args:
-            pcm: float32 mono `[n]`, any n, on [-1, 1] (beyond is clipped).
+            pcm: float32 mono `[n]`, any n, on [-1, 1]; larger values are clipped.
 
         Raises:
-            MediaError: another shape, or samples that are not finite.
+            MediaError: the sound has another shape, or samples that are not finite.
         """
         samples = np.asarray(pcm, dtype=np.float32)
         if samples.ndim != 1:
@@ -99,9 +99,9 @@ class OpusEncoder:
         return self._code_whole_frames()
 
     def flush(self) -> list[bytes]:
-        """Code the tail, filled up with silence, and begin anew.
+        """Code the rest, filled up with silence, and begin a new stream.
 
-        All packets together then last as long as the sound, rounded up to a packet.
+        All packets together last as long as the sound, rounded up to whole packets.
         """
         missing = -(-self._taken // self._size) - self._made
         tail = np.zeros(max(missing, 0) * self._size, np.float32)
@@ -125,11 +125,11 @@ class OpusEncoder:
 
 
 class OpusDecoder:
-    """Opus packets to sound.
+    """Decodes Opus packets to sound.
 
     Attributes:
-        delay: samples at 16 kHz by which the sound is late against what was coded: 5 (a third of
-            a millisecond, of the low pass from Opus's 48 kHz down to 16).
+        delay: 5, the samples at 16 kHz by which the decoded sound is late. They come from the low
+            pass on the way from Opus's 48 kHz to 16 kHz, and last a third of a millisecond.
     """
 
     delay = 5
@@ -138,7 +138,7 @@ class OpusDecoder:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Begin a new stream with the next packet."""
         self._context = _create("libopus", "r")
         self._context.sample_rate = _OPUS_RATE
         self._context.layout = "mono"
@@ -150,21 +150,21 @@ class OpusDecoder:
         """Decode one packet.
 
         Args:
-            data: an Opus packet; None for one that was lost: Opus then continues the sound and
-                fades it out, for as long as the packet before lasted.
+            data: an Opus packet, or None if it was lost. Opus then continues the sound, fading it
+                out, for the duration of the packet before.
 
         Returns:
-            float32 mono `[n]` at 16 kHz; nothing for a loss before the first packet.
+            float32 mono `[n]` at 16 kHz, at most 120 ms; empty for a loss before the first packet.
 
         Raises:
-            StreamError: not an Opus packet. The decoder may be used further.
+            StreamError: it is not an Opus packet. The decoder can be used further.
         """
         if data is None:
             if not self._last:
                 return np.zeros(0, np.float32)
             data = _lost(self._last)
         else:
-            packet_samples(data)  # raises on what is no Opus packet
+            packet_samples(data)  # raises if it is not an Opus packet
         try:
             frames = self._context.decode(av.Packet(data))
         except av.error.FFmpegError as error:
@@ -179,9 +179,9 @@ class OpusDecoder:
 
 
 class _Decimator:
-    """48 kHz → 16 kHz: a windowed sinc as long as its delay of five samples allows.
+    """From 48 kHz to 16 kHz, by a windowed sinc as long as a delay of five samples allows.
 
-    Short will do, since sound that was coded at 16 kHz has nothing above 8 kHz.
+    A short filter suffices, since sound that was coded at 16 kHz has nothing above 8 kHz.
     """
 
     def __init__(self) -> None:
@@ -202,8 +202,8 @@ def packet_samples(data: bytes) -> int:
     """Length of an Opus packet in samples at 16 kHz, from its first bytes (RFC 6716, 3.1).
 
     Raises:
-        TruncatedError: an empty packet, or one that lacks its count of frames.
-        StreamError: more than 120 ms, or larger than `MAX_OPUS` bytes a frame.
+        TruncatedError: the packet is empty, or ends before its count of frames.
+        StreamError: it lasts more than 120 ms, or has more than `MAX_OPUS` bytes a frame.
     """
     config, count = _shape(data)
     if config < 12:
@@ -213,12 +213,12 @@ def packet_samples(data: bytes) -> int:
     else:
         length = (40, 80, 160, 320)[config % 4]
     if count == 0 or count * length > 1920 or len(data) > MAX_OPUS * count + 256:
-        raise StreamError(f"{len(data)} bytes of sound with {count} frames are no Opus packet")
+        raise StreamError(f"{len(data)} bytes of sound with {count} frames are not an Opus packet")
     return count * length
 
 
 def _shape(data: bytes) -> tuple[int, int]:
-    """Configuration 0..31 and number of frames of an Opus packet."""
+    """Configuration (0..31) and number of frames of an Opus packet."""
     if not data:
         raise TruncatedError("an empty sound packet")
     code = data[0] & 3
@@ -230,7 +230,7 @@ def _shape(data: bytes) -> tuple[int, int]:
 
 
 def _lost(before: bytes) -> bytes:
-    """An Opus packet like the one before with empty frames: these mean "lost" (RFC 6716, 3.2.1)."""
+    """A packet like the one before, but its frames are empty: "lost" (RFC 6716, 3.2.1)."""
     _, count = _shape(before)
     return bytes([before[0] | 3, count])
 

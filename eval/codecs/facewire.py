@@ -28,11 +28,11 @@ from ...receiver.config import DecoderConfig, Precision
 from ...receiver.decoder import Decoder
 from ...receiver.generators.precision import missing
 from ...receiver.outputs import PictureOutput
-from ...sender import live, rate, segment, trickle
+from ...sender import appearance, live, rate, segment, trickle
 from ...sender.config import EncoderConfig
 from ...sender.encoder import Encoder
+from ...sender.references import expected, planning, shown
 from ...sender.references import known as references
-from ...sender.references import planning
 from ..clips import Clip, Frame
 from ..files import cpu_seconds
 from .base import Codec, Encoded, Knob
@@ -141,7 +141,9 @@ class FacewireCodec(Codec):
         """
         folder = Path(self.network) if Path(self.network).is_dir() else None
         precision: Precision = "float32" if missing(load_card(self.network), "bf16") else "bf16"
-        decoder = Decoder(DecoderConfig(threads=1, weights=folder, precision=precision))
+        decoder = Decoder(
+            DecoderConfig(threads=1, weights=folder, precision=precision, max_renders=100_000)
+        )
         with encoded.path.open("rb") as file:
             for packet in Reader(file):
                 yield from (o.frame for o in decoder.decode(packet) if isinstance(o, PictureOutput))
@@ -150,7 +152,8 @@ class FacewireCodec(Codec):
 
 def _planning() -> str:
     """Says how references are chosen and coded: another one where a line of that changes."""
-    modules = (references, planning, segment, live, trickle, rate, fitting)
+    modules = (references, planning, expected, shown, appearance)
+    modules += (segment, live, trickle, rate, fitting)
     sources = "".join(inspect.getsource(module) for module in modules)
     return hashlib.sha256(sources.encode()).hexdigest()[:12]
 

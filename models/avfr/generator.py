@@ -98,9 +98,11 @@ class Generator(nn.Module):
         self.head = silent(conv(config.channels[0], 3 * config.stem_stride**2))
 
     def encode_source(self, picture: Tensor, points: Tensor) -> list[Tensor]:
-        """Identity features of a keyframe from `[B, 3, 256, 256]` on [0, 1] and `[B, P, 2]`."""
+        """Everything that depends on a keyframe alone, from `[B, 3, 256, 256]` on [0, 1] and
+        `[B, P, 2]`: identity features, fine to coarse, then what the dense motion prepares.
+        """
         features: list[Tensor] = self.encoder(picture, points)
-        return features
+        return [*features, *self.motion.encode_source(picture, points)]
 
     def forward(
         self,
@@ -123,10 +125,10 @@ class Generator(nn.Module):
             moved by the flow; and `flow`, `occlusion` and `mask` of the dense motion.
         """
         config = self.config
-        small = resize(picture, config.motion_size)
-        dense: dict[str, Tensor] = self.motion(small, source, driving)
+        identity, prepared = features[: len(config.scales)], features[len(config.scales) :]
+        dense: dict[str, Tensor] = self.motion(prepared, source, driving)
         flow, occlusion = dense["flow"], dense["occlusion"]
-        warped = [self.warp(f, flow) * resize(occlusion, f.shape[-1]) for f in features]
+        warped = [self.warp(f, flow) * resize(occlusion, f.shape[-1]) for f in identity]
         moved = self.warp(picture, flow)
         condition = warped[-1]
         if config.audio_prior:

@@ -63,19 +63,34 @@ class DenseMotion(nn.Module):
         """Motion that the landmarks' field has beyond its similarity, `[B, 2, side, side]`."""
         return smoothed_residual(maps[:, -1:], source["points"], driving["points"], side)
 
+    def encode_source(self, picture: Tensor, points: Tensor) -> list[Tensor]:
+        """Prepare what depends on the source alone, once for each keyframe.
+
+        Args:
+            picture: `[B, 3, size, size]` on [0, 1].
+            points: the source's landmarks, `[B, P, 2]`.
+
+        Returns:
+            The source at `motion_size`, `[B, 3, m, m]`, and, with landmarks, these drawn at that
+            size, `[B, C, m, m]`.
+        """
+        small = resize(picture, self.side)
+        return [small, self.drawing(points, self.side)] if self.landmarks else [small]
+
     def forward(
-        self, picture: Tensor, source: dict[str, Tensor], driving: dict[str, Tensor]
+        self, prepared: list[Tensor], source: dict[str, Tensor], driving: dict[str, Tensor]
     ) -> dict[str, Tensor]:
         """Compute flow and occlusion of a frame.
 
         Args:
-            picture: source at `motion_size`, `[B, 3, m, m]` on [0, 1].
+            prepared: from `encode_source`.
             source, driving: `value [B, K, 2]`, `jacobian [B, K, 2, 2]`, `points [B, P, 2]`.
 
         Returns:
             `flow [B, f, f, 2]`, `occlusion [B, 1, f, f]` on [0, 1], `mask [B, fields, f, f]`.
         """
-        side, batch = self.side, picture.shape[0]
+        picture, side = prepared[0], self.side
+        batch = picture.shape[0]
         with exact(picture):
             maps = self.maps(source, driving)
             fields = moved(maps, side)
@@ -89,17 +104,28 @@ class DenseMotion(nn.Module):
         difference = heatmaps(driving["value"], side) - heatmaps(source["value"], side)
         inputs = [difference, picture, warped.reshape(batch, -1, side, side)]
         if self.landmarks:
-            inputs += [self.drawing(driving["points"], side), self.drawing(source["points"], side)]
+            inputs += [self.drawing(driving["points"], side), prepared[1]]
         x = self.hourglass(torch.cat(inputs, 1))
         side = self.flow_side
         mask = torch.softmax(resize(self.mask(x), side).float(), 1)
         flow = 0.1 * resize(self.offset(x), side).float()
         with exact(picture):
             # Fields count by how far they differ from standing still: so a mask that is rounded
-            # to bf16 does not round the flow.
+            # to bf16 does not round the flow. The maps are mixed before they move a pixel: that
+            # is one small product of matrices in place of a field for each map.
             still = grid(side, maps).permute(2, 0, 1).reshape(1, 2, side, side)
-            weights = mask[:, 1:].reshape(batch, -1, 1, side, side)
-            flow = flow + (weights * (moved(maps, side) + -still)).sum(1)
+            unmoved = torch.eye(2, 3, device=maps.device, dtype=maps.dtype)
+            change = (maps + -unmoved).reshape(batch, -1, 6).transpose(1, 2)
+            mixed = (change @ mask[:, 1:].reshape(batch, -1, side * side)).reshape(
+                batch, 2, 3, side, side
+            )
+            across, down, shift = torch.split(mixed, 1, 2)
+            x_axis, y_axis = torch.split(still, 1, 1)
+            flow = flow + (
+                across.reshape(batch, 2, side, side) * x_axis
+                + down.reshape(batch, 2, side, side) * y_axis
+                + shift.reshape(batch, 2, side, side)
+            )
             if self.landmarks:
                 flow = flow + mask[:, -1:] * self.bend(maps, source, driving, side)
             flow = (flow + still).permute(0, 2, 3, 1)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,8 +42,8 @@ class LastLayer:
     def __call__(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Features `[H, W, 16]` → probabilities `[2H, 2W]`."""
         height, width, _ = features.shape
-        logits = (features @ self.kernel + self.bias).reshape(height, width, 2, 2)
-        logits = logits.transpose(0, 2, 1, 3).reshape(2 * height, 2 * width)
+        squares = (features @ self.kernel + self.bias).reshape(height, width, 2, 2)
+        logits = squares.transpose(0, 2, 1, 3).reshape(2 * height, 2 * width)
         return np.asarray(1 / (1 + np.exp(-logits.clip(-_SURE, _SURE))), np.float32)
 
 
@@ -161,7 +160,7 @@ class _FlatBuffer:
         offset = self._unpack("<H", directory + 4 + 2 * field)
         return table + offset if offset else 0
 
-    def _unpack(self, kind: str, at: int) -> Any:
+    def _unpack(self, kind: str, at: int) -> int:
         if at < 0:
             raise ValueError("an offset points before the file")
-        return struct.unpack_from(kind, self._data, at)[0]
+        return int(struct.unpack_from(kind, self._data, at)[0])

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ...codec.errors import StreamError
+from ...codec.keyframe import MAX_SHAPE
 from .mesh import POINTS
 
-__all__ = ["MAX_BYTES", "pack_shape", "unpack_shape"]
+__all__ = ["pack_shape", "unpack_shape"]
 
 _STEP = 2 / 1024  # a quarter of a pixel at 256x256
 _REACH = 2048  # steps: landmarks may lie up to one picture's width outside
-MAX_BYTES = 4096
 
 Array = npt.NDArray[np.float32]
 
@@ -34,8 +34,8 @@ def pack_shape(points: Array) -> bytes:
 
 def unpack_shape(data: bytes) -> Array:
     """Inverse of `pack_shape`. Raises `StreamError` on anything that is not its output."""
-    if len(data) > MAX_BYTES:
-        raise StreamError(f"a keyframe's shape has at most {MAX_BYTES} bytes, not {len(data)}")
+    if len(data) > MAX_SHAPE:
+        raise StreamError(f"a keyframe's shape has at most {MAX_SHAPE} bytes, not {len(data)}")
     count = 2 * len(POINTS)
     unpacker = zlib.decompressobj(-15)
     try:

@@ -27,9 +27,8 @@ from .cache import CachedClip
 
 __all__ = ["Augmentation", "Pairs", "collate"]
 
-_SPREAD = np.array(
-    [0.08, 0.15], np.float32
-)  # how much the openings of eyes and mouth vary in speech
+# How much the openings of eyes and mouth vary in speech.
+_SPREAD = np.array([0.08, 0.15], np.float32)
 
 Array = npt.NDArray[np.float32]
 Sample = dict[str, npt.NDArray[Any]]

@@ -16,6 +16,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ...codec.errors import ConfigError, StreamError
+from ...codec.file.container import Reader
+from ...codec.motion.profiles import motion_ticks
+from ...codec.packet import Kind
 from ...codec.stream import StreamHeader
 from ...codec.whole_file import check_output
 from ...models.mel import SAMPLE_RATE
@@ -25,8 +28,7 @@ from ..outputs import Frame, SoundOutput
 from ..statistics import Statistics
 from .clock import FileClock
 from .pipeline import Pipeline
-from .side_by_side import InputFrames, beside
-from .source import count_frames, open_stream
+from .side_by_side import InputFrames, TimedFrames, beside
 from .writer import VideoWriter
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ def decode_file(
     target: Path,
     *,
     config: DecoderConfig | None = None,
-    side_by_side: Path | None = None,
+    side_by_side: TimedFrames | None = None,
     generator: Generator | None = None,
     progress: Callable[[int, int | None], None] | None = None,
     overwrite: bool = False,
@@ -83,11 +85,13 @@ def decode_file(
         source: the stream.
         target: the video; it appears only when it is complete.
         config: settings; by default `file_config()`.
-        side_by_side: the original video, shown on the left at matching times.
+        side_by_side: pictures with their times in seconds, shown on the left when it is their
+            time: `Capture(path).frames()` for a whole video, `sent_squares(Capture(path))` for
+            the square of it that was sent.
         generator: takes the place of the one that the stream names; asked for one picture at a
             time, from one thread.
         progress: called with the number of pictures written so far and their expected number
-            (None for a pipe). The first call, with 0, comes before the network is loaded.
+            (None for a pipe), for the first time after the first picture.
         overwrite: replace `target` if it exists.
 
     Raises:
@@ -95,26 +99,27 @@ def decode_file(
         StreamError: not a facewire file, or no picture in it could be decoded.
         UnsupportedError: the stream needs something that this build does not have.
         WeightsError: the stream's weights are not here.
-        ConfigError: a target that is also an input, or that has an unknown ending.
+        ConfigError: a target that is also the source, or that has an unknown ending.
         OSError: a file cannot be read or written (missing, disk full).
     """
-    for other in (source, side_by_side):
-        if other is not None and other.resolve() == target.resolve():
-            raise ConfigError(f"{target} is an input: give the output another name")
+    if source.resolve() == target.resolve():
+        raise ConfigError(f"{target} is an input: give the output another name")
     check_output(target, overwrite=overwrite, streams=False)
     config = config or file_config()
     if generator is not None:
         config = replace(config, parallel=1)
     decoder = Decoder(config, generator)
-    expected = count_frames(source)
+    expected = None if progress is None else _count_frames(source)
+    told = 0
 
     def tell(written: int) -> None:
-        if progress is not None:
+        nonlocal told
+        if progress is not None and written > told:
             progress(written, expected)
+            told = written
 
-    tell(0)
     with contextlib.ExitStack() as stack:
-        reader = stack.enter_context(open_stream(source))
+        reader = Reader(stack.enter_context(source.open("rb")))
         recording = stack.enter_context(_Recording(target, side_by_side, overwrite))
         pipeline = stack.enter_context(Pipeline(recording.write, config.parallel))
 
@@ -163,6 +168,24 @@ def file_config(config: DecoderConfig | None = None, *, badge: bool = True) -> D
     )
 
 
+def _count_frames(path: Path) -> int | None:
+    """Number of frames in the motion of a `.fwire` file; None for a pipe, which is read once."""
+    if not path.is_file():
+        return None
+    frames = 0
+    profile = ""
+    with path.open("rb") as file:
+        for packet in Reader(file):
+            try:
+                if packet.kind == Kind.STREAM:
+                    profile = StreamHeader.from_payload(packet.payload).profile
+                elif packet.kind == Kind.MOTION and profile:
+                    frames += len(motion_ticks(profile, packet.payload))
+            except StreamError:
+                continue
+    return frames
+
+
 def _cores() -> int:
     """CPU cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -177,7 +200,7 @@ class _Recording:
         clock: times in the file.
     """
 
-    def __init__(self, target: Path, original: Path | None, overwrite: bool) -> None:
+    def __init__(self, target: Path, original: TimedFrames | None, overwrite: bool) -> None:
         self._target = target
         self._original = original
         self._overwrite = overwrite
@@ -204,8 +227,7 @@ class _Recording:
         if self._original is not None:
             constant = header.time_base * header.fps == 1
             tolerance = 1 / (2 * header.fps) if constant else header.time_base
-            frames = InputFrames(self._original, height, tolerance)
-            self._input = self._stack.enter_context(frames)
+            self._input = InputFrames(self._original, height, tolerance)
             width += self._input.at(pts).shape[1]
         self._header = header
         self._writer = self._stack.enter_context(

@@ -1,9 +1,9 @@
-"""Many callers on one GPU: their keyframes stay on the device, one step renders a frame for each.
+"""`BatchGenerator`: many callers share one GPU, and one step renders a frame for each.
 
-The device holds a slot for each caller. What changes with every frame is small (keypoints,
-landmarks, sound), so a step is one copy in, one run of the network on the whole batch, one copy of
-finished bytes out. In bf16 only convolutions and matrix products are halved: geometry leaves
-autocast (`models.avfr.geometry.exact`).
+The device keeps the keyframes of each caller in a slot. What changes with every frame is small
+(keypoints, landmarks, sound). So a step is one copy to the device, one run of the network on the
+whole batch, and one copy of the finished pictures back. In bf16 only convolutions and matrix
+products have half precision; geometry is exact (`models.avfr.geometry.exact`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["BatchGenerator", "Request"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    """One caller's next frame: arguments of `Generator.render`."""
+    """The next frame of one caller: the arguments of `Generator.render`."""
 
     source: Source
     motion: MotionFrame
@@ -40,21 +40,20 @@ class Request:
 
 
 class BatchGenerator:
-    """Renders one frame for each of up to `callers` callers at once.
-
-    Not thread-safe: one thread calls it, as with every generator.
+    """Renders one frame for each of up to `callers` callers at once. It is not thread-safe.
 
     Args:
         card: of `models.weights`.
-        callers: slots; a step costs the same however many of them are used.
-        device: None for the GPU where there is one, else the CPU.
-        bf16: None for yes on a GPU that has it.
-        graph: record the step as a CUDA graph (a GPU only): one launch in place of hundreds.
-        changes: tensors by name that take the place of the stored ones, for all callers.
+        callers: number of slots. A step costs the same however many of them are used.
+        device: None means the GPU if there is one, else the CPU.
+        bf16: None means yes on a GPU that has it.
+        graph: record the step as a CUDA graph (on a GPU only), which replaces hundreds of launches
+            by one.
+        changes: tensors by name that replace the stored ones, for all callers.
 
     Raises:
-        ConfigError: no callers; bf16 or a graph that the device does not have.
-        WeightsError: weights that are not there or damaged.
+        ConfigError: no callers, or bf16 or a graph on a device that does not have it.
+        WeightsError: the weights are missing or damaged.
     """
 
     def __init__(
@@ -68,7 +67,7 @@ class BatchGenerator:
         changes: Mapping[str, Array] | None = None,
     ) -> None:
         if callers < 1:
-            raise ConfigError(f"a batch serves 1 caller or more, not {callers}")
+            raise ConfigError(f"a batch must serve 1 caller or more, not {callers}")
         self._device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         on_gpu = self._device.type == "cuda"
         has_bf16 = on_gpu and torch.cuda.is_bf16_supported()
@@ -83,7 +82,7 @@ class BatchGenerator:
         self._generator = model.generator.to(self._device).requires_grad_(False).eval()
         for module in self._generator.modules():
             if self._bf16 and isinstance(module, nn.Conv2d | nn.Linear):
-                module.to(torch.bfloat16)  # once, where autocast would do it for every frame
+                module.to(torch.bfloat16)  # once; autocast would do it again for every frame
             if isinstance(module, nn.Conv2d):
                 module.weight.data = module.weight.contiguous(memory_format=torch.channels_last)
         self._rebuild = PointRebuilder(model.face).rebuild
@@ -93,7 +92,7 @@ class BatchGenerator:
         self._step = self._recorded() if graph else self._frames
 
     def set_source(self, rgb: Frame, motion: MotionFrame, points: Array) -> Source:
-        """See `Generator.set_source`; the result holds the device's memory while it lives."""
+        """See `Generator.set_source`. The result occupies memory of the device while it exists."""
         points = np.ascontiguousarray(points, np.float32)
         numbers = motion.to_array()
         with torch.inference_mode():
@@ -107,11 +106,11 @@ class BatchGenerator:
         return self._rebuild(source.numbers, source.points, motion.to_array())
 
     def render(self, requests: Sequence[Request | None]) -> list[Frame | None]:
-        """One frame for each caller who wants one.
+        """Make one frame for each caller who wants one.
 
         Args:
-            requests: by caller, at most `callers` of them; None where nothing is due. A caller
-                may change the source at any time, and keeps one slot: its place in the list.
+            requests: one for each caller, or None if nothing is due for it. A caller may change
+                the source at any time, and must keep its place in the list, which is its slot.
 
         Returns:
             uint8 RGB `[256, 256, 3]` or None, in the same places.
@@ -132,11 +131,11 @@ class BatchGenerator:
             pictures = self._step().cpu().numpy()
         rendered: list[Frame | None] = [None] * len(requests)
         for slot, _ in due:
-            rendered[slot] = pictures[slot].copy()  # or one held frame would hold the whole batch
+            rendered[slot] = pictures[slot].copy()  # so that a frame does not keep the whole batch
         return rendered
 
     def _motions(self, due: Sequence[tuple[int, Request]]) -> list[Array]:
-        """Numbers, landmarks and sound of all slots; what is not due stays at rest."""
+        """Numbers, landmarks and sound of all slots; zeros for those that are not due."""
         moving = [np.zeros(tuple(buffer.shape), np.float32) for buffer in self._moving]
         slots = [slot for slot, _ in due]
         numbers = np.stack([wanted.motion.to_array() for _, wanted in due])
@@ -148,7 +147,7 @@ class BatchGenerator:
         return moving
 
     def _place(self, slot: int, source: Source) -> None:
-        """Put a keyframe into a slot, unless it lies there."""
+        """Copy a keyframe into a slot, unless it is there already."""
         if self._slots[slot] is source:
             return
         for buffer, value in zip(self._still, source.features, strict=True):
@@ -156,7 +155,9 @@ class BatchGenerator:
         self._slots[slot] = source
 
     def _buffers(self, callers: int) -> tuple[list[Tensor], list[Tensor]]:
-        """Keyframes (picture, numbers, points, features) and motion (numbers, points, sound)."""
+        """Memory for keyframes (picture, numbers, points, features) and motion (numbers, points,
+        sound).
+        """
         with torch.inference_mode():
             picture = torch.zeros(1, 3, self._size, self._size, device=self._device)
             points = torch.zeros(1, len(POINTS), 2, device=self._device)
@@ -178,7 +179,7 @@ class BatchGenerator:
             return features
 
     def _frames(self) -> Tensor:
-        """The network on all slots: uint8 `[callers, H, W, 3]` on the device."""
+        """Run the network on all slots: uint8 `[callers, H, W, 3]` on the device."""
         picture, numbers, points, *features = self._still
         moving, landmarks, mel = self._moving
         with self._mixed():
@@ -196,9 +197,9 @@ class BatchGenerator:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16)
 
     def _recorded(self) -> Callable[[], Tensor]:
-        """The step as a CUDA graph; it reads and writes the same memory each time."""
+        """The step as a CUDA graph, which reads and writes the same memory each time."""
         with torch.inference_mode():
-            # Libraries choose their kernels and set up their memory in runs before the recording.
+            # In runs before the recording, libraries choose their kernels and allocate memory.
             beside = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
             beside.wait_stream(torch.cuda.current_stream(self._device))
             with torch.cuda.stream(beside):

@@ -11,6 +11,7 @@ import numpy as np
 from ...codec.motion.frame import MotionFrame
 from ...models.face.landmarks import PointRebuilder
 from ...models.weights.runtime_graphs import load_graph
+from .compiled import compiled
 from .protocol import Array, Frame, Source, from_picture, mel_or_silence, to_picture
 
 if TYPE_CHECKING:
@@ -55,12 +56,13 @@ class OpenVinoGenerator:
         if threads and parallel == 1:
             settings["INFERENCE_NUM_THREADS"] = threads
         several: dict[str, Any] = {"NUM_STREAMS": parallel, "INFERENCE_NUM_THREADS": parallel}
-        core = ov.Core()
+        self._source = compiled(card, "source", settings)
         part = "frame_int8" if precision == "int8" else "frame"
-        self._source = core.compile_model(load_graph(card, "source"), "CPU", settings)
-        frame = core.compile_model(
-            load_graph(card, part, changes), "CPU", settings | (several if parallel > 1 else {})
-        )
+        settings |= several if parallel > 1 else {}
+        if changes:
+            frame = ov.Core().compile_model(load_graph(card, part, changes), "CPU", settings)
+        else:
+            frame = compiled(card, part, settings)
         self._requests: SimpleQueue[Any] = SimpleQueue()  # those that are free
         for _ in range(parallel):
             self._requests.put(frame.create_infer_request())

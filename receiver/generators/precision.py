@@ -63,7 +63,7 @@ def missing(card: Card, precision: Precision) -> str | None:
     if precision == "int8" and "frame_int8" not in graph_parts(card):
         return (
             f"{card.folder / GRAPHS_FILE} holds no int8 graph: "
-            f"`facewire export {card.folder} --calibrate CACHE` adds it"
+            f"`facewire export {card.folder} --calibrate CACHE --force` adds it"
         )
     return None
 

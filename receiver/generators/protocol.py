@@ -1,13 +1,13 @@
-"""What runs a network: the interface of a generator, and how one is loaded.
+"""`Generator`: the interface of whatever runs a network.
 
-A generator computes what depends on the keyframe alone once (`set_source`), and then one picture
-a frame (`render`).
+It computes once what depends on the keyframe only (`set_source`), and then one picture for each
+frame (`render`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,6 @@ import numpy.typing as npt
 from ...codec.errors import ConfigError
 from ...codec.motion.frame import MotionFrame
 from ...models.mel import MEL_BANDS, MEL_STEPS, SILENCE
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "Generator",
@@ -33,7 +30,13 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """A keyframe made ready: its numbers and points, and what the runtime computed of it."""
+    """A keyframe that was prepared.
+
+    Attributes:
+        numbers: its motion, float32 `[10, 6]`.
+        points: its landmarks, float32 `[P, 2]` on [-1, 1].
+        features: what the generator computed from it; only that generator can read it.
+    """
 
     numbers: Array
     points: Array
@@ -41,24 +44,31 @@ class Source:
 
 
 class Generator(Protocol):
-    """Animates a keyframe; one object serves one stream at a time."""
+    """Animates keyframes. One object serves one stream at a time, and is called from one thread at
+    a time unless it was made for more (`DecoderConfig.parallel`).
+    """
 
     def set_source(self, rgb: Frame, motion: MotionFrame, points: Array) -> Source:
-        """Make a keyframe ready, once.
+        """Prepare a keyframe, once.
 
         Args:
             rgb: uint8 `[256, 256, 3]`.
             motion: of the keyframe itself.
-            points: float32 `[P, 2]` on [-1, 1], the keyframe's landmarks (`models.shape`).
+            points: float32 `[P, 2]` on [-1, 1], the landmarks of the keyframe
+                (`models.face.shape`).
+
+        Raises:
+            ConfigError: pictures of another size than the network makes.
         """
 
     def points(self, source: Source, motion: MotionFrame) -> Array:
-        """Landmarks of a frame, float32 `[P, 2]`: the keyframe's, moved as its numbers say."""
+        """Landmarks of a frame, float32 `[P, 2]`: those of the keyframe, moved by the motion."""
 
     def render(self, source: Source, motion: MotionFrame, mel: Array | None) -> Frame:
-        """One frame.
+        """Make the picture of a frame.
 
         Args:
+            source: the keyframe to animate, from `set_source`.
             motion: of the frame to show.
             mel: float32 `[80, 20]` (`models.mel`), None for silence.
 
@@ -74,7 +84,9 @@ def from_picture(rgb: Frame, size: int) -> Array:
         ConfigError: another shape or type.
     """
     if rgb.shape != (size, size, 3) or rgb.dtype != np.uint8:
-        raise ConfigError(f"this network's pictures are uint8 [{size}, {size}, 3], not {rgb.shape}")
+        raise ConfigError(
+            f"this network's pictures are uint8 [{size}, {size}, 3], not {rgb.dtype} {rgb.shape}"
+        )
     return np.ascontiguousarray(rgb.transpose(2, 0, 1)[None], dtype=np.float32) / np.float32(255)
 
 

@@ -1,4 +1,4 @@
-"""The generator on torch: a batch of one caller, on a GPU where there is one (extra `[torch]`)."""
+"""The generator on torch: a batch of one caller, on a GPU if there is one (extra `[torch]`)."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _BF16 = {"auto": None, "bf16": True, "float32": False}
 
 
 class TorchGenerator:
-    """Runs the network itself.
+    """Runs the network in torch.
 
     Args:
         card: of `models.weights`.
-        threads: CPU threads, None for torch's own choice; the whole process shares them.
-        precision: `auto` is bf16 on a GPU that has it, else float32.
-        changes: tensors by name that take the place of the stored ones.
+        threads: CPU threads; None lets torch choose. The setting holds for the whole process.
+        precision: `auto` means bf16 on a GPU that has it, else float32.
+        changes: tensors by name that replace the stored ones.
 
     Raises:
-        ConfigError: a precision that cannot be had.
-        WeightsError: weights that are not there or damaged.
+        ConfigError: the precision is not available.
+        WeightsError: the weights are missing or damaged.
     """
 
     def __init__(
@@ -43,7 +43,9 @@ class TorchGenerator:
         changes: Mapping[str, Array] | None = None,
     ) -> None:
         if precision not in _BF16:
-            raise ConfigError(f"the torch backend does not run in {precision}; openvino may")
+            raise ConfigError(
+                f"the torch backend does not run in {precision}; the openvino backend may"
+            )
         if threads:
             torch.set_num_threads(threads)
         self._batch = BatchGenerator(card, 1, bf16=_BF16[precision], changes=changes)

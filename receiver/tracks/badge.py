@@ -1,4 +1,4 @@
-"""The visible badge of synthetic media: "AI" in a corner, drawn with numpy alone."""
+"""The visible badge of synthetic media: "AI" in a corner, drawn with numpy only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LETTERS = (
 )
 _INK = np.array([[c == "#" for c in row] for row in _LETTERS], np.bool_)
 _SHADE = 0.45
-"""Brightness of the picture under the plate; the letters are white at 90 %."""
+"""Brightness of the picture behind the letters, which are white at 90 %."""
 
 
 def draw_badge(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -33,14 +33,14 @@ def draw_badge(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         frame: uint8 RGB `[H, W, 3]`.
 
     Returns:
-        uint8 `[H, W, 3]`; about 4 % of the height is plate. A frame too small to carry it comes
-        back unmarked (no decoded video is: the smallest is far larger than 22 x 10).
+        uint8 `[H, W, 3]`; the badge takes about 4 % of the height. A frame that is too small for
+        the badge comes back without it. No decoded video is so small.
 
     Raises:
         ConfigError: not a uint8 RGB picture.
     """
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
-        raise ConfigError(f"a frame is uint8 [H, W, 3], not {frame.dtype} {frame.shape}")
+        raise ConfigError(f"a frame must be uint8 [H, W, 3], not {frame.dtype} {frame.shape}")
     height, width = frame.shape[:2]
     zoom = max(1, height // 256)
     ink = _INK.repeat(zoom, 0).repeat(zoom, 1)

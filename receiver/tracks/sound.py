@@ -1,7 +1,7 @@
-"""`SoundTrack`: Opus packets to sound on the stream's clock, and the mel window of any frame.
+"""`SoundTrack`: decodes Opus packets, and gives the mel window of any frame.
 
-Keeps a short history of the decoded sound (bounded), since the generator hears a little of what
-comes before and after a frame.
+It keeps the last seconds of the decoded sound, because the generator hears a little of what comes
+before and after a frame.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ __all__ = ["Sound", "SoundTrack", "needed_samples"]
 
 Array = npt.NDArray[np.float32]
 _REACH = 280
-"""Samples from a mel step's grid point to the end of its 25 ms window (models/mel.py)."""
+"""Samples from the grid point of a mel step to the end of its 25 ms window (models/mel.py)."""
 _HISTORY = 8 * SAMPLE_RATE
 _CONCEALED_MS = 400
-"""Most lost sound in a row that Opus makes up; it has faded to silence by then."""
+"""Most lost sound in a row that Opus makes up; by then it has faded to silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Sound:
 
     Attributes:
         pcm: float32 mono `[n]` at 16 kHz.
-        start: sample of the stream's clock at which it begins.
-        concealed: made up by Opus in place of a lost or damaged packet.
+        start: sample at which it begins, counted from time 0 of the stream.
+        concealed: Opus made it up in place of a lost or damaged packet.
     """
 
     pcm: Array
@@ -46,7 +46,7 @@ class Sound:
 
 
 def needed_samples(centre: int, lookahead_ms: int) -> int:
-    """First sample that the mel window of a frame at sample `centre` does not touch."""
+    """The first sample after the mel window of a frame at sample `centre`."""
     steps = window_start(centre) + MEL_STEPS // 2 + min(lookahead_ms, 100) // 10
     return (steps - 1) * HOP + _REACH
 
@@ -60,7 +60,7 @@ class SoundTrack:
         statistics: late, damaged and made-up packets are counted into it.
 
     Attributes:
-        heard: the sound is known up to this sample of the stream's clock.
+        heard: the sound is known up to this sample of the stream.
 
     Raises:
         UnsupportedError: a codec, rate or channel count that this build does not play.
@@ -86,19 +86,19 @@ class SoundTrack:
         self.heard = 0
 
     def anchor(self, time: Fraction) -> None:
-        """Say what time of the stream it is, so that 16-bit packet numbers unwrap beside it."""
+        """Tell the time of a keyframe in seconds, to unwrap the 16-bit numbers near it."""
         self._timeline.anchor(int(time * SAMPLE_RATE) // self._length)
 
     def push(self, number: int, payload: bytes) -> list[Sound]:
         """Decode one packet.
 
         Args:
-            number: the packet's 16-bit time stamp: it counts Opus packets from time 0.
+            number: the packet's 16-bit time stamp, which counts Opus packets from time 0.
             payload: one Opus packet.
 
         Returns:
             Its sound, after that of lost packets before it. Nothing for a packet out of order.
-            A payload that is not Opus is made up like a lost one.
+            A payload that is not Opus is replaced like a lost one.
         """
         sounds: list[Sound] = []
         for index, data in self._timeline.push(number, payload):
@@ -106,7 +106,7 @@ class SoundTrack:
         return sounds
 
     def flush(self) -> list[Sound]:
-        """Sound of a packet whose time was in doubt."""
+        """The sound of a packet whose time was in doubt; called when no more will come."""
         return [
             sound for index, data in self._timeline.flush() for sound in self._take(index, data)
         ]
@@ -123,13 +123,13 @@ class SoundTrack:
         return [sound for sound in sounds if len(sound.pcm)]
 
     def needed(self, centre: int) -> int:
-        """Sample up to which the sound must be heard for the frame at sample `centre`."""
+        """The sample up to which sound must be known for the frame at sample `centre`."""
         return needed_samples(centre, self._lookahead)
 
     def mel(self, centre: int) -> Array:
-        """Mel window float32 `[80, 20]` of the frame at sample `centre`; unheard is silence."""
-        # The slice starts two steps early, so that the first step used has all of its sound, and
-        # on an even step, so that ties in `window_start` round as they do for a whole file.
+        """Mel window float32 `[80, 20]` of a frame at sample `centre`; unknown sound is silence."""
+        # The slice begins two steps early, so that the first step used has all of its sound. It
+        # begins on an even step, so that ties in `window_start` round as for a whole file.
         base = max(0, (window_start(centre) - 2) // 2 * 2)
         start, stop = base * HOP, self.needed(centre) + HOP
         steps = log_mel(self._between(start, min(stop, max(self.heard, start))))
@@ -158,7 +158,7 @@ class SoundTrack:
         self.heard = start + len(pcm)
 
     def _between(self, start: int, stop: int) -> Array:
-        """Sound of samples `[start, stop)`; what is not kept is silence."""
+        """The sound of samples `[start, stop)`, with silence for what is not kept."""
         begin = self.heard - len(self._history)
         low, high = max(start, begin), min(stop, self.heard)
         piece = np.zeros(max(stop - start, 0), np.float32)

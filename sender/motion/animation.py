@@ -10,10 +10,9 @@ from ...codec.motion.frame import MotionFrame
 from ...codec.motion.profiles import MotionSettings
 from ...codec.packet import Flags, Kind, Packet
 from ...codec.stream import StreamHeader
-from ...models.face.observation import Observation
 from ...models.face.shape import pack_shape
 from ..config import EncoderConfig
-from ..references.appearance import Appearance
+from ..observed import View
 from ..references.known import KnownReferences
 from ..references.reference import Reference
 from .keypoints import KeypointSource
@@ -74,11 +73,11 @@ class Animation:
         """Whether a face was coded, so that frames without one can repeat it."""
         return self._motion is not None
 
-    def refer(self, seen: Observation, pts: int, *, join: bool) -> Reference:
+    def refer(self, view: View, pts: int, *, join: bool) -> Reference:
         """Make a frame a reference. Motion does not use it before it is `add`ed.
 
         Args:
-            seen: what it shows.
+            view: what it shows.
             pts: the time at which it is sent.
             join: whether one can join at it: it then depends on no earlier reference itself.
 
@@ -87,13 +86,13 @@ class Animation:
         """
         while self._next in self.known or (self.sent and self._next == self.sent.id):
             self._next = (self._next + 1) % _IDS
-        motion = self._keypoints.keyframe(seen, self._next)
-        look = Appearance.of(seen)
+        motion = self._keypoints.keyframe(view.seen, self._next)
         base = self._base
         if join or (base is not None and not self.known.holds(base)):
             base = None
-        shape = pack_shape(look.points) if base is None else b""
-        reference = Reference(self._next, base, pts, motion, shape, look, seen.picture)
+        shape = pack_shape(view.look.points) if base is None else b""
+        picture = view.seen.picture
+        reference = Reference(self._next, base, pts, motion, shape, view.look, picture)
         self._base = reference if base is None else base
         self._next = (self._next + 1) % _IDS
         self.references += 1
@@ -126,18 +125,18 @@ class Animation:
             self.known.add(self.sent)
             self.sent = None
 
-    def animate(self, seen: Observation | None, pts: int) -> list[Packet]:
-        """Code the next frame. One without the face repeats the motion before.
+    def animate(self, view: View | None, pts: int) -> list[Packet]:
+        """Code the next frame. One without the face repeats the motion before, or shows another
+        reference, unmoved, if that looks more like it.
 
         Raises:
             MotionError: as `refer`; nothing has changed then.
         """
-        if seen is None:
+        best = None if view is None else self.known.best(view.look)
+        if view is None or best is None or (view.faceless and best is self._current):
             return self._repeat(pts)
-        best = self.known.best(Appearance.of(seen))
-        if best is None:
-            return self._repeat(pts)
-        motion = self._keypoints.motion(seen, best.id)
+        motion = best.motion if view.faceless else self._keypoints.motion(view.seen, best.id)
+        self.repeated += view.faceless
         packets: list[Packet] = []
         if best is not self._current:
             packets = self.flush()

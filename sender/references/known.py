@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from .appearance import Appearance, shown_losses
+from ..appearance import Appearance
 from .expected import USUAL
 from .reference import Reference
+from .shown import shown_losses
 
 __all__ = ["KnownReferences"]
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..appearance import Appearance
 from ..rate import MIN_PICTURE
-from .appearance import Appearance, shown_losses
 from .expected import AFTER_GAIN, USUAL, PictureLoss, typical
+from .shown import shown_losses
 
 __all__ = ["MOST", "WORTH", "Budget", "Planned", "plan_references"]
 

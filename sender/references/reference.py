@@ -17,7 +17,7 @@ from ...codec.picture.picture import CodedPicture, StillCodec
 from ...codec.picture.soften import soften
 from ...codec.picture.steps import Steps, finish
 from ...codec.picture.still import decode_picture
-from .appearance import Appearance
+from ..appearance import Appearance
 from .expected import AFTER_GAIN, USUAL, coded_loss
 
 __all__ = ["Reference"]
@@ -42,7 +42,7 @@ class Reference:
             first frame that is shown. Its picture may be of another moment.
         motion: its keypoints.
         shape: its landmarks as they are sent; empty if it has a base.
-        look: what it looks like; with its landmarks.
+        look: what it looks like, and its landmarks.
         picture: the crop, uint8 `[size, size, 3]`.
         loss: what its coded picture loses.
         hardness: that loss, relative to what a picture of so many bytes usually loses.

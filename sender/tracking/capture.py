@@ -1,37 +1,42 @@
-"""Video files as frames and sound, both streamed: memory does not grow with the file.
+"""Video files as frames and sound, both streamed: memory does not grow with the file's pictures.
 
-Picture and sound are read through two containers of the same file, so that either may be read
+Pictures and sound are read through two containers of the same file, so that either may be read
 ahead of the other. Time zero is the first frame shown; the sound is padded or cut to begin there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.container import InputContainer
-from av.video.reformatter import Colorspace, Interpolation
+from av.format import Flags
 
 from ...codec.errors import MediaError, NotAVideoError
 from ...codec.sound.opus import SAMPLE_RATE
+from .clock import Clock, Stamps
+from .mixing import SILENCE
+from .reading import decode, open_video, packets_of
+from .sound import Aligner, choose_track
 from .timing import Timing, measure_timing
+from .tone_mapping import ToneMapper, hdr_name
+from .upright import MAX_SIDE, pixel_aspect, shown_size, upright, wide_samples
 
 __all__ = ["MAX_SIDE", "SAMPLE_RATE", "Capture", "VideoInfo"]
 
-MAX_SIDE = 1920
-"""Longer sides are scaled down while decoding: a face of 256 pixels needs no 8K frames."""
-_SLACK = SAMPLE_RATE // 20  # 50 ms: jitter of a container's time stamps below, real gaps above
-# The last two: without them FFmpeg's RGB is 1.3 levels too dark.
-_EXACT = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-# Only what lies on disk: a playlist named .mp4 must not make us open its addresses.
-_OPTIONS = {"protocol_whitelist": "file,crypto,data"}
+log = logging.getLogger(__name__)
+
+_PICTURES, _SOUND = 0, 1  # streams of the clock
+_BREAKS = cast(int, Flags.ts_discont.value)  # formats whose stamps may jump by design
+_SAMPLED = 25  # frames of an HDR video that decide where its white is
 
 Frame = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
@@ -46,12 +51,14 @@ class VideoInfo:
         height: likewise.
         timing: rate, tick, number of frames.
         has_sound: whether there is a sound track.
+        hdr: "HLG" or "PQ" where the pictures are HDR and are mapped to standard range, else None.
     """
 
     width: int
     height: int
     timing: Timing
     has_sound: bool
+    hdr: str | None = None
 
 
 class Capture:
@@ -59,6 +66,7 @@ class Capture:
 
     Args:
         path: anything that PyAV reads: any size, rate, pixel format, with or without sound.
+        audio_track: number of the sound track, from 1; None takes the first that is not silent.
 
     Attributes:
         info: see `VideoInfo`.
@@ -66,84 +74,141 @@ class Capture:
     Raises:
         NotAVideoError: no such file, not a video, or sound alone.
         MediaError: a video without frames.
+        ConfigError: there is no such sound track.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, audio_track: int | None = None) -> None:
         self._path = Path(path)
-        with self._open() as container:
+        with open_video(self._path) as container:
             stream = _video_stream(container, self._path)
-            sound = _sound_stream(container)
-            self._aspect = _pixel_aspect(stream)
-            timing = measure_timing(container, stream)
+            self._video = int(stream.index)
+            self._aspect = pixel_aspect(stream)
+            self._sound = choose_track(container, self._path.name, audio_track)
+        timing = self._measure()
         if timing.frames == 0:
             raise MediaError(f"{self._path.name} has a video track without a single frame")
-        # A frame alone tells its rotation.
-        self._start: Fraction | None = None
-        first = next(self._decoded(), None)
+        # The turn and the colours are known from decoded frames only.
+        decoded = self._decoded()
+        first = next(decoded, None)
         if first is None:
             raise NotAVideoError(f"{self._path.name}: not one frame of its video can be decoded")
         self._start = first[1]
-        width, height = _shown_size(first[0], self._aspect)
-        self.info = VideoInfo(width, height, timing, sound is not None)
+        width, height = shown_size(first[0], self._aspect)
+        hdr = hdr_name(first[0])
+        self._mapper: ToneMapper | None = None
+        if hdr is not None:
+            samples = [wide_samples(first[0])]
+            samples += [
+                wide_samples(f) for _, (f, _) in zip(range(_SAMPLED), decoded, strict=False)
+            ]
+            self._mapper = ToneMapper(hdr, samples)
+        decoded.close()
+        self.info = VideoInfo(width, height, timing, self._sound is not None, hdr)
 
     def frames(self) -> Iterator[tuple[Frame, Fraction]]:
         """Frames in the order they are shown.
 
         Yields:
-            uint8 RGB `[H, W, 3]` (upright, square pixels, longest side at most `MAX_SIDE`;
-            alpha dropped, deeper samples rounded to 8 bits), and its time in seconds, the first
-            at 0, each later than the one before. Damaged frames are left out.
+            uint8 RGB `[H, W, 3]` (upright, square pixels, longest side at most `MAX_SIDE`; alpha
+            dropped, deeper samples rounded to 8 bits, HDR mapped to standard range), and its time
+            in seconds, the first at 0, each later than the one before. The size may change on
+            the way. Damaged frames are left out, and so are those whose stamps were there before
+            (where recordings overlap).
         """
         last: Fraction | None = None
-        step = 1 / self.info.timing.fps
-        for frame, time in self._decoded():
-            pts = time - (self._start or 0)
+        timing = self.info.timing
+        for number, (frame, time) in enumerate(self._decoded()):
+            pts = time - self._start if timing.stamped else number / timing.fps
             if last is not None and pts <= last:
-                pts = last + step / 4  # doubled or reversed stamps: keep the order
+                continue
             last = pts
-            yield _upright(frame, self._aspect), pts
+            mapper = self._mapper if hdr_name(frame) == self.info.hdr else None
+            yield upright(frame, self._aspect, mapper), pts
 
     def sound(self) -> Iterator[Sound]:
         """The sound as mono at 16 kHz, float32 `[n]` on [-1, 1], n of any size.
 
         The first sample belongs to the first frame's time; gaps are silence. Nothing where the
-        file has no sound.
+        file has no sound. A warning is logged where all of it is silent.
         """
-        with self._open() as container:
-            stream = _sound_stream(container)
-            if stream is None:
-                return
-            aligner = _Aligner(self._start or Fraction(0))
-            for packet in container.demux(stream):
-                for frame in _decode(packet):
+        if self._sound is None:
+            return
+        with open_video(self._path) as container:
+            stream = container.streams[self._sound.index]
+            aligner = Aligner(self._start, self._sound.side)
+            number = 0
+            for packet in packets_of(container, [stream]):
+                if packet.size and self._mend(packet, _SOUND, number):
+                    aligner.jump()
+                number += packet.size > 0
+                for frame in decode(packet):
                     yield from aligner.push(frame)
             yield from aligner.flush()
+        if aligner.peak <= SILENCE:
+            log.warning("%s: its sound is silent from beginning to end", self._path.name)
 
-    def _decoded(self) -> Iterator[tuple[av.VideoFrame, Fraction]]:
-        with self._open() as container:
-            stream = _video_stream(container, self._path)
+    def _decoded(self) -> Generator[tuple[av.VideoFrame, Fraction], None, None]:
+        """Decoded frames and their times on the file's clock."""
+        with open_video(self._path) as container:
+            stream: Any = container.streams[self._video]
             stream.thread_type = "AUTO"
-            tick = stream.time_base or Fraction(1, 90_000)
-            step = 1 / (stream.guessed_rate or stream.average_rate or Fraction(25))
-            time: Fraction | None = None
-            for packet in container.demux(stream):
-                for frame in _decode(packet):
+            tick = Fraction(stream.time_base or Fraction(1, 90_000))
+            step = 1 / self._fps
+            time = self._lead - step
+            number = 0
+            for packet in packets_of(container, [stream]):
+                if packet.size:
+                    self._mend(packet, _PICTURES, number)
+                    number += 1
+                for frame in decode(packet):
                     if frame.pts is not None:
-                        time = frame.pts * Fraction(tick)
-                    else:  # raw streams carry no stamps
-                        time = Fraction(0) if time is None else time + step
+                        time = frame.pts * tick
+                    else:  # raw streams carry no stamps, some Matroska files none below zero
+                        time += step
                     yield frame, time
 
-    def _open(self) -> InputContainer:
-        if not self._path.is_file():
-            raise NotAVideoError(f"{self._path}: no such file")
-        try:
-            # Named as a file: in `12:30.mp4` FFmpeg would take `12` for a protocol.
-            return av.open(f"file:{self._path}", options=_OPTIONS)
-        except PermissionError as error:
-            raise NotAVideoError(f"{self._path} may not be read: {error.strerror}") from error
-        except (av.error.FFmpegError, ValueError) as error:
-            raise NotAVideoError(f"{self._path.name} is not a video that can be read") from error
+    def _measure(self) -> Timing:
+        """Read all stamps, without decoding: they give the clock and the rate."""
+        with open_video(self._path) as container:
+            streams: list[Any] = [container.streams[self._video]]
+            if self._sound is not None:
+                streams.append(container.streams[self._sound.index])
+            found = [Stamps(picture=True), Stamps(picture=False)][: len(streams)]
+            place = {stream.index: n for n, stream in enumerate(streams)}
+            pictures: list[tuple[int, int | None]] = []
+            for order, packet in enumerate(packets_of(container, streams)):
+                if not packet.size:
+                    continue
+                which, second = place[packet.stream.index], float(packet.time_base)
+                shown, sent = (None if t is None else t * second for t in (packet.pts, packet.dts))
+                if which == _PICTURES and not packet.is_discard:
+                    pictures.append((len(found[which].orders), packet.pts))
+                found[which].add(order, shown, sent, (packet.duration or 0) * second)
+            self._clock = Clock(found, breaks=bool(container.format.flags & _BREAKS))
+            tick = Fraction(streams[0].time_base or 1)
+            stamps = [
+                pts if pts is None else pts + self._ticks(_PICTURES, number, tick)[0]
+                for number, pts in pictures
+            ]
+            claimed = streams[0].average_rate or streams[0].guessed_rate
+            timing = measure_timing(stamps, tick, claimed)
+            self._lead, self._fps = Fraction(0), timing.fps
+            known = [stamp for stamp in stamps if stamp is not None]
+            if known and stamps[0] is None:  # frames before the first stamp are shown before it
+                self._lead = min(known) * tick - (len(stamps) - len(known)) / timing.fps
+            return timing
+
+    def _ticks(self, which: int, number: int, tick: Fraction) -> tuple[int, bool]:
+        seconds, jumps = self._clock.offset(which, number)
+        return round(seconds / float(tick)), jumps
+
+    def _mend(self, packet: Any, which: int, number: int) -> bool:
+        """Put a packet's stamps on the one clock; whether a new recording begins with it."""
+        ticks, jumps = self._ticks(which, number, packet.time_base)
+        if ticks:
+            packet.pts = None if packet.pts is None else packet.pts + ticks
+            packet.dts = None if packet.dts is None else packet.dts + ticks
+        return jumps
 
     def __enter__(self) -> Capture:
         return self
@@ -165,106 +230,3 @@ def _video_stream(container: InputContainer, path: Path) -> Any:
         raise NotAVideoError(f"{path.name} {what}")
     best: Any = container.streams.best("video")
     return best if best in streams else streams[0]
-
-
-def _sound_stream(container: InputContainer) -> Any:
-    stream: Any = container.streams.best("audio")
-    # An unknown codec, or a header without a rate, is as good as no sound.
-    return stream if stream is not None and stream.codec_context is not None else None
-
-
-def _decode(packet: Any) -> list[Any]:
-    """Frames of a packet; a damaged one gives none and the stream goes on."""
-    try:
-        return list(packet.decode())
-    except (av.error.InvalidDataError, av.error.EOFError, av.error.ArgumentError):
-        return []
-
-
-def _pixel_aspect(stream: Any) -> Fraction:
-    """Width of a pixel by its height; 1 where none is given or it is absurd."""
-    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
-    return Fraction(aspect) if aspect and Fraction(1, 8) <= aspect <= 8 else Fraction(1)
-
-
-def _shown_size(frame: av.VideoFrame, aspect: Fraction) -> tuple[int, int]:
-    """Width and height in square pixels, upright."""
-    width, height = max(1, round(frame.width * aspect)), frame.height
-    return (height, width) if _turns(frame) % 2 else (width, height)
-
-
-def _turns(frame: av.VideoFrame) -> int:
-    """Quarter turns counterclockwise that make the frame upright."""
-    return round(frame.rotation / 90) % 4
-
-
-def _upright(frame: av.VideoFrame, aspect: Fraction) -> Frame:
-    width, height = _shown_size(frame, aspect)
-    scale = min(1.0, MAX_SIDE / max(width, height))
-    width, height = max(1, round(width * scale)), max(1, round(height * scale))
-    turns = _turns(frame)
-    if turns % 2:
-        width, height = height, width
-    # High definition without a matrix in its header is BT.709 by convention.
-    unknown = frame.colorspace in (Colorspace.DEFAULT, 2)
-    matrix = Colorspace.ITU709 if unknown and frame.height >= 720 else None
-    picture = frame.reformat(
-        width, height, "rgb24", src_colorspace=matrix, interpolation=_EXACT
-    ).to_ndarray()
-    return np.ascontiguousarray(np.rot90(picture, turns), dtype=np.uint8)
-
-
-class _Aligner:
-    """Resamples sound and keeps it on the video's clock."""
-
-    def __init__(self, start: Fraction) -> None:
-        self._start = start
-        self._given = 0
-        self._make()
-
-    def _make(self) -> None:
-        self._resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-
-    def push(self, frame: av.AudioFrame) -> Iterator[Sound]:
-        time = None if frame.pts is None else frame.pts * Fraction(frame.time_base or 1)
-        frame.pts = None
-        try:
-            parts = self._resampler.resample(frame)
-        except ValueError:  # the track changed its format: begin a new resampler
-            yield from self.flush()
-            self._make()
-            parts = self._resampler.resample(frame)
-        pcm = _samples(parts)
-        if time is None:
-            yield from self._give(pcm)
-            return
-        # Where the sound should stand now, against what was given: a gap, or too much.
-        late = round((time - self._start) * SAMPLE_RATE) - self._given
-        if late > (_SLACK if self._given else 0):
-            yield from _silence(late)
-            self._given += late
-        elif late < (-_SLACK if self._given else 0):
-            pcm = pcm[min(-late, len(pcm)) :]
-        yield from self._give(pcm)
-
-    def flush(self) -> Iterator[Sound]:
-        yield from self._give(_samples(self._resampler.resample(None)))
-
-    def _give(self, pcm: Sound) -> Iterator[Sound]:
-        if len(pcm):
-            self._given += len(pcm)
-            yield pcm
-
-
-def _samples(frames: list[av.AudioFrame]) -> Sound:
-    if not frames:
-        return np.zeros(0, np.float32)
-    pcm = np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames])
-    finite = np.nan_to_num(pcm, posinf=1.0, neginf=-1.0)
-    return np.asarray(finite.clip(-1, 1), np.float32)
-
-
-def _silence(samples: int) -> Iterator[Sound]:
-    """In pieces of at most a second: a stamp far off must not fill the memory."""
-    for start in range(0, samples, SAMPLE_RATE):
-        yield np.zeros(min(SAMPLE_RATE, samples - start), np.float32)

@@ -1,8 +1,8 @@
 """The face crop: square, head and shoulders, and steady.
 
 As in the preprocessing of the first order motion model (Siarohin et al. 2019, section 4): the
-rectangle stands still while the head stays inside it. Only when the head leaves does it follow,
-smoothly, and then it stands still again: what moves in the crop is the person, not the crop.
+rectangle stands still while the head stays inside it. It follows, smoothly, only when the head
+leaves it, and then stands still again. So what moves in the crop is the person, not the crop.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ Square = tuple[float, float, float]  # centre x, centre y, side
 
 _FACE = 0.55  # height of the face mesh in the crop, as in the training clips (median 0.58)
 _DOWN = 0.56  # centre of the mesh from the top
-_WIDE = 1.15  # a mesh this much higher than wide is frontal; keeps the size when it nods
-_TIGHT = 0.85  # largest mesh in a crop: above that the picture is padded
-_WHOLE = (0.30, 0.85)  # mesh height of a square picture that is a head crop already
-_DRIFT = 0.17  # how far off the face may be, in sides, before the crop follows
-_ZOOM = 1.45  # likewise its size
+_WIDE = 1.15  # height of a frontal mesh in widths; keeps the size when the head nods
+_TIGHT = 0.85  # height of the largest mesh in a crop; for a larger one the picture is padded
+_WHOLE = (0.30, 0.85)  # height of the mesh in a square picture that is a head crop already
+_DRIFT = 0.17  # distance of the face from its place, in sides, from which the crop follows
+_ZOOM = 1.45  # factor between the wanted and the present size from which the crop follows
 _SETTLE_S = 0.35  # time constant of the following
 _SETTLED = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Rectangle:
-    """A square of the frame: left, top and side in pixels; may reach beyond the border."""
+    """A square of the frame: left, top and side in pixels. It may reach beyond the border."""
 
     left: int
     top: int
@@ -71,13 +71,13 @@ class Cropper:
         if self._current is None:
             self._current = wanted
         elif _is_head_crop(self._current, shape):
-            pass  # the whole picture was taken, and stays
+            pass  # once taken, the whole picture remains the crop
         elif self._following or _left(self._current, wanted):
             self._follow(self._current, wanted, seconds)
         return self.rectangle()
 
     def rectangle(self) -> Rectangle:
-        """The crop as it stands; before the first face a zero square."""
+        """The present crop; before the first face a square of side 0."""
         if self._current is None:
             return Rectangle(0, 0, 0)
         x, y, side = self._current
@@ -119,19 +119,19 @@ def _place(box: Box, shape: tuple[int, int]) -> Square:
 
 
 def _inside(centre: float, side: float, length: int) -> float:
-    """Shift the crop inside; where it is larger than the frame, pad both ends alike."""
+    """Shift the crop into the frame; one that is larger is centred and padded at both ends."""
     if side >= length:
         return length / 2
     return min(max(centre, side / 2), length - side / 2)
 
 
 def cut(frame: Frame, rectangle: Rectangle, size: int) -> Frame:
-    """The crop as a picture; unchanged pixels where it already has the size.
+    """The crop as a picture. Where it has that size already, its pixels are unchanged.
 
     Args:
         frame: uint8 `[H, W, 3]`.
-        rectangle: beyond the border the edge is repeated.
-        size: side of the result.
+        rectangle: where to cut; beyond the frame's border its edge is repeated.
+        size: side of the result in pixels.
 
     Returns:
         uint8 `[size, size, 3]`.
@@ -149,7 +149,12 @@ def cut(frame: Frame, rectangle: Rectangle, size: int) -> Frame:
 
 
 def resize(picture: Frame, width: int, height: int) -> Frame:
-    """Area filter when shrinking (no aliasing), bicubic when enlarging; `[height, width, 3]`."""
+    """Scale to uint8 `[height, width, 3]`: by area when it shrinks, which avoids aliasing, and
+    bicubically when it grows.
+
+    Raises:
+        MissingExtraError: OpenCV is not installed.
+    """
     if picture.shape[:2] == (height, width):
         return np.ascontiguousarray(picture)
     try:

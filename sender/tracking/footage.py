@@ -17,7 +17,7 @@ __all__ = ["TrackedFootage"]
 
 
 class TrackedFootage:
-    """One talking person, tracked and cropped exactly as the encoder does it.
+    """A video of one person, tracked and cropped exactly as the encoder does it.
 
     Args:
         path: a video file.
@@ -35,8 +35,8 @@ class TrackedFootage:
         self.fps = float(self._capture.info.timing.fps)
 
     def frames(self) -> Iterator[tuple[float, Observation | None]]:
-        """Time in seconds and what is seen (None: no face) of each frame, up to the first change
-        of scene or person.
+        """Of each frame, its time in seconds and what is seen (None: no face). The frames end at
+        the first change of scene or person.
         """
         with Tracker() as tracker:
             observer = Observer(tracker, self._size)
@@ -47,5 +47,5 @@ class TrackedFootage:
                 yield float(pts), seen
 
     def sound(self) -> Iterator[npt.NDArray[np.float32]]:
-        """Pieces of the sound, float32 mono at 16 kHz; none where the video is silent."""
+        """Pieces of the sound, float32 mono at 16 kHz; none where the video has no sound."""
         return self._capture.sound()

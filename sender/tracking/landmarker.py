@@ -50,7 +50,7 @@ class Landmarker:
         mesh, presence, _ = self._network.run()
         if float(presence.ravel()[0]) <= 0:  # a logit: 0 is the score 0.5
             return None
-        return region.to_frame(mesh.reshape(-1, 3) / LANDMARK_SIZE)
+        return region.to_frame(mesh.reshape(-1, 3) * np.float32(1 / LANDMARK_SIZE))
 
 
 def region_of(landmarks: Points) -> Region:

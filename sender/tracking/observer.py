@@ -17,6 +17,7 @@ from .follow import FaceChoice, Follower
 __all__ = ["Observer"]
 
 Frame = npt.NDArray[np.uint8]
+Points = npt.NDArray[np.float32]
 
 _SAME_FORM = 1.05  # ratio of two aspect ratios up to which frames show the same
 
@@ -57,6 +58,8 @@ class Observer:
         self._cut = False
         self._shape = (0, 0)
         self._last: Rectangle | None = None
+        self._landmarks: Points | None = None  # where the face was last, in the crop
+        self._deserted = False  # the last frame showed no face at all
 
     def observe(
         self, frame: Frame, seconds: float, time_ms: int
@@ -87,6 +90,7 @@ class Observer:
         wants_all = self._follower.wants_all(seconds, cut=self._cut)
         everyone = self._finder.survey(frame) if wants_all else None
         faces = self._finder.find(frame, seconds, time_ms)
+        self._deserted = not faces
         followed = self._follower.follow(
             faces, seconds, cut=self._cut, everyone=everyone, size=shape
         )
@@ -102,6 +106,7 @@ class Observer:
             rectangle = Rectangle(0, 0, len(frame))
         self._last = rectangle
         landmarks = to_picture(followed.face.landmarks, rectangle)
+        self._landmarks = landmarks
         picture = cut(frame, rectangle, self._size)
         return Observation(picture, landmarks, time_ms / 1000), followed.changed
 
@@ -123,6 +128,23 @@ class Observer:
         if self._last is not None:
             whole = Rectangle(0, 0, shape[0])
             self._last = self._cropper.rectangle() if self._crop else whole
+
+    def unseen(self, frame: Frame, time_ms: int) -> Observation | None:
+        """What is where the face was last, with its last landmarks, in a frame in which `observe`
+        has found none. So the caller can show that a hand covers the face, or that the light went
+        out.
+
+        Args:
+            frame: the frame that `observe` was given last.
+            time_ms: its presentation time.
+
+        Returns:
+            None before the first face, after a cut, and while somebody else is there.
+        """
+        if self._last is None or self._landmarks is None or self._cut or not self._deserted:
+            return None
+        picture = cut(frame, self._last, self._size)
+        return Observation(picture, self._landmarks, time_ms / 1000)
 
     def crop(self, frame: Frame, seconds: float, time_ms: int) -> Frame | None:
         """The crop alone, uint8 `[size, size, 3]`: also of frames from which the face is away,

@@ -1,10 +1,11 @@
 """Smoothing of the tracked face: still heads stay still, blinks and speech are not delayed.
 
-A first-order low pass whose cutoff rises with speed holds what stands and follows what moves: the
-One-Euro filter (Casiez, Roussel, Vogel, CHI 2012). Here the head (a similarity) and the face
-relative to it are filtered apart, each group of points with one cutoff for all. So noise averages
-out of the speed, which needs no low pass of its own; and the cutoff rises with its square, which
-tells noise from movement more sharply. What that gives: docs/rate.md.
+The One-Euro filter (Casiez, Roussel, Vogel, CHI 2012) is a first-order low pass whose cutoff rises
+with speed, so that it holds what stands and follows what moves. Here the head (a similarity) is
+filtered first, and then the face relative to it, in groups of points that share one cutoff. Two
+things differ from the paper. The speed is averaged over a group, which removes its noise, so that
+it needs no low pass of its own. And the cutoff rises with the square of the speed, which separates
+movement from noise more sharply. docs/rate.md shows what that gives.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ Numbers = npt.NDArray[np.complex128]
 
 _RIGID = list(REGIONS[0])  # nose and eye corners
 _LEAST_SIZE = 1e-3
-_GAP_S = 0.2  # over a longer one nothing is known of the movement
+_GAP_S = 0.2  # after a longer gap nothing is known of the movement, and the filter begins again
 _LEAST_S = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class _Cutoff:
-    """In Hz: of what stands, and what is added at a speed of one face size a second."""
+    """Cutoffs in Hz: of a point that stands, and what a speed of one face size a second adds."""
 
     still: float
     rise: float
@@ -52,7 +53,7 @@ _GROUPS: tuple[tuple[_Cutoff, list[int]], ...] = (
 
 
 class _LowPass:
-    """Filters points that move together; `first` is the value to begin with, `[n]`."""
+    """Filters points that move together, beginning with their values `first`, `[n]`."""
 
     def __init__(self, cutoff: _Cutoff, strength: float, first: Numbers) -> None:
         self._still, self._rise = cutoff.still / strength, cutoff.rise / strength**2
@@ -71,8 +72,9 @@ class FaceSmoother:
     """Smooths the landmarks of one face.
 
     Args:
-        strength: above 0; 1 suits the tracker. Movement of twice the size is taken for noise at 2.
-        first: float32 `[478, 2]`, where it begins.
+        strength: above 0. 1 suits the tracker's noise; at 2, movement of twice the size is still
+            taken for noise.
+        first: float32 `[478, 2]`, the landmarks to begin with.
     """
 
     def __init__(self, strength: float, first: Points) -> None:
@@ -93,7 +95,7 @@ class FaceSmoother:
         centre = points[_RIGID].mean()
         # Least squares: the similarity that takes the first rigid points to these.
         turn = np.vdot(self._shape, points[_RIGID] - centre) / (len(_RIGID) * self._size**2)
-        if abs(turn) < _LEAST_SIZE:  # collapsed to nothing: there is no face to be relative to
+        if abs(turn) < _LEAST_SIZE:  # the face has no extent, so nothing can be relative to it
             return landmarks
         local = (points - centre) / (turn * self._size)
         place = np.array([(centre - self._centre) / self._size, turn])
@@ -121,8 +123,10 @@ class Smoothing:
         self._seconds = 0.0
 
     def push(self, seen: Observation, *, anew: bool = False) -> Observation:
-        """The next observation with its `steady` landmarks; after a pause of the face, and where
-        the scene or the person is another (`anew`), the filter begins again.
+        """Add `steady` landmarks to the next observation.
+
+        The filter begins again after a gap in the observations, and with `anew`, which tells that
+        the scene or the person is another one.
         """
         if not self._strength:
             return seen

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
-import av
 import numpy as np
 import numpy.typing as npt
-from av.container import InputContainer
-
-from ...codec.errors import MediaError
 
 __all__ = ["VARIABLE_TICK", "Timing", "measure_timing", "timing_of_stamps"]
 
 VARIABLE_TICK = Fraction(1, 1000)
-"""Seconds of a tick where the rate varies."""
+"""Seconds of a tick where the rate varies; longer ones where a pause asks for them."""
+_TICKS = [VARIABLE_TICK * n for n in (1, 2, 5, 10)]
+_FAR = 1 << 15  # ticks: the 16-bit stamps of a stream cannot tell a longer pause from a step back
 _STANDARD = [Fraction(n) for n in (8, 10, 12, 12.5, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120)]
 _STANDARD += [Fraction(n * 1000, 1001) for n in (15, 24, 30, 48, 60, 120)]
 _MAX_RATE = 1000
+_DISTINCT = 0.8  # part of the stamps that must be different, or they are not believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,49 +30,62 @@ class Timing:
         constant: whether frame k is shown at k / fps.
         frames: how many the file's packets promise; for the progress bar and rate control.
         duration_s: from the first frame to the end of the last.
+        longest_s: the longest time from one frame to the next, where the rate varies.
+        stamped: whether frames are shown when their stamps say; if not, frame k is at k / fps.
     """
 
     fps: Fraction
     constant: bool
     frames: int
     duration_s: Fraction
+    longest_s: Fraction = Fraction(0)
+    stamped: bool = True
 
     @property
     def time_base(self) -> Fraction:
-        """Seconds of a tick: a frame where the rate is constant, else a millisecond."""
-        return 1 / self.fps if self.constant else VARIABLE_TICK
+        """Seconds of a tick: a frame where the rate is constant, else a millisecond, or up to ten
+        where a pause is longer than a stream can say in milliseconds.
+        """
+        if self.constant:
+            return 1 / self.fps
+        fits = (tick for tick in _TICKS if self.longest_s < tick * (_FAR - 1))
+        return next(fits, _TICKS[-1])
 
     def ticks(self, seconds: Fraction) -> int:
         """Time in whole ticks."""
         return round(seconds / self.time_base)
 
 
-def measure_timing(container: InputContainer, stream: Any) -> Timing:
-    """Read all time stamps of a video stream, without decoding.
+def measure_timing(
+    stamps: Sequence[int | None], tick: Fraction, claimed: Fraction | None = None
+) -> Timing:
+    """Timing of a video from the presentation stamps of its packets.
 
-    Raises:
-        MediaError: the file breaks off with an error.
+    Args:
+        stamps: of each packet, in any order, in ticks; None where it has none.
+        tick: seconds of a tick.
+        claimed: the header's rate; believed where stamps do not tell.
     """
-    stamps: list[int] = []
-    packets = 0
-    try:
-        for packet in container.demux(stream):
-            if packet.size == 0 or packet.is_discard:
-                continue
-            packets += 1
-            if packet.pts is not None:
-                stamps.append(packet.pts)
-    except av.error.FFmpegError as error:
-        if not packets:
-            raise MediaError(f"the video cannot be read: {error}") from error
-    claimed = stream.average_rate or stream.guessed_rate
-    if len(stamps) < packets:  # raw streams have no stamps: their rate is what they claim
-        fps = _tame(Fraction(claimed or 25))
-        return Timing(fps, True, packets, packets / fps)
-    return timing_of_stamps(stamps, Fraction(stream.time_base or 1), claimed)
+    known = [stamp for stamp in stamps if stamp is not None]
+    distinct = len(set(known))
+    if distinct < 2 or distinct < _DISTINCT * len(known):
+        # A raw stream has no stamps, and a broken file the same one again and again.
+        span = (max(known) - min(known)) * tick if distinct > 1 else Fraction(0)
+        fps = _tame(len(known) / span if span else Fraction(claimed or 25))
+        return Timing(fps, True, len(stamps), len(stamps) / fps, stamped=False)
+    timing = timing_of_stamps(known, tick, claimed)
+    if len(known) == len(stamps):
+        return timing
+    rate = _tame(Fraction(claimed or timing.fps))
+    constant = _on_grid(known, tick, rate)
+    duration = max(timing.duration_s, len(stamps) / rate)
+    counted = constant and stamps[0] is None
+    return Timing(rate, constant, len(stamps), duration, timing.longest_s, stamped=not counted)
 
 
-def timing_of_stamps(stamps: list[int], tick: Fraction, claimed: Fraction | None = None) -> Timing:
+def timing_of_stamps(
+    stamps: Sequence[int], tick: Fraction, claimed: Fraction | None = None
+) -> Timing:
     """Timing from presentation stamps.
 
     Args:
@@ -93,7 +105,8 @@ def timing_of_stamps(stamps: list[int], tick: Fraction, claimed: Fraction | None
     for fps in candidates:
         if 0 < fps <= _MAX_RATE and _fits(times, tick, fps):
             return Timing(_tame(fps), True, count, count / _tame(fps))
-    return Timing(mean, False, count, span + 1 / mean)
+    longest = int(np.diff(times).max()) * tick
+    return Timing(mean, False, count, span + 1 / mean, longest)
 
 
 def _fits(times: npt.NDArray[np.int64], tick: Fraction, fps: Fraction) -> bool:
@@ -101,6 +114,12 @@ def _fits(times: npt.NDArray[np.int64], tick: Fraction, fps: Fraction) -> bool:
     seconds = (times - times[0]) * float(tick)
     off = np.abs(seconds - np.arange(len(times)) / float(fps))
     return bool(off.max() <= min(max(1.01 * float(tick), 0.1 / float(fps)), 0.45 / float(fps)))
+
+
+def _on_grid(stamps: Sequence[int], tick: Fraction, fps: Fraction) -> bool:
+    """Whether all stamps lie near multiples of a frame, whichever are missing."""
+    places = (np.asarray(stamps, np.int64) - min(stamps)) * float(tick * fps)
+    return bool(np.abs(places - np.round(places)).max() <= 0.1)
 
 
 def _tame(fps: Fraction) -> Fraction:

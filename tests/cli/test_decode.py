@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from facewire.cli.main import main
@@ -111,6 +112,29 @@ def test_an_input_is_never_replaced(
     assert main(words) == 1
     assert "is an input" in capsys.readouterr().err
     assert video.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("suffix", "words"),
+    [(".png", "is a picture of 64x32 pixels"), (".wav", "is sound without a picture")],
+)
+def test_pictures_and_sound_are_told_apart(
+    suffix: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    with av.open(str(path), "w") as container:
+        if suffix == ".png":
+            stream = container.add_stream("png", rate=1)
+            stream.width, stream.height, stream.pix_fmt = 64, 32, "rgb24"
+            frame = av.VideoFrame.from_ndarray(np.zeros((32, 64, 3), np.uint8), format="rgb24")
+            container.mux([*stream.encode(frame), *stream.encode(None)])
+        else:
+            sound = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
+            block = av.AudioFrame.from_ndarray(np.zeros((1, 160), np.int16), "s16", "mono")
+            block.sample_rate = 16_000
+            container.mux([*sound.encode(block), *sound.encode(None)])
+    assert main(["info", str(path)]) == 1
+    assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["decode", "info", "play"])

@@ -33,7 +33,7 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", screen)
     run(Stage("encoding a.mp4", "frame", loading="loading"))
     text = screen.getvalue()
-    assert "loading:   0%" in text
+    assert "loading: 0frame" in text
     assert "encoding a.mp4: 100%" in text
     assert "3/3" in text
 

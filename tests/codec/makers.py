@@ -1,4 +1,4 @@
-"""Small pictures, motion and keyframes that need no file."""
+"""Makes small pictures, motion and keyframes for tests, without files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def make_motion(seed: int = 0) -> MotionFrame:
 
 
 def make_picture(side: int = 64) -> npt.NDArray[np.uint8]:
-    """Smooth, with an edge and colour in it."""
+    """A smooth picture with an edge and colours."""
     y, x = np.mgrid[:side, :side] / side
     rgb = np.stack([255 * x, 200 * y, 128 + 100 * np.sin(6 * x + 4 * y)], axis=2)
     rgb[side // 4 : side // 2, side // 4 : side // 2] = (220, 180, 150)
@@ -24,7 +24,7 @@ def make_picture(side: int = 64) -> npt.NDArray[np.uint8]:
 
 
 def make_keyframe(identity: int = 3, pts: int = 70000, size: int = 3000) -> Keyframe:
-    """Its picture is noise that only claims to be AV1."""
+    """A keyframe whose picture is noise that claims to be AV1."""
     noise = np.random.default_rng(size).bytes(size)
     return Keyframe(
         identity, pts, make_motion(identity), b"shape" * 50, CodedPicture(StillCodec.AV1, 30, noise)

@@ -86,7 +86,7 @@ def test_any_order_with_doubles(seed: int) -> None:
     assert all(one == keyframe for one in whole)
 
 
-def test_a_lost_fragment_is_filled_by_a_second_sending() -> None:
+def test_a_second_sending_completes_the_keyframe() -> None:
     keyframe = make_keyframe()
     first, second = keyframe.to_packets(0), keyframe.to_packets(500)
     assembler = KeyframeAssembler()
@@ -115,7 +115,7 @@ def test_memory_is_bounded() -> None:
     assert assembler.pending == 0
 
 
-def test_a_stale_one_goes_before_one_that_still_grows() -> None:
+def test_the_keyframe_that_got_no_fragment_for_longest_is_dropped() -> None:
     growing = make_keyframe(pts=0, size=9000).to_packets(0)
     assembler = KeyframeAssembler(pending=2)
     others = [make_keyframe(pts=pts).to_packets(0)[0] for pts in range(1, len(growing))]
@@ -136,7 +136,7 @@ def test_a_damaged_fragment_is_found() -> None:
     assert assembler.pending == 0
 
 
-def test_a_count_that_changes() -> None:
+def test_fragments_that_disagree_on_their_count() -> None:
     packets = make_keyframe().to_packets(0)
     lie = dataclasses.replace(packets[1], payload=b"\x01\x09" + packets[1].payload[2:])
     with pytest.raises(StreamError, match="says 9"):
@@ -144,7 +144,7 @@ def test_a_count_that_changes() -> None:
 
 
 @pytest.mark.parametrize(("index", "count"), [(0, 0), (3, 3), (0, MAX_FRAGMENTS + 1), (255, 255)])
-def test_fragment_numbers_that_cannot_be(index: int, count: int) -> None:
+def test_fragment_numbers_out_of_range(index: int, count: int) -> None:
     packet = make_keyframe().to_packets(0)[0]
     payload = bytes([index, count]) + packet.payload[2:]
     with pytest.raises(StreamError, match=f"fragment {index} of {count}"):
@@ -218,7 +218,7 @@ def test_any_body_is_a_keyframe_or_a_typed_error(body: bytes) -> None:
 @pytest.mark.parametrize(
     "change", [{"id": 16}, {"id": -1}, {"pts": 1 << 63}, {"shape": bytes(4097)}]
 )
-def test_settings_that_do_not_fit(change: dict[str, Any]) -> None:
+def test_settings_out_of_range(change: dict[str, Any]) -> None:
     assert MAX_SHAPE == 4096
     with pytest.raises(ConfigError):
         dataclasses.replace(make_keyframe(), **change)

@@ -1,4 +1,4 @@
-"""The public names, and the errors, are a promise."""
+"""The public names and the errors do not change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MODULES = [
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_all_is_true(name: str) -> None:
+def test_every_public_name_exists(name: str) -> None:
     module = importlib.import_module(name)
     names: list[str] = getattr(module, "__all__", [])
     assert len(set(names)) == len(names)

@@ -77,6 +77,6 @@ def test_too_large() -> None:
     ("reference", "sequence", "pts"),
     [(16, 0, 0), (-1, 0, 0), (0, 65536, 0), (0, -1, 0), (0, 0, 65536), (0, 0, -1)],
 )
-def test_fields_that_do_not_fit(reference: int, sequence: int, pts: int) -> None:
+def test_fields_out_of_range(reference: int, sequence: int, pts: int) -> None:
     with pytest.raises(ConfigError, match="modulo"):
         Packet(Kind.MOTION, Flags.NONE, reference, sequence, pts, b"")

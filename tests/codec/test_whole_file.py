@@ -145,7 +145,7 @@ def test_permissions(way: Way, tmp_path: Path, usual_umask: None) -> None:
 
 
 def test_permissions_that_a_library_sets_do_not_count(tmp_path: Path, usual_umask: None) -> None:
-    """Some make their files readable for the user alone, through a temporary file of their own."""
+    """Some libraries create files that only their owner may read."""
     path = tmp_path / "model.safetensors"
     with whole_path(path) as draft:
         draft.write_bytes(b"new")
@@ -183,7 +183,7 @@ def test_a_fifo_is_written_into_and_stays(tmp_path: Path) -> None:
 
 
 def make_device(path: Path, minor: int) -> Path:
-    """A node like /dev/null (minor 3) or /dev/full (7), where this user may make and open one."""
+    """Make a node like /dev/null (minor 3) or /dev/full (7); skip the test if that is forbidden."""
     try:
         os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, minor))
         path.read_bytes() if minor == 3 else path.open("wb").close()
@@ -261,7 +261,7 @@ def test_the_temporary_name_cannot_be_guessed(tmp_path: Path) -> None:
 
 @WAYS
 def test_a_disk_without_room_leaves_nothing_and_is_named(way: Way, tmp_path: Path) -> None:
-    """A limit on file sizes stands for the full disk; the system reports both without a name."""
+    """A limit on file sizes acts as the full disk; the system names the file in neither case."""
     path = tmp_path / "out.fwire"
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import gc
+import os
 import resource
 import sys
 import tempfile
@@ -60,21 +61,22 @@ def fuzz(
     """Run targets in turn.
 
     Args:
-        seconds: for how long, wall clock.
+        seconds: for how long, wall clock; two rounds at least.
         names: of targets; all by default.
         first: number of the first case of each: another start, other cases.
         report: called about once a minute.
 
     Returns:
         The tallies by target. A crash of the interpreter, and a case that hangs, end the process;
-        the file `facewire-fuzz-case` in the folder for temporary files then names the case.
+        the file `facewire-fuzz-PID` in the folder for temporary files then names the case.
     """
     tallies = {name: Tally() for name in names or TARGETS}
     began = reported = time.monotonic()
-    note = Path(tempfile.gettempdir()) / "facewire-fuzz-case"
-    most = None
+    note = Path(tempfile.gettempdir()) / f"facewire-fuzz-{os.getpid()}"
+    most, rounds = None, 0  # the first round, of one case each, shows how large the process is
     with note.open("w") as current:
-        while time.monotonic() - began < seconds:
+        while rounds < 2 or time.monotonic() - began < seconds:
+            rounds += 1
             for name, tally in tallies.items():
                 faulthandler.dump_traceback_later(_STUCK, exit=True)
                 end = time.monotonic() + (_SLICE if most else 0)
@@ -92,7 +94,7 @@ def fuzz(
                 reported = time.monotonic()
                 report(tallies)
     faulthandler.cancel_dump_traceback_later()
-    note.unlink()
+    note.unlink(missing_ok=True)
     return tallies
 
 

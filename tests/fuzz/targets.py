@@ -34,6 +34,7 @@ from facewire.codec.stream import StreamHeader
 from facewire.models.face.mesh import POINTS
 from facewire.receiver.config import DecoderConfig
 from facewire.receiver.decoder import Decoder
+from facewire.receiver.files.player import file_config
 
 from .mutations import change_packets, identity_packets, keyframe_packets, mutate
 
@@ -341,14 +342,17 @@ def attack_decoder(rng: Random) -> int:
         if rng.random() < 0.05:
             body = mutate(rng, rng.choice(sample.bodies), sample.bodies)
             packets += keyframe_packets(body, rng.randrange(16), packet.pts)
+        if rng.random() < 0.03:
+            far = rng.choice((1, -1)) * rng.choice((70_000, 25 * 365 * 86_400, (1 << 63) - 1))
+            body = struct.pack("<q", far) + rng.choice(sample.bodies)[8:]
+            packets += keyframe_packets(body, rng.randrange(16), far)
         if rng.random() < 0.02:
             packets.append(_other_header(rng, sample))
-    decoder = Decoder(DecoderConfig(), NullGenerator())
-    most = Fraction(0)
+    config = rng.choice((DecoderConfig(), file_config()))
+    decoder = Decoder(config, NullGenerator())
     for packet in packets:
         with suppress(UnsupportedError):
-            for output in decoder.decode(packet):
-                most = max(most, output.pts)
+            decoder.decode(packet)
     decoder.flush()
     return 1 + len(packets)
 

@@ -1,10 +1,12 @@
-"""Made the golden streams beside this file. Streams that were published decode for ever, so an
-existing one is never written again: a new version of the format gets new names.
+"""Makes the golden streams beside this file.
 
-    python tests/golden/make.py
+Published streams must always decode, so this never overwrites an existing stream. A new version of
+the format gets new names.
 
-Of each stream `NAME.fwire` the file `NAME.json` tells what must come out of it. `describe` reads a
-stream with the current code; the test compares the two.
+    python -m tests.golden.make
+
+For each stream `NAME.fwire` the file `NAME.json` states what it must decode to. `describe` reads a
+stream with the current code, and the test compares the two.
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ class Recipe:
 
 
 def identity() -> Identity:
-    """Changes to two tensors that no network has; four packets."""
+    """An identity of four packets, with changes to two tensors that no network has."""
     weight = np.sin(np.arange(4000, dtype=np.float32) ** 2).reshape(16, 250, 1, 1)
     changes = {"generator.golden.weight": weight, "generator.golden.bias": weight[:, 0, 0, 0]}
     return Identity.pack("avfr-s", WEIGHTS, changes)
@@ -110,14 +112,14 @@ RECIPES = (
 
 
 def motion(index: int) -> MotionFrame:
-    """Smooth, and exact in binary16."""
+    """Smooth motion whose numbers are exact in binary16."""
     value = 0.4 * np.sin(0.3 * index + np.arange(20)).reshape(10, 2)
     turn = 0.1 * np.cos(0.2 * index + np.arange(40)).reshape(10, 2, 2) + np.eye(2)
     return MotionFrame.from_fp16(MotionFrame(value, turn).to_fp16())
 
 
 def picture(index: int) -> npt.NDArray[np.uint8]:
-    """An oval with two dark spots before a gradient: no face, but as smooth as one."""
+    """An oval with two dark spots on a gradient: not a face, but as smooth as one."""
     y, x = (np.mgrid[:SIDE, :SIDE] - SIDE / 2) / (SIDE / 2)
     oval = 1 / (1 + np.exp(30 * (x**2 / 0.3 + y**2 / 0.5 - 1)))
     spots = np.exp(-((np.abs(x) - 0.2 - 0.01 * index) ** 2 + (y + 0.2) ** 2) / 0.004)
@@ -134,7 +136,7 @@ def shape(index: int) -> bytes:
 
 
 def make(recipe: Recipe) -> Iterator[Packet]:
-    """Two keyframes with ten frames of motion after each, and the sound of these frames."""
+    """Two keyframes, each followed by ten frames of motion, and the sound of these frames."""
     header = StreamHeader(
         "avfr-s", WEIGHTS, SIDE, SIDE, recipe.fps, recipe.tick,
         profile=recipe.profile, tables=recipe.tables, audio=recipe.audio,
@@ -201,7 +203,7 @@ def digest(data: bytes | npt.NDArray[Any]) -> str:
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """What comes out of a stream; all exact but the sound's `rms`, which decoders may round."""
+    """What a stream decodes to. Exact except the sound's `rms`, which decoders may round."""
     assembler, decoder, count = KeyframeAssembler(), OpusDecoder(), BitCount()
     headers: list[StreamHeader] = []
     keyframes: list[dict[str, Any]] = []
@@ -251,7 +253,7 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 def describe_header(header: StreamHeader) -> dict[str, Any]:
-    """Field by field, so that fields of later versions change nothing."""
+    """The header's fields one by one, so that fields of later versions change nothing here."""
     audio = header.audio
     return {
         "model": header.model,

@@ -1,4 +1,4 @@
-"""Golden streams decode for ever, to the same pictures and numbers."""
+"""Golden streams must always decode to the same pictures and numbers."""
 
 from __future__ import annotations
 

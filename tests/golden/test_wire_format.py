@@ -1,4 +1,4 @@
-"""docs/wire-format.md read literally: a decoder that shares no code with the codec."""
+"""A decoder that follows docs/wire-format.md literally and shares no code with the codec."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STREAMS = sorted(Path(__file__).parent.glob("v1-*.fwire"))
 
 
 def records(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
-    """Offsets and packets of a file, and its trailer."""
+    """Offsets and packets of the records in a file, and the bytes of its trailer."""
     assert data[:8] == b"\x93FWIRE\x01\x00"
     assert struct.unpack_from("<I", data, 8)[0] == zlib.crc32(data[:8])
     at, found = 12, []
@@ -52,7 +52,7 @@ def shape_of(data: bytes) -> np.ndarray:
 
 
 class Stranger:
-    """Profile `entropy` by the document: the code as one long fraction, no carries, no bytes."""
+    """Profile `entropy` as documented, with the code as one long fraction: no bytes, no carries."""
 
     def __init__(self, version: int) -> None:
         with np.load(TABLES / f"tables_{version}.npz") as tables:

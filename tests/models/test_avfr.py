@@ -44,7 +44,9 @@ def run(config: AvfrConfig) -> dict[str, torch.Tensor]:
     }
     with torch.no_grad():
         features = model.generator.encode_source(inputs["picture"], inputs["source_points"])
-        assert [f.shape[-1] for f in features] == list(config.scales)
+        sides = [f.shape[-1] for f in features]
+        prepared = [config.motion_size] * (2 if config.landmark_prior else 1)
+        assert sides == [*config.scales, *prepared]
         result: dict[str, torch.Tensor] = model.generator(
             inputs["picture"], features, part["source"], part["driving"], inputs["mel"]
         )

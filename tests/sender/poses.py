@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facewire.codec.motion.frame import MotionFrame
-from facewire.sender.references.appearance import Appearance
+from facewire.sender.appearance import Appearance
 from facewire.sender.references.reference import Reference
 
 Points = npt.NDArray[np.float32]

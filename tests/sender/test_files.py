@@ -142,13 +142,10 @@ def test_the_command_says_it_too(
 def test_no_face_is_told_after_all_the_sound(card: Path, tmp_path: Path) -> None:
     source = write_video(tmp_path / "no.mkv", pts=range(25), sound=(0, 1))
     packets = list[Packet]()
+    config = EncoderConfig(model=str(card))
     with (
         Capture(source) as capture,
-        Encoder(
-            EncoderConfig(model=str(card)),
-            duration_s=capture.info.timing.duration_s,
-            tracker=FakeTracker([[]]),
-        ) as encoder,
+        Encoder(config, duration_s=Fraction(1), tracker=FakeTracker([[]])) as encoder,
         pytest.raises(NoFaceError),
     ):
         packets.extend(encode_packets(capture, encoder))

@@ -26,7 +26,7 @@ from ..streams import ENDS, FILE, HEADER, PACKETS, make_file, read
 
 
 class Pipe(io.RawIOBase):
-    """Not seekable, and gives a few bytes at a time."""
+    """A file that is not seekable and gives a few bytes at a time."""
 
     def __init__(self, data: bytes, step: int = 7) -> None:
         self._data = io.BytesIO(data)
@@ -76,7 +76,7 @@ def test_lengths_around_the_second_byte(size: int) -> None:
     assert overhead == record_overhead(len(bytes(packet))) == (6 if size < 122 else 7)
 
 
-def test_in_the_middle_of_another_file() -> None:
+def test_a_stream_that_begins_in_the_middle_of_a_file() -> None:
     file = io.BytesIO(b"something" + FILE)
     file.seek(9)
     reader = Reader(file)
@@ -90,7 +90,7 @@ def test_head_is_as_documented() -> None:
 
 
 def test_cut_at_every_byte() -> None:
-    """All whole records before the cut are read, none is made up, and the cut is told."""
+    """All whole records before the cut are read, nothing else is, and the cut is reported."""
     for length in range(len(FILE)):
         if length < HEAD_BYTES:
             with pytest.raises((TruncatedError, StreamError)):
@@ -115,7 +115,7 @@ def test_each_byte_of_the_head_flipped() -> None:
 
 
 def test_each_byte_of_a_record_flipped() -> None:
-    """One record is lost, whichever byte it is; everything else comes."""
+    """Whichever byte is damaged, one record is lost and all others are read."""
     damaged = PACKETS.index(next(p for p in PACKETS if p.kind == Kind.MOTION))
     expected = PACKETS[:damaged] + PACKETS[damaged + 1 :]
     for at in range(ENDS[damaged], ENDS[damaged + 1]):
@@ -128,7 +128,7 @@ def test_each_byte_of_a_record_flipped() -> None:
 
 
 @pytest.mark.parametrize("first", [0, 3, len(PACKETS) - 3])
-def test_neighbours_are_counted_one_by_one(first: int) -> None:
+def test_damaged_neighbours_are_counted_one_by_one(first: int) -> None:
     data = bytearray(FILE)
     for record in range(first, first + 3):
         data[ENDS[record + 1] - 1] ^= 0xFF
@@ -238,7 +238,7 @@ def test_packets_of_a_later_kind_are_skipped() -> None:
     "length", [b"\xff\xff\xff\xff\x07", b"\xff\x7f", b"\x81\x20", b"\x80\x80\x80\x80\x04"]
 )
 def test_a_length_of_a_gigabyte(length: bytes) -> None:
-    """It cannot even be written in two bytes; what can and is over the cap is damage."""
+    """A length has two bytes at most, and one above the cap counts as damage."""
     evil = b"\xfa" + length + bytes(50)
     tracemalloc.start()
     packets, reader = read(FILE[: ENDS[3]] + evil + FILE[ENDS[3] :])
@@ -288,7 +288,7 @@ def test_memory_does_not_grow_with_the_file() -> None:
     ],
 )
 def test_a_file_made_to_be_slow(pattern: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The places that are tried are counted, since times on shared machines say little."""
+    """Counts the places that are tried, since times on shared machines say little."""
     tried = 0
 
     def counted(head: bytes) -> tuple[int, int] | None:
@@ -306,7 +306,7 @@ def test_a_file_made_to_be_slow(pattern: bytes, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_mark_that_repeats_is_no_place_to_try(monkeypatch: pytest.MonkeyPatch) -> None:
-    """100 MB of them took five minutes."""
+    """100 MB of marks took five minutes once."""
     monkeypatch.setattr(scanner, "MAX_FAILURES", 1)
     packets, reader = read(FILE[: ENDS[4]] + b"\xfa" * (4 << 20) + FILE[ENDS[4] :])
     assert packets == PACKETS
@@ -316,7 +316,7 @@ def test_a_mark_that_repeats_is_no_place_to_try(monkeypatch: pytest.MonkeyPatch)
 def test_reading_ends_where_too_much_is_damaged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Good records give a file more of the damage that is searched for more of them."""
+    """Each good record allows the search to fail once more."""
     monkeypatch.setattr(scanner, "MAX_FAILURES", 30)
     bad = b"\xfa\x00" * 10
     data = b"".join(FILE[ENDS[n] : ENDS[n + 1]] + bad for n in range(2))

@@ -1,4 +1,4 @@
-"""The trailer's index: where one can join, and what is done without it."""
+"""The index in the trailer says where one can join. Without it the file is read once."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from facewire.codec.motion.tables import load_tables, step_size
 
 
 def talk(frames: int, seed: int = 0, size: float = 0.02) -> list[MotionFrame]:
-    """A face that moves along the components that faces move along; the first is the keyframe."""
+    """Motion along the components of the tables. The first frame is the keyframe's."""
     rng = np.random.default_rng(seed)
     back = load_tables().back
     eye = np.tile([0, 0, 1, 0, 0, 1], 10)
@@ -34,7 +34,7 @@ def pixels_off(a: MotionFrame, b: MotionFrame) -> float:
 
 
 @pytest.mark.parametrize("step", [0, 5, 10, 15])
-def test_motion_comes_back_within_its_step(step: int) -> None:
+def test_decoded_motion_is_within_a_step(step: int) -> None:
     frames = talk(60)
     encoder, decoder = MotionEncoder(step), MotionDecoder()
     for pts, frame in enumerate(frames):
@@ -87,7 +87,7 @@ def test_small_tremor_is_not_followed() -> None:
     assert all(np.array_equal(f.to_array(), found[0][1].to_array()) for _, f in found)
 
 
-def test_frames_that_stand_on_what_never_came_are_named_and_later_ones_recover() -> None:
+def test_frames_whose_reference_never_came_are_named_and_later_frames_recover() -> None:
     frames = talk(12)
     encoder, decoder = MotionEncoder(5), MotionDecoder()
     first = encoder.encode([frames[1]], 1, 0, frames[0])
@@ -102,7 +102,7 @@ def test_frames_that_stand_on_what_never_came_are_named_and_later_ones_recover()
     assert pixels_off(found, frames[6]) < 4
 
 
-def test_another_keyframe_or_step_is_never_stood_on() -> None:
+def test_frames_of_another_keyframe_or_step_are_never_references() -> None:
     frames = talk(4)
     encoder = MotionEncoder(5)
     encoder.encode([frames[1]], 1, 0, frames[0])
@@ -123,7 +123,7 @@ def test_far_references_take_two_bytes() -> None:
 
 
 def test_the_same_integers_on_both_sides() -> None:
-    """Nothing drifts, however long: the decoder repeats the encoder's integers exactly."""
+    """Nothing drifts in long streams: the decoder has exactly the encoder's integers."""
     frames = talk(400, size=0.3)
     encoder, decoder = MotionEncoder(9), MotionDecoder()
     for pts in range(1, 400):
@@ -154,12 +154,12 @@ def test_a_head_that_is_cut_off(cut: int) -> None:
 
 
 @pytest.mark.parametrize("head", [b"\x53", b"\x57\0\0", b"\x51\0", b"\x58\x40\x01", b"\x58\x01\0"])
-def test_heads_that_make_no_sense(head: bytes) -> None:
+def test_heads_with_values_out_of_range(head: bytes) -> None:
     with pytest.raises(StreamError):
         MotionDecoder().decode(head + b"abc", 0, 0, talk(1)[0])
 
 
-def test_settings_and_tables_that_are_not_there() -> None:
+def test_settings_out_of_range_and_unknown_tables() -> None:
     with pytest.raises(ConfigError):
         MotionEncoder(16)
     with pytest.raises(ConfigError):
@@ -172,7 +172,7 @@ def test_settings_and_tables_that_are_not_there() -> None:
 
 
 def test_the_first_tables_stay_as_they_were() -> None:
-    """Streams of version 1 are decoded for ever; what they moved is what it was."""
+    """Streams with tables of version 1 must decode as before."""
     tables = load_tables(1)
     product = tables.back.astype(np.float64) @ tables.forward.astype(np.float64).T
     assert np.allclose(product, np.eye(tables.components), atol=1e-5)
@@ -184,8 +184,8 @@ def test_the_first_tables_stay_as_they_were() -> None:
     assert load_tables(2).components == tables.components
 
 
-def test_an_error_costs_alike_in_each_component() -> None:
-    """The transform is no rotation of the numbers: what the picture feels less is coded coarser."""
+def test_an_error_harms_alike_in_each_component() -> None:
+    """The transform weighs numbers by their effect on the picture, so it is not a rotation."""
     tables = load_tables()
     product = tables.back.astype(np.float64) @ tables.forward.astype(np.float64).T
     assert np.allclose(product, np.eye(tables.components), atol=1e-4)

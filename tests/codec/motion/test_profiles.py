@@ -38,7 +38,7 @@ def test_any_other_length(length: int) -> None:
 
 @pytest.mark.parametrize("half", ["nan", "inf", "-inf", "65504", "-64.5"])
 @pytest.mark.parametrize("at", [0, 1, 2, 59])
-def test_numbers_that_are_none(half: str, at: int) -> None:
+def test_numbers_that_are_not_finite(half: str, at: int) -> None:
     array = np.zeros(60, "<f2")
     array[at] = float(half)
     with pytest.raises(MotionError):

@@ -27,7 +27,7 @@ LIMIT = 900
 
 
 def make_scene(shift: int, side: int = 128) -> Frame:
-    """A window of a textured picture, moved."""
+    """A window of a textured picture, shifted."""
     rough = np.random.default_rng(3).integers(-40, 40, (40, 40, 1)).repeat(4, 0).repeat(4, 1)
     whole = np.clip(make_picture(160) + rough, 0, 255).astype(np.uint8)
     return np.ascontiguousarray(whole[shift : shift + side, shift : shift + side])
@@ -48,8 +48,8 @@ def test_round_trip() -> None:
     assert psnr(LATER, decoded) > psnr(LATER, alone) + 0.5
 
 
-def test_each_stands_on_the_anchor_alone() -> None:
-    """What was decoded in between does not matter, nor how often."""
+def test_each_picture_depends_on_the_anchor_only() -> None:
+    """Decoding other pictures in between changes nothing."""
     other = encode_picture(make_scene(20), max_bytes=LIMIT, after=ANCHOR)
     before = decode_picture(AFTER, ANCHOR.picture)
     decode_picture(other, ANCHOR.picture)
@@ -77,7 +77,7 @@ def test_nothing_fits() -> None:
 
 
 def test_a_still_where_it_is_better() -> None:
-    """The anchor is coarsely coded noise: no help."""
+    """An anchor of coarsely coded noise does not help."""
     noise = np.random.default_rng(1).integers(0, 256, FIRST.shape, np.uint8)
     anchor = Anchor(noise, encode_picture(noise, quality=63))
     picture = encode_picture(FIRST, max_bytes=20000, after=anchor)
@@ -86,7 +86,7 @@ def test_a_still_where_it_is_better() -> None:
 
 
 def test_anchors_of_every_quarter() -> None:
-    """What `CodedPicture.quality` leaves out is found again."""
+    """The quarter of the CRF, which `CodedPicture.quality` does not hold, is found."""
     coder = CODERS[StillCodec.AV1]
     later = to_frame(LATER, coder.pixels)
     stills = [
@@ -102,7 +102,7 @@ def test_anchors_of_every_quarter() -> None:
     assert len({picture.data for picture in stills}) == 4
 
 
-def test_what_is_no_anchor() -> None:
+def test_pictures_that_cannot_be_anchors() -> None:
     with pytest.raises(ConfigError, match="WEBP"):
         Anchor(FIRST, encode_picture(FIRST, codec=StillCodec.WEBP))
     with pytest.raises(ConfigError, match="AV1_AFTER"):
@@ -135,7 +135,7 @@ def test_without_its_anchor() -> None:
 
 @pytest.mark.parametrize("other", [make_scene(30), make_picture(64), make_picture(256)])
 def test_after_another_picture(other: Frame) -> None:
-    """A wrong picture, perhaps, but never more than one of the anchor's size."""
+    """The result may be a wrong picture, but it is one, and of the anchor's size."""
     anchor = encode_picture(other, max_bytes=LIMIT)
     try:
         decoded = decode_picture(AFTER, anchor)
@@ -150,7 +150,7 @@ def test_a_still_needs_no_anchor() -> None:
 
 
 def test_a_sequence_of_its_own_is_refused() -> None:
-    """It could change the size, and would make the anchor of no account."""
+    """A new sequence could change the size, and would not depend on the anchor."""
     whole = encode_picture(make_picture(256), quality=50).data
     with pytest.raises(StreamError, match="sequence of its own"):
         decode_picture(CodedPicture(StillCodec.AV1_AFTER, 0, whole), ANCHOR.picture)
@@ -170,7 +170,7 @@ def test_cut_at_every_byte() -> None:
 @settings(max_examples=150)
 @given(seed=st.integers(0, 1 << 32))
 def test_damaged_bytes_are_a_picture_or_an_error(head: int, seed: int) -> None:
-    """Damage in the first bytes is damage in the frame's header."""
+    """The first bytes are the frame's header, where damage has most effects."""
     random = np.random.default_rng(seed)
     data = bytearray(AFTER.data)
     for _ in range(int(random.integers(1, 6))):
@@ -183,7 +183,7 @@ def test_damaged_bytes_are_a_picture_or_an_error(head: int, seed: int) -> None:
 
 
 def test_codings_of_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In frames: with an anchor under four times those of the still alone."""
+    """With an anchor, fewer than four times as many frames are coded as for the still alone."""
     counts: list[int] = []
 
     def count(coder, frames, *rest):  # type: ignore[no-untyped-def]
@@ -200,7 +200,7 @@ def test_codings_of_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_moving_face_takes_fewer_bytes() -> None:
-    """The demo's portrait, its head turned: better than the still at two thirds of its bytes."""
+    """The demo's portrait with its head turned looks better than a still, in 2/3 of its bytes."""
     face = AnimatedFace(load_portrait())
     first = face.draw(Pose(), 256)
     anchor = Anchor(first, encode_picture(first, max_bytes=1500))

@@ -20,7 +20,7 @@ BEST = 248
 
 
 def searched(sizes: list[int], limit: int, guess: int) -> tuple[int, bytes, int]:
-    """Step, data and how many codings, of codings whose bytes are given."""
+    """Run a search over levels of given sizes; return level, data and the number of codings."""
     tried = []
 
     def code(step: int) -> bytes:
@@ -38,7 +38,7 @@ def straight(slope: float, smallest: float = 100) -> list[int]:
 
 
 @given(st.floats(0.004, 0.04), st.integers(20, 30_000), st.integers(-500, 500))
-def test_nothing_better_fits_but_what_is_next_to_it(slope: float, limit: int, guess: int) -> None:
+def test_nothing_clearly_better_fits(slope: float, limit: int, guess: int) -> None:
     sizes = straight(slope)
     step, data, tries = searched(sizes, limit, guess)
     fitting = [size for size in sizes if size <= limit]
@@ -64,7 +64,7 @@ def test_few_codings_where_the_guess_is_fair() -> None:
         assert searched(straight(0.018), limit, 130)[2] <= 6
 
 
-def test_it_rests_after_each_coding() -> None:
+def test_the_search_rests_after_each_coding() -> None:
     rgb = make_picture(128)
     steps: Steps[object] = fit_picture(rgb, 900)
     rests = sum(1 for _ in steps)

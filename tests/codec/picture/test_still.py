@@ -58,8 +58,8 @@ def test_grey_stays_grey_and_red_stays_red(codec: StillCodec) -> None:
         assert np.abs(decoded - rgb).max() <= 6
 
 
-def test_bytes_are_met_more_finely_than_by_whole_steps() -> None:
-    """Quarters of CRF: a percent or two of the bytes each, where a whole step is six."""
+def test_quarter_steps_come_closer_to_the_limit_than_whole_steps() -> None:
+    """A quarter of CRF changes the bytes by one or two percent, a whole step by six."""
     rgb = make_picture(256)
     limits = range(2000, 4000, 100)
     whole = [len(encode_picture(rgb, quality=quality).data) for quality in range(1, 64)]
@@ -104,7 +104,7 @@ def test_settings_that_contradict() -> None:
         np.zeros((4320, 7680, 3), np.uint8),
     ],
 )
-def test_what_is_no_picture(rgb: np.ndarray) -> None:
+def test_arrays_that_are_not_pictures(rgb: np.ndarray) -> None:
     with pytest.raises(MediaError):
         encode_picture(rgb)
 
@@ -217,7 +217,7 @@ def test_colour_against_the_matrix_of_bt601() -> None:
 
 
 def test_chroma_is_interpolated_between_its_samples() -> None:
-    """A step in chroma becomes the ramp 1/4, 3/4: samples lie in the middle of their pixels."""
+    """A step in chroma becomes the ramp 1/4, 3/4, as samples lie amid their pixels."""
     y = np.full((4, 8), 128, np.uint8)
     u = np.full((2, 4), 128, np.uint8)
     v = np.tile(np.array([128, 128, 168, 168], np.uint8), (2, 1))

@@ -19,7 +19,7 @@ def through(pcm: Array, bitrate: int = 16000, frame_ms: int = 40) -> Array:
 
 
 def lag(late: Array, early: Array) -> int:
-    """Samples by which `late` is behind, from the peak of the cross-correlation."""
+    """By how many samples `late` lags behind, from the peak of the cross-correlation."""
     return int(np.argmax(np.correlate(late, early, "full"))) - len(early) + 1
 
 
@@ -34,7 +34,7 @@ def speech() -> Array:
 
 @pytest.mark.parametrize("frame_ms", [10, 20, 40, 60])
 @pytest.mark.parametrize("bitrate", [8000, 16000, 64000])
-def test_sound_lines_up(bitrate: int, frame_ms: int) -> None:
+def test_decoded_sound_is_aligned(bitrate: int, frame_ms: int) -> None:
     time = np.arange(16000) / 16000
     chirp = 0.5 * np.sin(2 * np.pi * (200 + 1000 * time) * time) * (time > 0.3)
     decoded = through(chirp.astype(np.float32), bitrate, frame_ms)
@@ -68,7 +68,7 @@ def spectrum(sound: Array) -> npt.NDArray[np.float64]:
 
 
 def test_quality(speech: Array) -> None:
-    """In the spectrum, since Opus cuts the lowest frequencies of a voice, which shifts phases."""
+    """Compares spectra, since Opus cuts the lowest frequencies, which shifts phases."""
     delay = OpusDecoder.delay
     decoded = spectrum(through(speech, 16000)[delay : delay + 31000])
     original = spectrum(speech[:31000])
@@ -112,7 +112,7 @@ def test_rate(speech: Array, bitrate: int, most: int) -> None:
     assert 8 * sum(map(len, packets)) / len(packets) < most
 
 
-def test_lost_packets_are_made_up_and_fade(speech: Array) -> None:
+def test_lost_packets_are_concealed_and_fade_out(speech: Array) -> None:
     packets = OpusEncoder(16000).encode(speech)
     decoder = OpusDecoder()
     for packet in packets[:9]:
@@ -125,7 +125,7 @@ def test_lost_packets_are_made_up_and_fade(speech: Array) -> None:
     assert len(decoder.decode(packets[15])) == 640
 
 
-def test_a_loss_moves_nothing(speech: Array) -> None:
+def test_a_loss_does_not_shift_later_sound(speech: Array) -> None:
     packets = OpusEncoder(16000).encode(speech)
     decoder, damaged = OpusDecoder(), OpusDecoder()
     whole = np.concatenate([decoder.decode(packet) for packet in packets])
@@ -179,7 +179,7 @@ def test_settings(bitrate: int, frame_ms: int, rate: int) -> None:
         OpusEncoder(bitrate, frame_ms, rate)
 
 
-def test_no_opus_packet() -> None:
+def test_data_that_is_not_an_opus_packet() -> None:
     decoder = OpusDecoder()
     with pytest.raises(TruncatedError, match="empty"):
         decoder.decode(b"")

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewire.codec.errors import StreamError
+from facewire.codec.keyframe import MAX_SHAPE
 from facewire.models.face.mesh import POINTS
-from facewire.models.face.shape import MAX_BYTES, pack_shape, unpack_shape
+from facewire.models.face.shape import pack_shape, unpack_shape
 
 P = len(POINTS)
 
@@ -48,9 +49,9 @@ def test_bombs_and_long_shapes_are_refused() -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     bomb = packer.compress(bytes(10_000_000)) + packer.flush()
     with pytest.raises(StreamError):
-        unpack_shape(bomb[:MAX_BYTES])
+        unpack_shape(bomb[:MAX_SHAPE])
     with pytest.raises(StreamError, match="at most"):
-        unpack_shape(bytes(MAX_BYTES + 1))
+        unpack_shape(bytes(MAX_SHAPE + 1))
 
 
 @pytest.mark.parametrize("points", [np.zeros((3, 2), np.float32), np.full((P, 2), np.nan)])

@@ -4,6 +4,7 @@ import errno
 import gc
 import io
 import tracemalloc
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from facewire.codec.errors import (
     ConfigError,
     FacewireError,
-    NotAVideoError,
+    MediaError,
     OutputError,
     OutputExistsError,
     StreamError,
@@ -144,10 +145,14 @@ def test_badge_by_default_and_not_when_asked(
         assert not container.streams.audio
 
 
+def timed(frames: int, *, size: tuple[int, int] = (120, 160)) -> Iterator[tuple[Any, Fraction]]:
+    for index in range(frames):
+        yield np.full((*size, 3), 5 * index, np.uint8), Fraction(index, 25)
+
+
 def test_side_by_side_matches_times(tmp_path: Path, synthetic: Any, generator: Any) -> None:
     source = synthetic(frames=40, sound=False).write(tmp_path / "a.fwire")
-    original = make_video(tmp_path / "in.mp4", 40)
-    decode_file(source, tmp_path / "b.mp4", generator=generator, side_by_side=original)
+    decode_file(source, tmp_path / "b.mp4", generator=generator, side_by_side=timed(40))
     times, frames = read(tmp_path / "b.mp4")
     assert len(times) == 40
     assert frames[0].shape == (256, 342 + 256, 3)
@@ -157,19 +162,28 @@ def test_side_by_side_matches_times(tmp_path: Path, synthetic: Any, generator: A
         assert abs(right - index) <= 4
 
 
-def test_input_frames_stay_after_the_end_and_skip_forward(tmp_path: Path) -> None:
-    path = make_video(tmp_path / "in.mp4", 10)
-    with InputFrames(path, 64, Fraction(1, 50)) as frames:
-        assert frames.at(Fraction(0)).shape == (64, 86, 3)
-        assert abs(frames.at(Fraction(6, 25)).mean() - 30) < 4
-        assert abs(frames.at(Fraction(99)).mean() - 45) < 4
+def test_input_frames_stay_after_the_end_and_skip_forward() -> None:
+    frames = InputFrames(timed(10), 64, Fraction(1, 50))
+    assert frames.at(Fraction(0)).shape == (64, 86, 3)
+    assert abs(frames.at(Fraction(6, 25)).mean() - 30) < 4
+    assert abs(frames.at(Fraction(99)).mean() - 45) < 4
 
 
-def test_input_that_is_no_video(tmp_path: Path) -> None:
-    path = tmp_path / "in.mp4"
-    path.write_bytes(b"nothing of the kind" * 100)
-    with pytest.raises(NotAVideoError, match="not a video"):
-        InputFrames(path, 64, Fraction(0))
+def test_frames_of_another_size_keep_their_proportions_on_the_canvas() -> None:
+    """A recording whose size changes midway: a square stays a square, bars fill the rest."""
+    shapes = [(120, 160), (240, 320), (160, 120), (50, 400)]
+    frames = ((np.full((*s, 3), 200, np.uint8), Fraction(n)) for n, s in enumerate(shapes))
+    shown = InputFrames(frames, 120, Fraction(0))
+    for time, (down, across) in enumerate([(120, 160), (120, 160), (120, 90), (20, 160)]):
+        picture = shown.at(Fraction(time))
+        assert picture.shape == (120, 160, 3)
+        assert (picture[:, 80, 0] > 100).sum() == down
+        assert (picture[60, :, 0] > 100).sum() == across
+
+
+def test_nothing_to_show_beside() -> None:
+    with pytest.raises(MediaError, match="no frame"):
+        InputFrames(iter([]), 64, Fraction(0))
 
 
 def test_damage_is_counted_and_the_rest_decoded(

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from facewire.sender.appearance import Appearance
 from facewire.sender.rate import MIN_PICTURE
-from facewire.sender.references.appearance import Appearance
 from facewire.sender.references.expected import USUAL, PictureLoss
 from facewire.sender.references.known import KnownReferences
 from facewire.sender.references.planning import MOST, Budget, Planned, plan_references
@@ -115,6 +115,7 @@ def test_a_face_that_more_bytes_hardly_help_gets_more_references() -> None:
 
 
 def test_no_face_no_reference() -> None:
-    none = Appearance(*(np.zeros((0, 1), np.uint8) for _ in range(5)))  # type: ignore[arg-type]
+    empty, none = np.zeros((0, 1), np.uint8), np.zeros((0, 130, 2), np.float32)
+    looks = Appearance(none, empty, empty, empty, empty, np.zeros(0, np.bool_))
     budget = Budget(room=10_000, overhead=200, size=3000)
-    assert plan_references(none, np.zeros(0), budget, fps=25.0, first=True) == []
+    assert plan_references(looks, np.zeros(0), budget, fps=25.0, first=True) == []

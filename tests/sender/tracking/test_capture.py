@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -147,7 +149,7 @@ def test_frames_are_decoded_as_they_are_asked_for(
 ) -> None:
     capture = Capture(video(pts=range(200)))
     decoded = 0
-    decode = module._decode
+    decode = module.decode
 
     def counting(packet: Any) -> list[Any]:
         nonlocal decoded
@@ -155,7 +157,7 @@ def test_frames_are_decoded_as_they_are_asked_for(
         decoded += len(frames)
         return frames
 
-    monkeypatch.setattr(module, "_decode", counting)
+    monkeypatch.setattr(module, "decode", counting)
     frames = capture.frames()
     next(frames)
     next(frames)
@@ -210,7 +212,7 @@ def bad_file(folder: Path, kind: str) -> Path:
     ("kind", "says"),
     [
         ("missing", "no such file"),
-        ("folder", "no such file"),
+        ("folder", "is a folder"),
         ("text", "not a video"),
         ("empty", "not a video"),
         ("noise", "not a video"),
@@ -221,6 +223,52 @@ def bad_file(folder: Path, kind: str) -> Path:
 def test_not_a_video(tmp_path: Path, kind: str, says: str) -> None:
     with pytest.raises(NotAVideoError, match=says):
         Capture(bad_file(tmp_path, kind))
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("https://127.0.0.1/a.mp4", "an address on the net"),
+        ("/dev/null", "is a device"),
+        ("no/such.mp4", "no such file"),
+    ],
+)
+def test_what_is_no_file_is_told_apart(path: str, says: str) -> None:
+    with pytest.raises(NotAVideoError, match=says):
+        Capture(path)
+
+
+def test_pipes_and_sockets_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's name must be short
+    os.mkfifo("pipe")
+    with pytest.raises(NotAVideoError, match="is a pipe"):
+        Capture("pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket")
+        with pytest.raises(NotAVideoError, match="is a socket"):
+            Capture("socket")
+
+
+@pytest.mark.parametrize("name", ["12:30:45.mkv", "http:a.mkv", "pipe:0.mkv", "a%03d.mkv"])
+def test_a_name_is_a_file_whatever_is_in_it(
+    video: Make, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = video(name)
+    monkeypatch.chdir(path.parent)
+    assert len(list(Capture(name).frames())) == 10
+
+
+@pytest.mark.parametrize(
+    "error", [av.error.InvalidDataError, av.error.PermissionError, av.error.UndefinedError]
+)
+def test_whatever_a_decoder_says_of_a_packet_the_stream_goes_on(
+    error: type[av.error.FFmpegError],
+) -> None:
+    class Packet:
+        def decode(self) -> list[Any]:
+            raise error(1, "damaged")
+
+    assert module.decode(Packet()) == []
 
 
 def test_no_frames(tmp_path: Path) -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facewire.codec.errors import ConfigError
+from facewire.sender.config import EncoderConfig
 from facewire.sender.tracking.crop import Box
 from facewire.sender.tracking.cuts import CutDetector
-from facewire.sender.tracking.follow import Follower
+from facewire.sender.tracking.follow import FaceChoice, Follower
 from facewire.sender.tracking.movement import overlap
 from facewire.sender.tracking.tracker import Face
 
@@ -102,3 +105,42 @@ def test_overlap_is_a_share(a: tuple[float, float], b: tuple[float, float]) -> N
     assert 0 <= overlap(one, other) <= 1
     assert overlap(one, other) == overlap(other, one)
     assert overlap(one, one) == 1
+
+
+@pytest.mark.parametrize("face", ["nobody", "", 0, 100])
+def test_a_choice_that_is_none_is_refused(face: FaceChoice) -> None:
+    with pytest.raises(ConfigError, match="face"):
+        EncoderConfig(face=face)
+
+
+def test_an_unknown_tracker_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'openvino' or 'mediapipe', not 'magic'"):
+        EncoderConfig(tracker="magic")  # type: ignore[arg-type]
+
+
+def test_looks_at_all_faces_are_rare() -> None:
+    """Each takes as long as many frames."""
+    largest, centre = Follower(), Follower("centre")
+    asked = [0, 0]
+    for _ in range(100):
+        for index, follower in enumerate((largest, centre)):
+            wants = follower.wants_all(0.04)
+            asked[index] += wants
+            everyone = faces(LEFT, RIGHT) if wants else None
+            follower.follow(faces(LEFT, RIGHT), 0.04, everyone=everyone, size=(360, 640))
+    assert asked == [0, 1]
+    cut = [centre.wants_all(0.04, cut=True) for _ in range(25)]  # and nobody is found
+    assert cut[0]
+    assert sum(cut) == 3
+
+
+def test_a_face_that_moves_takes_over_from_one_that_does_not() -> None:
+    follower = Follower("moving")
+    for step in range(30):
+        here = faces(RIGHT, shift(LEFT, 2 * step))
+        everyone = here if follower.wants_all(0.04) else None
+        followed = follower.follow(here, 0.04, everyone=everyone)
+        assert followed.face is not None
+        if step < 5:
+            assert followed.face.box[0] == RIGHT[0]
+    assert followed.face.box[0] < 200

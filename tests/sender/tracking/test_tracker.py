@@ -1,4 +1,4 @@
-"""facewire's own tracker. Where MediaPipe is installed, `test_same_as_mediapipe.py` compares both."""
+"""facewire's own tracker; `test_same_as_mediapipe.py` compares it with MediaPipe's."""
 
 from __future__ import annotations
 

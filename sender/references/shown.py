@@ -1,0 +1,74 @@
+"""`shown_losses`: what a frame loses if it is shown from a reference.
+
+Landmarks do not tell that a subtitle has gone, that a hand covers the face, or that the light
+fades. So a change of pose counts, and beside it a difference between what the frame and the
+reference look like.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ..appearance import FACE_CELLS, REST_CELLS, Appearance
+from .expected import expected_losses
+
+__all__ = ["shown_losses"]
+
+Losses = npt.NDArray[np.float64]
+
+_NOISE, _SURE = 8, 40  # grey levels up to which a cell has not changed, and from which it has
+_WEIGHTS = np.repeat(
+    np.array([1.0 / FACE_CELLS, 1.2 / REST_CELLS], np.float32) / (_SURE - _NOISE),
+    [FACE_CELLS, REST_CELLS],
+)
+"""Loss for each level of each cell: 1 if all the face has changed, 1.2 if all the rest has. Fitted
+to LPIPS between frames of `val` with and without bars and hands (the unit of `expected_loss`).
+"""
+_LIGHT = 0.003  # loss for each level beyond the noise by which the light has changed
+_STEADY = 4  # grey levels by which the light may differ before cells are adjusted to it
+_SAMPLED = 9  # every so many cells tell the light
+_EXPLAINED = 1.5
+"""A change of pose changes the cells, too. So much of it, in units of its loss, does not count."""
+_NO_FACE = 1.0  # loss of a face that is shown from a picture without one
+
+
+def shown_losses(reference: Appearance, frames: Appearance) -> Losses:
+    """What each frame of a stack is expected to lose if it is shown from a reference: by the change
+    of pose (`expected_losses`), and by what has changed otherwise.
+
+    Returns:
+        Float64 `[N]`, in units of `expected_loss`.
+    """
+    poses = expected_losses(reference.points, frames.points)
+    losses = poses + np.maximum(_differences(reference, frames) - _EXPLAINED * poses, 0)
+    return losses + _NO_FACE * (reference.faceless & ~frames.faceless)
+
+
+def _differences(reference: Appearance, frames: Appearance) -> Losses:
+    """The weighted part of the cells that differ, and the change of light; `[N]`."""
+    light = _light(reference, frames)
+    adjust = np.where(np.abs(light) > _STEADY, light, np.int16(0))[:, None]
+    parts = (reference.cells, reference.low, reference.high)
+    if adjust.any():
+        parts = tuple(np.clip(part + adjust, 0, 255).astype(np.uint8) for part in parts)
+    cells, low, high = parts
+    # Unsigned numbers: max(a, b) - b is what a exceeds b by.
+    levels = np.maximum(frames.cells, high) - high
+    levels = np.maximum(levels, low - np.minimum(frames.cells, low))
+    levels = np.maximum(levels, np.maximum(cells, frames.high) - frames.high)
+    levels = np.maximum(levels, frames.low - np.minimum(cells, frames.low))
+    levels = np.clip(levels, _NOISE, _SURE) - np.uint8(_NOISE)
+    changed = (levels * (reference.counts & frames.counts)) @ _WEIGHTS
+    dimmed = _LIGHT * np.maximum(np.abs(light) - _NOISE, 0)
+    return np.asarray(changed + dimmed, np.float64)
+
+
+def _light(reference: Appearance, frames: Appearance) -> npt.NDArray[np.int16]:
+    """By how many grey levels the frames are brighter than the reference, `[N]`: the median of the
+    cells, which a bar or a hand moves little.
+    """
+    some = slice(None, None, _SAMPLED)
+    change = frames.cells[:, some].astype(np.int16) - reference.cells[some]
+    middle = change.shape[1] // 2
+    return np.partition(change, middle, axis=1)[:, middle]

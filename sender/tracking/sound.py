@@ -1,0 +1,169 @@
+"""The sound of a video: which of its tracks, and its samples on the clock of the pictures."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.container import InputContainer
+
+from ...codec.errors import ConfigError
+from ...codec.sound.opus import SAMPLE_RATE
+from .mixing import SILENCE, Balance, mono
+from .reading import decode, packets_of
+
+__all__ = ["Aligner", "SoundTrack", "choose_track"]
+
+log = logging.getLogger(__name__)
+
+_SLACK = SAMPLE_RATE // 20  # 50 ms: below, time stamps are taken to be imprecise, above to be right
+_ENOUGH_S = 2.0  # seconds of audible sound that tell what the channels have in common
+_LONGEST_S = 120.0  # seconds in which a track must be heard, or it counts as silent
+
+Sound = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class SoundTrack:
+    """A sound track that was chosen.
+
+    Attributes:
+        index: of its stream in the container.
+        side: the only channel to take of it, or None for a mix of all.
+    """
+
+    index: int
+    side: int | None = None
+
+
+def choose_track(container: InputContainer, name: str, number: int | None) -> SoundTrack | None:
+    """The sound track to send: the first that is not silent.
+
+    Args:
+        container: at its beginning; it is read from there, at most two minutes of it.
+        name: of the video, for messages.
+        number: of the track, counted from 1, or None to choose.
+
+    Returns:
+        None where there is no sound.
+
+    Raises:
+        ConfigError: there is no track of that number.
+    """
+    # A track of an unknown codec is as good as none.
+    tracks: list[Any] = [s for s in container.streams.audio if s.codec_context is not None]
+    if number is not None:
+        if not 1 <= number <= len(tracks):
+            count = f"{len(tracks)} sound track{'s' * (len(tracks) != 1)}" if tracks else "no sound"
+            raise ConfigError(f"{name} has {count}: there is no track {number}")
+        tracks = [tracks[number - 1]]
+    if not tracks:
+        return None
+    balances = _listen(container, tracks)
+    heard = [stream for stream in tracks if balances[stream.index].peak > SILENCE]
+    chosen = heard[0] if heard else tracks[0]
+    if chosen is not tracks[0]:
+        place = tracks.index(chosen) + 1
+        log.warning("%s: its first sound track is silent; track %d is sent", name, place)
+    side = balances[chosen.index].side
+    if side is not None:
+        log.warning(
+            "%s: the channels of its sound cancel each other out; only channel %d of them is sent",
+            name,
+            side + 1,
+        )
+    return SoundTrack(chosen.index, side)
+
+
+def _listen(container: InputContainer, tracks: list[Any]) -> dict[int, Balance]:
+    """Decode tracks until it is known which of them are silent."""
+    balances = {stream.index: Balance() for stream in tracks}
+    for packet in packets_of(container, tracks):
+        balance = balances[packet.stream.index]
+        for frame in decode(packet):
+            balance.push(frame)
+        if balances[tracks[0].index].heard_s >= _ENOUGH_S or balance.seconds >= _LONGEST_S:
+            break
+    return balances
+
+
+class Aligner:
+    """Mixes and resamples sound, and keeps it on the video's clock.
+
+    Args:
+        start: the time in seconds to which the first sample belongs.
+        side: see `SoundTrack`.
+
+    Attributes:
+        peak: largest magnitude of a sample that was given.
+    """
+
+    def __init__(self, start: Fraction, side: int | None) -> None:
+        self._start, self._side = start, side
+        self._given = 0
+        self._exact = True
+        self.peak = 0.0
+        self._resampler = _resampler()
+
+    def jump(self) -> None:
+        """The next frame comes from another recording: it is placed exactly by its stamp."""
+        self._exact = True
+
+    def push(self, frame: av.AudioFrame) -> Iterator[Sound]:
+        """The next decoded frame; gives float32 `[n]`, n of any size."""
+        time = None if frame.pts is None else frame.pts * Fraction(frame.time_base or 1)
+        mixed = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(mono(frame, self._side)[None]), format="flt", layout="mono"
+        )
+        mixed.sample_rate = frame.sample_rate
+        try:
+            parts = self._resampler.resample(mixed)
+        except ValueError:  # the track changed its rate: begin a new resampler
+            yield from self.flush()
+            self._resampler = _resampler()
+            parts = self._resampler.resample(mixed)
+        pcm = _samples(parts)
+        if time is not None:
+            # Where the sound should stand now, against what was given: a gap, or too much.
+            late = round((time - self._start) * SAMPLE_RATE) - self._given
+            slack = 0 if self._exact else _SLACK
+            if late > slack:
+                yield from _silence(late)
+                self._given += late
+            elif late < -slack:
+                pcm = pcm[min(-late, len(pcm)) :]
+        self._exact = self._exact and not len(pcm)
+        yield from self._give(pcm)
+
+    def flush(self) -> Iterator[Sound]:
+        """What the resampler still holds."""
+        yield from self._give(_samples(self._resampler.resample(None)))
+
+    def _give(self, pcm: Sound) -> Iterator[Sound]:
+        if len(pcm):
+            self._given += len(pcm)
+            self.peak = max(self.peak, float(np.abs(pcm).max()))
+            yield pcm
+
+
+def _resampler() -> av.AudioResampler:
+    return av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+
+
+def _samples(frames: list[av.AudioFrame]) -> Sound:
+    if not frames:
+        return np.zeros(0, np.float32)
+    pcm = np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames])
+    return np.asarray(pcm.clip(-1, 1), np.float32)
+
+
+def _silence(samples: int) -> Iterator[Sound]:
+    """In pieces of at most a second: a stamp far off must not fill the memory."""
+    for start in range(0, samples, SAMPLE_RATE):
+        yield np.zeros(min(SAMPLE_RATE, samples - start), np.float32)
