@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...codec.whole_file import whole_file
-from ...models.assets import cache_folder
+from ...models.cache_folder import cache_folder
 from ...models.weights.runtime_graphs import graphs_digest, load_graph
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facewire.models.assets import find_asset
+from facewire.models.third_party import find_asset
 from facewire.sender.tracking.pose import HeadPose, similarity
 
 
