@@ -24,6 +24,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "tflite mel face cache_folder lpips_checkpoint",
         "third_party weights",
         "avfr",
+        "judges",
         "training",
     ),
     "sender": (
