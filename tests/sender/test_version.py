@@ -18,8 +18,7 @@ from facewire.sender.version import ENCODER_VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = Path(__file__).with_name("encoder_version.json")
-PARTS = ("codec/motion", "codec/picture", "codec/sound", "codec/keyframe.py", "models/face")
-PARTS = (*PARTS, "sender")
+PARTS = (
     "codec/motion",
     "codec/picture",
     "codec/sound",

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewire.codec.errors import WeightsError
-from facewire.models.third_party import find_asset
 from facewire.models.avfr.selfie_model import split_model
 from facewire.models.face.canonical import load_canonical, read_canonical
 from facewire.models.third_party import find_asset
