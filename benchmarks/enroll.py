@@ -22,9 +22,9 @@ import torch
 from facewire.cli.enroll import prepared
 from facewire.codec.errors import TrainingError
 from facewire.codec.identity import Identity
-from facewire.eval.metrics.identity import DlibEmbedder
-from facewire.eval.metrics.perceptual import load_lpips
 from facewire.models.avfr.model import Avfr
+from facewire.models.judges.identity import DlibEmbedder
+from facewire.models.judges.perceptual import load_lpips
 from facewire.models.training.cache import CachedClip
 from facewire.models.training.enroll import EnrollConfig, as_received, enroll, part
 from facewire.models.training.evaluate import animate_clip, face_box, to_tensor
@@ -117,7 +117,7 @@ def figures(
             x0, y0, x1, y1 = face_box(marks, len(frame))
             pair = to_tensor(np.stack([frame, truth]))[..., y0:y1, x0:x1]
             face = Face((marks + 1) / 2 * len(frame))
-            embeddings = [embed(picture, face) for picture in (frame, truth)]
+            embeddings = [embed(picture, face.landmarks) for picture in (frame, truth)]
             mse = float(((pair[0] - pair[1]) ** 2).mean())
             with torch.no_grad():
                 distances = [float(net(pair[:1], pair[1:])) for net in (alex, vgg)]

@@ -223,8 +223,8 @@ def _sweep(arguments: list[str]) -> int:
     from ..eval.collect import collect, write_all
     from ..eval.keep import keep_streams
     from ..eval.results.file import json_text
-    from ..eval.results.terminal import text_table
     from ..eval.sweep import SweepConfig
+    from .evaluate_table import text_table
 
     args = _parser().parse_args(arguments)
     cache = args.cache or args.out / "cache"

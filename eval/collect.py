@@ -13,17 +13,18 @@ import numpy as np
 from ..codec.errors import FacewireError
 from ..codec.picture.still import StillCodec, encode_picture
 from ..codec.whole_file import whole_path
+from ..models.judges.inception import Inception
 from .clips import Frame
 from .codecs.facewire import AUDIO_KBPS
 from .codecs.search import TOLERANCE
 from .files import SPEED_CLOCK, digest
 from .measure import Figures
 from .metrics.catalogue import METRICS
-from .metrics.distribution import FrechetDistance, Inception, kid
+from .metrics.distribution import FrechetDistance, kid
 from .provenance import environment, inputs
 from .report.page import write_report
 from .results.file import write_results
-from .results.schema import BdRow, ClipFigures, FrameSet, Results, Row
+from .results.schema import ClipFigures, FrameSet, Results, Row
 from .results.spreadsheet import write_clips_csv, write_csv
 from .statistics.comparison import bd_rates
 from .statistics.intervals import mean, mean_intervals
@@ -73,12 +74,7 @@ def collect(
         outcome.left_out,
         outcome.skipped,
     )
-    rates = [
-        BdRow(metric, codec, anchor, rate.percent, rate.note, rate.points)
-        for metric, by_codec in bd_rates(found, anchor).items()
-        for codec, rate in by_codec.items()
-    ]
-    return replace(found, bd_rate=tuple(rates))
+    return replace(found, bd_rate=bd_rates(found, anchor))
 
 
 def _settings(

@@ -14,11 +14,11 @@ import numpy as np
 from torch import nn
 
 from ..codec.errors import ConfigError, MediaError
+from ..models.judges.inception import Features
 from ..sender.tracking.tracker import Face, Tracker
 from .clips import Clip, Frame
 from .metrics import apb2face, faces
 from .metrics.base import BOXES, Box, Mean, Metric, Pair
-from .metrics.distribution import Features
 from .metrics.fidelity import ms_ssim, psnr, ssim
 from .metrics.identity import IdentityDistance
 from .metrics.perceptual import picture_distance

@@ -10,10 +10,11 @@ import torch
 from torch import nn
 
 from ..codec.errors import ConfigError, FacewireError
-from .metrics.distribution import Inception
-from .metrics.identity import DlibEmbedder, Embedder
-from .metrics.perceptual import load_dists, load_lpips
-from .metrics.syncnet import SyncNet, load_syncnet
+from ..models.judges.identity import DlibEmbedder
+from ..models.judges.inception import Inception
+from ..models.judges.perceptual import load_dists, load_lpips
+from ..models.judges.syncnet import SyncNet, load_syncnet
+from .metrics.identity import Embedder
 
 __all__ = ["Suite"]
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ..models.judges.identity import Embedding
+from ..models.judges.inception import FEATURES, Features
 from ..sender.tracking.tracker import Face, Tracker
 from .clips import Clip, Frame
-from .metrics.distribution import FEATURES, Features
-from .metrics.identity import Embedding
 from .suite import Suite
 
 __all__ = ["FeatureBatches", "Truth", "measure_truth", "milliseconds"]
@@ -122,7 +122,7 @@ def measure_truth(clip: Clip, suite: Suite) -> Truth:
             faces.append(replace(found[0], depth=None) if found else None)
             batches.update(index, picture)
             if found and suite.embed is not None and index % suite.vgg_every == 0:
-                embeddings[index] = suite.embed(picture, found[0])
+                embeddings[index] = suite.embed(picture, found[0].landmarks)
     return Truth(faces, batches.compute(), embeddings)
 
 

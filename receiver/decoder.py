@@ -194,8 +194,9 @@ class Decoder:
             self._on_identity(packet)
         elif packet.kind == Kind.KEYFRAME:
             self._on_keyframe(packet)
-        for arrival in self._order.push(packet):
-            due += self._in_order(arrival)
+        if packet.kind != Kind.CONTROL:  # they are for the sender, and have a count of their own
+            for arrival in self._order.push(packet):
+                due += self._in_order(arrival)
         return [*due, *self._due_pictures()]
 
     def take_rest(self) -> list[Due]:

@@ -24,11 +24,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "tflite mel face cache_folder lpips_checkpoint",
         "third_party weights",
         "avfr",
+        "judges",
         "training",
     ),
     "sender": (
         "config tracking",
-        "appearance observed rate",
+        "appearance observed rate version",
         "references",
         "motion",
         "trickle segment",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +18,6 @@ from ...codec.file.container import HEAD_BYTES, Reader, Writer, record_overhead
 from ...codec.motion.profiles import MotionSettings, Profile
 from ...codec.motion.tables import TABLES_VERSION
 from ...codec.packet import HEADER_BYTES, Kind, Packet
-from ...codec.picture import fitting
 from ...codec.sound.opus import SAMPLE_RATE, OpusEncoder
 from ...models.weights import load_card
 from ...models.weights.runtime_graphs import graphs_digest
@@ -28,11 +25,9 @@ from ...receiver.config import DecoderConfig, Precision
 from ...receiver.decoder import Decoder
 from ...receiver.generators.precision import missing
 from ...receiver.outputs import PictureOutput
-from ...sender import appearance, live, rate, segment, trickle
 from ...sender.config import EncoderConfig
 from ...sender.encoder import Encoder
-from ...sender.references import expected, planning, shown
-from ...sender.references import known as references
+from ...sender.version import ENCODER_VERSION
 from ..clips import Clip, Frame
 from ..files import cpu_seconds
 from .base import Codec, Encoded, Knob
@@ -79,7 +74,7 @@ class FacewireCodec(Codec):
             {card.name: card.sha256.hex()[:16], "profile": self.profile}
             | motion
             | {
-                "references": f"{'live' if self.live else 'planned'}, {_planning()}",
+                "references": f"{'live' if self.live else 'planned'}, {ENCODER_VERSION}",
                 "graphs": graphs_digest(card)[:16],
                 "still": "AV1, CRF in quarters",
                 "av": version("av"),
@@ -148,14 +143,6 @@ class FacewireCodec(Codec):
             for packet in Reader(file):
                 yield from (o.frame for o in decoder.decode(packet) if isinstance(o, PictureOutput))
         yield from (o.frame for o in decoder.flush() if isinstance(o, PictureOutput))
-
-
-def _planning() -> str:
-    """Says how references are chosen and coded: another one where a line of that changes."""
-    modules = (references, planning, expected, shown, appearance)
-    modules += (segment, live, trickle, rate, fitting)
-    sources = "".join(inspect.getsource(module) for module in modules)
-    return hashlib.sha256(sources.encode()).hexdigest()[:12]
 
 
 def _sound_bits(sound: npt.NDArray[np.float32], config: EncoderConfig) -> int:

@@ -10,22 +10,17 @@ import math
 
 import numpy as np
 import torch
-from torch import Tensor
 from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 from torchmetrics.functional.image import structural_similarity_index_measure as similarity
 
-from .base import Frame, Pair
+from ...models.judges.tensors import to_tensor
+from .base import Pair
 
-__all__ = ["ms_ssim", "psnr", "ssim", "to_tensor"]
+__all__ = ["ms_ssim", "psnr", "ssim"]
 
 _CEILING_DB = 60.0
 _MS_SSIM_SIDE = 176  # four halvings, then a window of 11
 _WINDOW = 11
-
-
-def to_tensor(*frames: Frame) -> Tensor:
-    """uint8 `[H, W, 3]` each → float32 `[N, 3, H, W]` on [0, 1]."""
-    return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float() / 255
 
 
 def psnr(pair: Pair, box: str = "whole") -> float:

@@ -1,158 +1,25 @@
-"""SyncNet: do lips and sound belong together? LSE-C and LSE-D, where its weights are at hand.
-
-Chung & Zisserman, "Out of time: automated lip sync in the wild", ACCV workshops 2016. Two towers
-map 0.2 s of the face (5 frames) and of the sound (20 MFCC steps) to 1024 numbers each, which lie
-near each other where both belong together. The layers are those of the public weights
-`syncnet_v2.model`, found in the folder `FACEWIRE_WEIGHTS`; nothing downloads them.
-"""
+"""Do lips and sound belong together? LSE-C and LSE-D of SyncNet, where its weights are at hand."""
 
 from __future__ import annotations
 
 from collections import deque
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from ...codec.errors import WeightsError
 from ...codec.sound.opus import SAMPLE_RATE
-from ...models.third_party import find_asset
-from .base import Frame, Pair
+from ...models.judges.syncnet import CEPSTRA, FRAMES, STEPS, SyncNet, face_crop, mfcc
+from .base import Pair
 
-__all__ = ["MAX_OFFSET", "SyncNet", "SyncScore", "face_crop", "load_syncnet", "mfcc"]
+__all__ = ["MAX_OFFSET", "SyncScore"]
 
 FRAME_RATE = 25
 MAX_OFFSET = 15
 """Offsets that are tried, in frames to either side."""
-_SIDE, _FRAMES, _STEPS = 224, 5, 20
-_WINDOW, _HOP, _FFT, _FILTERS, _CEPSTRA = 400, 160, 512, 26, 13
-
-
-class SyncNet(nn.Module):
-    """Both towers; module names as in the public weights (`netcnnaud.0.weight` and so on)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.netcnnaud = nn.Sequential(
-            *_block(nn.Conv2d(1, 64, 3, padding=1)),
-            nn.MaxPool2d(1, 1),
-            *_block(nn.Conv2d(64, 192, 3, padding=1)),
-            nn.MaxPool2d(3, (1, 2)),
-            *_block(nn.Conv2d(192, 384, 3, padding=1)),
-            *_block(nn.Conv2d(384, 256, 3, padding=1)),
-            *_block(nn.Conv2d(256, 256, 3, padding=1)),
-            nn.MaxPool2d(3, 2),
-            *_block(nn.Conv2d(256, 512, (5, 4))),
-        )
-        self.netcnnlip = nn.Sequential(
-            *_block(nn.Conv3d(3, 96, (_FRAMES, 7, 7), (1, 2, 2))),
-            nn.MaxPool3d((1, 3, 3), (1, 2, 2)),
-            *_block(nn.Conv3d(96, 256, (1, 5, 5), (1, 2, 2), (0, 1, 1))),
-            nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)),
-            *_block(nn.Conv3d(256, 256, (1, 3, 3), 1, (0, 1, 1))),
-            *_block(nn.Conv3d(256, 256, (1, 3, 3), 1, (0, 1, 1))),
-            *_block(nn.Conv3d(256, 256, (1, 3, 3), 1, (0, 1, 1))),
-            nn.MaxPool3d((1, 3, 3), (1, 2, 2)),
-            *_block(nn.Conv3d(256, 512, (1, 6, 6))),
-        )
-        self.netfcaud = _head()
-        self.netfclip = _head()
-
-    def sound(self, windows: Tensor) -> Tensor:
-        """MFCC `[B, 1, 13, 20]` → `[B, 1024]`."""
-        return torch.as_tensor(self.netfcaud(self.netcnnaud(windows).flatten(1)))
-
-    def face(self, windows: Tensor) -> Tensor:
-        """Frames `[B, 3, 5, 224, 224]`, BGR on [0, 255] → `[B, 1024]`."""
-        return torch.as_tensor(self.netfclip(self.netcnnlip(windows).flatten(1)))
-
-
-def _block(convolution: nn.Conv2d | nn.Conv3d) -> list[nn.Module]:
-    flat = isinstance(convolution, nn.Conv2d)
-    channels = convolution.out_channels
-    return [convolution, nn.BatchNorm2d(channels) if flat else nn.BatchNorm3d(channels), nn.ReLU()]
-
-
-def _head() -> nn.Sequential:
-    return nn.Sequential(nn.Linear(512, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 1024))
-
-
-def load_syncnet(path: Path | None = None) -> SyncNet:
-    """The network with its public weights, ready to use.
-
-    Args:
-        path: a state dict; by default `syncnet_v2.model` in the folder `FACEWIRE_WEIGHTS`.
-
-    Raises:
-        WeightsError: no such file, or other weights.
-    """
-    path = path or find_asset("syncnet_v2.model")
-    network = SyncNet()
-    try:
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # a file of another kind makes the unpickler raise anything
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise WeightsError(f"{path} does not hold SyncNet's weights: {reason}") from error
-    return network.eval().requires_grad_(False)
-
-
-def mfcc(pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Mel-frequency cepstra as SyncNet was trained with: `[n]` on [-1, 1] → `[13, steps]`.
-
-    Those of the package `python_speech_features` with its defaults: 16-bit samples, pre-emphasis
-    0.97, 25 ms rectangular windows each 10 ms, 26 mel filters, lifter 22, and the logarithm of
-    the energy in place of the first.
-    """
-    signal = np.rint(np.clip(pcm.astype(np.float64), -1, 1) * 32767)
-    signal[1:] -= 0.97 * signal[:-1]
-    steps = 1 + max(0, -(-(len(signal) - _WINDOW) // _HOP))
-    padded = np.zeros((steps - 1) * _HOP + _WINDOW)
-    padded[: len(signal)] = signal
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
-    power = np.abs(np.fft.rfft(windows, _FFT)) ** 2 / _FFT
-    tiny = np.finfo(float).eps
-    energy, bands = power.sum(1), power @ _mel_filters().T
-    bands, energy = np.where(bands == 0, tiny, bands), np.where(energy == 0, tiny, energy)
-    lifter = 1 + 11 * np.sin(np.pi * np.arange(_CEPSTRA) / 22)
-    cepstra = scipy.fft.dct(np.log(bands), norm="ortho")[:, :_CEPSTRA] * lifter
-    cepstra[:, 0] = np.log(energy)
-    return np.asarray(cepstra.T, np.float32)
-
-
-def _mel_filters() -> npt.NDArray[np.float64]:
-    """26 triangles on whole FFT bins, `[26, 257]`."""
-    mel = np.linspace(0, 2595 * np.log10(1 + SAMPLE_RATE / 2 / 700), _FILTERS + 2)
-    edges = np.floor((_FFT + 1) * 700 * (10 ** (mel / 2595) - 1) / SAMPLE_RATE)[:, None]
-    bins = np.arange(_FFT // 2 + 1)
-    rise = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    fall = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    return np.asarray(np.maximum(0.0, np.minimum(rise, fall)))
-
-
-def face_crop(frame: Frame, landmarks: npt.NDArray[np.float32]) -> Tensor:
-    """The face as SyncNet wants it: float32 BGR `[3, 224, 224]` on [0, 255].
-
-    A square 1.4 times the larger side of the face's box, reaching further down than up, grey
-    (110) where it leaves the picture. The box is that of MediaPipe's mesh; the public pipeline's
-    detector draws it a little larger and smooths it over 13 frames.
-    """
-    low, high = landmarks[:468].min(0), landmarks[:468].max(0)
-    half = float((high - low).max()) / 2
-    x, y = ((low + high) / 2).tolist()
-    height, width = frame.shape[:2]
-    # Pixel edges of the square on the picture's [-1, 1], sampled at the crop's pixel centres.
-    places = (torch.arange(_SIDE) + 0.5) / _SIDE * 2 - 1
-    across = (x + 1.4 * half * places) * (2 / width) - 1
-    down = (y + (0.4 + 1.4 * places) * half) * (2 / height) - 1
-    grid = torch.stack([across.expand(_SIDE, -1), down[:, None].expand(-1, _SIDE)], -1)
-    picture = torch.from_numpy(np.ascontiguousarray(frame[..., ::-1])).permute(2, 0, 1).float()
-    crop = functional.grid_sample((picture - 110)[None], grid[None], align_corners=False)
-    return crop[0] + 110
 
 
 class SyncScore:
@@ -181,19 +48,19 @@ class SyncScore:
     ) -> None:
         self._network, self._fps, self._every = network, fps, every
         self._sound = self._embed_sound(pcm)
-        self._crops: deque[Tensor | None] = deque(maxlen=_FRAMES)
+        self._crops: deque[Tensor | None] = deque(maxlen=FRAMES)
         self._taken = 0
         self._sum, self._count = torch.zeros(2 * MAX_OFFSET + 1, dtype=torch.float64), 0
 
     def _embed_sound(self, pcm: npt.NDArray[np.float32]) -> Tensor:
         """Sound of each window of five frames, `[windows + 2 · 15, 1024]`; zeros around."""
-        windows = max(0, len(pcm) * FRAME_RATE // SAMPLE_RATE - _FRAMES)
-        steps = torch.from_numpy(mfcc(pcm)) if windows else torch.zeros(_CEPSTRA, 0)
+        windows = max(0, len(pcm) * FRAME_RATE // SAMPLE_RATE - FRAMES)
+        steps = torch.from_numpy(mfcc(pcm)) if windows else torch.zeros(CEPSTRA, 0)
         starts = range(0, windows * 4, 4)
         result = [torch.zeros(0, 1024)]
         with torch.inference_mode():
             for first in range(0, windows, 64):
-                batch = [steps[None, :, s : s + _STEPS] for s in starts[first : first + 64]]
+                batch = [steps[None, :, s : s + STEPS] for s in starts[first : first + 64]]
                 result.append(self._network.sound(torch.stack(batch)))
         return functional.pad(torch.cat(result), (0, 0, MAX_OFFSET, MAX_OFFSET))
 
@@ -205,12 +72,12 @@ class SyncScore:
                 crop = face_crop(pair.frame, pair.face.landmarks)
             self._crops.append(crop)
             self._taken += 1
-            self._window(self._taken - _FRAMES)
+            self._window(self._taken - FRAMES)
 
     def _window(self, start: int) -> None:
         crops = [crop for crop in self._crops if crop is not None]
         windows = len(self._sound) - 2 * MAX_OFFSET
-        if not 0 <= start < windows or start % self._every or len(crops) < _FRAMES:
+        if not 0 <= start < windows or start % self._every or len(crops) < FRAMES:
             return
         with torch.inference_mode():
             face = self._network.face(torch.stack(crops, 1)[None])

@@ -65,7 +65,7 @@ def table_values(
         "fewest_fid_frames": FEWEST_FID_FRAMES,
         "looked_at": _looked_at,
         "bits_by_kind": of(_bits_by_kind, results),
-        "bd_rows": list(results.bd_rate) or _computed(results),
+        "bd_rows": results.bd_rate or _computed(results),
         "lead_rows": lead_rows,
         "led_codecs": [c for c in results.codecs if any(c in row for row in lead_rows.values())],
         "lead_words": words.lead_words,
@@ -137,16 +137,11 @@ def _bits_by_kind(results: Results, target: float) -> dict[str, Any]:
     return {"unit": unit, "kinds": [(kind, _KINDS[kind]) for kind in kinds], "bars": bars}
 
 
-def _computed(results: Results) -> list[BdRow]:
+def _computed(results: Results) -> tuple[BdRow, ...]:
     """BD-rates of results that hold none."""
     wanted = str(results.config.get("anchor", ""))
     anchor = next((name for name in (wanted, *_ANCHORS) if name in results.results), "")
-    anchor = anchor or next(iter(results.codecs), "")
-    return [
-        BdRow(metric, codec, anchor, rate.percent, rate.note, rate.points)
-        for metric, rates in bd_rates(results, anchor).items()
-        for codec, rate in rates.items()
-    ]
+    return bd_rates(results, anchor or next(iter(results.codecs), ""))
 
 
 # --- pictures -----------------------------------------------------------------------------------

@@ -1,1 +1,1 @@
-"""`results.json`: what it holds, how it is read and written, as a spreadsheet, as a table."""
+"""`results.json`: what it holds, how it is read and written, and spreadsheets made of it."""

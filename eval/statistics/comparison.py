@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..results.schema import Results, Row
-from .bd_rate import BdRate, bd_rate
+from ..results.schema import BdRow, Results, Row
+from .bd_rate import bd_rate
 from .crossings import Lead, lead
 from .intervals import Difference, paired_difference
 
@@ -143,19 +143,17 @@ def _by_clip(results: Results, codec: str, metric: str, target: float) -> dict[s
 
 def bd_rates(
     results: Results, anchor: str, metrics: Sequence[str] = BD_METRICS
-) -> dict[str, dict[str, BdRate]]:
-    """BD-rates of every codec but the anchor, by metric and codec.
+) -> tuple[BdRow, ...]:
+    """BD-rates of every codec but the anchor, by metric.
 
     Rates are the achieved ones of the picture, figures the means over clips.
     """
-    found: dict[str, dict[str, BdRate]] = {}
+    rows = []
     for metric, higher, base in _measured(results, anchor, metrics):
-        found[metric] = {
-            codec: bd_rate(_curve(results, codec, metric), base, higher_is_better=higher)
-            for codec in results.codecs
-            if codec != anchor
-        }
-    return found
+        for codec in (name for name in results.codecs if name != anchor):
+            rate = bd_rate(_curve(results, codec, metric), base, higher_is_better=higher)
+            rows.append(BdRow(metric, codec, anchor, rate.percent, rate.note, rate.points))
+    return tuple(rows)
 
 
 def leads(

@@ -58,24 +58,30 @@ def mean_intervals(
     table = np.asarray(values, dtype=np.float64)
     if table.ndim != 2:
         raise ConfigError(f"a table of clips by metrics has two axes, not {table.ndim}")
-    known = (column[np.isfinite(column)] for column in table.T)
-    return [_interval(column, resamples, level, seed) for column in known]
+    known = np.isfinite(table)
+    found: list[Interval | None] = [None] * table.shape[1]
+    for mask in np.unique(known, axis=1).T:  # metrics of the same clips are drawn together
+        if mask.sum() >= MIN_CLIPS:
+            columns = np.flatnonzero((known == mask[:, None]).all(0))
+            ends = _ends(table[np.ix_(mask, columns)], resamples, level, seed)
+            for column, low, high in zip(columns, *ends, strict=True):
+                found[column] = float(low), float(high)
+    return found
 
 
-def _interval(values: Floats, resamples: int, level: float, seed: int) -> Interval | None:
-    if len(values) < MIN_CLIPS:
-        return None
+def _ends(values: Floats, resamples: int, level: float, seed: int) -> tuple[Floats, Floats]:
+    """Low and high end of the mean of each column."""
     found = stats.bootstrap(
         (values,),
         np.mean,
         n_resamples=resamples,
-        batch=max(1, _BLOCK // len(values)),
+        batch=max(1, _BLOCK // values.size),
         vectorized=True,
         confidence_level=level,
         method="percentile",
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return found.low, found.high
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Pretrained features for the perceptual loss (AVFR-GAN equation 4): VGG16 or AlexNet.
 
-The weights are third-party files that `models.third_party` finds. One safetensors file holds the layers
-under torchvision's names and the LPIPS heads `lin0` to `lin4` (arXiv 1801.03924).
+The weights are third-party files that `models.third_party` finds. One safetensors file holds the
+layers under torchvision's names and the LPIPS heads `lin0` to `lin4` (arXiv 1801.03924).
 """
 
 from __future__ import annotations

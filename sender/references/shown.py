@@ -49,10 +49,11 @@ def _differences(reference: Appearance, frames: Appearance) -> Losses:
     """The weighted part of the cells that differ, and the change of light; `[N]`."""
     light = _light(reference, frames)
     adjust = np.where(np.abs(light) > _STEADY, light, np.int16(0))[:, None]
-    parts = (reference.cells, reference.low, reference.high)
+    cells, low, high = reference.cells, reference.low, reference.high
     if adjust.any():
-        parts = tuple(np.clip(part + adjust, 0, 255).astype(np.uint8) for part in parts)
-    cells, low, high = parts
+        cells = np.clip(cells + adjust, 0, 255).astype(np.uint8)
+        low = np.clip(low + adjust, 0, 255).astype(np.uint8)
+        high = np.clip(high + adjust, 0, 255).astype(np.uint8)
     # Unsigned numbers: max(a, b) - b is what a exceeds b by.
     levels = np.maximum(frames.cells, high) - high
     levels = np.maximum(levels, low - np.minimum(frames.cells, low))

@@ -9,7 +9,8 @@ import pytest
 from facewire.cli.demo.face import load_portrait
 from facewire.codec.errors import WeightsError
 from facewire.eval.metrics.base import Frame
-from facewire.eval.metrics.distribution import FEATURES, FrechetDistance, Inception, kid
+from facewire.eval.metrics.distribution import FrechetDistance, kid
+from facewire.models.judges.inception import FEATURES, Inception
 
 Features = npt.NDArray[np.float32]
 

@@ -10,7 +10,8 @@ from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from facewire.cli.demo.face import load_portrait
 from facewire.eval.metrics.base import Frame, Mean, Metric, Pair
-from facewire.eval.metrics.fidelity import ms_ssim, psnr, ssim, to_tensor
+from facewire.eval.metrics.fidelity import ms_ssim, psnr, ssim
+from facewire.models.judges.tensors import to_tensor
 
 Map = npt.NDArray[np.float64]
 

@@ -11,7 +11,8 @@ import pytest
 from facewire.cli.demo.face import AnimatedFace, Pose, load_portrait
 from facewire.codec.errors import MissingExtraError, WeightsError
 from facewire.eval.metrics.base import Frame, Pair
-from facewire.eval.metrics.identity import DlibEmbedder, Embedding, IdentityDistance
+from facewire.eval.metrics.identity import IdentityDistance
+from facewire.models.judges.identity import DlibEmbedder, Embedding
 from facewire.sender.tracking.capture import Capture
 from facewire.sender.tracking.tracker import Face, Tracker
 
@@ -84,7 +85,7 @@ def embed() -> DlibEmbedder:
 
 def embeddings(embed: DlibEmbedder, frames: list[Frame]) -> list[Embedding]:
     with Tracker(still=True) as tracker:
-        return [embed(frame, tracker.track(frame)[0]) for frame in frames]
+        return [embed(frame, tracker.track(frame)[0].landmarks) for frame in frames]
 
 
 def test_a_person_stays_the_same_person(embed: DlibEmbedder) -> None:
@@ -101,8 +102,8 @@ def test_a_person_stays_the_same_person(embed: DlibEmbedder) -> None:
 def test_a_face_at_the_border_is_embedded_too(embed: DlibEmbedder) -> None:
     frame = AnimatedFace(load_portrait()).draw(Pose(), 128)
     marks = np.random.default_rng(0).uniform(-60, 200, (478, 2)).astype(np.float32)
-    assert np.isfinite(embed(frame, Face(marks))).all()
-    assert np.isfinite(embed(frame, FACE)).all()
+    assert np.isfinite(embed(frame, marks)).all()
+    assert np.isfinite(embed(frame, FACE.landmarks)).all()
 
 
 def test_people_are_told_apart(embed: DlibEmbedder) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,10 +20,10 @@ from facewire.eval.clips import Clip
 from facewire.eval.measure import Figures, boxes_of, measure
 from facewire.eval.metrics.base import BOXES, Frame
 from facewire.eval.metrics.catalogue import METRICS
-from facewire.eval.metrics.distribution import FEATURES
 from facewire.eval.suite import Suite
 from facewire.eval.truth import Truth, measure_truth
 from facewire.models import third_party
+from facewire.models.judges.inception import FEATURES
 from facewire.sender.tracking.tracker import Face
 
 FRAMES, SIDE = 11, 192
@@ -168,7 +167,6 @@ def test_frames_are_not_held(clip: Clip, truth: Truth, full: Suite) -> None:
 
     def frames() -> Iterator[Frame]:
         for frame in worse(clip):
-            gc.collect()
             assert sum(each() is not None for each in alive) <= 2
             alive.append(weakref.ref(frame))
             yield frame

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from facewire.cli.demo.face import load_portrait
 from facewire.codec.errors import WeightsError
 from facewire.eval.metrics.base import Frame, Mean, Pair
-from facewire.eval.metrics.fidelity import to_tensor
-from facewire.eval.metrics.perceptual import Dists, load_dists, load_lpips, picture_distance
+from facewire.eval.metrics.perceptual import picture_distance
 from facewire.models.avfr.perceptual import Lpips
+from facewire.models.judges.perceptual import Dists, load_dists, load_lpips
+from facewire.models.judges.tensors import to_tensor
 from facewire.models.third_party import find_asset
 
 # Torchvision's `features`: outputs and kernel, stride, padding of convolutions; "M" pools.

@@ -16,9 +16,8 @@ from facewire.eval.results.file import read_results, write_results
 from facewire.eval.results.overlay import overlay
 from facewire.eval.results.schema import BdRow, FrameSet, Results, from_json, json_schema, to_json
 from facewire.eval.results.spreadsheet import write_clips_csv, write_csv
-from facewire.eval.results.terminal import text_table
 
-from .synthetic import CLIPS, CODECS, make_results
+from .synthetic import CLIPS, make_results
 
 SMALL = make_results(clips=CLIPS[:5], codecs=("facewire", "vvenc-ld"), targets=(0.005, 0.014))
 
@@ -262,30 +261,6 @@ def test_csv_of_clips(tmp_path: Path) -> None:
     entry = SMALL.clips["facewire"][3]
     assert lines[3]["clip"] == entry.clip
     assert float(lines[3]["psnr"]) == entry.values["psnr"]
-
-
-def test_text_table_marks_the_best_and_what_was_not_reached() -> None:
-    table = text_table(make_results(), 0.005)
-    lines = {line.split()[0]: line for line in table.splitlines()}
-    assert set(CODECS) <= set(lines)
-    assert "0.0065*" in lines["x265"]
-    assert lines["facewire"].split()[3].endswith("!")  # LPIPS
-    assert not lines["facewire"].split()[5].endswith("!")  # PSNR
-    assert lines["facewire"].endswith("?")  # FID of 750 frames
-    assert "? FID of few frames, biased upward" in table
-    assert max(map(len, table.splitlines())) <= 110
-
-
-def test_text_table_does_not_let_a_codec_win_by_more_bits() -> None:
-    table = text_table(make_results(), 0.003)
-    lines = {line.split()[0]: line for line in table.splitlines()}
-    assert "!" not in lines["vvenc"]  # the best PSNR, but 10 % over the rate
-    assert lines["facewire"].split()[5].endswith("!")
-    assert "kept to the rate" in table
-
-
-def test_text_table_without_anything() -> None:
-    assert "nothing was measured" in text_table(SMALL, 0.5)
 
 
 def test_overlay_of_one_is_itself() -> None:

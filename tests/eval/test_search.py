@@ -68,7 +68,7 @@ def toys(draw: st.DrawFn) -> Toy:
     return Toy(knob, slope, draw(st.floats(2, 16)), stairs=stairs, noise=noise)
 
 
-@settings(max_examples=400)
+@settings(max_examples=100)
 @given(toys(), st.floats(100, 1e8))
 @example(Toy(falling(), -0.1, 14.0), 1.0)
 def test_whatever_the_codec_the_search_is_short_and_keeps_the_nearest(
@@ -82,7 +82,7 @@ def test_whatever_the_codec_the_search_is_short_and_keeps_the_nearest(
     assert match.reached == (match.note == "")
 
 
-@settings(max_examples=400)
+@settings(max_examples=100)
 @given(toys(), st.floats(100, 1e8))
 def test_a_second_search_reuses_the_first(toy: Toy, target: float) -> None:
     first = match_bits(toy.encode, toy.knob, target, SECONDS)

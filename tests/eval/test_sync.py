@@ -15,14 +15,8 @@ from torch import Tensor
 from facewire.codec.errors import WeightsError
 from facewire.eval.metrics.base import Pair
 from facewire.eval.metrics.sync import MouthAudioCorrelation, lagged_correlation, voice_level
-from facewire.eval.metrics.syncnet import (
-    MAX_OFFSET,
-    SyncNet,
-    SyncScore,
-    face_crop,
-    load_syncnet,
-    mfcc,
-)
+from facewire.eval.metrics.syncnet import MAX_OFFSET, SyncScore
+from facewire.models.judges.syncnet import SyncNet, face_crop, load_syncnet, mfcc
 from facewire.sender.tracking.tracker import Face
 
 BLANK = np.zeros((64, 64, 3), np.uint8)

@@ -157,7 +157,7 @@ def test_a_student_imitates_its_teacher(
     settings = replace(QUICK, steps=30, learning_rate=1e-2, warmup=1, losses=only)
     model = train(cache, tmp_path / "run", tiny, settings, teacher=teacher)
     assert float(model.generator.head.bias.mean()) > 0.03
-    with pytest.raises(TrainingError, match="its own size"):
+    with pytest.raises(TrainingError, match="must have the size of the network"):
         train(cache, tmp_path / "other", tiny.with_changes(size=128), teacher=teacher)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from facewire.codec.control import Control, Wants
 from facewire.codec.errors import ConfigError, FacewireError, UnsupportedError, WeightsError
 from facewire.codec.packet import Kind, Packet
 from facewire.codec.stream import AudioParameters
@@ -434,3 +435,13 @@ def test_late_join_after_everything_was_damaged(synthetic: Any, generator: Any) 
     frames += run(decoder, packets[third:])
     good = [o for o in frames if not o.concealed]
     assert [o.pts * 25 for o in good] == list(range(40, 60))
+
+
+def test_reports_to_the_sender_do_not_disturb_the_order(synthetic: Any, generator: Any) -> None:
+    """CONTROL packets have numbers of their own: they are no packets of the stream."""
+    packets = synthetic(frames=30).packets()
+    report = Control(wants=Wants.KEYFRAME)
+    mixed = [each for n, p in enumerate(packets) for each in (report.to_packet(40_000 + n), p)]
+    plain, disturbed = Decoder(generator=generator), Decoder(generator=generator)
+    assert len(run(plain, packets)) == len(run(disturbed, mixed))
+    assert plain.statistics == disturbed.statistics

@@ -89,7 +89,7 @@ def test_a_rate_is_kept(clip: Path, card: Path, tmp_path: Path, profile: str, kb
 
 def test_a_rate_that_is_kept_needs_no_word(clip: Path, card: Path, tmp_path: Path) -> None:
     kept = encode_file(clip, tmp_path / "o.fwire", EncoderConfig(model=str(card), kbps=20))
-    none = encode_file(clip, tmp_path / "o.fwire", EncoderConfig(model=str(card)))
+    none = encode_file(clip, tmp_path / "p.fwire", EncoderConfig(model=str(card)))
     assert (kept.warnings, kept.asked_kbps) == ((), 20)
     assert (none.warnings, none.asked_kbps) == ((), None)
 
@@ -135,7 +135,7 @@ def test_the_command_says_it_too(
     command = ["encode", str(clip), str(tmp_path / "o.fwire"), "--weights", str(card)]
     assert main([*command, "--kbps", "3000", "--references", "1"]) == 0
     assert "(3000 kbit/s were asked for)" in capsys.readouterr().err
-    assert main([*command, "--kbps", "20"]) == 0
+    assert main([*command, "--kbps", "20", "--force"]) == 0
     assert "asked for" not in capsys.readouterr().err
 
 

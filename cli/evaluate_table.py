@@ -1,11 +1,11 @@
-"""A short table of one target for a terminal."""
+"""What `codec-eval` prints: a short table for each target."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..statistics.comparison import biased_by_few_frames, kept_to_rate
-from .schema import Results, Row
+from ..eval.results.schema import Results, Row
+from ..eval.statistics.comparison import biased_by_few_frames, kept_to_rate
 
 __all__ = ["text_table"]
 

@@ -1,0 +1,1 @@
+"""Networks of other people that judge pictures and sound; `eval` measures with them."""
