@@ -152,9 +152,9 @@ class FacewireCodec(Codec):
 
 def _planning() -> str:
     """Says how references are chosen and coded: another one where a line of that changes."""
-    modules = (references, planning, expected, shown, appearance)
-    modules += (segment, live, trickle, rate, fitting)
-    sources = "".join(inspect.getsource(module) for module in modules)
+    choosing = (references, planning, expected, shown, appearance)
+    coding = (segment, live, trickle, rate, fitting)
+    sources = "".join(inspect.getsource(module) for module in (*choosing, *coding))
     return hashlib.sha256(sources.encode()).hexdigest()[:12]
 
 
