@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     print(table(facts))
     print()
     print(_figures(facts, clip.stat().st_size, encoding, decoding))
-    print(f"\nOriginal left, received right: {video}")
+    print(f"\nThe generated clip left, received right: {video}")
     return 0
 
 
