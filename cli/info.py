@@ -94,6 +94,10 @@ def describe(path: Path) -> dict[str, Any]:
     return survey.facts(survey.header, reader.damaged)
 
 
+_LONGEST_PAUSE = 3600
+"""Seconds without a frame that count. A jump of a year is none that somebody waited for."""
+
+
 class _Survey:
     """Counts over the packets of a stream, for which no network is needed."""
 
@@ -101,6 +105,7 @@ class _Survey:
         from ..codec.file.accounting import BitCount
         from ..codec.identity_packets import IdentityAssembler
         from ..codec.keyframe import KeyframeAssembler
+        from ..receiver.files.clock import FileClock
 
         self.header: StreamHeader | None = None
         self.bits = BitCount()
@@ -117,6 +122,7 @@ class _Survey:
         self._damaged = 0
         self._start: int | None = None
         self._now = 0  # pts of the last frame, not wrapped
+        self._clock = FileClock(_LONGEST_PAUSE)
 
     def add(self, packet: Any) -> None:
         """Count a packet. Raises `UnsupportedError` if this build cannot read the stream."""
@@ -141,11 +147,11 @@ class _Survey:
                 keyframe = self._assembler.push(packet)
                 if keyframe is not None:
                     self._keys[keyframe.id] = keyframe.motion
-                    self._count_reference(keyframe)
                     # Its time is not wrapped: a pause may be longer than 16 bits of ticks.
                     if self._start is None:
                         self._start = keyframe.pts
                     self._now = max(self._now, keyframe.pts)
+                    self._count_reference(keyframe)
             elif packet.kind == Kind.MOTION:
                 self._count_motion(packet)
         except UnsupportedError:
@@ -157,8 +163,8 @@ class _Survey:
 
     def _count_reference(self, keyframe: Any) -> None:
         known = {
+            "time_s": round(float(self._placed(keyframe.pts, Fraction(0))), 3),
             "id": keyframe.id,
-            "pts": keyframe.pts,
             "bytes": len(keyframe.picture.data),
             "codec": keyframe.picture.codec.name.lower(),
             "base": keyframe.base,
@@ -196,12 +202,18 @@ class _Survey:
         if self._start is None:
             self._start = self._now = pts
         self._now += (pts - self._now) % 65536
+        self._placed(self._now, Fraction(1) if self.header is None else 1 / self.header.fps)
+
+    def _placed(self, pts: int, duration: Fraction) -> Fraction:
+        """Seconds after the first frame at which something is shown that lasts `duration`."""
+        if self.header is None:
+            return Fraction(0)
+        after = (pts - (self._start or 0)) * self.header.time_base
+        return self._clock.place(self.header, after, duration)
 
     def facts(self, header: StreamHeader, damaged_records: int) -> dict[str, Any]:
         """The keys of `facewire info --json`, in this order; `identity` only if there is one."""
-        duration = Fraction(0)
-        if self._frames:
-            duration = (self._now - (self._start or 0)) * header.time_base + 1 / header.fps
+        duration = self._clock.end if self._frames else Fraction(0)
         identity: dict[str, Any] = {}
         if header.identity is not None:
             identity["identity"] = {
@@ -223,14 +235,9 @@ class _Survey:
             "motion_bits_per_frame": self.bits.motion_bits_per_frame(),
             "keyframes": len(self._references),
             "damaged_packets": damaged_records + self._damaged,
-            "references": [self._reference(known, header) for known in self._references],
+            "references": self._references,
             **identity,
         }
-
-    def _reference(self, known: dict[str, Any], header: StreamHeader) -> dict[str, Any]:
-        """A reference, with its time in seconds after the first frame of the stream."""
-        after = (known["pts"] - (self._start or 0)) * header.time_base
-        return {"time_s": round(float(after), 3)} | {k: v for k, v in known.items() if k != "pts"}
 
 
 def _reference_lines(facts: dict[str, Any]) -> list[str]:

@@ -43,12 +43,16 @@ class FileClock:
     Sound comes earlier than the pictures of the same time. So a few stretches are remembered, and
     both tracks of each move by the same offset.
 
+    Args:
+        longest_pause: seconds without picture and sound that are kept; a longer pause is left out.
+
     Attributes:
         joints: number of pauses that were left out, and of changes to another stream.
         end: time in the file at which everything placed so far has ended, in seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, longest_pause: int = LONGEST_PAUSE) -> None:
+        self._longest = longest_pause
         self._stretches: deque[_Stretch] = deque(maxlen=_REMEMBERED)
         self.joints = 0
         self.end = Fraction(0)
@@ -64,7 +68,7 @@ class FileClock:
 
     def _stretch(self, header: StreamHeader, pts: Fraction) -> _Stretch:
         for stretch in reversed(self._stretches):
-            near = stretch.start - LONGEST_PAUSE <= pts <= stretch.end + LONGEST_PAUSE
+            near = stretch.start - self._longest <= pts <= stretch.end + self._longest
             if near and stretch.header == header:
                 return stretch
         if self._stretches:

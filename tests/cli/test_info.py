@@ -16,6 +16,8 @@ from facewire.codec.keyframe import KeyframeAssembler
 from facewire.codec.packet import Kind
 from facewire.codec.stream import StreamHeader
 
+from .conftest import packets, write
+
 KEYS = [
     "frames", "fps", "width", "height", "duration_s", "profile", "model", "bits", "bpp", "kbps",
     "motion_bits_per_frame", "keyframes", "damaged_packets",
@@ -197,3 +199,24 @@ def test_a_pipe(stream: Path, capsys: pytest.CaptureFixture[str]) -> None:
     piped = capsys.readouterr().out
     assert main(["info", str(stream), "--json"]) == 0
     assert piped == capsys.readouterr().out
+
+
+def test_two_joins_a_year_apart_are_no_year(tmp_path: Path, capsys: Any) -> None:
+    """A jump of more than an hour is left out: nobody waited for it."""
+    first = packets(20, sound=False)
+    assembler = KeyframeAssembler()
+    pieces = [assembler.push(packet) for packet in first if packet.kind == Kind.KEYFRAME]
+    keyframe = next(each for each in pieces if each is not None)
+    year = 25 * 3600 * 24 * 365
+    second = [first[0], *replace(keyframe, id=1, pts=year).to_packets(0)]
+    second += [
+        replace(packet, reference=1, pts=(year + packet.pts) % 65_536)
+        for packet in first
+        if packet.kind == Kind.MOTION
+    ]
+    stream = [replace(packet, sequence=n) for n, packet in enumerate([*first, *second])]
+    assert main(["info", str(write(tmp_path / "year.fwire", stream)), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["frames"] == 40
+    assert facts["duration_s"] == pytest.approx(1.6)
+    assert [each["time_s"] for each in facts["references"]] == [0, 0.8]
