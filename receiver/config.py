@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from ..codec.errors import ConfigError
 from ..codec.identity import Identity
+from ..codec.motion.entropy import MAX_FRAMES
 
 __all__ = ["Backend", "DecoderConfig", "Precision"]
 Backend = Literal["openvino", "torch"]
@@ -43,8 +44,8 @@ class DecoderConfig:
             packet confirms it, because datagrams may be damaged.
         max_concealed: most frames that are made up for one gap; after them the picture stands.
         max_renders: most pictures that one call of `decode` or `flush` renders, 1 to 100,000. If
-            more are due, the oldest are skipped and counted. The default suits calls, and files
-            of up to 30 frames/s; `file_config` lifts the limit.
+            more are due, the oldest are skipped and counted. The default is what one packet
+            can hold, so that no frame of a stream that arrives whole is skipped.
 
     Raises:
         ConfigError: a value out of its range.
@@ -63,7 +64,7 @@ class DecoderConfig:
     max_wait_ms: int = 400
     max_pause_ms: int = 5000
     max_concealed: int = 250
-    max_renders: int = 32
+    max_renders: int = MAX_FRAMES
 
     def __post_init__(self) -> None:
         for name, known in (("backend", get_args(Backend)), ("precision", get_args(Precision))):

@@ -40,7 +40,7 @@ def send(weights: Path, **settings: Any) -> tuple[Encoder, list[Packet]]:
 
 def receive(packets: list[Packet]) -> tuple[Decoder, FakeGenerator, list[Any]]:
     generator = FakeGenerator()
-    decoder = Decoder(DecoderConfig(max_renders=FRAMES), generator)
+    decoder = Decoder(DecoderConfig(), generator)
     outputs = [o for p in packets for o in decoder.decode(Packet.parse(bytes(p)))]
     return decoder, generator, outputs + decoder.flush()
 

@@ -60,7 +60,7 @@ def test_renders_of_one_call_are_bounded_and_the_newest_shown(
 
 def test_a_long_gap_is_bounded_too(synthetic: Any, generator: Any) -> None:
     packets = synthetic(frames=200, sound=False, keyframe_every=1000).packets()
-    decoder = Decoder(generator=generator)
+    decoder = Decoder(DecoderConfig(max_renders=32), generator)
     for packet in packets[:10]:
         decoder.decode(packet)
     before = len(generator.motions)
