@@ -92,6 +92,9 @@ class StreamHeader:
         synthetic: whether the pictures that the receiver shows are generated.
         identity: `ID_BYTES` bytes, id of the identity (`identity.py`) that belongs to the
             stream, or None.
+        session: number that the sender chose at random when the stream began, 1 to 2^32 - 1, so
+            that a receiver can tell a sender that began anew from packets that are late. 0: none
+            was chosen, as in a file.
         version: of the wire format.
 
     Raises:
@@ -112,6 +115,7 @@ class StreamHeader:
     tables: int = TABLES_VERSION
     version: int = VERSION
     identity: bytes | None = None
+    session: int = 0
 
     def __post_init__(self) -> None:
         if self.version != VERSION:
@@ -130,6 +134,8 @@ class StreamHeader:
             raise ConfigError(f"a SHA-256 has 32 bytes, not {len(self.weights_sha256)}")
         if self.identity is not None and len(self.identity) != ID_BYTES:
             raise ConfigError(f"an identity's id has {ID_BYTES} bytes, not {len(self.identity)}")
+        if not 0 <= self.session < 1 << 32:
+            raise ConfigError(f"a session number has 32 bits, not {self.session}")
         if not all(MIN_SIZE <= n <= MAX_SIZE and n % 2 == 0 for n in (self.width, self.height)):
             raise ConfigError(
                 f"a picture of {self.width}x{self.height}; even sizes from {MIN_SIZE} to "
@@ -172,6 +178,8 @@ class StreamHeader:
             }
         if self.identity is not None:
             fields["identity"] = self.identity
+        if self.session:
+            fields["session"] = self.session
         return bytes(msgpack.packb(fields))
 
     def to_packet(self, sequence: int, pts: int = 0) -> Packet:
@@ -217,6 +225,7 @@ class StreamHeader:
                 synthetic=header.take("synthetic", bool),
                 tables=_tables(header),
                 identity=header.take("identity", bytes) if named else None,
+                session=header.take("session", int) if "session" in header.fields else 0,
             )
         except ConfigError as error:
             raise StreamError(f"the stream header has a value out of range: {error}") from error

@@ -36,6 +36,7 @@ headers = st.builds(
         bitrate=st.integers(500, 512000),
     ),
     synthetic=st.booleans(),
+    session=st.integers(0, (1 << 32) - 1),
 )
 
 
@@ -118,6 +119,9 @@ def test_hostile_msgpack(payload: bytes) -> None:
         ("k", "10"),
         ("k", True),
         ("synthetic", 1),
+        ("session", -1),
+        ("session", 1 << 32),
+        ("session", "1"),
         ("audio", 1),
         ("audio", {}),
         ("audio", {"codec": "opus", "rate": 16000, "channels": 1, "ms": 41, "bps": 8000}),
