@@ -56,6 +56,7 @@ class SoundPlayout:
 
     Attributes:
         statistics: see `PlayoutStatistics`.
+        block_s: seconds that the loudspeaker took at once, the last time.
     """
 
     def __init__(self, least_delay_s: float = 0.0) -> None:
@@ -65,7 +66,7 @@ class SoundPlayout:
         self._waiting: deque[Sound] = deque()
         self._buffered = 0
         self._next: int | None = None  # sample of the stream that is played next
-        self._block = 0.0  # seconds that the loudspeaker takes at once
+        self.block_s = 0.0
         self._budget = 0.0  # samples that may be added or removed now
         self._playing = False
         self._tail = np.zeros(0, np.float32)
@@ -79,7 +80,7 @@ class SoundPlayout:
         if not self._late:
             return self._least
         spread = np.percentile([late for _, late in self._late], _PERCENTILE)
-        return max(float(spread) + _MARGIN_S + self._block, self._least)
+        return max(float(spread) + _MARGIN_S + self.block_s, self._least)
 
     @property
     def buffered_s(self) -> float:
@@ -131,7 +132,7 @@ class SoundPlayout:
             float32 mono `[count]`; silence where nothing is there in time.
         """
         self.statistics.played += count
-        self._block = count / SAMPLE_RATE
+        self.block_s = count / SAMPLE_RATE
         self._budget = min(self._budget + _PACE * count, _PACE * SAMPLE_RATE)
         if not self._playing and not self._is_due(now):
             self.statistics.silent += count

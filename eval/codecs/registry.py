@@ -10,6 +10,7 @@ from ...codec.errors import ConfigError
 from ...codec.motion.profiles import Profile
 from ...models.weights import shipped
 from .base import Codec
+from .call import CallCodec
 from .classic import CLASSIC
 from .command import CommandCodec
 from .external import read_codecs
@@ -66,8 +67,9 @@ def _make(
 
 
 def _built_in(weights: Path | None) -> dict[str, Callable[[], Codec]]:
-    """`facewire` is the default, `facewire-live` as in a call; then each profile, each size, and
-    each pair of both; then the floor and the classic codecs, each also at half size.
+    """`facewire` is the default, `facewire-live` coded as in a call, `facewire-call` a whole call;
+    then each profile, each size, and each pair of both; then the floor and the classic codecs, each
+    also at half size.
     """
     profiles = [str(Profile.ENTROPY), str(Profile.FP16)]
     sizes = [str(weights)] if weights else shipped()
@@ -81,6 +83,7 @@ def _built_in(weights: Path | None) -> dict[str, Callable[[], Codec]]:
         name: functools.partial(FacewireCodec, name, *about, live=name == "facewire-live")
         for name, about in wanted.items()
     }
+    made["facewire-call"] = functools.partial(CallCodec, "facewire-call", *wanted["facewire-live"])
     made["frozen"] = Frozen
     made |= {name: functools.partial(FfmpegCodec, name) for name in CLASSIC}
     return made | {name + HALF: functools.partial(_half, name) for name in CLASSIC}

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from facewire.call.rate_estimate import MAX_KBPS, MIN_KBPS, LineEstimate
-
-from .network import Clock, Line, LineSettings, World
+from facewire.call.simulated import Clock, Line, LineSettings, World
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .network import Clock, Line, LineSettings, World
+from facewire.call.simulated import Clock, Line, LineSettings, World
 
 
 def over(settings: LineSettings, count: int = 4000, every: float = 0.05, size: int = 100) -> Line:

@@ -1,0 +1,157 @@
+"""`Incoming`: the half of a call that receives. Datagrams in; decoded media and reports out.
+
+datagram ─┬→ CONTROL → the peer's reports: they are about what this side sends
+          └→ packets → Decoder → sound, and pictures that are not rendered yet
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..codec.control import Clock, Control, State
+from ..codec.errors import FacewireError, StreamError
+from ..codec.packet import Kind, Packet
+from ..codec.stream import StreamHeader
+from ..receiver.decoder import Decoder, Due
+from .arrivals import ArrivalLog
+from .pack import Datagram
+
+__all__ = ["Incoming", "Received"]
+
+_MS = 1000
+_LOW = 0xFFFF  # of a session number, as datagrams carry it
+_GONE_S = 2.0  # without any datagram for so long, the line counts as broken
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What a datagram brought.
+
+    Attributes:
+        reports: the peer's reports on what this side sends.
+        due: sound and pictures, in the order of their times for each of the two.
+        anew: the peer began another stream with this datagram.
+    """
+
+    reports: Sequence[Control] = ()
+    due: Sequence[Due] = ()
+    anew: bool = False
+
+
+class Incoming:
+    """Receives one peer.
+
+    Args:
+        decoder: of the peer's stream.
+
+    Attributes:
+        decoder: as given.
+        arrivals: when datagrams came.
+        state: what the peer says of his camera and microphone; None before he does.
+        heard: time of the last datagram that counted, None before the first.
+        damaged: datagrams that could not be read.
+        strangers: datagrams of another session than the one that is followed.
+        restarts: sessions that were followed after the first.
+        refused: the sentence that says why the peer's stream cannot be shown, else None.
+    """
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.decoder = decoder
+        self.arrivals = ArrivalLog()
+        self.damaged = self.strangers = self.restarts = 0
+        self.refused: str | None = None
+        self.state: State | None = None
+        self.heard: float | None = None
+        self._session: int | None = None
+        self._echo: tuple[int, float] | None = None  # the peer's clock reading, when it came
+
+    def receive(self, data: bytes, now: float) -> Received:
+        """Take a datagram as it came from the network; `now` is this side's clock in seconds."""
+        try:
+            datagram = Datagram.parse(data)
+        except StreamError:
+            self.damaged += 1
+            return Received()
+        controls = (self._control(p, now) for p in datagram.packets if p.kind == Kind.CONTROL)
+        reports = [control for control in controls if control is not None]
+        anew = datagram.session != self._session
+        if anew and not self._follow(datagram):
+            return Received(reports)
+        self.heard = now
+        due: list[Due] = []
+        if self.arrivals.add(datagram.number, now):
+            for packet in datagram.packets:
+                if packet.kind != Kind.CONTROL:
+                    due += self._decode(packet, now)
+        return Received(reports, due, anew)
+
+    def tick(self, now: float) -> Sequence[Due]:
+        """What is due because time has passed: a gap is waited for only so long."""
+        return self.decoder.expire(now)
+
+    def is_gone(self, now: float) -> bool:
+        """Whether nothing has come for so long that the line counts as broken."""
+        return self.heard is not None and now - self.heard > _GONE_S
+
+    def report(self, now: float, state: State) -> Control:
+        """What the peer should know: of his stream, of his datagrams, and of this side's state."""
+        sent = int(now * _MS) % (1 << 32)
+        clock = Clock(sent)
+        if self._echo is not None:
+            held = min(max(int((now - self._echo[1]) * _MS), 0), _LOW)
+            clock = Clock(sent, self._echo[0], held)
+        return replace(
+            self.decoder.report(), arrivals=self.arrivals.report(now), clock=clock, state=state
+        )
+
+    def _follow(self, datagram: Datagram) -> bool:
+        """Whether another session is followed. It is as soon as it brings its STREAM packet, which
+        a side that begins anew sends again and again.
+        """
+        if not any(_session(packet) == datagram.session for packet in datagram.packets):
+            self.strangers += 1
+            return False
+        if self._session is not None:
+            _log.info("the peer began anew")
+            self.restarts += 1
+            self.decoder.reset()
+            self.arrivals = ArrivalLog()
+        self._session = datagram.session
+        return True
+
+    def _control(self, packet: Packet, now: float) -> Control | None:
+        try:
+            control = Control.from_payload(packet.payload)
+        except StreamError:
+            self.damaged += 1
+            return None
+        if control.state is not None:
+            self.state = control.state
+        if control.clock is not None:
+            self._echo = control.clock.sent, now
+        return control
+
+    def _decode(self, packet: Packet, now: float) -> Sequence[Due]:
+        try:
+            due = self.decoder.take(packet, now)
+        except FacewireError as error:
+            if self.refused is None:
+                _log.warning("the peer cannot be shown: %s", error)
+            self.refused = str(error)
+            return ()
+        if packet.kind == Kind.STREAM:
+            self.refused = None
+        return due
+
+
+def _session(packet: Packet) -> int | None:
+    """The low bits of the session that a STREAM packet names; None for other packets."""
+    if packet.kind != Kind.STREAM:
+        return None
+    try:
+        return StreamHeader.from_payload(packet.payload).session & _LOW
+    except StreamError:
+        return None

@@ -1,0 +1,294 @@
+"""`Outgoing`: the half of a call that sends. Frames, sound and reports in; datagrams out.
+
+camera, microphone → Encoder → packets ─┬→ prompt: sound, motion, STREAM ─┬→ Datagram → network
+                                        └→ patient: keyframes, identity ──┘
+                                             (as rate and line allow)
+
+Sound and motion that belong together share a datagram, and keyframes fill it up. Where datagrams
+are lost, each carries a copy of the sound and the motion of the one before.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ..codec.control import Arrivals, Control
+from ..codec.counters import WRAP, nearest
+from ..codec.packet import HEADER_BYTES, MAX_DATAGRAM, Kind, Packet
+from ..sender.encoder import Encoder
+from .config import CallConfig
+from .pack import HEAD_BYTES, MAX_PACKETS, Datagram, packed_size
+from .rate_estimate import LineEstimate
+
+__all__ = ["Outgoing", "OutgoingStatistics"]
+
+_THIN_KBPS = 12.0  # below this, two packets of sound share a datagram
+_COPY_FROM, _COPY_UNTIL = 0.03, 0.015  # loss at which copies begin and end
+_STEP_S = 0.1  # between two settings of the encoder's rate
+_SMOOTH_S = 2.0  # over which the cost of headers, copies and reports is averaged
+_LID_S = 0.5  # of the rate that may be saved for keyframes
+_FIRST_BYTES = 1600  # of the first picture, which goes at once, whatever rate and line say
+_DEBT_S = 1.0  # of the rate that it may take in advance
+_PATIENT_S = 0.08  # of the rate that keyframes may add to one datagram, so that sound is not late
+_LEAST_PATIENT = 160  # bytes that they may add in any case
+_ODD = 8  # bytes that skipped sequence numbers may add to a datagram
+_MOTION_BACK_S, _SOUND_BACK_S = 0.25, 0.8  # of the rate over the line's room, at which each stops
+_KEPT_PATIENT = 512  # packets that wait for the rate, at most
+_PROMPT = (Kind.AUDIO, Kind.MOTION, Kind.STREAM)
+
+
+@dataclass(slots=True)
+class OutgoingStatistics:
+    """Bytes that left, by what they were for, and what did not leave.
+
+    Attributes:
+        sound, motion, references, reports, copies: bytes of payloads with their packet's head.
+        headers: bytes of the datagrams' own heads and of the network around them.
+        datagrams: number of datagrams.
+        held_back: packets of sound and motion that were left out because the line was full.
+    """
+
+    sound: int = 0
+    motion: int = 0
+    references: int = 0
+    reports: int = 0
+    copies: int = 0
+    headers: int = 0
+    datagrams: int = 0
+    held_back: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """Everything that left, with the network's headers."""
+        kinds = self.sound + self.motion + self.references + self.reports + self.copies
+        return kinds + self.headers
+
+
+class Outgoing:
+    """Sends one side's stream.
+
+    Args:
+        config: of the call.
+        encoder: codes frames and sound; its rate is set from here.
+        now: seconds of this side's clock.
+
+    Attributes:
+        encoder: as given.
+        line: the estimate of what the line carries.
+        statistics: see `OutgoingStatistics`.
+    """
+
+    def __init__(self, config: CallConfig, encoder: Encoder, now: float) -> None:
+        self.encoder = encoder
+        self.line = LineEstimate(config.kbps, min(config.kbps, 14.0))
+        self.statistics = OutgoingStatistics()
+        self._config = config
+        self._ceiling = config.kbps
+        self._prompt: list[Packet] = []
+        self._since: float | None = None  # when the oldest prompt packet came
+        self._patient: deque[Packet] = deque()
+        self._copies: tuple[Packet, ...] = ()
+        self._copying = False
+        self._sequence = self._number = 0
+        self._tokens = 0.0
+        self._refilled = now
+        self._adapted = float("-inf")
+        self._beside = self._headers_kbps()  # kbit/s that the encoder does not count, smoothed
+        self._counted = 0  # bytes beside the encoder since `_adapted`
+        self._seen: dict[Kind, float] = {}  # when each kind of prompt packet came last
+        self._confirmed = False  # the peer has a reference of this stream
+
+    def set_ceiling(self, kbps: float, now: float) -> None:
+        """Another highest rate in 1000 bits a second, from now on."""
+        self._ceiling = kbps
+        self.line.set_ceiling(kbps)
+        self._adapt(now)
+
+    @property
+    def kbps(self) -> float:
+        """The rate that everything together may take now."""
+        return min(self._ceiling, self.line.kbps)
+
+    @property
+    def together_s(self) -> float:
+        """Seconds of sound and motion in a datagram at this rate."""
+        packets = 2 if self.kbps < _THIN_KBPS else 1
+        return packets * self.encoder.together_ms / 1000
+
+    def take(self, packets: Iterable[Packet], now: float) -> None:
+        """Queue what the encoder gave."""
+        for packet in packets:
+            if packet.kind in _PROMPT:
+                self._since = now if self._since is None else self._since
+                self._prompt.append(packet)
+                self._seen[packet.kind] = now
+            elif len(self._patient) < _KEPT_PATIENT:
+                self._patient.append(packet)
+
+    def report(self, control: Control, now: float) -> None:
+        """Take a report of the peer on this stream."""
+        if control.arrivals is not None:
+            self.line.report(self._arrivals(control.arrivals), now)
+            most = _COPY_UNTIL if self._copying else _COPY_FROM
+            self._copying = self.line.loss > most
+        if control.session == self.encoder.header.session:
+            self._confirmed = bool(control.references)
+        self.encoder.feed(control, now)
+
+    def _arrivals(self, arrivals: Arrivals) -> Sequence[tuple[int, float | None]]:
+        """Full numbers and times of arrival."""
+        first = nearest(arrivals.first, self._number)
+        start = arrivals.start / 1000
+        return [
+            (first + index, None if time is None else start + time)
+            for index, time in enumerate(arrivals.times)
+            if first + index < self._number
+        ]
+
+    def due(self, now: float) -> float:
+        """When `send` has something to send at the latest; infinite if nothing waits."""
+        if self._since is not None:
+            return now if self._is_whole() else self._since + self.together_s / 2
+        return now if self._patient and self._may_send(self._patient[0], now) else float("inf")
+
+    def send(self, now: float, reports: Sequence[Packet] = ()) -> list[bytes]:
+        """The datagrams that are due.
+
+        Args:
+            now: seconds of this side's clock.
+            reports: CONTROL packets that go with them, or alone.
+        """
+        self._refill(now)
+        if now - self._adapted >= _STEP_S:
+            self._adapt(now)
+        if not reports and self.due(now) > now:
+            return []
+        ready = self._prompt
+        self._prompt, self._since = [], None
+        ready = [packet for packet in ready if self._has_line(packet, now)]
+        fresh = [self._numbered(packet) for packet in [*ready, *self._affordable(now)]]
+        copies = self._copied(fresh)
+        self._count(fresh, reports, copies)
+        return [self._datagram(batch, now) for batch in _batches([*copies, *fresh, *reports])]
+
+    def _is_whole(self) -> bool:
+        """Whether each kind that comes regularly is there, so that waiting brings nothing."""
+        newest = max(self._seen.values())
+        regular = {
+            kind
+            for kind, at in self._seen.items()
+            if kind is not Kind.STREAM and newest - at < 2 * self.together_s
+        }
+        kinds = [packet.kind for packet in self._prompt]
+        wanted = 2 if self.kbps < _THIN_KBPS else 1
+        return all(kinds.count(kind) >= wanted for kind in regular)
+
+    def _has_line(self, packet: Packet, now: float) -> bool:
+        """Whether a full line still takes a prompt packet: sound is the last thing to stop. Before
+        the first picture has arrived, what fills the line is that picture, and motion follows it.
+        """
+        if packet.kind is Kind.STREAM or not self._confirmed:
+            return True
+        back = _SOUND_BACK_S if packet.kind is Kind.AUDIO else _MOTION_BACK_S
+        if self.line.room(now) >= -back * self.kbps * 125:
+            return True
+        self.statistics.held_back += 1
+        return False
+
+    def _may_send(self, packet: Packet, now: float) -> bool:
+        """Whether rate and line have room for a packet of a keyframe."""
+        if not self._confirmed and self.statistics.references < _FIRST_BYTES:
+            return True
+        least = 0.0 if self._confirmed else -_DEBT_S * self.kbps * 125
+        return self._tokens >= least and self.line.room(now) >= len(packet.payload)
+
+    def _affordable(self, now: float) -> list[Packet]:
+        """Packets of keyframes for which there is room now."""
+        most = max(_PATIENT_S * self.kbps * 125, _LEAST_PATIENT)
+        taken: list[Packet] = []
+        size = 0
+        while self._patient and self._may_send(self._patient[0], now):
+            size += len(self._patient[0].payload)
+            if taken and size > most:
+                break
+            taken.append(self._patient.popleft())
+        return taken
+
+    def _numbered(self, packet: Packet) -> Packet:
+        numbered = replace(packet, sequence=self._sequence)
+        self._sequence = (self._sequence + 1) % WRAP
+        return numbered
+
+    def _copied(self, fresh: Sequence[Packet]) -> tuple[Packet, ...]:
+        """Copies of the sound and the motion of the datagram before, where datagrams are lost."""
+        copies = self._copies if self._copying and fresh else ()
+        if fresh:
+            self._copies = tuple(p for p in fresh if p.kind in (Kind.AUDIO, Kind.MOTION))
+        return copies
+
+    def _datagram(self, packets: Sequence[Packet], now: float) -> bytes:
+        session = self.encoder.header.session % WRAP
+        data = bytes(Datagram(session, self._number % WRAP, int(now * 1000) % WRAP, (*packets,)))
+        size = len(data) + self._config.overhead_bytes
+        self._tokens -= size
+        self.line.sent(self._number, size, now)
+        self._number += 1
+        self.statistics.headers += size - sum(map(_size, packets))
+        self.statistics.datagrams += 1
+        self._counted += size
+        return data
+
+    def _count(
+        self, fresh: Sequence[Packet], reports: Sequence[Packet], copies: Sequence[Packet]
+    ) -> None:
+        done = self.statistics
+        for packet in fresh:
+            if packet.kind is Kind.AUDIO:
+                done.sound += _size(packet)
+            elif packet.kind is Kind.MOTION:
+                done.motion += _size(packet)
+            else:
+                done.references += _size(packet)
+            self._counted -= HEADER_BYTES + len(packet.payload)  # as the encoder counts it
+        done.reports += sum(map(_size, reports))
+        done.copies += sum(map(_size, copies))
+
+    def _refill(self, now: float) -> None:
+        """The bucket of the whole rate: keyframes go while there is something in it."""
+        passed = max(now - self._refilled, 0.0)
+        self._refilled = max(now, self._refilled)
+        rate = self.kbps * 125
+        self._tokens = min(self._tokens + passed * rate, _LID_S * rate)
+
+    def _headers_kbps(self) -> float:
+        """What headers and reports are expected to take before anything was measured."""
+        each = self._config.overhead_bytes + HEAD_BYTES + 12
+        return each * 8 / 1000 / self.together_s
+
+    def _adapt(self, now: float) -> None:
+        """Set the encoder's rate to what the others leave of the whole."""
+        passed = now - self._adapted
+        if passed < 10:
+            share = min(passed / _SMOOTH_S, 1.0)
+            self._beside += (self._counted * 8 / 1000 / max(passed, 1e-3) - self._beside) * share
+        self._counted, self._adapted = 0, now
+        self.encoder.set_rate(max(self.kbps - self._beside, 1.0))
+
+
+def _size(packet: Packet) -> int:
+    """Bytes of a packet within a datagram, about: tag, time and length are 4."""
+    return 4 + bool(packet.reference) + (len(packet.payload) > 127) + len(packet.payload)
+
+
+def _batches(packets: Sequence[Packet]) -> list[list[Packet]]:
+    """The packets in as few datagrams as take them, in their order."""
+    batches: list[list[Packet]] = []
+    for packet in packets:
+        trial = [*batches[-1], packet] if batches else []
+        if not trial or packed_size(trial) + _ODD > MAX_DATAGRAM or len(trial) > MAX_PACKETS:
+            batches.append([packet])
+        else:
+            batches[-1] = trial
+    return batches

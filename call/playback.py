@@ -1,0 +1,69 @@
+"""`Playback`: what was decoded waits here until it is heard and seen, both by one clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from ..codec.sound.opus import SAMPLE_RATE
+from ..receiver.decoder import Due
+from ..receiver.outputs import SoundOutput
+from ..receiver.tracks.pictures import DuePicture
+from .pictures import PictureQueue
+from .playout import SoundPlayout
+
+__all__ = ["Playback"]
+
+_SILENT_S = 0.5  # without sound for so long, pictures no longer follow it
+
+
+class Playback:
+    """Sound and pictures of one peer.
+
+    Attributes:
+        playout: the sound that waits to be heard.
+        pictures: the pictures that wait to be seen.
+        made_up_s: seconds of sound that the decoder made up.
+    """
+
+    def __init__(self) -> None:
+        self.made_up_s = 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what waits, since the peer begins another stream."""
+        self.playout = SoundPlayout()
+        self.pictures = PictureQueue()
+        self._heard: float | None = None  # when sound was last played
+        self._pulled = 0.0
+
+    def take(self, due: Iterable[Due], now: float) -> None:
+        """Take what the decoder gave; `now` is this side's clock in seconds."""
+        for one in due:
+            if isinstance(one, SoundOutput):
+                self.made_up_s += len(one.pcm) / SAMPLE_RATE if one.concealed else 0.0
+                self.playout.push(one.pcm, round(one.pts * SAMPLE_RATE), now)
+            else:
+                self.pictures.push(one, now)
+
+    def sound(self, count: int, now: float) -> npt.NDArray[np.float32]:
+        """The next samples for the loudspeaker: float32 mono `[count]` at 16 kHz."""
+        before = self.playout.statistics.silent
+        pcm = self.playout.pull(count, now)
+        self._pulled = now
+        if self.playout.statistics.silent - before < count:
+            self._heard = now
+        return pcm
+
+    def choose(self, now: float) -> DuePicture | None:
+        """The picture to be shown from now on; None if there is no new one."""
+        return self.pictures.choose(self.position(now), now)
+
+    def position(self, now: float) -> float | None:
+        """Stream time in seconds of the sound that is heard now; None while none is."""
+        position = self.playout.position()
+        if position is None or self._heard is None or now - self._heard > _SILENT_S:
+            return None
+        return position - self.playout.block_s + max(now - self._pulled, 0.0)

@@ -1,0 +1,321 @@
+"""`CallSession`: one side of a call, without a network, a thread or a clock.
+
+            see, hear                                   receive
+camera ──→ ┌──────────┐ send               ┌──────────┐ ←── datagrams    ┌──────────┐ picture
+microphone │ Outgoing │ ──→ datagrams      │ Incoming │ ── media ──────→ │ Playback │ sound
+           └──────────┘ ← peer's reports ─ └──────────┘                  └──────────┘
+                          own reports go with the datagrams
+
+Whoever owns it brings datagrams and the time, and calls it again at `next_time`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ..codec.control import Control, ReferenceState, State
+from ..codec.errors import ConfigError
+from ..codec.packet import Packet
+from ..receiver.decoder import Decoder
+from ..receiver.outputs import PictureOutput
+from ..receiver.tracks.pictures import DuePicture
+from ..sender.encoder import Encoder
+from .config import CallConfig
+from .incoming import Incoming
+from .outgoing import Outgoing
+from .playback import Playback
+
+__all__ = ["CallSession", "CallStatistics"]
+
+Frame = npt.NDArray[np.uint8]
+Sound = npt.NDArray[np.float32]
+
+_REPORT_S, _THIN_REPORT_S = 0.12, 0.24  # between two reports
+_THIN_KBPS = 24.0  # below this, reports are rarer
+_STATE_S = 1.0  # between two reports that tell state and clock
+_GOODBYES = 3  # times that leaving is said, since a datagram may be lost
+_IDLE_S = 1.0  # between two reports to a peer from whom nothing comes
+_TICK_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class CallStatistics:
+    """What a call is like at the moment.
+
+    Attributes:
+        sent_bytes, received_datagrams: since the beginning; bytes with the network's headers.
+        line_kbps: what the line to the peer is estimated to carry, in 1000 bits a second.
+        queue_s: delay in that line's queue.
+        loss: part of this side's datagrams that was lost lately, 0 to 1.
+        peer_loss: part of the peer's datagrams that never came, since the beginning.
+        round_trip_s: there and back, None before it was measured.
+        delay_s: from the arrival of sound to its playing.
+        shown, made_up, skipped: pictures of the peer so far.
+        sound_made_up_s: seconds of the peer's sound that had to be made up.
+        restarts: how often the peer began anew.
+        damaged, strangers: datagrams that could not be read, or were of another session.
+        peer_gone: nothing has come for seconds.
+        refused: why the peer's stream cannot be shown, else None.
+    """
+
+    sent_bytes: int
+    received_datagrams: int
+    line_kbps: float
+    queue_s: float
+    loss: float
+    peer_loss: float
+    round_trip_s: float | None
+    delay_s: float
+    shown: int
+    made_up: int
+    skipped: int
+    sound_made_up_s: float
+    restarts: int
+    damaged: int
+    strangers: int
+    peer_gone: bool
+    refused: str | None
+
+
+class CallSession:
+    """Both directions of a call between two people, seen from one side.
+
+    Nothing here waits or blocks, but for the time that coding and rendering take. All times are
+    seconds of one clock of the caller that never goes back (`time.monotonic`); a time that lies
+    before an earlier one counts as that one. The two sides' clocks need not agree.
+
+    Args:
+        config: of this side.
+        now: seconds of this side's clock.
+        encoder, decoder: used instead of those that `config` describes, for tests or to share
+            networks that are loaded already. They are closed with the session.
+
+    Raises:
+        ConfigError, WeightsError, MissingExtraError: as `Encoder` and `Decoder`.
+    """
+
+    def __init__(
+        self,
+        config: CallConfig | None = None,
+        *,
+        now: float,
+        encoder: Encoder | None = None,
+        decoder: Decoder | None = None,
+    ) -> None:
+        self.config = config or CallConfig()
+        if encoder is None:
+            encoder = Encoder(
+                self.config.encoder, fps=self.config.fps, sound=self.config.sound
+            )
+        self.outgoing = Outgoing(self.config, encoder, now)
+        self.incoming = Incoming(decoder or Decoder(self.config.decoder))
+        self.playback = Playback()
+        self._now = now
+        self._state = State.PRESENT
+        self._told = float("-inf")  # when a report left last
+        self._told_state: State | None = None
+        self._told_references: tuple[ReferenceState, ...] | None = None
+        self._full = float("-inf")  # when one with state and clock left last
+        self._controls = 0
+        self._round_trip: float | None = None
+        self._shown = self._made_up = 0
+        self._output: PictureOutput | None = None
+        self._closed = False
+
+    def prepare(self) -> None:
+        """Load the networks of both directions, so that no later call has to: seconds, once."""
+        self._check_open()
+        self.outgoing.encoder.prepare()
+        self.incoming.decoder.prepare()
+
+    @property
+    def state(self) -> State:
+        """What the peer is told of this side's camera and microphone."""
+        return self._state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self._state = state
+
+    @property
+    def peer_state(self) -> State | None:
+        """What the peer told of his camera and microphone; None before he did."""
+        return self.incoming.state
+
+    def set_ceiling(self, kbps: float, now: float) -> None:
+        """Send at most so many kbit/s from now on, headers included."""
+        self.outgoing.set_ceiling(kbps, self._at(now))
+
+    def see(self, frame: Frame, now: float) -> None:
+        """Take a frame of the camera, uint8 RGB `[H, W, 3]`, taken `now`.
+
+        Raises:
+            ConfigError: not such a frame, or the session is closed.
+        """
+        now = self._at(now)
+        if State.CAMERA_OFF not in self._state:
+            self.outgoing.take(self.outgoing.encoder.encode(frame=frame, now=now), now)
+
+    def hear(self, pcm: Sound, now: float) -> None:
+        """Take sound of the microphone, float32 mono `[n]` at 16 kHz, whose last sample is of
+        `now`. After a pause the sound goes on at its own time: a pause is a gap, not a shift.
+
+        Raises:
+            MediaError: not such sound.
+            ConfigError: the session is closed.
+        """
+        now = self._at(now)
+        if State.MUTED not in self._state:
+            self.outgoing.take(self.outgoing.encoder.encode(pcm=pcm, now=now), now)
+
+    def receive(self, datagram: bytes, now: float) -> None:
+        """Take a datagram from the network. One that cannot be read is counted and left aside."""
+        now = self._at(now)
+        received = self.incoming.receive(datagram, now)
+        if received.anew:
+            self.playback.begin()
+        self.playback.take(received.due, now)
+        for report in received.reports:
+            self._measure(report, now)
+            self.outgoing.report(report, now)
+
+    def send(self, now: float) -> list[bytes]:
+        """The datagrams that are to leave now, at most 1200 bytes each; often none."""
+        now = self._at(now)
+        self.playback.take(self.incoming.tick(now), now)
+        self.outgoing.take(self.outgoing.encoder.encode(now=now), now)
+        reports = [self._report(now)] if self._report_due(now) <= now else []
+        return self.outgoing.send(now, reports)
+
+    def picture(self, now: float) -> PictureOutput | None:
+        """The peer's picture at this moment: the newest that is due, rendered if it is new. It is
+        the same object until there is a newer one; None before the first.
+        """
+        due = self.choose(now)
+        return self._output if due is None else self.render(due)
+
+    def choose(self, now: float) -> DuePicture | None:
+        """The first half of `picture`, for callers that render in a thread of their own: what is
+        to be shown from now on, None if that is nothing new.
+        """
+        return self.playback.choose(self._at(now))
+
+    def render(self, due: DuePicture) -> PictureOutput | None:
+        """The second half of `picture`: takes as long as the network takes for a picture."""
+        frame = None if self._output is None else self._output.frame
+        if due.rendering is not None:
+            frame = due.rendering.picture()
+        if frame is not None:
+            self._shown += 1
+            self._made_up += due.concealed
+            self._output = PictureOutput(frame, due.pts, due.concealed, due.wants_keyframe)
+        return self._output
+
+    def sound(self, count: int, now: float) -> Sound:
+        """The next samples of the peer's sound: float32 mono `[count]` at 16 kHz, silence where
+        there is none.
+        """
+        return self.playback.sound(count, self._at(now))
+
+    @property
+    def next_time(self) -> float:
+        """When `send` is to be called again, at the latest."""
+        return min(self._report_due(self._now), self.outgoing.due(self._now), self._now + _TICK_S)
+
+    @property
+    def statistics(self) -> CallStatistics:
+        """See `CallStatistics`."""
+        incoming, outgoing = self.incoming, self.outgoing
+        arrivals = incoming.arrivals
+        there = arrivals.received + arrivals.lost
+        return CallStatistics(
+            sent_bytes=outgoing.statistics.bytes,
+            received_datagrams=arrivals.received,
+            line_kbps=outgoing.line.kbps,
+            queue_s=outgoing.line.queue_s,
+            loss=outgoing.line.loss,
+            peer_loss=arrivals.lost / there if there else 0.0,
+            round_trip_s=self._round_trip,
+            delay_s=self.playback.playout.buffered_s,
+            shown=self._shown,
+            made_up=self._made_up,
+            skipped=self.playback.pictures.skipped,
+            sound_made_up_s=self.playback.made_up_s,
+            restarts=incoming.restarts,
+            damaged=incoming.damaged,
+            strangers=incoming.strangers,
+            peer_gone=incoming.is_gone(self._now),
+            refused=incoming.refused,
+        )
+
+    def leave(self, now: float) -> list[bytes]:
+        """Say goodbye: datagrams to send, after which `close` follows."""
+        now = self._at(now)
+        self._state |= State.LEAVING
+        datagrams: list[bytes] = []
+        for _ in range(_GOODBYES):
+            datagrams += self.outgoing.send(now, [self._report(now)])
+        return datagrams
+
+    def close(self) -> None:
+        """Free both directions. Calling it again does nothing."""
+        if not self._closed:
+            self._closed = True
+            self.outgoing.encoder.close()
+            self.incoming.decoder.close()
+
+    def __enter__(self) -> CallSession:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ConfigError("this call is over: make another session")
+
+    def _at(self, now: float) -> float:
+        """The time, which never goes back."""
+        self._check_open()
+        if not math.isfinite(now):
+            raise ConfigError(f"a time is a finite number of seconds, not {now}")
+        self._now = max(self._now, now)
+        return self._now
+
+    def _report_due(self, now: float) -> float:
+        """When the next report is to leave."""
+        if self._state != self._told_state:
+            return now
+        if self.incoming.heard is None or self.incoming.is_gone(now):
+            return self._told + _IDLE_S
+        return self._told + (_THIN_REPORT_S if self.outgoing.kbps < _THIN_KBPS else _REPORT_S)
+
+    def _report(self, now: float) -> Packet:
+        """What the peer is told; what has not changed only once a second. Which packets came is
+        left out, since the arrivals of the datagrams say it.
+        """
+        report = replace(self.incoming.report(now, self._state), received=None)
+        if report.references == self._told_references and now - self._full < _STATE_S:
+            report = replace(report, references=None)
+        else:
+            self._told_references = report.references
+        if now - self._full < _STATE_S and self._state == self._told_state:
+            report = replace(report, state=None, clock=None)
+        else:
+            self._full, self._told_state = now, self._state
+        self._told = now
+        self._controls += 1
+        return report.to_packet(self._controls)
+
+    def _measure(self, report: Control, now: float) -> None:
+        """The round trip, from this side's clock reading that comes back."""
+        clock = report.clock
+        if clock is None or not clock.echo:
+            return
+        passed = (int(now * 1000) - clock.echo) % (1 << 32) - clock.held
+        if 0 <= passed < 60_000:
+            self._round_trip = passed / 1000

@@ -1,0 +1,267 @@
+"""Two `CallSession`s over a network in the computer, with a face that sways and a voice.
+
+Everything runs in virtual time and is seeded. The networks are none: a tracker that knows where the
+face is, and a generator that paints nothing new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from facewire.call.config import CallConfig
+from facewire.call.session import CallSession
+from facewire.call.simulated import Clock, Line, LineSettings, World
+from facewire.codec.motion.frame import MotionFrame
+from facewire.models.face.mesh import POINTS
+from facewire.receiver.decoder import Decoder
+from facewire.sender.encoder import Encoder
+from facewire.sender.tracking.tracker import Face
+
+Frame = npt.NDArray[np.uint8]
+Sound = npt.NDArray[np.float32]
+RATE = 16000
+SIZE = 256
+BLOCK = 320  # samples that microphone and loudspeaker take at once
+
+
+def picture() -> Frame:
+    """A picture that a still codec has something to do with."""
+    y, x = np.mgrid[:SIZE, :SIZE] / SIZE
+    shades = [0.5 + 0.3 * np.sin(9 * x + 4 * y), 0.5 + 0.3 * np.cos(7 * y), 0.3 + 0.4 * x * y]
+    return (255 * np.stack(shades, 2)).astype(np.uint8)
+
+
+class SwayingFace:
+    """A `FaceTracker` that finds the same face each time, a little further on its way."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(7)
+        unit = rng.uniform(0, 1, (478, 2))
+        self._unit = (unit - unit.min(0)) / (unit.max(0) - unit.min(0))
+        self.away = False
+
+    def track(self, frame: Frame, time_ms: int | None = None) -> list[Face]:
+        if self.away:
+            return []
+        time = (time_ms or 0) / 1000
+        sway = np.array([12 * np.sin(2.1 * time), 6 * np.sin(3.7 * time)])
+        mouth = (self._unit[:, 1:] > 0.7) * np.array([0, 8 * np.sin(9 * time)])
+        return [Face((70 + 116 * self._unit + sway + mouth).astype(np.float32))]
+
+    def close(self) -> None:
+        pass
+
+
+class NoGenerator:
+    """A `Generator` that shows the keyframe."""
+
+    def set_source(self, rgb: Frame, motion: MotionFrame, points: npt.NDArray[np.float32]) -> Frame:
+        return rgb
+
+    def points(self, source: Frame, motion: MotionFrame) -> npt.NDArray[np.float32]:
+        return np.zeros((len(POINTS), 2), np.float32)
+
+    def render(
+        self, source: Frame, motion: MotionFrame, mel: npt.NDArray[np.float32] | None
+    ) -> Frame:
+        return source
+
+
+def voice(start: int, count: int, seed: int = 0) -> Sound:
+    """Syllables of a synthetic voice: samples `start` to `start + count` of it."""
+    time = np.arange(start, start + count) / RATE
+    pitch = 120 + 15 * np.sin(1.3 * time + seed)
+    phase = 2 * np.pi * np.cumsum(pitch) / RATE
+    tone = sum(np.sin(k * phase) / k for k in range(1, 9))
+    loud = np.clip(np.sin(2 * np.pi * 2.5 * time + seed), 0, 1)
+    return np.asarray(0.2 * tone * loud, np.float32)
+
+
+@dataclass
+class Shown:
+    """A picture when it was first seen: all in seconds of the world."""
+
+    at: float
+    taken: float
+    made_up: bool
+
+
+@dataclass
+class Side:
+    """One person with his devices.
+
+    Attributes:
+        clock: of his machine.
+        screen_s: how long his machine takes for a picture.
+        shown: pictures that he saw.
+        heard: (time of the world, how long ago it was said), ten times a second.
+        lips: (time of the world, how far the picture is ahead of the sound), ten times a second.
+    """
+
+    world: World
+    clock: Clock
+    config: CallConfig
+    card: Path
+    screen_s: float = 0.02
+    shown: list[Shown] = field(default_factory=list)
+    heard: list[tuple[float, float]] = field(default_factory=list)
+    lips: list[tuple[float, float]] = field(default_factory=list)
+    sent: list[tuple[float, int]] = field(default_factory=list)
+    captured: int = 0
+    first_arrival: float = float("inf")
+    talking: bool = True
+    filming: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.frame = picture()
+        self.begin()
+
+    @property
+    def now(self) -> float:
+        return self.clock.read(self.world.now)
+
+    def begin(self) -> None:
+        """Open the session; a second time, begin anew as after a crash."""
+        self.face = SwayingFace()
+        encoder = Encoder(
+            replace(self.config.encoder, model=str(self.card), crop=False),
+            fps=self.config.fps,
+            sound=self.config.sound,
+            tracker=self.face,
+        )
+        decoder = Decoder(self.config.decoder, generator=NoGenerator())
+        self.session = CallSession(self.config, now=self.now, encoder=encoder, decoder=decoder)
+        self.origin = self.now  # of the stream's time
+        self.samples = 0
+
+    def connect(self, peer: Side, line: Line) -> None:
+        """Send to a peer over a line; the devices start."""
+        self.peer, self.line = peer, line
+        for period, act in (
+            (float(1 / self.config.fps), self._film),
+            (BLOCK / RATE, self._talk),
+            (BLOCK / RATE, self._listen),
+            (self.screen_s, self._look),
+            (0.005, self._send),
+        ):
+            self._repeat(self.now, period, act)
+
+    def _repeat(self, shown: float, period: float, act: Callable[[], None]) -> None:
+        """Do something at each period of this side's clock."""
+
+        def once() -> None:
+            act()
+            self._repeat(shown + period, period, act)
+
+        self.world.at(self.clock.time_of(shown + period), once)
+
+    def receive(self, datagram: bytes) -> None:
+        """A datagram comes out of the line."""
+        self.first_arrival = min(self.first_arrival, self.world.now)
+        self.session.receive(datagram, self.now)
+
+    def _film(self) -> None:
+        if self.filming:
+            self.captured += 1
+            self.session.see(self.frame, self.now)
+
+    def _talk(self) -> None:
+        if self.talking:
+            self.session.hear(voice(self.samples, BLOCK, self.seed), self.now)
+        self.samples += BLOCK
+
+    def _listen(self) -> None:
+        self.session.sound(BLOCK, self.now)
+
+    def _look(self) -> None:
+        before = self.session.statistics.shown
+        output = self.session.picture(self.now)
+        if output is not None and self.session.statistics.shown > before:
+            taken = self.peer.clock.time_of(self.peer.origin + float(output.pts))
+            self.shown.append(Shown(self.world.now, taken, output.concealed))
+
+    def _send(self) -> None:
+        for datagram in self.session.send(self.now):
+            self.sent.append((self.world.now, len(datagram) + self.line.settings.overhead))
+            self.line.send(datagram)
+
+    def measure(self) -> None:
+        """Note how old the sound is that is heard now, and whether the picture fits it."""
+        position = self.session.playback.position(self.now)
+        if position is None:
+            return
+        said = self.peer.clock.time_of(self.peer.origin + position)
+        self.heard.append((self.world.now, self.world.now - said))
+        if self.shown:
+            self.lips.append((self.world.now, self.shown[-1].taken - said))
+
+    def kbps(self, start: float, end: float) -> float:
+        """What was sent, headers included."""
+        return sum(size for at, size in self.sent if start <= at < end) / 125 / (end - start)
+
+    def frames(self, start: float, end: float) -> list[Shown]:
+        """Pictures seen within a time."""
+        return [one for one in self.shown if start <= one.at < end]
+
+    def longest_still(self, start: float, end: float) -> float:
+        """Longest time within another one in which no new picture was seen."""
+        times = [start, *(one.at for one in self.frames(start, end)), end]
+        return max(after - before for before, after in pairwise(times))
+
+
+class Call:
+    """Two sides, a line each way.
+
+    Args:
+        card: folder of a network's card (the fixture `card`).
+        config: of both sides.
+        there, back: how the lines behave.
+        clocks: of both machines.
+    """
+
+    def __init__(
+        self,
+        card: Path,
+        config: CallConfig | None = None,
+        there: LineSettings | None = None,
+        back: LineSettings | None = None,
+        clocks: tuple[Clock, Clock] = (Clock(100.0), Clock(5000.0)),
+        *,
+        seed: int = 0,
+        screen_s: float = 0.02,
+    ) -> None:
+        self.world = World()
+        config = config or CallConfig()
+        self.a, self.b = (
+            Side(self.world, clock, config, card, screen_s=screen_s, seed=number)
+            for number, clock in enumerate(clocks)
+        )
+        self.there = self._line(self.b, there or LineSettings(), seed)
+        self.back = self._line(self.a, back or LineSettings(), seed + 1)
+        self.a.connect(self.b, self.there)
+        self.b.connect(self.a, self.back)
+        self._measure()
+
+    def _line(self, to: Side, settings: LineSettings, seed: int) -> Line:
+        return Line(self.world, to.receive, settings, seed=seed)
+
+    def _measure(self) -> None:
+        self.a.measure()
+        self.b.measure()
+        self.world.at(self.world.now + 0.1, self._measure)
+
+    def run(self, seconds: float) -> None:
+        """Let so many more seconds pass."""
+        self.world.run(self.world.now + seconds)
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Of measured values; infinite where there are none."""
+    return float(np.percentile(values, share)) if values else float("inf")
