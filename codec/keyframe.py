@@ -46,6 +46,7 @@ __all__ = [
     "StillCodec",
     "decode_picture",
     "encode_picture",
+    "fragment_of",
     "fragment_pts",
 ]
 
@@ -169,6 +170,17 @@ class Keyframe:
             )
             for index, piece in enumerate(parts)
         ]
+
+
+def fragment_of(packet: Packet) -> tuple[int, int, int]:
+    """Index of a KEYFRAME packet's fragment, how many there are, and the body's CRC-32.
+
+    Raises:
+        TruncatedError: the packet holds no fragment.
+        StreamError: another kind of packet, or a fragment whose number or size is out of range.
+    """
+    index, check, count, _ = _parse_fragment(packet)
+    return index, count, check
 
 
 def fragment_pts(packet: Packet) -> int | None:

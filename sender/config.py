@@ -163,15 +163,19 @@ class EncoderConfig:
             return 1.0 if self.profile == Profile.ENTROPY else 0.0
         return self.smoothing
 
-    def frames_together(self, fps: Fraction, *, live: bool) -> int:
-        """Frames in a MOTION packet: `bundle`, with "auto" resolved."""
+    def frames_together(
+        self, fps: Fraction, *, live: bool, bytes_per_second: float | None = None
+    ) -> int:
+        """Frames in a MOTION packet: `bundle`, with "auto" resolved; `bytes_per_second` takes the
+        place of the rate that is set here.
+        """
         if self.profile == Profile.FP16:
             return 1
         if self.bundle != "auto":
             return self.bundle
         if not live:
             return min(max(1, round(fps)), MAX_FRAMES)
-        rate = self.rate_kbps(fps)
+        rate = self.rate_kbps(fps) if bytes_per_second is None else bytes_per_second / 125
         return 1 if rate is None or rate >= _NARROW_KBPS else min(max(1, int(fps / 8)), MAX_FRAMES)
 
     def rate_kbps(self, fps: Fraction) -> float | None:

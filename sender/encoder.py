@@ -1,14 +1,15 @@
 """`Encoder`: frames and sound in, packets out. The caller pushes; there is no thread, no clock and
-no event loop.
+no event loop. A call passes the time in, and what its receiver reports.
 
 frame → track → follow → crop ─┬→ LiveCoder ────→ keypoints → MOTION, references → KEYFRAME
                                └→ SegmentCoder ─→ the same, planned for seconds together
-sound → Opus → AUDIO
+sound → SoundCoder → AUDIO
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import os
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -16,35 +17,45 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from ..codec.control import Control, ReferenceState, Wants
 from ..codec.counters import WRAP
 from ..codec.errors import ConfigError, NoFaceError
-from ..codec.identity_packets import introduce
-from ..codec.packet import Flags, Kind, Packet
-from ..codec.sound.opus import OpusEncoder
+from ..codec.packet import Packet
 from ..codec.stream import AudioParameters, StreamHeader
 from ..models.weights import Card, check_identity, load_card
+from .announcing import Announcer
 from .config import EncoderConfig
+from .frame_grid import FrameGrid
 from .live import LiveCoder
 from .motion.animation import Animation
 from .motion.keypoints import KeypointSource, MeshSource
 from .observed import ObservedFrame, View
 from .rate import RateControl
 from .segment import Item, SegmentCoder
+from .sound_coder import SoundCoder
+from .stream_time import StreamTime
 from .tracking.finder import FaceTracker
 from .tracking.observer import Observer
 from .tracking.smoothing import Smoothing
-from .tracking.trackers import open_tracker
+from .tracking.trackers import LateTracker
 
 __all__ = ["Encoder", "EncoderStatistics"]
 
 _MOST = 1000  # frames and packets of sound that wait at most, at any frame rate
 _FAR = WRAP // 2  # ticks: a 16-bit pts cannot tell such a jump from one backwards
+_TICK_MS = 20  # of the pts of sound, in a call with a clock
+_REFRESH_S = Fraction(2, 5)  # from one refresh that the receiver asks for to the next
+_U32 = 1 << 32
 
 Frame = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
 
 
-@dataclass(slots=True)
+def _random_session() -> int:
+    return int.from_bytes(os.urandom(4)) or 1
+
+
+@dataclass(frozen=True, slots=True)
 class EncoderStatistics:
     """What was sent so far.
 
@@ -52,15 +63,24 @@ class EncoderStatistics:
         frames: frames of motion.
         repeated: those of them that show no face and repeat the motion before.
         keyframes: references, including keyframes at which one can join.
+        early: frames that were left out, because they came before the next tick.
+        resent: fragments of keyframes that were sent again.
+        foreign: reports on another session, which were ignored.
     """
 
     frames: int = 0
     repeated: int = 0
     keyframes: int = 0
+    early: int = 0
+    resent: int = 0
+    foreign: int = 0
 
 
 class Encoder:
     """Turns the frames and the sound of one talking person into packets.
+
+    It is made quickly. What takes seconds, loading the tracker's networks, comes with the first
+    frame, or with `prepare`.
 
     Args:
         config: settings.
@@ -71,18 +91,19 @@ class Encoder:
         sound: whether sound will be given (`config.audio_kbps` must be set too).
         tracker: used instead of the default one, for tests or to share one. It is not closed.
         keypoints: used instead of what the network was trained with. It is not closed.
+        session: gives the number of each stream of a call, 1 to 2^32 - 1; by default it is random.
+            Files have none.
 
     Attributes:
         config: as given.
-        header: what the STREAM packets carry.
+        header: what the STREAM packets carry. Its `session` is new after each `reset`; in a call
+            with a clock, its ticks of sound become 20 ms with the first call of `encode`.
         statistics: counts.
 
     Raises:
         ConfigError: settings that contradict each other.
         RateError: the rate is too low for motion, sound and one picture.
-        WeightsError: the network or the tracker's model is missing, or the identity belongs to
-            other weights.
-        MissingExtraError: OpenCV is not installed, or mediapipe where `config.tracker` asks for it.
+        WeightsError: the network is missing, or the identity belongs to other weights.
     """
 
     def __init__(
@@ -95,6 +116,7 @@ class Encoder:
         sound: bool = True,
         tracker: FaceTracker | None = None,
         keypoints: KeypointSource | None = None,
+        session: Callable[[], int] = _random_session,
     ) -> None:
         self.config = config or EncoderConfig()
         self._duration = duration_s
@@ -102,12 +124,12 @@ class Encoder:
         identity = self.config.identity
         if identity is not None:
             check_identity(card, identity)
-        rate = round((self.config.audio_kbps or 0) * 1000)
         self._together = self.config.planned_together(duration_s)
+        self._session = session
         packet = self.config.sound_together(live=self._together == 0)
+        rate = round((self.config.audio_kbps or 0) * 1000)
         wanted = sound and self.config.has_sound
-        audio = AudioParameters(bitrate=rate, frame_ms=packet) if wanted else None
-        self.header = StreamHeader(
+        self.header = self._basis = StreamHeader(
             model=card.name,
             weights_sha256=card.sha256,
             width=self.config.size,
@@ -115,37 +137,58 @@ class Encoder:
             fps=Fraction(fps),
             time_base=time_base or 1 / Fraction(fps),
             profile=self.config.profile,
-            audio=audio,
+            audio=AudioParameters(bitrate=rate, frame_ms=packet) if wanted else None,
             identity=None if identity is None else identity.id,
         )
         self._rate = RateControl(self.config, self.header, duration_s)
         self._keypoints = keypoints or _keypoint_source(card)
         self._owns_keypoints = keypoints is None
         self._smoothing = Smoothing(self.config.smoothing_strength)
-        self._opus = OpusEncoder(rate, packet) if audio else None
-        self._tracker = tracker or open_tracker(self.config.tracker)
-        self._owns_tracker = tracker is None
+        name = self.config.tracker
+        self._late = LateTracker(name) if tracker is None else None
         self._observer = Observer(
-            self._tracker,
+            tracker or self._late or LateTracker(name),
             self.config.size,
-            partial(open_tracker, self.config.tracker, still=True) if self._owns_tracker else None,
+            partial(LateTracker, name, still=True) if self._late else None,
             crop=self.config.crop,
             face=self.config.face,
         )
         self.reset()
 
+    def prepare(self) -> None:
+        """Load what the first frame needs, which takes a second or more. It may be called in
+        another thread, before the first frame.
+
+        Raises:
+            WeightsError: the tracker's model is missing, or cannot be run.
+            MissingExtraError: OpenCV is not installed, or mediapipe where `config.tracker` asks
+                for it.
+        """
+        if self._late is not None:
+            self._late.open()
+
     def reset(self) -> None:
-        """Begin a new stream with the same settings. What was not returned yet is dropped."""
+        """Begin a new stream with the same settings, and the rate that was set last. What was not
+        returned yet is dropped.
+        """
         self.statistics = EncoderStatistics()
         self._ready: list[Packet] = []
         self._observer.reset()
         self._smoothing.reset()
-        if self._opus is not None:
-            self._opus.reset()
         self._rate.reset()
         live = self._together == 0
+        self.header = replace(self._basis, session=self._session()) if live else self._basis
+        self._announcer = Announcer(self.header, self.config.identity)
+        self._time = StreamTime()
+        self._grid: FrameGrid | None = None
+        self._sound: SoundCoder | None = None
         self._animation = Animation(
-            self.config, self.header, self._rate.motion, self._keypoints, live=live
+            self.config,
+            self.header,
+            self._rate.motion,
+            self._rate.bundle,
+            self._keypoints,
+            live=live,
         )
         parts = (self._animation, self._rate, self._announce)
         self._live = LiveCoder(self.config, *parts) if live else None
@@ -153,30 +196,110 @@ class Encoder:
         self._items: list[Item] = []
         self._until = self._together
         self._sequence = 0
-        self._sounds = 0
         self._pts: int | None = None
         self._start = 0
         self._joined_pts = 0
         self._wanted = True
-        self._introduce = True
-        self._begun = False
+        self._refreshed: Fraction | None = None
         self._announced = False
         self._ended = False
+
+    @property
+    def together_ms(self) -> int:
+        """How many milliseconds a packet of sound or of motion lasts at the present rate, in a call
+        with a clock: 120 below 20 kbit/s, 80 below 32, else 40.
+        """
+        return self._rate.together_ms
+
+    def set_rate(self, kbps: float) -> None:
+        """Change the rate of a call, from now on: the quantiser step of motion, how long packets
+        last, the references' bytes, and the rate of the sound. No keyframe is needed for it.
+
+        Args:
+            kbps: 1000 bits a second of all packets with their headers (6 bytes each).
+
+        Raises:
+            ConfigError: no such rate, or not a call.
+        """
+        if self._live is None:
+            raise ConfigError("the rate of a file is set once, in EncoderConfig")
+        if not 0 < kbps < 1e6:
+            raise ConfigError(f"a rate lies between 0 and 1000000 kbps, not at {kbps:g}")
+        self._rate.set_rate(kbps, self._time.seconds)
+        self._ready += self._counted(self._animation.adapt(self._rate.motion, self._rate.bundle))
+        if self._sound is not None and self._rate.sound is not None:
+            self._sound.change(*self._rate.sound)
+
+    def feed(self, data: bytes | Control, now: float | None = None) -> None:
+        """Take a report of the receiver, such as `Decoder.feedback` gives. What it leads to comes
+        with the next call of `encode`.
+
+        The receiver may be mistaken, or lie. Frames that were not sent cannot be acknowledged.
+        Keyframes on request come once a second at most, and within the rate; refreshes every 0.4 s,
+        the identity every 10 s. Fragments of the last two keyframes are sent again, each every
+        150 ms and four times at most. A report on another session is ignored.
+
+        Args:
+            data: the payload of a CONTROL packet, or what it says.
+            now: seconds of the clock that `encode` gets, or None where it gets none.
+
+        Raises:
+            TruncatedError, UnsupportedError, StreamError: it is no report; see
+                `Control.from_payload`.
+        """
+        report = data if isinstance(data, Control) else Control.from_payload(data)
+        if self._time.clocked is None:  # nothing was sent yet
+            return
+        self._time.read(now)
+        at = self._time.seconds
+        if report.session not in (0, self.header.session):
+            self.statistics = replace(self.statistics, foreign=self.statistics.foreign + 1)
+            return
+        if report.session or not self.header.session:
+            self._announcer.named()
+            self._take_answers(report, at)
+        if report.wants & Wants.STREAM:
+            self._announcer.want_stream()
+        if report.wants & Wants.IDENTITY:
+            self._announcer.want_identity(at)
+        if report.wants & Wants.KEYFRAME:
+            self.request_keyframe()
+        if report.wants & Wants.REFRESH and (
+            self._refreshed is None or at - self._refreshed >= _REFRESH_S
+        ):
+            self._refreshed = at
+            self.request_refresh()
+
+    def _take_answers(self, report: Control, at: Fraction) -> None:
+        """What a report on this stream says of frames, references and fragments."""
+        if report.decoded is not None and self._pts is not None:
+            self.acknowledge(self._pts - (self._pts - report.decoded) % _U32)
+        if report.references is not None:
+            self._animation.confirm(report.references)
+        if report.missing is not None and self._live is not None:
+            again = self._live.send_again(report.missing, at)
+            self._ready += again
+            self.statistics = replace(self.statistics, resent=self.statistics.resent + len(again))
 
     def request_refresh(self) -> None:
         """Make the next motion depend on the keyframe alone (a receiver has lost frames)."""
         self._animation.stream.refresh()
 
-    def acknowledge(self, pts: int, references: Collection[int] | None = None) -> bool:
+    def acknowledge(
+        self, pts: int, references: Collection[int | ReferenceState] | None = None
+    ) -> bool:
         """Report that the receiver has decoded a frame. Call it for every frame, or for some.
 
         From the first call on, motion depends on acknowledged frames alone, so that a lost packet
-        breaks nothing after it.
+        breaks nothing after it. If none is acknowledged for 1.5 s, it depends on the last frame
+        again.
 
         Args:
             pts: time of the frame in ticks of `header.time_base`.
-            references: the receiver's `Decoder.references`. Once they were given, a new reference
-                is used only after it appeared among them, so that a lost one is never used.
+            references: the receiver's `Decoder.references`, or with the CRC-32 of each, which
+                tells a new keyframe from an old one of the same id. Once they were given, a new
+                reference is used only after it appeared among them, so that a lost one is never
+                used.
 
         Returns:
             Whether the frame counts. One that was never sent, or is older than another that was
@@ -188,30 +311,45 @@ class Encoder:
 
     def request_keyframe(self) -> None:
         """Make the next frame with a face a keyframe at which one can join (a receiver has lost
-        its references, or is new).
+        its references, or is new). In a call it does nothing within a second of the last such
+        keyframe, and waits until no more than a second of the rate is overdrawn.
         """
-        self._wanted = True
+        if self._live is None or not self._live.has_just_joined(self._time.seconds):
+            self._wanted = True
 
     def request_identity(self) -> None:
         """Make the next call of `encode` send the identity again, if there is one (a receiver
         joined late, or lost a part of it).
         """
-        self._introduce = True
+        self._announcer.ask_identity()
 
     def encode(
-        self, frame: Frame | None = None, pcm: Sound | None = None, pts: int | None = None
+        self,
+        frame: Frame | None = None,
+        pcm: Sound | None = None,
+        pts: int | None = None,
+        now: float | None = None,
     ) -> list[Packet]:
-        """Take the next frame, the next sound, or both.
+        """Take the next frame, the next sound, both, or neither.
+
+        A call on a network gives `now` each time, and calls at least every 0.1 s, also while the
+        camera is off. Then sound keeps to the clock (it may stop and go on, and drift), silence is
+        not sent, frames whose times jitter are put on an even grid, and STREAM is repeated.
 
         If it raises, the frame is not part of the stream, but the sound is (unless the sound was
         the reason). Its packets come with the next call, so nothing is lost by going on.
 
         Args:
             frame: uint8 RGB `[H, W, 3]` of any size, with a face.
-            pcm: float32 mono at 16 kHz `[n]`, any n, on [-1, 1]. It continues the sound of the
-                call before; the very first sample belongs to time 0.
+            pcm: float32 mono at 16 kHz `[n]`, any n, on [-1, 1]. Without a clock it continues the
+                sound of the call before, and the very first sample belongs to time 0. With one,
+                its end belongs to `now`.
             pts: the frame's time in ticks of `header.time_base`, later than the last frame's. By
-                default it is one frame later, and 0 for the first frame.
+                default it is one frame later, and 0 for the first frame; with a clock it follows
+                `now` from the first call on. With a clock, a frame that is not later than the last
+                is left out and counted.
+            now: seconds of a clock that runs evenly, from any origin; with every call or with none.
+                A reading that is a little earlier than the last is held.
 
         Returns:
             The packets that are ready, to be sent in this order. If seconds are planned together
@@ -219,31 +357,40 @@ class Encoder:
             there is no motion; the motion of those frames follows with it.
 
         Raises:
-            ConfigError: the frame is not as described, or its time is not later than the last.
+            ConfigError: the frame or a time is not as described.
             MediaError: the sound is not as described.
         """
-        if not self._begun:
-            self._ready.append(self._stream_packet(pts or 0))
-            self._begun = True
-            self._rate.count(self._ready)
-        self._ready += self._identity_packets(pts or 0)
-        if pcm is not None and self._opus is not None:
-            self._ready += self._hear(self._opus.encode(pcm))
-        if frame is not None:
-            self._ready += self._see(frame, self._next_pts(pts))
+        if self._time.clocked is None:
+            self._begin(pts or 0, now)
+        self._time.read(now)
+        at = self._time.seconds
+        clocked = self._live is not None and self._time.clocked
+        if clocked:
+            self._ready += self._counted(self._announcer.repeat(at))
+        self._ready += self._announcer.identity((pts or 0) % WRAP, at)
+        if self._sound is not None and pcm is not None:
+            self._ready += self._hear(self._sound.push(pcm, at if clocked else None))
+        elif self._sound is not None and clocked:
+            self._ready += self._hear(self._sound.wait(at))
+        place = pts if frame is None else self._place(pts)
+        if frame is not None and place is not None:
+            self._ready += self._see(frame, place)
+        elif clocked:
+            self._ready += self._late_motion(at)
         return self._take()
 
     def flush(self) -> list[Packet]:
         """Give the packets that still wait. Call it at the end; after it, `reset` begins anew.
 
         Raises:
-            NoFaceError: there were frames, but none showed a face. It is raised once: another call
-                gives the rest of the sound.
+            NoFaceError: there were frames of a file, but none showed a face. It is raised once:
+                another call gives the rest of the sound.
         """
         if not self._ended:
             self._ended = True
             self._finish()
-            if self._pts is not None and not self._animation.begun:
+            file = self._live is None or self._duration is not None
+            if file and self._pts is not None and not self._animation.begun:
                 raise NoFaceError(
                     "no face was found in the whole video: it must show one, from the front or "
                     "half from the side, at least a fifteenth of the picture high"
@@ -255,8 +402,8 @@ class Encoder:
         self._observer.close()
         if self._owns_keypoints:
             self._keypoints.close()
-        if self._owns_tracker:
-            self._tracker.close()
+        if self._late is not None:
+            self._late.close()
 
     def __enter__(self) -> Encoder:
         return self
@@ -264,15 +411,38 @@ class Encoder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _begin(self, pts: int, now: float | None) -> None:
+        """The first call of a stream, which says whether there is a clock."""
+        self._time.begin(now, pts * self.header.time_base)
+        clocked = self._live is not None and now is not None
+        if clocked:
+            self._rate.follow_clock()
+            self._animation.adapt(self._rate.motion, self._rate.bundle)
+            self._grid = FrameGrid(float(1 / self.header.fps / self.header.time_base))
+            audio = self.header.audio
+            if audio is not None:
+                self.header = replace(self.header, audio=replace(audio, frame_ms=_TICK_MS))
+                self._announcer = Announcer(self.header, self.config.identity)
+        if self._rate.sound is not None:
+            self._sound = SoundCoder(*self._rate.sound, clocked=clocked)
+        self._ready += self._counted([self._announcer.stream(pts, self._time.seconds)])
+
     def _finish(self) -> None:
         """Code everything that waits."""
-        sound = self._hear(self._opus.flush()) if self._opus is not None else []
+        sound = self._hear(self._sound.flush()) if self._sound is not None else []
         if self._live is None:
             end = self._duration if self._duration is not None else Fraction(0)
             sound += self._drain(max(end, self._end()))
         self._ready += self._animation.flush() + sound
 
-    def _next_pts(self, pts: int | None) -> int:
+    def _place(self, pts: int | None) -> int | None:
+        """The time of a frame in ticks; None if it comes too early."""
+        if self._grid is not None:
+            at = float(self._time.seconds / self.header.time_base) if pts is None else float(pts)
+            place = self._grid.place(at)
+            if place is None:
+                self.statistics = replace(self.statistics, early=self.statistics.early + 1)
+            return place
         if pts is None:
             step = max(1, round(1 / self.header.fps / self.header.time_base))
             pts = 0 if self._pts is None else self._pts + step
@@ -281,6 +451,15 @@ class Encoder:
                 f"the frame at tick {pts} is not later than the one before, at tick {self._pts}"
             )
         return pts
+
+    def _late_motion(self, at: Fraction) -> list[Packet]:
+        """Motion that waits for more frames, where none have come for so long as a packet lasts."""
+        if self._pts is None:
+            return []
+        waited = at - self._pts * self.header.time_base
+        if waited * 1000 < self.together_ms:
+            return []
+        return self._counted(self._animation.flush())
 
     def _see(self, frame: Frame, pts: int) -> list[Packet]:
         last = self._pts
@@ -292,7 +471,8 @@ class Encoder:
         if observed.join:
             self._joined_pts, self._wanted = pts, False
         if self._live is not None:
-            packets = self._live.code(observed, self._end())
+            self._count_time()
+            packets = self._live.code(observed, self._time.seconds)
             self._wanted |= not self._live.joined
             return packets
         packets = []
@@ -322,12 +502,22 @@ class Encoder:
         self._items, self._until = [], end + self._together
         return packets
 
-    def _hear(self, coded: list[bytes]) -> list[Packet]:
-        """Take coded sound; the packets that are ready."""
-        packets = [self._audio_packet(data) for data in coded]
+    def _hear(self, packets: list[Packet]) -> list[Packet]:
+        """Take packets of sound; those that are ready."""
         if self._live is None:
             self._items += packets
             return self._drain(self._end()) if len(self._items) >= _MOST else []
+        self._count_time()
+        return self._counted(packets)
+
+    def _count_time(self) -> None:
+        """Let time pass with the frames and the sound, where there is no clock."""
+        if not self._time.clocked:
+            sound = Fraction(0) if self._sound is None else self._sound.seconds
+            self._time.count(self._end(), sound)
+
+    def _counted(self, packets: list[Packet]) -> list[Packet]:
+        """The packets, counted as sent."""
         self._rate.count(packets)
         return packets
 
@@ -341,24 +531,29 @@ class Encoder:
         """Whether a frame must be one to join at; `changed`: the person or the scene is new."""
         interval = self.config.keyframe_interval
         # Nobody's picture is driven by another person's face.
-        if self._wanted or changed:
+        if changed or (self._wanted and self._may_join()):
             return True
         if interval == "auto":
             return False
         return (pts - self._joined_pts) * self.header.time_base >= interval
+
+    def _may_join(self) -> bool:
+        return self._live is None or self._live.may_join(self._time.seconds)
 
     def _take(self) -> list[Packet]:
         """The packets that are ready, numbered."""
         packets, self._ready = self._ready, []
         first, self._sequence = self._sequence, self._sequence + len(packets)
         done = self._animation
-        self.statistics = EncoderStatistics(done.frames, done.repeated, done.references)
+        self.statistics = replace(
+            self.statistics,
+            frames=done.frames,
+            repeated=done.repeated,
+            keyframes=done.references,
+        )
         return [
             replace(packet, sequence=(first + index) % WRAP) for index, packet in enumerate(packets)
         ]
-
-    def _stream_packet(self, pts: int) -> Packet:
-        return self.header.to_packet(0, pts)
 
     def _announce(self, pts: int) -> list[Packet]:
         """What goes before a join keyframe. The first one needs nothing more than the stream."""
@@ -366,18 +561,7 @@ class Encoder:
         if not before:
             return []
         self._rate.count_entry()
-        return [self._stream_packet(pts)]
-
-    def _identity_packets(self, pts: int) -> list[Packet]:
-        """The identity, if there is one that is still to be sent."""
-        wanted, self._introduce = self._introduce, False
-        if self.config.identity is None or not wanted:
-            return []
-        return introduce(self.config.identity, 0, pts)
-
-    def _audio_packet(self, data: bytes) -> Packet:
-        number, self._sounds = self._sounds, self._sounds + 1
-        return Packet(Kind.AUDIO, Flags.INTRA, 0, 0, number % WRAP, data)
+        return [self._announcer.stream(pts, self._time.seconds)]
 
 
 def _keypoint_source(card: Card) -> KeypointSource:

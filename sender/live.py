@@ -8,7 +8,6 @@ are keyframes without which nothing can be shown.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +16,9 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from ..codec.control import Missing
 from ..codec.errors import MotionError
-from ..codec.packet import Packet
+from ..codec.packet import Kind, Packet
 from .appearance import Appearance
 from .config import EncoderConfig
 from .motion.animation import Animation
@@ -27,6 +27,7 @@ from .rate import LIVE_SPAN, MIN_PICTURE, RateControl
 from .references.expected import AFTER_GAIN
 from .references.planning import WORTH
 from .references.shown import shown_losses
+from .resending import SentFragments
 from .trickle import Trickle
 
 __all__ = ["LiveCoder"]
@@ -41,6 +42,8 @@ _FIRST_S = 1.0  # or so many seconds of the rate, where that is more
 _UNBEARABLE, _URGENT = 0.15, 3  # avoidable loss, and in how many candidates, that justifies debt
 _UNEARNED_S = 0.5  # seconds of the rate that may be overdrawn without counting as debt
 _DEBT_S = 5.0  # seconds of the rate that debt may reach
+_JOIN_S = Fraction(1)  # from one keyframe that the receiver asks for to the next
+_JOIN_DEBT_S = 1.0  # seconds of the rate that may be overdrawn before one
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,10 @@ class LiveCoder:
         self._looked = Fraction(-1)
         self._candidates: deque[_Candidate] = deque(maxlen=_CANDIDATES)
         self._trickle = Trickle(animation, rate)
-        self._free = math.inf  # bytes a second that sound and motion leave
+        self._fragments = SentFragments()
+        self._joined_at: Fraction | None = None
+        interval = config.keyframe_interval
+        self._span = Fraction(interval) if isinstance(interval, int | float) else LIVE_SPAN
         self.joined = True
 
     def code(self, frame: ObservedFrame, now: Fraction) -> list[Packet]:
@@ -107,6 +113,7 @@ class LiveCoder:
         if view is not None and frame.join:
             try:
                 packets = self._join(view, frame.pts)
+                self._joined_at = now
             except MotionError:  # the mesh is too distorted for its numbers to fit
                 view, self.joined = None, False
         try:
@@ -118,7 +125,38 @@ class LiveCoder:
             news = self._keep(view, frame.pts, now) or self._has_earned(now)
             if news and self._trickle.takes_another(self._free):
                 self._begin_next(now)
-        return packets + self._trickle.step(now)
+        packets += self._trickle.step(now)
+        self._fragments.keep((p for p in packets if p.kind == Kind.KEYFRAME), now)
+        return packets
+
+    def has_just_joined(self, now: Fraction) -> bool:
+        """Whether a keyframe at which one can join was sent within the last second: it may still be
+        on its way to a receiver that asks for one.
+        """
+        return self._joined_at is not None and now - self._joined_at < _JOIN_S
+
+    def may_join(self, now: Fraction) -> bool:
+        """Whether a keyframe that was asked for may be sent now. Asked for without end, they keep
+        to the rate. The first is always sent.
+        """
+        if self._joined_at is None:
+            return True
+        return not self.has_just_joined(now) and self._within(_JOIN_DEBT_S, now)
+
+    def send_again(self, missing: Missing, now: Fraction) -> list[Packet]:
+        """Fragments of a keyframe that the receiver misses; they are counted, but not numbered."""
+        if not self._within(_DEBT_S, now):
+            return []
+        packets = self._fragments.find(missing, now)
+        self._rate.count(packets)
+        if packets:
+            self._trickle.sent_again(missing.id, now)
+        return packets
+
+    def _within(self, seconds: float, now: Fraction) -> bool:
+        """Whether no more than so many seconds of the rate are overdrawn."""
+        rate = self._rate.per_second
+        return rate is None or self._rate.left(now) >= -seconds * rate
 
     def _join(self, view: View, pts: int) -> list[Packet]:
         """A keyframe, whole and at once; nothing after it depends on anything before it."""
@@ -133,16 +171,18 @@ class LiveCoder:
 
     def _join_size(self, shape: int) -> int:
         """Bytes for the picture of a join keyframe, given those of its shape."""
-        interval = self._config.keyframe_interval
         if self._rate.per_second is None:
             return self._config.keyframe_bytes
-        span = Fraction(interval) if isinstance(interval, int | float) else LIVE_SPAN
-        spare = float(self._rate.per_second * span) - self._rate.expected(span)
-        self._free = max(spare, 0.0) / float(span)
+        spare = float(self._rate.per_second * self._span) - self._rate.expected(self._span)
         whole = self._rate.picture_bytes(spare, shape)
         if self._config.references > 1:  # it must come soon; the rest makes more references
             whole = min(whole, max(_FIRST, round(_FIRST_S * self._rate.per_second)))
         return max(whole, MIN_PICTURE)
+
+    @property
+    def _free(self) -> float:
+        """Bytes a second that sound and motion leave."""
+        return self._rate.free(self._span)
 
     def _keep(self, view: View, pts: int, now: Fraction) -> bool:
         """Make the frame a candidate if the last one is old enough; whether it became one."""

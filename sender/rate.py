@@ -3,7 +3,8 @@
 Sound and motion take what they need, and references get the rest. Where a rate is set, a file keeps
 to it as a whole, including its head, index, packet headers and checksums. In a call the packets
 count with their headers, but without what the network adds, and the bytes of the first keyframe are
-earned back within `LIVE_SPAN`.
+earned back within `LIVE_SPAN`. What a call does not use is saved for half a second at most, and its
+rate may change at any time.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from fractions import Fraction
 from ..codec.errors import RateError
 from ..codec.file.container import HEAD_BYTES, record_overhead
 from ..codec.keyframe import FRAGMENT_BYTES
+from ..codec.motion.entropy import MAX_FRAMES
 from ..codec.motion.frame import FP16_BYTES
 from ..codec.motion.profiles import MotionSettings, Profile
 from ..codec.packet import HEADER_BYTES, MAX_DATAGRAM, Packet
 from ..codec.stream import StreamHeader
 from .config import MAX_PICTURE, EncoderConfig
+from .ladder import sound_bitrate, together_ms
 
 __all__ = ["LIVE_SPAN", "MIN_PICTURE", "RateControl"]
 
@@ -36,6 +39,8 @@ _MOTION_SHARE = 0.18  # of what sound leaves
 _ENTROPY_HEAD = 4  # bytes of a payload
 _TRAILER = 21  # bytes at the end of a file
 _ENTRY = 16  # bytes of a keyframe in its index
+_SAVED_S = 0.5  # seconds of its rate that a call may save
+_SURE = 0.92  # a call gets finer only if that much of its new rate suffices, so as not to waver
 
 
 class RateControl:
@@ -48,6 +53,8 @@ class RateControl:
 
     Attributes:
         motion: how motion is quantised.
+        bundle: frames in a MOTION packet.
+        sound: bits a second and milliseconds in a packet of sound; None without sound.
         per_second: bytes a second that may be sent; None if no rate is set.
         spent: bytes sent so far.
 
@@ -63,6 +70,10 @@ class RateControl:
         self.per_second: float | None = None if rate is None else rate * 125
         self._live = config.planned_together(duration_s) == 0
         self._in_file = duration_s is not None
+        audio = header.audio
+        self.sound = None if audio is None else (audio.bitrate, audio.frame_ms)
+        self._clocked = False
+        self._lengthen()
         self.motion = MotionSettings(self._step()) if config.motion == "auto" else config.motion
         if self.per_second is not None:
             self._check(duration_s)
@@ -71,6 +82,51 @@ class RateControl:
     def reset(self) -> None:
         """Begin a new stream."""
         self.spent = self._around(1)
+        self._allowed, self._allowed_at = 0.0, Fraction(0)
+        self._clocked = False
+        self._lengthen()
+
+    @property
+    def together_ms(self) -> int:
+        """Milliseconds that packets of sound and motion last in a call with a clock."""
+        return together_ms(None if self.per_second is None else self.per_second / 125)
+
+    def follow_clock(self) -> None:
+        """The call has a clock: the rate decides how long packets last."""
+        self._clocked = True
+        self._lengthen()
+
+    def set_rate(self, kbps: float, now: Fraction) -> None:
+        """Change the rate of a call, from `now` (seconds) on. Sound and motion become coarser at
+        once; they become finer only where the new rate is clearly enough.
+        """
+        self.left(now)
+        self.per_second = kbps * 125
+        if self.sound is not None:
+            now_bps = self.sound[0]
+            wanted = sound_bitrate(kbps)
+            if wanted > now_bps:
+                wanted = max(now_bps, sound_bitrate(kbps * _SURE))
+            self.sound = wanted, self.sound[1]
+        self._lengthen()
+        if self._config.motion == "auto":
+            step = self._step()
+            if step < self.motion.step:
+                step = min(self.motion.step, self._step(_SURE))
+            self.motion = MotionSettings(step)
+
+    def _lengthen(self) -> None:
+        """Let packets last as long as suits the rate."""
+        config, audio = self._config, self._header.audio
+        self.bundle = config.frames_together(
+            self._header.fps, live=self._live, bytes_per_second=self.per_second
+        )
+        if self._clocked and config.bundle == "auto" and config.profile != Profile.FP16:
+            frames = int(self._header.fps * self.together_ms / 1000)
+            self.bundle = min(max(1, frames), MAX_FRAMES)
+        if self.sound is not None and audio is not None:
+            packet_ms = self.together_ms if self._clocked else audio.frame_ms
+            self.sound = self.sound[0], packet_ms
 
     def framed(self, payload: int) -> int:
         """Bytes that a packet with so many bytes of payload counts for."""
@@ -87,11 +143,27 @@ class RateControl:
 
     def left(self, until: Fraction) -> float:
         """Bytes that may still be sent up to `until`, in seconds from the stream's beginning. It is
-        infinite without a rate, and negative if too much was sent already.
+        infinite without a rate, and negative if too much was sent already. In a call `until` is the
+        present, and never more is left than half a second's bytes.
         """
         if self.per_second is None:
             return math.inf
-        return self.per_second * float(until) - self.spent
+        if not self._live:
+            return self.per_second * float(until) - self.spent
+        passed = max(until - self._allowed_at, Fraction(0))
+        self._allowed_at += passed
+        most = self.spent + _SAVED_S * self.per_second
+        self._allowed = min(self._allowed + self.per_second * float(passed), most)
+        return self._allowed - self.spent
+
+    def free(self, span: Fraction = LIVE_SPAN) -> float:
+        """Bytes a second that sound and motion are expected to leave of the rate; infinite without
+        one. They are expected over `span` seconds.
+        """
+        if self.per_second is None:
+            return math.inf
+        spare = float(self.per_second * span) - self.expected(span)
+        return max(spare, 0.0) / float(span)
 
     def expected(self, span: Fraction) -> int:
         """Bytes that motion and sound of so many seconds are expected to take."""
@@ -148,25 +220,27 @@ class RateControl:
     def _motion_bytes(self, frames: int, step: int) -> int:
         if self._config.profile == Profile.FP16:
             return frames * self.framed(FP16_BYTES)
-        together = self._config.frames_together(self._header.fps, live=self._live)
+        together = self.bundle
         payload = _ENTROPY_HEAD + math.ceil(together * _motion_bits(step) / 8)
         return math.ceil(frames / together) * self.framed(payload)
 
-    def _step(self) -> int:
-        """The finest quantiser step whose motion takes no more than its share."""
+    def _step(self, part: float = 1.0) -> int:
+        """The finest quantiser step whose motion takes no more than its share, if only a `part` of
+        the rate is there.
+        """
         if self.per_second is None:
             return _FINEST
-        left = self.per_second - self._sound(LIVE_SPAN) / float(LIVE_SPAN)
+        left = part * self.per_second - self._sound(LIVE_SPAN) / float(LIVE_SPAN)
         share = _MOTION_SHARE * 8 * left / float(self._header.fps)
         steps = range(_FINEST, _COARSEST)
         return next((step for step in steps if _motion_bits(step) <= share), _COARSEST)
 
     def _sound(self, span: Fraction) -> int:
-        audio = self._header.audio
-        if audio is None:
+        if self.sound is None:
             return 0
-        packets = math.ceil(span / audio.time_base)
-        return packets * self.framed(math.ceil(audio.bitrate * audio.frame_ms / 8000))
+        bitrate, packet_ms = self.sound
+        packets = math.ceil(span / Fraction(packet_ms, 1000))
+        return packets * self.framed(math.ceil(bitrate * packet_ms / 8000))
 
     def _below(self, floor: int, span: Fraction) -> RateError:
         config, header = self._config, self._header

@@ -16,7 +16,7 @@ not confirmed in time goes back from `_Awaiting` to `_Sending`, until it is give
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ..codec.keyframe import FRAGMENT_BYTES, Keyframe
@@ -129,6 +129,12 @@ class Trickle:
         if not at_once and self._rate.per_second is not None:
             part = round(min(max(_PART_S * free, _SMALLEST), _LARGEST))
         self._behind = _Coding(reference, reference.coding(size), part, at_once)
+
+    def sent_again(self, identity: int, now: Fraction) -> None:
+        """Parts of the reference of this id were sent again: wait for its confirmation anew."""
+        ahead = self._ahead
+        if isinstance(ahead, _Awaiting) and ahead.ready.reference.id == identity:
+            self._ahead = replace(ahead, until=now + _ANSWER_S)
 
     def step(self, now: Fraction) -> list[Packet]:
         """Go on by one frame, which ends `now` (seconds).

@@ -29,7 +29,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "sender": (
         "config tracking",
-        "appearance observed rate version",
+        "ladder frame_grid sound_clock stream_time resending announcing version",
+        "appearance observed rate sound_coder",
         "references",
         "motion",
         "trickle segment",

@@ -17,7 +17,16 @@ from av.audio.codeccontext import AudioCodecContext
 
 from ..errors import ConfigError, MediaError, StreamError, TruncatedError, UnsupportedError
 
-__all__ = ["FRAME_MS", "MAX_OPUS", "SAMPLE_RATE", "OpusDecoder", "OpusEncoder", "packet_samples"]
+__all__ = [
+    "FRAME_MS",
+    "MAX_OPUS",
+    "SAMPLE_RATE",
+    "OpusDecoder",
+    "OpusEncoder",
+    "check_sound",
+    "packet_samples",
+    "without_sound",
+]
 
 SAMPLE_RATE = 16000
 """Hz of the sound on both sides."""
@@ -87,11 +96,7 @@ class OpusEncoder:
         Raises:
             MediaError: the sound has another shape, or samples that are not finite.
         """
-        samples = np.asarray(pcm, dtype=np.float32)
-        if samples.ndim != 1:
-            raise MediaError(f"sound is mono float32 [n], not of shape {list(samples.shape)}")
-        if not np.isfinite(samples).all():
-            raise MediaError("the sound has samples that are not finite numbers")
+        samples = check_sound(pcm)
         self._taken += len(samples)
         skipped = min(self._drop, len(samples))
         self._drop -= skipped
@@ -162,7 +167,7 @@ class OpusDecoder:
         if data is None:
             if not self._last:
                 return np.zeros(0, np.float32)
-            data = _lost(self._last)
+            data = without_sound(self._last)
         else:
             packet_samples(data)  # raises if it is not an Opus packet
         try:
@@ -198,6 +203,20 @@ class _Decimator:
         return np.convolve(padded, self._taps, "valid")[::_STEP].astype(np.float32)
 
 
+def check_sound(pcm: Array) -> Array:
+    """The sound as float32 `[n]`.
+
+    Raises:
+        MediaError: it has another shape, or samples that are not finite.
+    """
+    samples = np.asarray(pcm, dtype=np.float32)
+    if samples.ndim != 1:
+        raise MediaError(f"sound is mono float32 [n], not of shape {list(samples.shape)}")
+    if not np.isfinite(samples).all():
+        raise MediaError("the sound has samples that are not finite numbers")
+    return samples
+
+
 def packet_samples(data: bytes) -> int:
     """Length of an Opus packet in samples at 16 kHz, from its first bytes (RFC 6716, 3.1).
 
@@ -229,10 +248,12 @@ def _shape(data: bytes) -> tuple[int, int]:
     return data[0] >> 3, data[1] & 63
 
 
-def _lost(before: bytes) -> bytes:
-    """A packet like the one before, but its frames are empty: "lost" (RFC 6716, 3.2.1)."""
-    _, count = _shape(before)
-    return bytes([before[0] | 3, count])
+def without_sound(like: bytes) -> bytes:
+    """A packet of two bytes that lasts as long as another one, but whose frames are empty: they
+    were lost, or not sent because there is silence (RFC 6716, 3.2.1).
+    """
+    _, count = _shape(like)
+    return bytes([like[0] | 3, count])
 
 
 def _lookahead(extradata: bytes | None) -> int:

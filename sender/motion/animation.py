@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from fractions import Fraction
 
+from ...codec.control import ReferenceState
 from ...codec.counters import WRAP
 from ...codec.motion.frame import MotionFrame
 from ...codec.motion.profiles import MotionSettings
@@ -21,6 +22,7 @@ from .stream import MotionPayload, MotionStream
 __all__ = ["Animation"]
 
 _IDS = 16
+_PATIENCE_S = Fraction(3, 2)  # seconds without an acknowledgement after which none is expected
 _MOST_WAITING = 250  # frames of a call that wait for the first face, at most
 
 
@@ -30,6 +32,7 @@ class Animation:
     Args:
         config, header: of the stream.
         motion: how motion is quantised.
+        bundle: frames in a packet.
         keypoints: where motion comes from.
         live: whether this is a call. Motion is then not held back, and of the frames before the
             first face only the last are kept.
@@ -49,14 +52,15 @@ class Animation:
         config: EncoderConfig,
         header: StreamHeader,
         motion: MotionSettings,
+        bundle: int,
         keypoints: KeypointSource,
         *,
         live: bool,
     ) -> None:
         self._keypoints = keypoints
         refresh = Fraction(config.refresh_interval).limit_denominator(1000) / header.time_base
-        bundle = config.frames_together(header.fps, live=live)
-        self.stream = MotionStream(config.profile, motion, bundle, refresh)
+        patience = _PATIENCE_S / header.time_base
+        self.stream = MotionStream(config.profile, motion, bundle, refresh, patience)
         self.known = KnownReferences(config.references)
         self.sent: Reference | None = None
         self._answers = False
@@ -118,10 +122,14 @@ class Animation:
         """Stop waiting for the reference that is sent but not confirmed."""
         self.sent = None
 
-    def confirm(self, identities: Collection[int]) -> None:
-        """Report that the receiver has the references of these ids."""
+    def confirm(self, references: Collection[int | ReferenceState]) -> None:
+        """Report that the receiver has these references. Ids are used again, so that an id alone
+        is taken at its word, and one with the keyframe's CRC-32 confirms that keyframe only.
+        """
         self._answers = True
-        if self.sent is not None and self.sent.id in identities:
+        if self.sent is None:
+            return
+        if self.sent.id in references or self.sent.state in references:
             self.known.add(self.sent)
             self.sent = None
 
@@ -147,6 +155,10 @@ class Animation:
         for at in waiting:
             packets += self._push(motion, at)
         return packets + self._push(motion, pts)
+
+    def adapt(self, motion: MotionSettings, bundle: int) -> list[Packet]:
+        """Quantise and bundle motion in another way from now on."""
+        return self._packets(self.stream.adapt(motion, bundle))
 
     def flush(self) -> list[Packet]:
         """Give the motion that waits for more frames."""

@@ -1,8 +1,8 @@
 """`MotionStream`: motion frames to MOTION payloads.
 
 It decides how many frames go into a payload, and from which earlier frame they are predicted: from
-the frame before, or, once the receiver acknowledges frames, from the last one acknowledged, so that
-a lost packet breaks nothing after it.
+the frame before, or, while the receiver acknowledges frames, from the last one acknowledged, so
+that a lost packet breaks nothing after it.
 """
 
 from __future__ import annotations
@@ -42,22 +42,32 @@ class MotionStream:
         settings: of the profile.
         bundle: frames in a packet, 1 to `MAX_FRAMES`; with profile `fp16` it is always one.
         refresh: ticks from one intra packet to the next, at most.
+        patience: ticks without an acknowledgement after which no more are expected. None: without
+            end.
     """
 
     def __init__(
-        self, profile: str, settings: MotionSettings, bundle: int, refresh: Fraction
+        self,
+        profile: str,
+        settings: MotionSettings,
+        bundle: int,
+        refresh: Fraction,
+        patience: Fraction | None = None,
     ) -> None:
+        self._profile = profile
+        self._settings = settings
         self._writer = motion_writer(profile, settings)
         self._stateless = profile == Profile.FP16
         self._bundle = 1 if self._stateless else bundle
-        self._refresh = refresh
+        self._refresh, self._patience = refresh, patience
         self._waiting: list[tuple[int, MotionFrame]] = []
         self._key: MotionFrame | None = None
         self._identity = 0
         self._last: int | None = None
         self._intra: int | None = None
         self._acknowledged: int | None = None
-        self._answered = False
+        self._newest: int | None = None  # frame that was sent last
+        self._answered: int | None = None  # that frame when an acknowledgement came last
         self._sent: dict[int, None] = {}
 
     def begin(self, identity: int, key: MotionFrame) -> None:
@@ -84,8 +94,21 @@ class MotionStream:
         if pts not in self._sent or (newest is not None and newest >= pts):
             return False
         self._acknowledged = pts
-        self._answered = True
+        self._answered = self._newest
         return True
+
+    def adapt(self, settings: MotionSettings, bundle: int) -> list[MotionPayload]:
+        """Use other settings and bundles from now on. Frames that wait are given with the old
+        settings, if the new ones cannot wait for more of them.
+        """
+        changed = settings != self._settings
+        ready = self.flush() if changed or len(self._waiting) >= bundle else []
+        self._bundle = 1 if self._stateless else bundle
+        if changed:  # frames of another step cannot be predicted from
+            self._settings, self._writer = settings, motion_writer(self._profile, settings)
+            self._last = self._intra = self._acknowledged = None
+            self._sent = {}
+        return ready
 
     def push(self, motion: MotionFrame, pts: int) -> list[MotionPayload]:
         """Take the next frame, and give the payloads that are complete."""
@@ -101,7 +124,7 @@ class MotionStream:
         frames = [motion for _, motion in self._waiting]
         self._waiting = []
         start = times[0]
-        reference = self._acknowledged if self._answered else self._last
+        reference = self._acknowledged if self._is_answered(start) else self._last
         if self._intra is None or start - self._intra >= self._refresh:
             reference = None
         stride = times[1] - start if len(times) > 1 else 1
@@ -111,11 +134,17 @@ class MotionStream:
         intra = self._stateless or not data[0] & 7
         if intra:
             self._intra = start
-        self._last = times[-1]
+        self._last = self._newest = times[-1]
         self._sent.update(dict.fromkeys(times))
         while len(self._sent) > MAX_FRAMES:
             del self._sent[next(iter(self._sent))]
         return [MotionPayload(data, start, intra)]
+
+    def _is_answered(self, pts: int) -> bool:
+        """Whether the receiver acknowledges frames, and did so lately."""
+        if self._answered is None:
+            return False
+        return self._patience is None or pts - self._answered <= self._patience
 
     def _continues(self, pts: int) -> bool:
         """Whether a frame follows the last one at the same distance as those before it."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ...codec.control import ReferenceState
 from ...codec.errors import ConfigError
 from ...codec.keyframe import Keyframe
 from ...codec.motion.frame import MotionFrame
@@ -47,6 +49,7 @@ class Reference:
         loss: what its coded picture loses.
         hardness: that loss, relative to what a picture of so many bytes usually loses.
         coded: the picture as it is sent; None until it is coded.
+        state: id and CRC-32, as the receiver reports it; None until it is coded.
     """
 
     id: int
@@ -59,6 +62,7 @@ class Reference:
     loss: float = 0.0
     hardness: float = 1.0
     coded: CodedPicture | None = None
+    state: ReferenceState | None = None
     _source: Frame | None = None
     _anchor: Anchor | None = None
     _tried: bool = False
@@ -94,7 +98,9 @@ class Reference:
         gain = AFTER_GAIN if picture.codec is StillCodec.AV1_AFTER else 1.0
         self.hardness = self.loss / USUAL(gain * len(picture.data))
         base = None if self.base is None else self.base.id
-        return Keyframe(self.id, self.pts, self.motion, self.shape, picture, base)
+        keyframe = Keyframe(self.id, self.pts, self.motion, self.shape, picture, base)
+        self.state = ReferenceState(self.id, zlib.crc32(bytes(keyframe)))
+        return keyframe
 
     def anchor(self) -> Steps[Anchor | None]:
         """What pictures that are coded after this one need, in steps; None if none can be."""

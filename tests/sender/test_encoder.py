@@ -132,20 +132,29 @@ def test_a_call_keeps_only_so_many_of_them(card: Path) -> None:
     assert keyframes(packets)[0].pts == 750
 
 
-def test_no_face_at_all(card: Path) -> None:
-    encoder = make(card, [[]])
+def test_no_face_at_all_in_a_file(card: Path) -> None:
+    encoder = make(card, [[]], duration_s=Fraction(1, 25))
     encoder.encode(BLANK, np.zeros(640, np.float32))
     with pytest.raises(NoFaceError, match="no face"):
         encoder.flush()
 
 
-def test_without_a_face_the_sound_is_not_lost(card: Path) -> None:
+def test_without_a_face_the_sound_of_a_file_is_not_lost(card: Path) -> None:
     """The end is told once, and another call gives what is left."""
-    encoder = make(card, [[]])
-    packets = encoder.encode(BLANK, np.zeros(1000, np.float32))
+    encoder = make(card, [[]], duration_s=Fraction(1, 25))
+    packets = encoder.encode(BLANK, np.zeros(2000, np.float32))
     with pytest.raises(NoFaceError):
         encoder.flush()
     packets += encoder.flush()
+    sounds = [p for p in packets if p.kind == Kind.AUDIO]
+    assert [p.pts for p in sounds] == [0, 1]  # 125 ms in packets of 120
+    assert [p.sequence for p in packets] == [0, 1, 2]
+    assert encoder.flush() == []
+
+
+def test_a_call_without_a_face_is_no_error(card: Path) -> None:
+    encoder = make(card, [[]])
+    packets = encoder.encode(BLANK, np.zeros(1000, np.float32)) + encoder.flush()
     sounds = [p for p in packets if p.kind == Kind.AUDIO]
     assert [p.pts for p in sounds] == [0, 1]  # 62.5 ms in packets of 40
     assert [p.sequence for p in packets] == [0, 1, 2]
@@ -237,8 +246,9 @@ def test_nobody_drives_anothers_picture_whatever_the_interval(card: Path) -> Non
 
 @pytest.mark.parametrize("gone", [0, 3])
 def test_keyframe_on_request_waits_for_a_face(card: Path, gone: int) -> None:
-    encoder = make(card, [[HERE]] + [[]] * gone + [[HERE]])
-    encoder.encode(BLANK)
+    encoder = make(card, [[HERE]] * 26 + [[]] * gone + [[HERE]])
+    for _ in range(26):  # the first one is a second old
+        encoder.encode(BLANK)
     encoder.request_keyframe()
     for _ in range(gone):
         assert kinds(encoder.encode(BLANK)) == [Kind.MOTION]
@@ -259,7 +269,7 @@ def test_a_pause_too_long_for_16_bits_brings_a_keyframe(card: Path) -> None:
 
 
 def test_reset_begins_the_same_stream_again(card: Path) -> None:
-    encoder = make(card, [[HERE]])
+    encoder = make(card, [[HERE]], session=lambda: 7)
 
     def stream() -> list[bytes]:
         out = [p for _ in range(3) for p in encoder.encode(BLANK, np.zeros(640, np.float32))]

@@ -1,0 +1,41 @@
+"""`FrameGrid`: frames at even times, though their times jitter."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["FrameGrid"]
+
+_NEAR = 0.25  # of the time of a frame
+
+
+class FrameGrid:
+    """Gives each frame its tick.
+
+    Frames of one MOTION packet are equally far apart. So a frame near its place on a regular grid
+    takes that place, and one that is not begins another grid.
+
+    Args:
+        step: ticks from one frame to the next, at the nominal rate.
+    """
+
+    def __init__(self, step: float) -> None:
+        self._step = step
+        self._anchor: float | None = None  # ticks of the grid's first frame
+        self._last: int | None = None
+
+    def place(self, at: float) -> int | None:
+        """The tick of a frame that comes `at` so many ticks; None if it comes too early: that tick
+        has its frame already.
+        """
+        if self._anchor is None:
+            self._anchor = at
+        steps = round((at - self._anchor) / self._step)
+        place = self._anchor + steps * self._step
+        if abs(at - place) > _NEAR * self._step:
+            self._anchor = place = at
+        tick = math.floor(place + 0.5)
+        if self._last is not None and tick <= self._last:
+            return None
+        self._last = tick
+        return tick
