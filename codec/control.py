@@ -25,6 +25,8 @@ from .packet import Flags, Kind, Packet
 
 __all__ = [
     "MAX_CONTROL",
+    "MAX_MAP_BYTES",
+    "MAX_MISSING",
     "Arrivals",
     "Clock",
     "Control",

@@ -22,6 +22,7 @@ import zlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from .control import MAX_MISSING, Missing
 from .counters import WRAP
 from .errors import ConfigError, DamagedError, StreamError, TruncatedError, UnsupportedError
 from .motion.frame import FP16_BYTES, MotionFrame
@@ -56,6 +57,8 @@ FRAGMENT_BYTES = MAX_DATAGRAM - HEADER_BYTES - _FRAGMENT.size
 """Bytes of the body in a fragment; the last fragment may have fewer."""
 MAX_FRAGMENTS = 64
 MAX_SHAPE = 4096
+_END_S = 1.0  # fragments of a reference may come so far apart
+_GIVEN_UP_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +200,25 @@ def fragment_pts(packet: Packet) -> int | None:
 class _Partial:
     count: int
     parts: dict[int, bytes] = field(default_factory=dict)
+    skipped: dict[int, float | None] = field(default_factory=dict)  # when a later one came first
+    newest: int = -1  # largest index that came
+    came: float | None = None  # when the last one came
+
+    def add(self, index: int, part: bytes, now: float | None) -> None:
+        self.parts[index] = part
+        self.skipped.pop(index, None)
+        self.skipped |= dict.fromkeys(range(self.newest + 1, index), now)
+        self.newest = max(self.newest, index)
+        self.came = now
+
+    def missing(self, now: float, wait_s: float) -> list[int]:
+        """Indices that were skipped long ago; the end too, if long nothing came."""
+        if self.came is None or now - self.came > _GIVEN_UP_S:
+            return []
+        lost = [at for at, since in self.skipped.items() if since is None or now - since >= wait_s]
+        if now - self.came >= max(_END_S, wait_s):
+            lost += range(self.newest + 1, self.count)
+        return sorted(lost)
 
 
 class KeyframeAssembler:
@@ -224,8 +246,12 @@ class KeyframeAssembler:
         """Forget all incomplete keyframes."""
         self._pending.clear()
 
-    def push(self, packet: Packet) -> Keyframe | None:
+    def push(self, packet: Packet, now: float | None = None) -> Keyframe | None:
         """Take one KEYFRAME packet; return the keyframe if this packet completes it, else None.
+
+        Args:
+            packet: one fragment.
+            now: seconds of a clock, for `missing`; None without one.
 
         Raises:
             TruncatedError: the packet holds no fragment, or the body is too short.
@@ -239,7 +265,7 @@ class KeyframeAssembler:
         partial = self._pending.setdefault(key, _Partial(count))
         if partial.count != count:
             raise StreamError(f"a keyframe of {partial.count} fragments has one that says {count}")
-        partial.parts[index] = part
+        partial.add(index, part, now)
         self._pending.move_to_end(key)
         if len(partial.parts) < count:
             while len(self._pending) > self._room:
@@ -250,6 +276,21 @@ class KeyframeAssembler:
         if zlib.crc32(body) != check:
             raise DamagedError("a keyframe's checksum does not match; it is dropped")
         return Keyframe.parse(packet.reference, body)
+
+    def missing(self, now: float, wait_s: float) -> Missing | None:
+        """What the newest incomplete keyframe lacks, to be sent again; None if that is nothing.
+
+        Args:
+            now: seconds of the clock that `push` was given.
+            wait_s: a fragment is missing if it has not come so long after a later one. The last
+                ones are missing if for a second nothing of the keyframe came. After ten seconds,
+                nothing of it is asked for any more.
+        """
+        for (identity, _, check), partial in reversed(self._pending.items()):
+            lost = partial.missing(now, wait_s)
+            if lost:
+                return Missing(identity, check, tuple(lost[:MAX_MISSING]))
+        return None
 
 
 def _parse_fragment(packet: Packet) -> tuple[int, int, int, bytes]:

@@ -36,10 +36,13 @@ class DecoderConfig:
             the stream or was kept from an earlier one. An identity in the stream needs no setting.
         badge: draw the corner badge on every frame. Off by default, since an application may
             have its own place for it; on in decoded files.
-        reorder_window: how many packets may wait for a missing one before it counts as lost.
+        reorder_window: how many later packets may come before a missing one counts as lost, where
+            the decoder is given no clock.
+        reorder_ms: how long a missing packet is waited for, where it is given one.
         references: number of keyframes that are kept, 1 to 16. A sender uses 4, and one more may
             be on its way.
-        max_wait_ms: longest time that a frame waits for missing sound, in media time.
+        max_wait_ms: longest time that a frame waits for missing sound: by the clock, or without
+            one in media time.
         max_pause_ms: a time stamp that jumps further than this is believed only when a second
             packet confirms it, because datagrams may be damaged.
         max_concealed: most frames that are made up for one gap; after them the picture stands.
@@ -60,6 +63,7 @@ class DecoderConfig:
     identity: Identity | None = None
     badge: bool = False
     reorder_window: int = 8
+    reorder_ms: int = 60
     references: int = 6
     max_wait_ms: int = 400
     max_pause_ms: int = 5000
@@ -77,6 +81,7 @@ class DecoderConfig:
             ("parallel", 1, 256),
             ("lookahead_ms", 0, 100),
             ("reorder_window", 0, 512),
+            ("reorder_ms", 0, 10_000),
             ("references", 1, 16),
             ("max_wait_ms", 0, 10_000),
             ("max_pause_ms", 0, 10_000_000),

@@ -3,31 +3,40 @@
 packet ─┬→ order ─┬→ MOTION → PictureTrack ─────────→ PictureOutput
         │         └→ AUDIO  → SoundTrack ─(mel)┘ └──→ SoundOutput
         └→ STREAM, IDENTITY, KEYFRAME at once: they serve later packets, whatever their order
+
+and back: what came, what is ready and what is wanted → CONTROL
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
-from collections.abc import Sequence
-from fractions import Fraction
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from ..codec.errors import ConfigError, MotionError, StreamError, UnsupportedError, WeightsError
-from ..codec.identity_packets import IdentityAssembler, fragment_id
+from ..codec.control import Control, ReferenceState, Wants
+from ..codec.errors import (
+    ConfigError,
+    MotionError,
+    StreamError,
+    UnsupportedError,
+    WeightsError,
+)
 from ..codec.keyframe import Keyframe, KeyframeAssembler
 from ..codec.packet import Kind, Packet
 from ..codec.stream import StreamHeader
 from ..models.mel import SAMPLE_RATE
 from .config import DecoderConfig
-from .generators.networks import Networks, NotLoadedError, Person, header_for
+from .generators.networks import Networks, NotLoadedError, header_for
+from .generators.people import People
 from .ordering.changes import StreamChanges
-from .ordering.reorder import Arrival, ReorderWindow
+from .ordering.order import Order
 from .outputs import Frame, Output, PictureOutput, SoundOutput
+from .report_pace import ReportPace
 from .statistics import Statistics
-from .tracks.pictures import DuePicture, PictureTrack
 from .tracks.references import MissingBaseError
-from .tracks.sound import Sound, SoundTrack, needed_samples
+from .tracks.sound import needed_samples
+from .tracks.stream import Due, StreamTracks
 
 if TYPE_CHECKING:
     from .generators.protocol import Generator
@@ -36,7 +45,8 @@ __all__ = ["Decoder", "Due"]
 
 _OPUS_DELAY_MS = 6.5
 _DEFAULT_AUDIO_MS = 40
-Due: TypeAlias = DuePicture | SoundOutput
+_MISSING_S = 0.2
+"""Between reports that name missing fragments."""
 _log = logging.getLogger(__name__)
 
 
@@ -46,6 +56,10 @@ class Decoder:
     Packets may be lost, late, doubled, reordered or damaged. Decoding can begin at any STREAM and
     KEYFRAME packet. The memory is bounded however long the stream is, and so is the work of one
     call (`DecoderConfig.max_renders`).
+
+    A call passes its clock in as `now`, in seconds of any monotonic clock, always the same one. The
+    decoder then waits by that clock for what is missing, and unwraps times by it. Without `now`, as
+    in files, it goes by what comes.
 
     The first STREAM packet makes `decode` load a network, which takes about a second (several if
     the self-test of precisions never ran here). A live application avoids that with `prepare`.
@@ -58,7 +72,6 @@ class Decoder:
     Attributes:
         config: as given.
         statistics: counts of what came and what did not; the same object all along.
-        header: of the stream being decoded; None before the first STREAM packet.
     """
 
     def __init__(
@@ -67,13 +80,12 @@ class Decoder:
         self.config = config or DecoderConfig()
         self.statistics = Statistics()
         self._closed = False
-        given = self.config.identity
-        self._given = None if given is None else Person.of(given)
-        self._known: Person | None = None  # from packets
+        self._people = People(self.config.identity, self.statistics)
         self._networks = Networks(self.config, generator)
-        self._introductions = IdentityAssembler()
-        self._order = ReorderWindow(self.config.reorder_window, self.statistics)
+        self._order = Order(self.config, self.statistics)
         self._picture: Frame | None = None  # the newest one
+        self._now: float | None = None
+        self._packets = 0
         self.reset()
 
     def reset(self) -> None:
@@ -82,27 +94,29 @@ class Decoder:
         """
         self._changes = StreamChanges()
         self._wanted: StreamHeader | None = None
+        self._announced = False  # whether the sender has told which stream it sends now
         self._networks.reset()
-        self._forget()
-
-    def _forget(self) -> None:
-        self.header: StreamHeader | None = None
-        self._order.reset()
         self._assembler = KeyframeAssembler()
         self._early: deque[Keyframe] = deque(maxlen=self.config.references)
-        self._pictures: PictureTrack | None = None
-        self._sound: SoundTrack | None = None
-        self._lost = 0
+        self._stream: StreamTracks | None = None
+        self._order.reset()
+        self._pace = ReportPace()
+        self._asked: float | None = None  # when missing fragments were last named
+
+    @property
+    def header(self) -> StreamHeader | None:
+        """Of the stream being decoded; None before the first STREAM packet."""
+        return None if self._stream is None else self._stream.header
 
     @property
     def waiting(self) -> int:
         """Number of frames and packets held back at the moment; bounded by the configuration."""
-        return len(self._order) + (0 if self._pictures is None else len(self._pictures))
+        return len(self._order) + (0 if self._stream is None else len(self._stream.pictures))
 
     @property
     def references(self) -> tuple[int, ...]:
-        """Ids of the keyframes that are here, for `Encoder.acknowledge`."""
-        return self._pictures.references if self._pictures is not None else ()
+        """Ids of the keyframes that are here. `report` tells their checksums too."""
+        return tuple(state.id for state in self._references())
 
     @property
     def delay_ms(self) -> float:
@@ -143,14 +157,17 @@ class Decoder:
         asked = self._wanted or self.header
         if network is not None or asked is None:
             asked = header_for(network or self.config.weights or "s")
-        self._networks.prepare(asked, self._person(asked))
+        self._networks.prepare(asked, self._people.find(asked))
 
-    def decode(self, packet: Packet | bytes) -> list[Output]:
+    def decode(self, packet: Packet | bytes, now: float | None = None) -> list[Output]:
         """Take one packet.
 
         Args:
             packet: as it came, parsed or as the bytes of a datagram. Bytes that are no packet
                 count as damaged. Packets of a kind that this build does not know are ignored.
+            now: seconds of the caller's clock. A time that goes back counts as the time before.
+                With it, of pictures that come 0.3 s later than others only the newest is rendered,
+                as after an outage, or where the caller does not keep up with the stream.
 
         Returns:
             The pictures and pieces of sound that this packet completes; often none, or several.
@@ -161,58 +178,91 @@ class Decoder:
             WeightsError: the stream's weights are not here, differ from those that are here, or
                 may not be loaded in this call (`Statistics.wants_prepare` is then true); or the
                 configured identity is not the stream's. The old stream goes on.
-            ConfigError: the decoder is closed, or the configured precision is not available here.
+            ConfigError: the decoder is closed, `now` is not finite, or the configured precision is
+                not available here.
             MissingExtraError: backend "torch" is not installed.
         """
-        return [self._rendered(due) for due in self.take(packet)]
+        return [self._rendered(due) for due in self._take(packet, now, paced=now is not None)]
 
     def flush(self) -> list[Output]:
         """Return everything that still waits. Call it at the end; more packets may follow."""
         return [self._rendered(due) for due in self.take_rest()]
 
-    def take(self, packet: Packet | bytes) -> list[Due]:
-        """`decode` without rendering, for callers that render elsewhere (`Rendering.picture`).
+    def take(self, packet: Packet | bytes, now: float | None = None) -> list[Due]:
+        """`decode` without rendering, for callers that render elsewhere (`Rendering.picture`) and
+        choose what they render.
 
         Raises:
             UnsupportedError, WeightsError, ConfigError, MissingExtraError: as `decode`.
         """
+        return self._take(packet, now)
+
+    def expire(self, now: float) -> list[Due]:
+        """What is due because time passed, though no packet came: what waited for a packet that is
+        given up, and frames that waited for sound long enough. Call it every 20 ms or so.
+
+        Raises:
+            ConfigError: the decoder is closed, or `now` is not finite.
+        """
         self._check_open()
-        if not isinstance(packet, Packet):
-            try:
-                packet = Packet.parse(packet)
-            except UnsupportedError:
-                return []
-            except StreamError:
-                self.statistics.damaged += 1
-                return []
-        if self.statistics.wants_prepare:
-            self._adapt()
-        due: list[Due] = []
-        if packet.kind == Kind.STREAM:
-            due += self._on_stream(packet)
-        elif packet.kind == Kind.IDENTITY:
-            self._on_identity(packet)
-        elif packet.kind == Kind.KEYFRAME:
-            self._on_keyframe(packet)
-        if packet.kind != Kind.CONTROL:  # they are for the sender, and have a count of their own
-            for arrival in self._order.push(packet):
-                due += self._in_order(arrival)
-        return [*due, *self._due_pictures()]
+        now = self._advance(now)
+        self._order.expire(now)
+        return [*self._in_order(now), *self._due(now)]
 
     def take_rest(self) -> list[Due]:
         """`flush` without rendering."""
-        due: list[Due] = []
-        for arrival in self._order.flush():
-            due += self._in_order(arrival)
-        if self._sound is not None:
-            due += _sounds(self._sound.flush())
-        return [*due, *self._due_pictures(everything=True)]
+        return self._rest(None)
+
+    def report(self) -> Control:
+        """What the sender should know: which packets came, the newest frame that was decoded, the
+        references by id and checksum, and what is wanted.
+
+        Fragments that are missing of a keyframe are named at most once in 0.2 s; asking for a
+        report counts. They are known only if `now` is passed with the packets.
+        """
+        missing = None
+        if self._missing_is_due() and self._now is not None:
+            missing = self._assembler.missing(self._now, self.config.reorder_ms / 1000)
+            self._asked = None if missing is None else self._now
+        decoded = None if self._stream is None else self._stream.pictures.decoded
+        return Control(
+            session=0 if self.header is None else self.header.session,
+            received=self._order.received,
+            decoded=None if decoded is None else decoded % (1 << 32),
+            references=None if self._stream is None else self._references(),
+            wants=self._wants(),
+            missing=missing,
+        )
+
+    def feedback(self, now: float) -> bytes:
+        """A report for `Encoder.feed`, as the payload of a CONTROL packet, if one is due.
+
+        Call it as often as you like, for example after every datagram and frame. Ordinary reports
+        are 0.1 s apart; what is wanted newly is told at once. There are at most 20 in a second.
+
+        Args:
+            now: seconds of the clock that `decode` is given.
+
+        Returns:
+            Bytes to be sent to the sender; empty if nothing is due.
+
+        Raises:
+            ConfigError: the decoder is closed, or `now` is not finite.
+        """
+        self._check_open()
+        now = self._advance(now)
+        wait = self.config.reorder_ms / 1000
+        urgent = self._missing_is_due() and self._assembler.missing(now, wait) is not None
+        if not self._pace.is_due(now, self._packets, self._wants(), urgent):
+            return b""
+        return self.report().to_payload()
 
     def close(self) -> None:
         """Free the network and everything that waits. Nothing can be decoded afterwards."""
         self.reset()
         self._networks.close()
-        self._known = self._picture = None
+        self._people.forget()
+        self._picture = None
         self._closed = True
 
     def __enter__(self) -> Decoder:
@@ -234,49 +284,127 @@ class Decoder:
             raise RuntimeError("the first picture of a stream cannot repeat another one")
         return PictureOutput(self._picture, due.pts, due.concealed, due.wants_keyframe)
 
-    def _due_pictures(self, *, everything: bool = False) -> Sequence[DuePicture]:
-        return [] if self._pictures is None else self._pictures.due(everything=everything)
+    def _advance(self, now: float) -> float:
+        """The time, which never goes back."""
+        if not math.isfinite(now):
+            raise ConfigError(f"a time is a finite number of seconds, not {now}")
+        self._now = now if self._now is None else max(now, self._now)
+        return self._now
 
-    def _on_stream(self, packet: Packet) -> list[Due]:
+    def _references(self) -> tuple[ReferenceState, ...]:
+        return () if self._stream is None else self._stream.pictures.references
+
+    def _wants(self) -> Wants:
+        counts = self.statistics
+        wants = Wants.KEYFRAME if counts.wants_keyframe else Wants.NOTHING
+        wants |= Wants.REFRESH if counts.wants_refresh else Wants.NOTHING
+        wants |= Wants.IDENTITY if counts.wants_identity else Wants.NOTHING
+        unknown = self._order.received is not None and not self._announced
+        return wants | (Wants.STREAM if unknown else Wants.NOTHING)
+
+    def _missing_is_due(self) -> bool:
+        """Whether missing fragments may be named again."""
+        if self._now is None:
+            return False
+        return self._asked is None or self._now - self._asked >= _MISSING_S
+
+    def _take(self, data: Packet | bytes, now: float | None, *, paced: bool = False) -> list[Due]:
+        """The body of `take`; `paced` as in `PictureTrack.due`."""
+        self._check_open()
+        now = None if now is None else self._advance(now)
+        packet, sequence = self._parse(data)
+        if sequence is None:
+            return []
+        if self.statistics.wants_prepare:
+            self._adapt()
+        due: list[Due] = []
+        self._packets += 1
+        if packet is not None and packet.kind == Kind.STREAM:
+            due += self._on_stream(packet, now, paced)
+        elif packet is not None and packet.kind == Kind.IDENTITY:
+            if self._people.push(packet, self.header):
+                self._adapt()
+        elif packet is not None and packet.kind == Kind.KEYFRAME:
+            self._on_keyframe(packet, now)
+        if self._order.push(sequence, packet, now):
+            due += self._begin_anew(now, paced)
+        return [*due, *self._in_order(now), *self._due(now, paced=paced)]
+
+    def _parse(self, data: Packet | bytes) -> tuple[Packet | None, int | None]:
+        """A packet and its number. No packet: its kind is unknown. No number: it is to be ignored,
+        since it is damaged, or a CONTROL packet, which is for the sender and counted apart.
+        """
+        if isinstance(data, Packet):
+            packet = data
+        else:
+            try:
+                packet = Packet.parse(data)
+            except UnsupportedError:
+                return None, int.from_bytes(data[2:4], "little")
+            except StreamError:
+                self.statistics.damaged += 1
+                return None, None
+        return packet, None if packet.kind == Kind.CONTROL else packet.sequence
+
+    def _due(self, now: float | None, *, paced: bool = False) -> list[Due]:
+        return [] if self._stream is None else self._stream.due(now, paced=paced)
+
+    def _rest(self, now: float | None, *, paced: bool = False) -> list[Due]:
+        self._order.give_up()
+        due = self._in_order(now)
+        return due if self._stream is None else [*due, *self._stream.rest(now, paced=paced)]
+
+    def _begin_anew(self, now: float | None, paced: bool) -> list[Due]:
+        """The sender counts anew: its times may be anything, and its stream may be another one."""
+        due = self._rest(now, paced=paced)
+        self._order.begin_anew(now)
+        self._announced = False
+        if self._stream is not None:
+            _log.info("the sender began to count its packets anew")
+            self.statistics.streams += 1
+            self._stream.restart()
+        return due
+
+    def _on_stream(self, packet: Packet, now: float | None, paced: bool) -> list[Due]:
         try:
             header = StreamHeader.from_payload(packet.payload)
         except UnsupportedError:
+            self._announced = True
             raise
         except StreamError:
             self.statistics.damaged += 1
             return []
-        if not self._changes.allows(header, packet):
+        if not self._changes.allows(header, packet, now):
             self.statistics.ignored_streams += 1
             return []
+        self._announced = True
         if header == self.header:
-            self._changes.follow(header, packet)
+            self._changes.follow(header, packet, now)
             self._wanted = None
             return []
-        self._check_identity(header)
+        self._people.check(header)
         # Everything that can refuse the stream comes first: then the old one goes on as it was.
         generator = self._generator(header)
-        sound = None
-        if header.audio is not None:
-            sound = SoundTrack(header.audio, self.config, self.statistics)
-        pictures = PictureTrack(header, generator, self.config, self.statistics, sound)
+        stream = StreamTracks(header, generator, self.config, self.statistics)
         due: list[Due] = []
-        early = self._early
-        if self.header is not None:
-            due = self.take_rest()
-            self._forget()
+        early = [*self._early]
+        self._early.clear()
+        if self._stream is not None:
+            due = self._rest(now, paced=paced)
+            self._order.reset()
             _log.info("the stream changes to %s, profile %s", header.model, header.profile)
-        self._changes.follow(header, packet)
-        self.header, self._sound, self._pictures = header, sound, pictures
+        self._changes.follow(header, packet, now)
+        self._stream = stream
         self.statistics.streams += 1
-        unknown = self._person(header) is None
+        unknown = self._people.find(header) is None
         self.statistics.wants_identity = header.identity is not None and unknown
         for keyframe in early:
-            self._use(keyframe)
+            self._use(keyframe, stream)
         return due
 
     def _generator(self, header: StreamHeader) -> Generator:
         """The generator for a new stream; without the identity if that does not fit."""
-        person = self._person(header)
+        person = self._people.find(header)
         try:
             generator = self._networks.get(header, person)
         except NotLoadedError:
@@ -284,82 +412,43 @@ class Decoder:
             self.statistics.wants_prepare = True
             raise
         except WeightsError as error:
-            if person is None or person is self._given:
+            if person is None or not self._people.refuse(error):
                 raise
-            self._refuse_identity(error)
             return self._generator(header)
         self._wanted = None
         self.statistics.wants_prepare = False
         return generator
 
-    def _person(self, header: StreamHeader) -> Person | None:
-        """What is known of the person: as configured, else the identity that the stream names."""
-        known = self._known
-        return self._given or (known if known is not None and known.id == header.identity else None)
-
-    def _check_identity(self, header: StreamHeader) -> None:
-        """Refuse to show a stream that names an identity with another one."""
-        given = self._given
-        if given is not None and header.identity not in (None, given.id):
-            raise WeightsError(
-                f"the stream belongs to the identity {(header.identity or b'').hex()}, but the one "
-                f"that was given is {given.id.hex()}: leave it out, or give the stream's own"
-            )
-
-    def _on_identity(self, packet: Packet) -> None:
-        header, known, name = self.header, self._known, fragment_id(packet)
-        if self._given is not None or (known is not None and known.id == name):
-            return
-        if header is not None and header.identity != name:
-            return  # it belongs to another stream
-        try:
-            identity = self._introductions.push(packet)
-        except StreamError as error:
-            _log.info("an identity packet was refused: %s", error)
-            self.statistics.damaged += 1
-            return
-        if identity is not None:
-            self._known = Person(identity, name)
-            _log.info("the identity %s has arrived", name.hex())
-            self._adapt()
-
     def _adapt(self) -> None:
         """Show the face of the stream as its identity says, as soon as that network is loaded."""
-        header, pictures = self.header, self._pictures
-        if header is None or pictures is None or self._wanted is not None:
+        stream = self._stream
+        if stream is None or self._wanted is not None:
             return
-        person = self._person(header)
+        person = self._people.find(stream.header)
         try:
-            pictures.use(self._networks.get(header, person))
+            stream.pictures.use(self._networks.get(stream.header, person))
         except NotLoadedError:
             self.statistics.wants_prepare = True
             return
         except WeightsError as error:
-            self._refuse_identity(error)
-        self.statistics.wants_identity = person is None and header.identity is not None
+            self._people.refuse(error)
+        self.statistics.wants_identity = person is None and stream.header.identity is not None
         self.statistics.wants_prepare = False
 
-    def _refuse_identity(self, error: WeightsError) -> None:
-        _log.warning("the face is shown without its identity: %s", error)
-        self._known = None
-        self.statistics.damaged += 1
-
-    def _on_keyframe(self, packet: Packet) -> None:
+    def _on_keyframe(self, packet: Packet, now: float | None) -> None:
         try:
-            keyframe = self._assembler.push(packet)
+            keyframe = self._assembler.push(packet, now)
         except (StreamError, MotionError) as error:
             self._refuse_keyframe(error)
             return
-        if keyframe is not None and self._pictures is None:
+        if keyframe is not None and self._stream is None:
             self._early.append(keyframe)
-        elif keyframe is not None:
-            self._use(keyframe)
+        elif keyframe is not None and self._stream is not None:
+            self._use(keyframe, self._stream)
 
-    def _use(self, keyframe: Keyframe) -> None:
-        if self._pictures is None or self.header is None:
-            return
+    def _use(self, keyframe: Keyframe, stream: StreamTracks) -> None:
         try:
-            self._pictures.add_keyframe(keyframe)
+            stream.add_keyframe(keyframe)
         except MissingBaseError as error:
             self.statistics.missing_reference += 1
             self.statistics.ask_for_keyframe(str(error))
@@ -368,33 +457,27 @@ class Decoder:
             self._refuse_keyframe(error)
             return
         self.statistics.wants_keyframe = False
-        if self._sound is not None:
-            self._sound.anchor(keyframe.pts * self.header.time_base)
 
     def _refuse_keyframe(self, error: Exception) -> None:
         _log.info("a keyframe was refused: %s", error)
         self.statistics.damaged += 1
         self.statistics.ask_for_keyframe("one was damaged")
 
-    def _in_order(self, arrival: Arrival) -> list[SoundOutput]:
-        self._lost += arrival.lost_before
-        packet = arrival.packet
-        if packet.kind == Kind.AUDIO and self._sound is not None and self.header is not None:
-            if self.header.audio is not None:
-                self._changes.pass_time(packet.kind, self.header.audio.time_base)
-            return _sounds(self._sound.push(packet.pts, packet.payload))
-        if packet.kind == Kind.MOTION and self._pictures is not None and self.header is not None:
-            frames = self._pictures.push(packet, self._lost)
-            self._changes.pass_time(packet.kind, frames / self.header.fps)
-            self._lost = 0
-        elif packet.kind == Kind.MOTION:
-            self.statistics.missing_reference += 1
-            self.statistics.ask_for_keyframe("motion came before the stream's header")
-        return []
+    def _in_order(self, now: float | None) -> list[Due]:
+        """Hand over the packets that are in order; the sound that they give."""
+        due: list[Due] = []
+        follows = _never if self._stream is None else self._stream.follows
+        while (arrival := self._order.pop(follows)) is not None:
+            kind = arrival.packet.kind
+            if self._stream is not None:
+                sounds, seconds = self._stream.push(arrival, now)
+                self._changes.pass_time(kind, seconds)
+                due += sounds
+            elif kind == Kind.MOTION:
+                self.statistics.missing_reference += 1
+                self.statistics.ask_for_keyframe("motion came before the stream's header")
+        return due
 
 
-def _sounds(pieces: list[Sound]) -> list[SoundOutput]:
-    return [
-        SoundOutput(piece.pcm, Fraction(piece.start, SAMPLE_RATE), piece.concealed)
-        for piece in pieces
-    ]
+def _never(_: Packet) -> bool:
+    return False

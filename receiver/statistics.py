@@ -18,17 +18,20 @@ class Statistics:
         frames: pictures that were given out, including concealed ones.
         concealed: pictures that the receiver made up.
         skipped: frames that were not rendered, because more became due in one call than
-            `DecoderConfig.max_renders`.
+            `DecoderConfig.max_renders`, or because they came too late (`Decoder.decode`).
         concealed_audio: Opus packets that the receiver made up.
         damaged: packets whose content could not be used, of any kind that carries content.
         late: packets that came after their place had been given up, and frames older than the
             newest one.
         duplicates: packets that had come before.
+        stray: packets whose number fits neither the stream nor, as it turned out, a sender that
+            began to count anew.
         lost: sequence numbers that never came.
         missing_reference: frames' packets whose keyframe is not known (any more) or that depend
             on a frame that never came, and keyframes that depend on a keyframe that never came.
         keyframes: keyframes that were taken into use.
-        streams: streams that were followed; each change of stream adds one.
+        streams: streams that were followed; each change of stream adds one, and so does a sender
+            that begins to count anew.
         ignored_streams: STREAM packets that named another stream and were not followed, because
             they were old copies or came less than a second after the last change.
         wants_keyframe: the sender should send a keyframe now; cleared when one arrives.
@@ -47,6 +50,7 @@ class Statistics:
     damaged: int = 0
     late: int = 0
     duplicates: int = 0
+    stray: int = 0
     lost: int = 0
     missing_reference: int = 0
     keyframes: int = 0

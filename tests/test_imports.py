@@ -39,7 +39,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "files",
     ),
     "receiver": (
-        "config outputs statistics",
+        "config outputs statistics report_pace",
         "ordering generators",
         "tracks",
         "decoder",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
+from ...codec.counters import nearest
 from ...codec.errors import MotionError, StreamError
 from ...codec.motion.entropy import MAX_FRAMES, MissingReferenceError
 from ...codec.motion.frame import MotionFrame
@@ -14,6 +15,7 @@ from ...codec.motion.profiles import Profile, motion_reader, motion_ticks
 from ...codec.packet import Flags, Packet
 from ...codec.stream import StreamHeader
 from ..config import DecoderConfig
+from ..ordering.backwards import Backwards
 from ..ordering.timeline import Timeline
 from ..statistics import Statistics
 from .concealment import MotionSample, between, predict
@@ -23,6 +25,9 @@ __all__ = ["MotionTrack", "TimedFrame"]
 
 _PACKETS_APART = 4
 """A step over so many packets is always plausible, however slow the video is."""
+_BACK = Fraction(1, 2)  # seconds
+_LONG = 1
+"""Seconds of a gap in which nothing is made up where there is a clock: its time is over."""
 Sample: TypeAlias = MotionSample[PreparedReference]
 
 
@@ -52,6 +57,7 @@ class MotionTrack:
 
     Attributes:
         newest: time of the newest frame in ticks, None before the first.
+        decoded: time of the newest frame that was decoded and not made up, in ticks.
 
     Raises:
         UnsupportedError: motion of a profile or with tables that this build does not know.
@@ -70,29 +76,56 @@ class MotionTrack:
         self._pool = pool
         in_packet = 1 if header.profile == Profile.FP16 else MAX_FRAMES
         pause = max(Fraction(config.max_pause_ms, 1000), in_packet * _PACKETS_APART / header.fps)
-        self._timeline: Timeline[tuple[Packet, int]] = Timeline(int(pause / header.time_base))
+        self._timeline: Timeline[tuple[Packet, int]] = Timeline(
+            header.time_base, int(pause / header.time_base)
+        )
+        self._backwards = Backwards(int(_BACK / header.time_base))
         self._reader = motion_reader(header.profile, header.tables)
         self._bundle = 1  # a lost packet may have held as many frames as the largest lately
+        self.decoded: int | None = None
+        self._reference: int | None = None  # of the last packet
+        self.restart()
+
+    def restart(self) -> None:
+        """The sender began anew: the next frame may have any time."""
         self._past: deque[Sample] = deque(maxlen=2)
         self.newest: int | None = None
 
-    def anchor(self, ticks: int) -> None:
-        """Tell the full time of a keyframe, so that 16-bit times near it can be unwrapped."""
-        self._timeline.anchor(ticks)
+    def follows(self, packet: Packet) -> bool:
+        """Whether nothing that a packet needs can be missing between the newest frame and it: by
+        its time no frame, and no keyframe, since it refers to that of the frame before.
+        """
+        if self.newest is None or packet.reference != self._reference:
+            return False
+        step = nearest(packet.pts, self.newest) - self.newest
+        return 0 < step * self._header.time_base * self._header.fps < Fraction(3, 2)
 
-    def push(self, packet: Packet, lost: int) -> list[TimedFrame]:
+    def push(self, packet: Packet, lost: int, now: float | None = None) -> list[TimedFrame]:
         """Take a MOTION packet; `lost` sequence numbers directly before it never came."""
-        return self._believed(self._timeline.push(packet.pts, (packet, lost)))
+        reference = self._pool.get(packet.reference)
+        near = None if reference is None else reference.keyframe.pts
+        self._reference = packet.reference
+        return self._believed(self._timeline.push(packet.pts, (packet, lost), now, near), now)
 
     def flush(self) -> list[TimedFrame]:
         """The frames of a packet whose time was in doubt; called when no more will come."""
-        return self._believed(self._timeline.flush())
+        return self._believed(self._timeline.flush(), None)
 
-    def _believed(self, packets: list[tuple[int, tuple[Packet, int]]]) -> list[TimedFrame]:
+    def _believed(
+        self, packets: list[tuple[int, tuple[Packet, int]]], now: float | None
+    ) -> list[TimedFrame]:
         frames: list[TimedFrame] = []
         for start, (packet, lost) in packets:
-            frames += self._frames(start, packet, lost)
+            if self.newest is not None and self._backwards.push(self.newest - start):
+                self.restart()
+            frames += self._frames(start, packet, 0 if self._is_over(start, now) else lost)
         return frames
+
+    def _is_over(self, start: int, now: float | None) -> bool:
+        """Whether a gap is so long that its frames would come too late."""
+        if now is None or self.newest is None:
+            return False
+        return (start - self.newest) * self._header.time_base > _LONG
 
     def _frames(self, start: int, packet: Packet, lost: int) -> list[TimedFrame]:
         """The frames of a packet whose first one is at `start`, and those missing before it."""
@@ -101,6 +134,8 @@ class MotionTrack:
         missing = lost * self._bundle
         decoded = self._decode(start, packet, reference)
         for offset, motion in decoded:
+            if motion is not None:
+                self.decoded = start + offset
             frame = self._frame(start + offset, motion, reference)
             if self.newest is not None and frame.ticks <= self.newest:
                 self._statistics.late += 1

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from ...codec.control import ReferenceState
 from ...codec.keyframe import Keyframe
 from ...codec.motion.frame import MotionFrame
 from ...codec.packet import Packet
@@ -23,6 +24,7 @@ from ..outputs import Frame
 from ..statistics import Statistics
 from .badge import draw_badge
 from .motion import MotionTrack, TimedFrame
+from .pace import Pace
 from .references import ReferencePool
 from .sound import SoundTrack
 
@@ -96,17 +98,38 @@ class PictureTrack:
         self._sound = sound
         self._pool = ReferencePool(generator, config.references, (header.height, header.width))
         self._motion = MotionTrack(header, config, statistics, self._pool)
-        self._waiting: deque[TimedFrame] = deque()
+        self._waiting: deque[tuple[TimedFrame, float | None]] = deque()  # and when it came
+        self._since: float | None = None  # when the first frame came
         self._begun = False  # whether there is a picture that can be shown again
+        self._pace = Pace()
 
     def __len__(self) -> int:
         """Number of frames that wait."""
         return len(self._waiting)
 
     @property
-    def references(self) -> tuple[int, ...]:
-        """Ids of the keyframes that motion may refer to."""
-        return tuple(self._pool)
+    def decoded(self) -> int | None:
+        """Time of the newest frame that was decoded, in ticks; None before the first."""
+        return self._motion.decoded
+
+    @property
+    def newest(self) -> int | None:
+        """Time of the newest frame, in ticks; None before the first."""
+        return self._motion.newest
+
+    @property
+    def references(self) -> tuple[ReferenceState, ...]:
+        """The keyframes that motion may refer to."""
+        return self._pool.states
+
+    def restart(self) -> None:
+        """The sender began anew: the next frame may have any time. The keyframes stay."""
+        self._motion.restart()
+        self._pace = Pace()
+
+    def follows(self, packet: Packet) -> bool:
+        """Whether nothing that a MOTION packet needs can be missing before it."""
+        return self._motion.follows(packet)
 
     def use(self, generator: Generator) -> None:
         """Render from now on with this generator: the same network, adapted to the person."""
@@ -121,33 +144,50 @@ class PictureTrack:
             StreamError, MotionError: its picture or shape cannot be used.
         """
         self._statistics.keyframes += self._pool.add(keyframe)
-        self._motion.anchor(keyframe.pts)
 
-    def push(self, packet: Packet, lost: int) -> int:
+    def push(self, packet: Packet, lost: int, now: float | None = None) -> int:
         """Take a MOTION packet; `lost` sequence numbers directly before it never came.
 
         Returns:
             How many frames came of it, including those made up.
         """
-        frames = self._motion.push(packet, lost)
-        self._waiting.extend(frames)
+        frames = self._motion.push(packet, lost, now)
+        self._waiting.extend((frame, now) for frame in frames)
+        if frames and self._since is None:
+            self._since = now
         return len(frames)
 
-    def due(self, *, everything: bool = False) -> list[DuePicture]:
-        """The pictures whose sound has come; with `everything`, all, since no more will come."""
+    def due(
+        self, now: float | None = None, *, everything: bool = False, paced: bool = False
+    ) -> list[DuePicture]:
+        """The pictures whose sound has come, or that have waited for it long enough.
+
+        Args:
+            now: seconds of the clock, None without one.
+            everything: give all, since no more will come.
+            paced: if some come too late, give only the newest.
+        """
         if everything:
-            self._waiting.extend(self._motion.flush())
+            self._waiting.extend((frame, now) for frame in self._motion.flush())
         ready: list[TimedFrame] = []
-        while self._waiting and (everything or self._heard(self._waiting[0])):
-            ready.append(self._waiting.popleft())
-        due = [self._due(frame) for frame in self._newest(ready)]
+        while self._waiting and (everything or self._is_due(*self._waiting[0], now)):
+            ready.append(self._waiting.popleft()[0])
+        most = self._config.max_renders
+        if paced and now is not None and self._are_late(ready, now):
+            most = 1
+        due = [self._due(frame) for frame in self._newest(ready, most)]
         return [picture for picture in due if picture is not None]
 
-    def _newest(self, frames: list[TimedFrame]) -> list[TimedFrame]:
-        """As many of the newest frames as may be rendered in one call."""
+    def _are_late(self, frames: list[TimedFrame], now: float) -> bool:
+        times = [float(frame.ticks * self._time_base) for frame in frames]
+        late = [self._pace.is_late(time, now) for time in times]
+        return any(late)
+
+    def _newest(self, frames: list[TimedFrame], most: int) -> list[TimedFrame]:
+        """The newest frames, so that at most so many are rendered."""
         renders = sum(frame.sample is not None for frame in frames)
         skipped = 0
-        while renders > self._config.max_renders:
+        while renders > most:
             renders -= frames[skipped].sample is not None
             skipped += 1
         if skipped:
@@ -159,15 +199,26 @@ class PictureTrack:
         """A frame's time in samples of the sound."""
         return math.floor(ticks * self._time_base * SAMPLE_RATE)
 
-    def _heard(self, frame: TimedFrame) -> bool:
+    def _is_due(self, frame: TimedFrame, came: float | None, now: float | None) -> bool:
         """Whether the frame's sound has come, or the frame has waited for it long enough."""
         newest = self._motion.newest
         if self._sound is None or newest is None:
             return True
-        if self._sound.heard >= self._sound.needed(self._centre(frame.ticks)):
+        if self._sound.known(now) >= self._sound.needed(self._centre(frame.ticks)):
             return True
-        waited = (newest - frame.ticks) * self._time_base * 1000
-        return waited >= self._config.max_wait_ms or len(self._waiting) > _MOST_WAITING
+        if len(self._waiting) > _MOST_WAITING:
+            return True
+        if now is None or came is None:
+            waited = float((newest - frame.ticks) * self._time_base)
+        else:
+            waited = max(now - came, self._without_sound(now))
+        return waited * 1000 >= self._config.max_wait_ms
+
+    def _without_sound(self, now: float) -> float:
+        """Seconds for which no sound has come; if it has stopped, nothing waits for it."""
+        came = None if self._sound is None else self._sound.came
+        since = self._since if came is None else came
+        return 0.0 if since is None else now - since
 
     def _due(self, frame: TimedFrame) -> DuePicture | None:
         rendering = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...codec.control import ReferenceState
 from ...codec.errors import ConfigError, StreamError
 from ...codec.keyframe import Keyframe, decode_picture
 from ...models.face.shape import unpack_shape
@@ -23,10 +25,18 @@ class MissingBaseError(StreamError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedReference:
-    """A keyframe with the features that the generator computed from it."""
+    """A keyframe with the features that the generator computed from it.
+
+    Attributes:
+        keyframe: as it came.
+        source: the features.
+        state: its id and checksum, for reports. Ids are used again: only both together say which
+            keyframe it is.
+    """
 
     keyframe: Keyframe
     source: Source
+    state: ReferenceState
 
 
 class ReferencePool:
@@ -51,6 +61,11 @@ class ReferencePool:
     def __iter__(self) -> Iterator[int]:
         """The ids of the keyframes."""
         return iter(self._pool)
+
+    @property
+    def states(self) -> tuple[ReferenceState, ...]:
+        """Ids and checksums of the keyframes."""
+        return tuple(reference.state for reference in self._pool.values())
 
     def add(self, keyframe: Keyframe) -> bool:
         """Decode and prepare a keyframe. One that was sent before costs nothing.
@@ -81,7 +96,8 @@ class ReferencePool:
             source = self._generator.set_source(picture, keyframe.motion, points)
         except ConfigError as error:
             raise StreamError(f"the generator cannot use the keyframe: {error}") from error
-        self._pool[keyframe.id] = PreparedReference(keyframe, source)
+        state = ReferenceState(keyframe.id, zlib.crc32(bytes(keyframe)))
+        self._pool[keyframe.id] = PreparedReference(keyframe, source, state)
         self._pool.move_to_end(keyframe.id)
         while len(self._pool) > self._size:
             self._pool.popitem(last=False)
