@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from ..codec.control import Arrivals, Control
 from ..codec.counters import WRAP, nearest
-from ..codec.packet import HEADER_BYTES, MAX_DATAGRAM, Kind, Packet
+from ..codec.packet import MAX_DATAGRAM, Kind, Packet
 from ..sender.encoder import Encoder
 from .config import CallConfig
 from .pack import HEAD_BYTES, MAX_PACKETS, Datagram, packed_size
@@ -27,7 +27,7 @@ __all__ = ["Outgoing", "OutgoingStatistics"]
 _THIN_KBPS = 12.0  # below this, two packets of sound share a datagram
 _COPY_FROM, _COPY_UNTIL = 0.03, 0.015  # loss at which copies begin and end
 _STEP_S = 0.1  # between two settings of the encoder's rate
-_SMOOTH_S = 2.0  # over which the cost of headers, copies and reports is averaged
+_SMOOTH_S = 2.0  # over which the cost of copies and reports is averaged
 _LID_S = 0.5  # of the rate that may be saved for keyframes
 _FIRST_BYTES = 1600  # of the first picture, which goes at once, whatever rate and line say
 _DEBT_S = 1.0  # of the rate that it may take in advance
@@ -95,8 +95,8 @@ class Outgoing:
         self._tokens = 0.0
         self._refilled = now
         self._adapted = float("-inf")
-        self._beside = self._headers_kbps()  # kbit/s that the encoder does not count, smoothed
-        self._counted = 0  # bytes beside the encoder since `_adapted`
+        self._more = 1.0  # kbit/s of reports and copies, smoothed
+        self._counted = 0  # bytes of them since `_adapted`
         self._seen: dict[Kind, float] = {}  # when each kind of prompt packet came last
         self._confirmed = False  # the peer has a reference of this stream
 
@@ -133,7 +133,7 @@ class Outgoing:
             self.line.report(self._arrivals(control.arrivals), now)
             most = _COPY_UNTIL if self._copying else _COPY_FROM
             self._copying = self.line.loss > most
-        if control.session == self.encoder.header.session:
+        if control.session == self.encoder.header.session and control.references is not None:
             self._confirmed = bool(control.references)
         self.encoder.feed(control, now)
 
@@ -151,7 +151,9 @@ class Outgoing:
         """When `send` has something to send at the latest; infinite if nothing waits."""
         if self._since is not None:
             return now if self._is_whole() else self._since + self.together_s / 2
-        return now if self._patient and self._may_send(self._patient[0], now) else float("inf")
+        if self._patient and not self._rides(now) and self._may_send(self._patient[0], now):
+            return now
+        return float("inf")
 
     def send(self, now: float, reports: Sequence[Packet] = ()) -> list[bytes]:
         """The datagrams that are due.
@@ -172,6 +174,13 @@ class Outgoing:
         copies = self._copied(fresh)
         self._count(fresh, reports, copies)
         return [self._datagram(batch, now) for batch in _batches([*copies, *fresh, *reports])]
+
+    def _rides(self, now: float) -> bool:
+        """Whether keyframes wait for the next datagram of sound or motion, since headers of their
+        own cost too much. The first picture does not wait.
+        """
+        newest = max(self._seen.get(kind, float("-inf")) for kind in (Kind.AUDIO, Kind.MOTION))
+        return self._confirmed and now - newest < 2 * self.together_s
 
     def _is_whole(self) -> bool:
         """Whether each kind that comes regularly is there, so that waiting brings nothing."""
@@ -237,7 +246,6 @@ class Outgoing:
         self._number += 1
         self.statistics.headers += size - sum(map(_size, packets))
         self.statistics.datagrams += 1
-        self._counted += size
         return data
 
     def _count(
@@ -251,9 +259,10 @@ class Outgoing:
                 done.motion += _size(packet)
             else:
                 done.references += _size(packet)
-            self._counted -= HEADER_BYTES + len(packet.payload)  # as the encoder counts it
-        done.reports += sum(map(_size, reports))
-        done.copies += sum(map(_size, copies))
+        more = sum(map(_size, reports)), sum(map(_size, copies))
+        done.reports += more[0]
+        done.copies += more[1]
+        self._counted += sum(more)
 
     def _refill(self, now: float) -> None:
         """The bucket of the whole rate: keyframes go while there is something in it."""
@@ -262,19 +271,15 @@ class Outgoing:
         rate = self.kbps * 125
         self._tokens = min(self._tokens + passed * rate, _LID_S * rate)
 
-    def _headers_kbps(self) -> float:
-        """What headers and reports are expected to take before anything was measured."""
-        each = self._config.overhead_bytes + HEAD_BYTES + 12
-        return each * 8 / 1000 / self.together_s
-
     def _adapt(self, now: float) -> None:
-        """Set the encoder's rate to what the others leave of the whole."""
+        """Set the encoder's rate to what headers, reports and copies leave of the whole."""
         passed = now - self._adapted
         if passed < 10:
             share = min(passed / _SMOOTH_S, 1.0)
-            self._beside += (self._counted * 8 / 1000 / max(passed, 1e-3) - self._beside) * share
+            self._more += (self._counted * 8 / 1000 / max(passed, 1e-3) - self._more) * share
         self._counted, self._adapted = 0, now
-        self.encoder.set_rate(max(self.kbps - self._beside, 1.0))
+        headers = (self._config.overhead_bytes + HEAD_BYTES) * 8 / 1000 / self.together_s
+        self.encoder.set_rate(max(self.kbps - headers - self._more, 1.0))
 
 
 def _size(packet: Packet) -> int:

@@ -108,9 +108,7 @@ class CallSession:
     ) -> None:
         self.config = config or CallConfig()
         if encoder is None:
-            encoder = Encoder(
-                self.config.encoder, fps=self.config.fps, sound=self.config.sound
-            )
+            encoder = Encoder(self.config.encoder, fps=self.config.fps, sound=self.config.sound)
         self.outgoing = Outgoing(self.config, encoder, now)
         self.incoming = Incoming(decoder or Decoder(self.config.decoder))
         self.playback = Playback()
@@ -188,8 +186,10 @@ class CallSession:
         now = self._at(now)
         self.playback.take(self.incoming.tick(now), now)
         self.outgoing.take(self.outgoing.encoder.encode(now=now), now)
-        reports = [self._report(now)] if self._report_due(now) <= now else []
-        return self.outgoing.send(now, reports)
+        waited = now - self._report_due(now)
+        leaves = self.outgoing.due(now) <= now
+        rides = (waited >= 0 and leaves) or waited >= self.outgoing.together_s
+        return self.outgoing.send(now, [self._report(now)] if rides else [])
 
     def picture(self, now: float) -> PictureOutput | None:
         """The peer's picture at this moment: the newest that is due, rendered if it is new. It is

@@ -201,6 +201,8 @@ class Encoder:
         self._joined_pts = 0
         self._wanted = True
         self._refreshed: Fraction | None = None
+        self._spoke: Fraction | None = None  # when a packet of sound was complete last
+        self._speaks = False  # one was just now
         self._announced = False
         self._ended = False
 
@@ -375,8 +377,8 @@ class Encoder:
         place = pts if frame is None else self._place(pts)
         if frame is not None and place is not None:
             self._ready += self._see(frame, place)
-        elif clocked:
-            self._ready += self._late_motion(at)
+        if clocked:
+            self._ready += self._due_motion(at)
         return self._take()
 
     def flush(self) -> list[Packet]:
@@ -452,14 +454,20 @@ class Encoder:
             )
         return pts
 
-    def _late_motion(self, at: Fraction) -> list[Packet]:
-        """Motion that waits for more frames, where none have come for so long as a packet lasts."""
-        if self._pts is None:
+    def _due_motion(self, at: Fraction) -> list[Packet]:
+        """With a clock: the motion that has waited for more frames for so long as a packet lasts.
+        It leaves with the sound of the same time, so that both can share a datagram.
+        """
+        since = self._animation.stream.since
+        if since is None:
             return []
-        waited = at - self._pts * self.header.time_base
-        if waited * 1000 < self.together_ms:
-            return []
-        return self._counted(self._animation.flush())
+        together = Fraction(self.together_ms, 1000)
+        spoke, self._speaks = self._speaks, False
+        talks = self._spoke is not None and at - self._spoke < 2 * together
+        waited = at - since * self.header.time_base
+        if spoke or waited >= (together if talks else together - 1 / self.header.fps):
+            return self._counted(self._animation.flush())
+        return []
 
     def _see(self, frame: Frame, pts: int) -> list[Packet]:
         last = self._pts
@@ -508,6 +516,8 @@ class Encoder:
             self._items += packets
             return self._drain(self._end()) if len(self._items) >= _MOST else []
         self._count_time()
+        if packets:
+            self._spoke, self._speaks = self._time.seconds, True
         return self._counted(packets)
 
     def _count_time(self) -> None:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ..codec.control import Missing
 from ..codec.errors import MotionError
+from ..codec.keyframe import FRAGMENT_BYTES
 from ..codec.packet import Kind, Packet
 from .appearance import Appearance
 from .config import EncoderConfig
@@ -39,6 +40,8 @@ _SPREAD_S = 3.0  # seconds of the free rate that one reference takes
 _SMALL, _LARGE = 1500, 4000  # bytes of a picture
 _FIRST = 3000  # bytes of the first picture, which everybody waits for
 _FIRST_S = 1.0  # or so many seconds of the rate, where that is more
+_AT_ONCE_S = 0.4  # of the rate that the first picture takes where there is a clock
+_FIRST_PART = 300  # bytes of it in a packet, so that sound may go between
 _UNBEARABLE, _URGENT = 0.15, 3  # avoidable loss, and in how many candidates, that justifies debt
 _UNEARNED_S = 0.5  # seconds of the rate that may be overdrawn without counting as debt
 _DEBT_S = 5.0  # seconds of the rate that debt may reach
@@ -167,7 +170,8 @@ class LiveCoder:
         self._animation.add(reference, join=True)
         self._candidates.clear()
         self._trickle.clear()
-        return before + keyframe.to_packets(0)
+        part = _FIRST_PART if self._rate.clocked else FRAGMENT_BYTES
+        return before + keyframe.to_packets(0, part=part)
 
     def _join_size(self, shape: int) -> int:
         """Bytes for the picture of a join keyframe, given those of its shape."""
@@ -175,7 +179,9 @@ class LiveCoder:
             return self._config.keyframe_bytes
         spare = float(self._rate.per_second * self._span) - self._rate.expected(self._span)
         whole = self._rate.picture_bytes(spare, shape)
-        if self._config.references > 1:  # it must come soon; the rest makes more references
+        if self._rate.clocked:  # it must come at once, and be made better after that
+            whole = min(whole, round(_AT_ONCE_S * self._rate.per_second))
+        elif self._config.references > 1:  # it must come soon; the rest makes more references
             whole = min(whole, max(_FIRST, round(_FIRST_S * self._rate.per_second)))
         return max(whole, MIN_PICTURE)
 

@@ -53,7 +53,8 @@ class RateControl:
 
     Attributes:
         motion: how motion is quantised.
-        bundle: frames in a MOTION packet.
+        clocked: whether the call has a clock.
+        bundle: frames in a MOTION packet, at most.
         sound: bits a second and milliseconds in a packet of sound; None without sound.
         per_second: bytes a second that may be sent; None if no rate is set.
         spent: bytes sent so far.
@@ -72,7 +73,8 @@ class RateControl:
         self._in_file = duration_s is not None
         audio = header.audio
         self.sound = None if audio is None else (audio.bitrate, audio.frame_ms)
-        self._clocked = False
+        self.clocked = False
+        self._together = 120
         self._lengthen()
         self.motion = MotionSettings(self._step()) if config.motion == "auto" else config.motion
         if self.per_second is not None:
@@ -83,17 +85,18 @@ class RateControl:
         """Begin a new stream."""
         self.spent = self._around(1)
         self._allowed, self._allowed_at = 0.0, Fraction(0)
-        self._clocked = False
+        self.clocked = False
+        self._together = 120
         self._lengthen()
 
     @property
     def together_ms(self) -> int:
         """Milliseconds that packets of sound and motion last in a call with a clock."""
-        return together_ms(None if self.per_second is None else self.per_second / 125)
+        return self._together
 
     def follow_clock(self) -> None:
         """The call has a clock: the rate decides how long packets last."""
-        self._clocked = True
+        self.clocked = True
         self._lengthen()
 
     def set_rate(self, kbps: float, now: Fraction) -> None:
@@ -118,14 +121,17 @@ class RateControl:
     def _lengthen(self) -> None:
         """Let packets last as long as suits the rate."""
         config, audio = self._config, self._header.audio
+        kbps = None if self.per_second is None else self.per_second / 125
+        self._together = together_ms(kbps, self._together)
         self.bundle = config.frames_together(
             self._header.fps, live=self._live, bytes_per_second=self.per_second
         )
-        if self._clocked and config.bundle == "auto" and config.profile != Profile.FP16:
-            frames = int(self._header.fps * self.together_ms / 1000)
-            self.bundle = min(max(1, frames), MAX_FRAMES)
+        if self.clocked and config.bundle == "auto" and config.profile != Profile.FP16:
+            # The clock ends a packet; where frames come too fast, their number does.
+            frames = int(self._header.fps * self._together / 1000) + 2
+            self.bundle = min(frames, MAX_FRAMES)
         if self.sound is not None and audio is not None:
-            packet_ms = self.together_ms if self._clocked else audio.frame_ms
+            packet_ms = self._together if self.clocked else audio.frame_ms
             self.sound = self.sound[0], packet_ms
 
     def framed(self, payload: int) -> int:

@@ -110,6 +110,11 @@ class MotionStream:
             self._sent = {}
         return ready
 
+    @property
+    def since(self) -> int | None:
+        """Time in ticks of the first frame that waits for more; None if none does."""
+        return self._waiting[0][0] if self._waiting else None
+
     def push(self, motion: MotionFrame, pts: int) -> list[MotionPayload]:
         """Take the next frame, and give the payloads that are complete."""
         ready = [] if self._continues(pts) else self.flush()
