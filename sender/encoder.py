@@ -152,6 +152,7 @@ class Encoder:
             partial(LateTracker, name, still=True) if self._late else None,
             crop=self.config.crop,
             face=self.config.face,
+            spread=self._together == 0,
         )
         self.reset()
 

@@ -2,13 +2,15 @@
 
 The tracker sees faces from about an eighth of a picture on, and a picture of 4K costs time. So once
 a face is known, a window of three times its height is tracked; and where the whole frame shows no
-face, it is searched in parts.
+face, it is searched in parts: all of them at once, or in a call one in each frame, since together
+they take up to half a second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Protocol
 
 import numpy as np
@@ -58,11 +60,20 @@ class Finder:
         tracker: follows faces from picture to picture.
         still: makes a tracker for pictures that do not follow each other; it is called when one is
             needed. None: frames are never searched in parts.
+        spread: look at one part in each frame, not at all parts of one frame. A face that was
+            found is then there with the frame after.
     """
 
-    def __init__(self, tracker: FaceTracker, still: Callable[[], FaceTracker] | None) -> None:
+    def __init__(
+        self,
+        tracker: FaceTracker,
+        still: Callable[[], FaceTracker] | None,
+        *,
+        spread: bool = False,
+    ) -> None:
         self._tracker = tracker
         self._make_still = still
+        self._spread = spread
         self._still: FaceTracker | None = None
         self.reset()
 
@@ -71,6 +82,7 @@ class Finder:
         self._window: _Window | None = None
         self._height = 0.0  # of the face for which the window was placed
         self._missing = _AGAIN_S
+        self._search = self._survey = _Search()
 
     def rescale(self, across: float, down: float) -> None:
         """The frames change their size by these factors, and show the same as before."""
@@ -97,32 +109,60 @@ class Finder:
         whole = _Window(0, 0, frame.shape[1], frame.shape[0])
         faces = _look(self._tracker, frame, self._window or whole, time_ms)
         if faces:
-            self._missing = 0.0
+            self._missing, self._search = 0.0, _Search()
             return faces
         self._missing += seconds
         if self._missing < _AGAIN_S:
             return []
-        self._window, self._missing = None, 0.0
-        return self.survey(frame)
+        if not self._spread:
+            self._window, self._missing = None, 0.0
+            return self.survey(frame) or []
+        self._search_on(frame)
+        return []
 
-    def survey(self, frame: Frame) -> list[Face]:
+    def _search_on(self, frame: Frame) -> None:
+        """Look at the next part; where a face was found, place the window about it."""
+        still = self._still_tracker(frame)
+        if still is None:
+            return
+        if self._search.over:
+            self._window, self._search = None, _Search(frame, levels=True)
+        found = self._search.advance(still, frame)
+        if found is not None:
+            self._missing, self._search = 0.0, _Search()
+            if found:
+                self.keep(found[0], (frame.shape[0], frame.shape[1]))
+
+    def survey(self, frame: Frame) -> list[Face] | None:
         """All faces of a frame, also small ones, in its pixels; largest first, each once.
 
-        It looks at many parts of the frame, and takes as long as many calls of `find`.
+        It looks at many parts of the frame, and takes as long as many calls of `find`. If the parts
+        are spread over frames, the result is None until the last one; then faces are where each was
+        last seen.
         """
-        if self._make_still is None or min(frame.shape[:2]) < _SMALLEST:
+        still = self._still_tracker(frame)
+        if still is None:
             return []
+        if self._survey.over:
+            self._survey = _Search(frame)
+        while (found := self._survey.advance(still, frame)) is None:
+            if self._spread:
+                return None
+        self._survey = _Search()
+        return found
+
+    def again(self, frame: Frame, face: Face, time_ms: int) -> list[Face]:
+        """Faces about the place where one was seen in an earlier frame."""
+        self.keep(face, (frame.shape[0], frame.shape[1]))
+        return self.find(frame, 0.0, time_ms)
+
+    def _still_tracker(self, frame: Frame) -> FaceTracker | None:
+        """The tracker for parts; None where frames are not searched."""
+        if self._make_still is None or min(frame.shape[:2]) < _SMALLEST:
+            return None
         if self._still is None:
             self._still = self._make_still()
-        found: list[Face] = []
-        for window in tiles(frame.shape[0], frame.shape[1]):
-            found += _look(self._still, frame, window, None)
-        found.sort(key=lambda face: face.box[2] - face.box[0], reverse=True)
-        faces: list[Face] = []
-        for face in found:
-            if all(overlap(face.box, other.box) < _TWICE for other in faces):
-                faces.append(face)
-        return faces
+        return self._still
 
     def keep(self, face: Face, shape: tuple[int, int]) -> None:
         """Place the window about the face that is followed, unless it stands well already.
@@ -150,6 +190,52 @@ class Finder:
         """Free what was made here; the tracker is the caller's."""
         if self._still is not None:
             self._still.close()
+
+
+class _Search:
+    """A search through the parts of a frame, or of frames that follow each other.
+
+    Args:
+        frame: the first one; without, the search is over.
+        levels: end with the first level, from large parts to small ones, that shows a face.
+    """
+
+    def __init__(self, frame: Frame | None = None, *, levels: bool = False) -> None:
+        self._shape = None if frame is None else frame.shape
+        parts = [] if frame is None else list(tiles(frame.shape[0], frame.shape[1]))
+        each = [list(group) for _, group in groupby(parts, key=lambda part: part.width)]
+        self._levels = each if levels else [parts] if parts else []
+        self._found: list[Face] = []
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to look at."""
+        return not self._levels
+
+    def advance(self, tracker: FaceTracker, frame: Frame) -> list[Face] | None:
+        """Look at the next part of this frame. At the end, the faces; else None. Frames of another
+        size end it with nothing.
+        """
+        if self.over or frame.shape != self._shape:
+            self._levels = []
+            return []
+        self._found += _look(tracker, frame, self._levels[0].pop(0), None)
+        if self._levels[0]:
+            return None
+        self._levels.pop(0)
+        if self._levels and not self._found:
+            return None
+        self._levels = []
+        return _each_once(self._found)
+
+
+def _each_once(found: list[Face]) -> list[Face]:
+    """The faces without those that were found twice, largest first."""
+    faces: list[Face] = []
+    for face in sorted(found, key=lambda face: face.box[2] - face.box[0], reverse=True):
+        if all(overlap(face.box, other.box) < _TWICE for other in faces):
+            faces.append(face)
+    return faces
 
 
 def _look(tracker: FaceTracker, frame: Frame, window: _Window, time_ms: int | None) -> list[Face]:

@@ -13,6 +13,8 @@ from .crop import Cropper, Rectangle, cut, to_picture
 from .cuts import CutDetector
 from .finder import FaceTracker, Finder
 from .follow import FaceChoice, Follower
+from .movement import overlap
+from .tracker import Face
 
 __all__ = ["Observer"]
 
@@ -31,6 +33,7 @@ class Observer:
         still: see `Finder`.
         crop: cut the head out; without, the whole of a square frame is the crop.
         face: which of several faces is followed. Another choice than "largest" needs `still`.
+        spread: see `Finder`.
     """
 
     def __init__(
@@ -41,9 +44,11 @@ class Observer:
         *,
         crop: bool = True,
         face: FaceChoice = "largest",
+        spread: bool = False,
     ) -> None:
         self._crop = crop
-        self._finder = Finder(tracker, still)
+        self._spread = spread
+        self._finder = Finder(tracker, still, spread=spread)
         self._follower = Follower("largest" if still is None else face)
         self._cropper = Cropper()
         self._size = size
@@ -56,6 +61,8 @@ class Observer:
         self._cropper.reset()
         self._finder.reset()
         self._cut = False
+        self._surveying = False
+        self._changed = False  # somebody new was chosen, but not seen yet
         self._shape = (0, 0)
         self._last: Rectangle | None = None
         self._landmarks: Points | None = None  # where the face was last, in the crop
@@ -87,28 +94,45 @@ class Observer:
         if self._cuts.push(frame):
             self._cut = True  # until the person in the new scene is found
             self._finder.reset()
-        wants_all = self._follower.wants_all(seconds, cut=self._cut)
-        everyone = self._finder.survey(frame) if wants_all else None
+        if self._follower.wants_all(seconds, cut=self._cut):
+            self._surveying = True
+        everyone = self._finder.survey(frame) if self._surveying else None
+        self._surveying = self._surveying and everyone is None
         faces = self._finder.find(frame, seconds, time_ms)
         self._deserted = not faces
         followed = self._follower.follow(
             faces, seconds, cut=self._cut, everyone=everyone, size=shape
         )
-        if followed.face is None:
+        self._changed = self._changed or followed.changed
+        face = self._present(followed.face, faces, frame, time_ms)
+        if face is None:
             return None, False
-        self._finder.keep(followed.face, shape)
-        if followed.changed or self._cut:
+        self._finder.keep(face, shape)
+        changed, self._changed = self._changed, False
+        if changed or self._cut:
             self._cropper.reset()
         self._cut = False
         if self._crop:
-            rectangle = self._cropper.update(followed.face.box, shape, seconds)
+            rectangle = self._cropper.update(face.box, shape, seconds)
         else:
             rectangle = Rectangle(0, 0, len(frame))
         self._last = rectangle
-        landmarks = to_picture(followed.face.landmarks, rectangle)
+        landmarks = to_picture(face.landmarks, rectangle)
         self._landmarks = landmarks
         picture = cut(frame, rectangle, self._size)
-        return Observation(picture, landmarks, time_ms / 1000), followed.changed
+        return Observation(picture, landmarks, time_ms / 1000), changed
+
+    def _present(
+        self, chosen: Face | None, faces: list[Face], frame: Frame, time_ms: int
+    ) -> Face | None:
+        """The chosen face as this frame shows it; None if it does not. A survey that was spread
+        over frames tells where it was.
+        """
+        if chosen is None or not self._spread or any(chosen is face for face in faces):
+            return chosen
+        box = chosen.box
+        near = self._finder.again(frame, chosen, time_ms)
+        return max(near, key=lambda face: overlap(face.box, box), default=None)
 
     def _fit(self, shape: tuple[int, int]) -> None:
         """Where frames change their size, scale what is known in pixels. Where they change their

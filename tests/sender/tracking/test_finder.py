@@ -128,3 +128,40 @@ def test_the_window_is_scaled_with_the_frames() -> None:
     (same,) = finder.find(half, 0.04, 40)
     assert tracker.sizes[-1][1] < 400  # a window of the half frame, not all of it
     assert same.box[0] > 200
+
+
+def test_a_search_that_is_spread_looks_at_one_part_a_frame() -> None:
+    searched = FakeTracker([[]])
+    finder = Finder(FakeTracker([[]]), lambda: searched, spread=True)
+    for index in range(50):
+        before = len(searched.sizes)
+        assert finder.find(WIDE, 0.04, 40 * index) == []
+        assert len(searched.sizes) <= before + 1
+    assert len(searched.sizes) >= len(list(tiles(720, 1280)))
+
+
+@pytest.mark.parametrize("share", [1.0, 0.4, 0.18])
+def test_a_spread_search_finds_faces_of_all_sizes(frames: list[Frame], share: float) -> None:
+    side = round(720 * share)
+    canvas = WIDE.copy()
+    canvas[:side, 1280 - side :] = resize(frames[0], side, side)
+    with Tracker() as tracker:
+        finder = Finder(tracker, still, spread=True)
+        found = [finder.find(canvas, 0.04, 40 * index) for index in range(30)]
+        finder.close()
+    first = next(index for index, faces in enumerate(found) if faces)
+    assert first <= len(list(tiles(720, 1280)))
+    x0, y0, x1, y1 = found[first][0].box
+    assert 1280 - side <= x0 < x1 <= 1280
+    assert 0.4 * side < y1 - y0 < 0.65 * side
+
+
+def test_a_spread_survey_ends_with_its_last_part_or_with_frames_of_another_size() -> None:
+    searched = FakeTracker([[(60.0, 60.0, 180.0, 200.0)]])
+    finder = Finder(FakeTracker([[]]), lambda: searched, spread=True)
+    count = len(list(tiles(720, 1280)))
+    parts = [finder.survey(WIDE) for _ in range(count)]
+    assert parts[:-1] == [None] * (count - 1)
+    assert parts[-1]
+    assert finder.survey(WIDE) is None
+    assert finder.survey(WIDE[::2, ::2]) == []

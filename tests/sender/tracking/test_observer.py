@@ -146,17 +146,19 @@ def slide_and_speaker(frames: list[Frame], count: int) -> list[Frame]:
     return pictures
 
 
+@pytest.mark.parametrize("spread", [False, True])
 @pytest.mark.parametrize(
     ("choice", "side"),
     [("largest", "left"), ("moving", "right"), (1, "left"), (2, "right"), (9, "right")],
 )
-def test_which_face(frames: list[Frame], choice: FaceChoice, side: str) -> None:
+def test_which_face(frames: list[Frame], choice: FaceChoice, side: str, spread: bool) -> None:
     still = partial(Tracker, still=True)
     with Tracker() as tracker:
-        watched = Observer(tracker, 256, still, face=choice)
-        for index, frame in enumerate(slide_and_speaker(frames, 40)):
+        watched = Observer(tracker, 256, still, face=choice, spread=spread)
+        for index, frame in enumerate(slide_and_speaker(frames, 90 if spread else 40)):
             watched.observe(frame, 0.04, 40 * index)
-            assert watched._last is not None
+            assert spread or watched._last is not None
+    assert watched._last is not None
     middle = watched._last.left + watched._last.side / 2
     assert (middle > 400) == (side == "right")
 
