@@ -30,6 +30,8 @@ class FrameGrid:
         """
         if self._anchor is None:
             self._anchor = at
+        if self._last is not None and at < self._last + 1 - _NEAR:
+            return None
         steps = round((at - self._anchor) / self._step)
         place = self._anchor + steps * self._step
         if abs(at - place) > _NEAR * self._step:
