@@ -274,7 +274,7 @@ def test_a_minute_without_a_face_saves_nothing(card: Path, clocked: bool) -> Non
         now += 1 / FPS
         frame = face.frame() if n >= 60 * FPS else BLANK
         each.append(size(call.encoder.encode(frame, voice(640), now=now if clocked else None)))
-    # The first keyframe is not all earned back yet, and STREAM packets come to 3 kbit/s with a clock.
+    # The first keyframe is not all earned back yet; STREAM packets take 3 kbit/s with a clock.
     assert sum(each[60 * FPS :]) * 8 / 10_000 < 20 * 1.25
 
 
