@@ -210,7 +210,7 @@ class Encoder:
     @property
     def together_ms(self) -> int:
         """How many milliseconds a packet of sound or of motion lasts at the present rate, in a call
-        with a clock: 120 below 20 kbit/s, 80 below 32, else 40.
+        with a clock: 120, 80 or 40, the fewer the higher the rate.
         """
         return self._rate.together_ms
 

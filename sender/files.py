@@ -156,13 +156,15 @@ def _warnings(kbps: float, asked: float | None) -> tuple[str, ...]:
 
 def _encoder_of(capture: Capture, config: EncoderConfig) -> Encoder:
     timing = capture.info.timing
-    return Encoder(
+    encoder = Encoder(
         config,
         fps=timing.fps,
         time_base=timing.time_base,
         duration_s=timing.duration_s,
         sound=capture.info.has_sound,
     )
+    encoder.prepare()  # what is missing is said before a file is begun
+    return encoder
 
 
 def encode_packets(
