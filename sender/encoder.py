@@ -465,7 +465,7 @@ class Encoder:
         together = Fraction(self.together_ms, 1000)
         spoke, self._speaks = self._speaks, False
         talks = self._spoke is not None and at - self._spoke < 2 * together
-        waited = at - since * self.header.time_base
+        waited = at - since * self.header.time_base + 1 / self.header.fps / 4  # frames jitter
         if spoke or waited >= (together if talks else together - 1 / self.header.fps):
             return self._counted(self._animation.flush())
         return []
