@@ -166,8 +166,8 @@ class Decoder:
             packet: as it came, parsed or as the bytes of a datagram. Bytes that are no packet
                 count as damaged. Packets of a kind that this build does not know are ignored.
             now: seconds of the caller's clock. A time that goes back counts as the time before.
-                With it, of pictures that come 0.3 s later than others only the newest is rendered,
-                as after an outage, or where the caller does not keep up with the stream.
+                With it, of pictures that come 0.3 s later than others, as after an outage or where
+                the caller does not keep up, only the newest is rendered, four a second at most.
 
         Returns:
             The pictures and pieces of sound that this packet completes; often none, or several.
