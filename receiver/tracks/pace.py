@@ -3,8 +3,8 @@
 A frame's lateness is the clock less the frame's own time. The two count from different moments, so
 only the difference to the smallest lateness so far means something. It grows after an outage, and
 where a program does not keep up with the stream. Then only the newest picture is rendered, and four
-a second at most, until the program has caught up: the lateness falls no more. What it is then counts
-as usual, since the clocks drift, and the way through the network may have become longer.
+a second at most, until the program has caught up: the lateness falls no more. It then counts as
+usual, since the clocks drift, and the way through the network may have become longer.
 """
 
 from __future__ import annotations
