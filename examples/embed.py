@@ -11,7 +11,6 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 
 import av
 import numpy as np
@@ -90,17 +89,16 @@ def main() -> int:
         with Encoder(EncoderConfig(kbps=24)) as encoder:  # frees the face tracker at the end
             for frame, sound in frames_and_sound(sys.argv[1]):
                 frames += 1
+                now = frames / 25  # in a call: time.monotonic(), for the encoder too
                 for packet in encoder.encode(frame, sound):
                     for datagram in network.send(bytes(packet)):
-                        # In a call, the receiver acknowledges over the network what it has …
-                        for pts in receive(decoder, datagram):
-                            ticks = round(pts / encoder.header.time_base)
-                            encoder.acknowledge(ticks, decoder.references)
-                # … and asks for a keyframe, once in a round trip rather than for each frame.
-                if decoder.statistics.wants_keyframe and frames % 10 == 0:
-                    encoder.request_keyframe()
+                        present(decoder.decode(datagram, now))
+                # In a call, this answer travels back over the network.
+                answer = decoder.feedback(now)
+                if answer:
+                    encoder.feed(answer)
             for packet in encoder.flush():
-                receive(decoder, bytes(packet))
+                present(decoder.decode(bytes(packet), now))
         present(decoder.flush())
     except FacewireError as error:
         print(f"embed: {error}", file=sys.stderr)
@@ -112,17 +110,6 @@ def main() -> int:
         f"the receiver adds {decoder.delay_ms:.0f} ms"
     )
     return 0
-
-
-def receive(decoder: Decoder, datagram: bytes) -> list[Fraction]:
-    """Decode a datagram and present it; returns the times of frames that were not made up."""
-    outputs = decoder.decode(datagram)
-    present(outputs)
-    return [
-        output.pts
-        for output in outputs
-        if isinstance(output, PictureOutput) and not output.concealed
-    ]
 
 
 def present(outputs: Sequence[PictureOutput | SoundOutput]) -> None:

@@ -14,7 +14,7 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING
 
-from ..codec.control import Control, ReferenceState, Wants
+from ..codec.control import Control
 from ..codec.errors import (
     ConfigError,
     MotionError,
@@ -32,7 +32,7 @@ from .generators.people import People
 from .ordering.changes import StreamChanges
 from .ordering.order import Order
 from .outputs import Frame, Output, PictureOutput, SoundOutput
-from .report_pace import ReportPace
+from .reports import Reports
 from .statistics import Statistics
 from .tracks.references import MissingBaseError
 from .tracks.sound import needed_samples
@@ -45,8 +45,6 @@ __all__ = ["Decoder", "Due"]
 
 _OPUS_DELAY_MS = 6.5
 _DEFAULT_AUDIO_MS = 40
-_MISSING_S = 0.2
-"""Between reports that name missing fragments."""
 _log = logging.getLogger(__name__)
 
 
@@ -83,9 +81,10 @@ class Decoder:
         self._people = People(self.config.identity, self.statistics)
         self._networks = Networks(self.config, generator)
         self._order = Order(self.config, self.statistics)
+        self._assembler = KeyframeAssembler()
+        self._reports = Reports(self.config, self.statistics, self._order, self._assembler)
         self._picture: Frame | None = None  # the newest one
         self._now: float | None = None
-        self._packets = 0
         self.reset()
 
     def reset(self) -> None:
@@ -94,14 +93,12 @@ class Decoder:
         """
         self._changes = StreamChanges()
         self._wanted: StreamHeader | None = None
-        self._announced = False  # whether the sender has told which stream it sends now
         self._networks.reset()
-        self._assembler = KeyframeAssembler()
+        self._assembler.reset()
+        self._reports.reset()
         self._early: deque[Keyframe] = deque(maxlen=self.config.references)
         self._stream: StreamTracks | None = None
         self._order.reset()
-        self._pace = ReportPace()
-        self._asked: float | None = None  # when missing fragments were last named
 
     @property
     def header(self) -> StreamHeader | None:
@@ -116,7 +113,8 @@ class Decoder:
     @property
     def references(self) -> tuple[int, ...]:
         """Ids of the keyframes that are here. `report` tells their checksums too."""
-        return tuple(state.id for state in self._references())
+        states = () if self._stream is None else self._stream.pictures.references
+        return tuple(state.id for state in states)
 
     @property
     def delay_ms(self) -> float:
@@ -166,8 +164,8 @@ class Decoder:
             packet: as it came, parsed or as the bytes of a datagram. Bytes that are no packet
                 count as damaged. Packets of a kind that this build does not know are ignored.
             now: seconds of the caller's clock. A time that goes back counts as the time before.
-                With it, of pictures that come 0.3 s later than others only the newest is rendered,
-                as after an outage, or where the caller does not keep up with the stream.
+                With it, of pictures that come 0.3 s later than others, as after an outage or where
+                the caller does not keep up, only the newest is rendered, four a second at most.
 
         Returns:
             The pictures and pieces of sound that this packet completes; often none, or several.
@@ -220,19 +218,7 @@ class Decoder:
         Fragments that are missing of a keyframe are named at most once in 0.2 s; asking for a
         report counts. They are known only if `now` is passed with the packets.
         """
-        missing = None
-        if self._missing_is_due() and self._now is not None:
-            missing = self._assembler.missing(self._now, self.config.reorder_ms / 1000)
-            self._asked = None if missing is None else self._now
-        decoded = None if self._stream is None else self._stream.pictures.decoded
-        return Control(
-            session=0 if self.header is None else self.header.session,
-            received=self._order.received,
-            decoded=None if decoded is None else decoded % (1 << 32),
-            references=None if self._stream is None else self._references(),
-            wants=self._wants(),
-            missing=missing,
-        )
+        return self._reports.report(self._stream, self._now)
 
     def feedback(self, now: float) -> bytes:
         """A report for `Encoder.feed`, as the payload of a CONTROL packet, if one is due.
@@ -250,12 +236,7 @@ class Decoder:
             ConfigError: the decoder is closed, or `now` is not finite.
         """
         self._check_open()
-        now = self._advance(now)
-        wait = self.config.reorder_ms / 1000
-        urgent = self._missing_is_due() and self._assembler.missing(now, wait) is not None
-        if not self._pace.is_due(now, self._packets, self._wants(), urgent):
-            return b""
-        return self.report().to_payload()
+        return self._reports.due(self._stream, self._advance(now))
 
     def close(self) -> None:
         """Free the network and everything that waits. Nothing can be decoded afterwards."""
@@ -291,23 +272,6 @@ class Decoder:
         self._now = now if self._now is None else max(now, self._now)
         return self._now
 
-    def _references(self) -> tuple[ReferenceState, ...]:
-        return () if self._stream is None else self._stream.pictures.references
-
-    def _wants(self) -> Wants:
-        counts = self.statistics
-        wants = Wants.KEYFRAME if counts.wants_keyframe else Wants.NOTHING
-        wants |= Wants.REFRESH if counts.wants_refresh else Wants.NOTHING
-        wants |= Wants.IDENTITY if counts.wants_identity else Wants.NOTHING
-        unknown = self._order.received is not None and not self._announced
-        return wants | (Wants.STREAM if unknown else Wants.NOTHING)
-
-    def _missing_is_due(self) -> bool:
-        """Whether missing fragments may be named again."""
-        if self._now is None:
-            return False
-        return self._asked is None or self._now - self._asked >= _MISSING_S
-
     def _take(self, data: Packet | bytes, now: float | None, *, paced: bool = False) -> list[Due]:
         """The body of `take`; `paced` as in `PictureTrack.due`."""
         self._check_open()
@@ -318,7 +282,7 @@ class Decoder:
         if self.statistics.wants_prepare:
             self._adapt()
         due: list[Due] = []
-        self._packets += 1
+        self._reports.count()
         if packet is not None and packet.kind == Kind.STREAM:
             due += self._on_stream(packet, now, paced)
         elif packet is not None and packet.kind == Kind.IDENTITY:
@@ -357,8 +321,7 @@ class Decoder:
     def _begin_anew(self, now: float | None, paced: bool) -> list[Due]:
         """The sender counts anew: its times may be anything, and its stream may be another one."""
         due = self._rest(now, paced=paced)
-        self._order.begin_anew(now)
-        self._announced = False
+        self._reports.announce(self._order.begin_anew(now))
         if self._stream is not None:
             _log.info("the sender began to count its packets anew")
             self.statistics.streams += 1
@@ -369,7 +332,7 @@ class Decoder:
         try:
             header = StreamHeader.from_payload(packet.payload)
         except UnsupportedError:
-            self._announced = True
+            self._reports.announce(True)
             raise
         except StreamError:
             self.statistics.damaged += 1
@@ -377,7 +340,7 @@ class Decoder:
         if not self._changes.allows(header, packet, now):
             self.statistics.ignored_streams += 1
             return []
-        self._announced = True
+        self._reports.announce(True)
         if header == self.header:
             self._changes.follow(header, packet, now)
             self._wanted = None

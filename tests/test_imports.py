@@ -42,6 +42,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "config outputs statistics report_pace",
         "ordering generators",
         "tracks",
+        "reports",
         "decoder",
         "files",
     ),

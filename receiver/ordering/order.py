@@ -87,12 +87,17 @@ class Order:
         self.expire(now)
         return self._rival.push(sequence, packet, now)
 
-    def begin_anew(self, now: float | None) -> None:
-        """Go on with the new count; its first packets are there already."""
+    def begin_anew(self, now: float | None) -> bool:
+        """Go on with the new count; its first packets are there already.
+
+        Returns:
+            Whether a STREAM packet is among them.
+        """
         row = self._rival.take()
         self.reset()
         for number, packet in row:
             self._place(number, packet, now)
+        return any(packet is not None and packet.kind == Kind.STREAM for _, packet in row)
 
     def expire(self, now: float | None) -> None:
         """Let time pass: what has been waited for long enough is given up."""

@@ -165,7 +165,7 @@ class PictureTrack:
         Args:
             now: seconds of the clock, None without one.
             everything: give all, since no more will come.
-            paced: if some come too late, give only the newest.
+            paced: of those that come too late, give only the newest (`pace.py`).
         """
         if everything:
             self._waiting.extend((frame, now) for frame in self._motion.flush())
@@ -173,15 +173,11 @@ class PictureTrack:
         while self._waiting and (everything or self._is_due(*self._waiting[0], now)):
             ready.append(self._waiting.popleft()[0])
         most = self._config.max_renders
-        if paced and now is not None and self._are_late(ready, now):
-            most = 1
+        if paced and now is not None:
+            times = [float(frame.ticks * self._time_base) for frame in ready]
+            most = self._pace.room(times, now, most)
         due = [self._due(frame) for frame in self._newest(ready, most)]
         return [picture for picture in due if picture is not None]
-
-    def _are_late(self, frames: list[TimedFrame], now: float) -> bool:
-        times = [float(frame.ticks * self._time_base) for frame in frames]
-        late = [self._pace.is_late(time, now) for time in times]
-        return any(late)
 
     def _newest(self, frames: list[TimedFrame], most: int) -> list[TimedFrame]:
         """The newest frames, so that at most so many are rendered."""
@@ -204,6 +200,8 @@ class PictureTrack:
         newest = self._motion.newest
         if self._sound is None or newest is None:
             return True
+        if frame.ticks > newest:
+            return True  # its time was false, or the sender began anew
         if self._sound.known(now) >= self._sound.needed(self._centre(frame.ticks)):
             return True
         if len(self._waiting) > _MOST_WAITING:

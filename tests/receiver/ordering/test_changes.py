@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 from facewire.codec.packet import Kind, Packet
@@ -67,3 +68,26 @@ def test_a_restarted_sender_is_followed() -> None:
     pass_seconds(changes, 2)
     assert follows(changes, FIRST, 30_000)
     assert follows(changes, FIRST, 2)
+
+
+def test_by_the_clock_a_second_is_a_second() -> None:
+    changes = StreamChanges()
+    for now, header, allowed in (
+        (1.0, FIRST, True),
+        (1.1, SECOND, True),
+        (2.0, THIRD, False),
+        (2.2, THIRD, True),
+    ):
+        assert changes.allows(*stream(header, int(10 * now)), now) == allowed
+        if allowed:
+            changes.follow(*stream(header, int(10 * now)), now)
+
+
+def test_a_session_that_was_left_is_never_followed_again() -> None:
+    old, new = replace(FIRST, session=5), replace(FIRST, session=6)
+    changes = StreamChanges()
+    assert follows(changes, old, 500)
+    assert follows(changes, new, 0)
+    pass_seconds(changes, 2)
+    assert not any(follows(changes, old, number) for number in (0, 1, 501, 40_000))
+    assert follows(changes, replace(new, fps=Fraction(30)), 60)  # the same session may change

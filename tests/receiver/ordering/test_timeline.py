@@ -45,6 +45,20 @@ def test_anchor_far_away_moves_the_clock_and_near_does_not() -> None:
     assert feed(line, [1_000_002]) == [1_000_002]
 
 
+def test_with_a_clock_a_time_is_expected_where_it_should_be() -> None:
+    line: Timeline[int] = Timeline(Fraction(1, 25), 100)
+    assert line.push(0, 0, 10.0) == [(0, 0)]
+    later = 25 * 60 * 44 + 7  # more than 65536 ticks
+    assert line.push(later % 65_536, 1, 10.0 + 60 * 44) == [(later, 1)]
+
+
+def test_a_far_time_near_that_of_its_keyframe_is_believed_at_once() -> None:
+    line: Timeline[int] = Timeline(Fraction(1, 25), 100)
+    assert feed(line, [0]) == [0]
+    assert line.push(1_000_003 % 65_536, 1, near=1_000_000) == [(1_000_003, 1)]
+    assert line.push(1_000_004 % 65_536, 2, near=5) == [(1_000_004, 2)]
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 1 << 40), st.lists(st.integers(1, 100), max_size=50))
 def test_any_plausible_steps_unwrap(start: int, steps: list[int]) -> None:
