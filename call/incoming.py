@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..codec.control import Clock, Control, State
+from ..codec.control import Clock, Control, State, Wants
 from ..codec.errors import FacewireError, StreamError
 from ..codec.packet import Kind, Packet
 from ..codec.stream import StreamHeader
@@ -66,6 +66,7 @@ class Incoming:
         self.state: State | None = None
         self.heard: float | None = None
         self._session: int | None = None
+        self._stranger: float | None = None  # when another session than that one was heard
         self._echo: tuple[int, float] | None = None  # the peer's clock reading, when it came
 
     def receive(self, data: bytes, now: float) -> Received:
@@ -79,8 +80,10 @@ class Incoming:
         reports = [control for control in controls if control is not None]
         anew = datagram.session != self._session
         if anew and not self._follow(datagram):
+            self.strangers += 1
+            self._stranger = now
             return Received(reports)
-        self.heard = now
+        self.heard, self._stranger = now, None
         due: list[Due] = []
         if self.arrivals.add(datagram.number, now):
             for packet in datagram.packets:
@@ -92,9 +95,10 @@ class Incoming:
         """What is due because time has passed: a gap is waited for only so long."""
         return self.decoder.expire(now)
 
-    def is_gone(self, now: float) -> bool:
-        """Whether nothing has come for so long that the line counts as broken."""
-        return self.heard is not None and now - self.heard > _GONE_S
+    def is_heard(self, now: float) -> bool:
+        """Whether the peer has sent something lately, also of a session that is not known yet."""
+        times = [time for time in (self.heard, self._stranger) if time is not None]
+        return bool(times) and now - max(times) <= _GONE_S
 
     def report(self, now: float, state: State) -> Control:
         """What the peer should know: of his stream, of his datagrams, and of this side's state."""
@@ -103,16 +107,16 @@ class Incoming:
         if self._echo is not None:
             held = min(max(int((now - self._echo[1]) * _MS), 0), _LOW)
             clock = Clock(sent, self._echo[0], held)
-        return replace(
-            self.decoder.report(), arrivals=self.arrivals.report(now), clock=clock, state=state
-        )
+        report = self.decoder.report()
+        wants = report.wants | (Wants.NOTHING if self._stranger is None else Wants.STREAM)
+        arrivals = self.arrivals.report(now)
+        return replace(report, wants=wants, arrivals=arrivals, clock=clock, state=state)
 
     def _follow(self, datagram: Datagram) -> bool:
         """Whether another session is followed. It is as soon as it brings its STREAM packet, which
         a side that begins anew sends again and again.
         """
         if not any(_session(packet) == datagram.session for packet in datagram.packets):
-            self.strangers += 1
             return False
         if self._session is not None:
             _log.info("the peer began anew")

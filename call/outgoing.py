@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ..codec.control import Arrivals, Control
+from ..codec.control import Arrivals, Control, Wants
 from ..codec.counters import WRAP, nearest
 from ..codec.packet import MAX_DATAGRAM, Kind, Packet
 from ..sender.encoder import Encoder
@@ -28,13 +28,14 @@ _THIN_KBPS = 12.0  # below this, two packets of sound share a datagram
 _COPY_FROM, _COPY_UNTIL = 0.03, 0.015  # loss at which copies begin and end
 _STEP_S = 0.1  # between two settings of the encoder's rate
 _SMOOTH_S = 2.0  # over which the cost of copies and reports is averaged
-_LID_S = 0.5  # of the rate that may be saved for keyframes
+_LID_S = 0.25  # of the rate that may be saved for keyframes
 _FIRST_BYTES = 1600  # of the first picture, which goes at once, whatever rate and line say
 _DEBT_S = 1.0  # of the rate that it may take in advance
 _PATIENT_S = 0.08  # of the rate that keyframes may add to one datagram, so that sound is not late
 _LEAST_PATIENT = 160  # bytes that they may add in any case
 _ODD = 8  # bytes that skipped sequence numbers may add to a datagram
-_MOTION_BACK_S, _SOUND_BACK_S = 0.25, 0.8  # of the rate over the line's room, at which each stops
+_SPARE_S = 0.1  # of the rate that keyframes leave to sound and motion of the line's room
+_SOUND_OVER = 100  # bytes beyond the line's room that sound may still take
 _KEPT_PATIENT = 512  # packets that wait for the rate, at most
 _PROMPT = (Kind.AUDIO, Kind.MOTION, Kind.STREAM)
 
@@ -99,12 +100,20 @@ class Outgoing:
         self._counted = 0  # bytes of them since `_adapted`
         self._seen: dict[Kind, float] = {}  # when each kind of prompt packet came last
         self._confirmed = False  # the peer has a reference of this stream
+        self._first = 0  # bytes of references that were sent before that
+        self._adapt(now)
 
     def set_ceiling(self, kbps: float, now: float) -> None:
         """Another highest rate in 1000 bits a second, from now on."""
         self._ceiling = kbps
         self.line.set_ceiling(kbps)
         self._adapt(now)
+
+    def greet(self, now: float) -> None:
+        """The peer begins anew: he has nothing of this stream, and the line may be another one."""
+        self.line.restart()
+        self._confirmed, self._first = False, 0
+        self.encoder.feed(Control(wants=Wants.STREAM | Wants.KEYFRAME), now)
 
     @property
     def kbps(self) -> float:
@@ -200,18 +209,18 @@ class Outgoing:
         """
         if packet.kind is Kind.STREAM or not self._confirmed:
             return True
-        back = _SOUND_BACK_S if packet.kind is Kind.AUDIO else _MOTION_BACK_S
-        if self.line.room(now) >= -back * self.kbps * 125:
+        over = _SOUND_OVER if packet.kind is Kind.AUDIO else 0
+        if self.line.room(now) >= -over:
             return True
         self.statistics.held_back += 1
         return False
 
     def _may_send(self, packet: Packet, now: float) -> bool:
         """Whether rate and line have room for a packet of a keyframe."""
-        if not self._confirmed and self.statistics.references < _FIRST_BYTES:
+        if not self._confirmed and self._first < _FIRST_BYTES:
             return True
         least = 0.0 if self._confirmed else -_DEBT_S * self.kbps * 125
-        return self._tokens >= least and self.line.room(now) >= len(packet.payload)
+        return self._tokens >= least and self.line.room(now) >= _SPARE_S * self.kbps * 125
 
     def _affordable(self, now: float) -> list[Packet]:
         """Packets of keyframes for which there is room now."""
@@ -223,6 +232,7 @@ class Outgoing:
             if taken and size > most:
                 break
             taken.append(self._patient.popleft())
+            self._first += 0 if self._confirmed else len(taken[-1].payload)
         return taken
 
     def _numbered(self, packet: Packet) -> Packet:

@@ -15,7 +15,10 @@ It departs from it where a call of 6 to 64 kbit/s differs from one of megabits:
 - What is on its way is bounded, as in SCReAM (RFC 8298, section 4.1.2): when the line suddenly
   carries a sixth of what it did, no report says so in time, but reports fail to come.
 - When the rate is cut, it goes further below what arrives, the longer the queue is, so that the
-  queue is gone after about a second.
+  queue is gone after about a second. It then returns to a little less than what arrived.
+- When reports come but name nothing that arrived, the line has nearly stopped: a quarter of the
+  rate is kept. If what arrives next was not delayed by a queue, it was an outage, and the whole
+  rate is back at once.
 """
 
 from __future__ import annotations
@@ -35,13 +38,18 @@ _FULL_S = 0.25  # a queue at which the rate is cut at once, however short the si
 _SIGNS = 3  # reports in a row that must show a queue
 _BELOW = 0.85  # of what arrives, after a queue
 _DRAIN_S = 1.5  # a queue is to be gone after so long
+_CUT_APART_S = 0.3  # between two cuts
+_STARVING = 0.25  # of the rate remains while nothing arrives
 _GROWTH, _START_GROWTH = 1.13, 1.6  # a second
 _HOLD_S = 1.0  # after a cut, before the rate is raised again
 _AHEAD = 1.6  # the estimate is at most so many times what arrives
 _MUCH_LOST = 0.25
-_SLACK_S = 0.12  # more than the usual time until a report may be on its way
+_SLACK_S = 0.06  # more than the usual time until a report may be on its way
+_LEAST_ROOM = 600  # bytes that may always be on their way: two datagrams
+_SOME_LOST = 0.03  # loss from which a missing report is no sign of a full line
 _FORGOTTEN_S = 2.0  # what no report mentions is no longer on its way
 _USUAL_S = 0.4  # until a report, before one came
+_BETWEEN_S = 0.12  # between two reports, before two came
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +84,12 @@ class LineEstimate:
         self._signs = 0
         self._last: float | None = None
         self._cut = float("-inf")
+        self._held: float | None = None  # kbit/s to go on with once the queue is gone
         self._flying: dict[int, tuple[float, int]] = {}
         self._in_flight = 0
         self._waits: deque[tuple[float, float]] = deque()
         self._usual = _USUAL_S
+        self._between = _BETWEEN_S  # seconds from one report to the next, smoothed
 
     def set_ceiling(self, kbps: float) -> None:
         """Another highest rate, from now on."""
@@ -107,7 +117,9 @@ class LineEstimate:
         """Bytes that may be sent now without more on its way than a line of this rate holds."""
         while self._flying and next(iter(self._flying.values()))[0] < now - _FORGOTTEN_S:
             self._landed(next(iter(self._flying)))
-        return self.kbps * 125 * (self._usual + _SLACK_S) - self._in_flight
+        late = self._between * (2 if self.loss > _SOME_LOST else 1)  # as a report may be
+        may_fly = self.kbps * 125 * (self._usual + late + _SLACK_S)
+        return max(may_fly, _LEAST_ROOM) - self._in_flight
 
     def report(self, arrivals: Sequence[tuple[int, float | None]], now: float) -> None:
         """Take a report of the peer.
@@ -135,12 +147,23 @@ class LineEstimate:
         for number, _ in known:
             self._landed(number)
         elapsed = 0.0 if self._last is None else min(max(now - self._last, 0.0), 1.0)
+        self._between += (elapsed - self._between) * 0.1 if elapsed else 0.0
         self._last = now
         if came:
             self._measure(came)
             self._decide(now, elapsed)
+        elif self._is_starving(now):
+            self._held = self._held or self.kbps
+            self._cut_to(self.kbps * _STARVING, now)
         elif known and self.loss > _MUCH_LOST and now - self._cut >= _HOLD_S:
             self._cut_to(self.kbps * 0.7, now)
+
+    def _is_starving(self, now: float) -> bool:
+        """Whether nothing arrives that should have long since: the line has nearly stopped."""
+        if not self._flying or now - self._cut < _CUT_APART_S:
+            return False
+        oldest = next(iter(self._flying.values()))[0]
+        return now - oldest > self._usual + self._between + _FULL_S
 
     def _landed(self, number: int) -> None:
         _, size = self._flying.pop(number)
@@ -176,15 +199,22 @@ class LineEstimate:
     def _decide(self, now: float, elapsed: float) -> None:
         self._signs = self._signs + 1 if self.queue_s > _QUEUE_S else 0
         if self.queue_s > _FULL_S or self._signs >= _SIGNS:
-            if now - self._cut >= 0.3:
+            if now - self._cut >= _CUT_APART_S:
                 drain = max(1 - self.queue_s / _DRAIN_S, 0.5)
-                self._cut_to(min(self.kbps, self.arriving_kbps) * _BELOW * drain, now)
+                carried = min(self.kbps, self.arriving_kbps) * _BELOW
+                self._held = carried
+                self._cut_to(carried * drain, now)
             return
         if self.loss > _MUCH_LOST:
             if now - self._cut >= _HOLD_S:
                 self._cut_to(self.kbps * (1 - 0.5 * self.loss), now)
             return
-        if self._signs or now - self._cut < _HOLD_S:
+        if self._signs:
+            return
+        if self._held is not None:  # the queue is gone, and the line carries what it carried
+            self.kbps = min(max(self.kbps, self._held), self._ceiling)
+            self._held = None
+        if now - self._cut < _HOLD_S:
             return
         growth = _START_GROWTH if self.starting else _GROWTH
         # What is not sent proves nothing: the estimate runs ahead of it only so far.

@@ -34,8 +34,8 @@ __all__ = ["CallSession", "CallStatistics"]
 Frame = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
 
-_REPORT_S, _THIN_REPORT_S = 0.12, 0.24  # between two reports
-_THIN_KBPS = 24.0  # below this, reports are rarer
+_REPORTS = ((40.0, 0.08), (24.0, 0.12), (10.0, 0.24), (0.0, 0.36))
+"""From so many kbit/s on, so many seconds between two reports."""
 _STATE_S = 1.0  # between two reports that tell state and clock
 _GOODBYES = 3  # times that leaving is said, since a datagram may be lost
 _IDLE_S = 1.0  # between two reports to a peer from whom nothing comes
@@ -176,6 +176,7 @@ class CallSession:
         received = self.incoming.receive(datagram, now)
         if received.anew:
             self.playback.begin()
+            self.outgoing.greet(now)
         self.playback.take(received.due, now)
         for report in received.reports:
             self._measure(report, now)
@@ -248,7 +249,7 @@ class CallSession:
             restarts=incoming.restarts,
             damaged=incoming.damaged,
             strangers=incoming.strangers,
-            peer_gone=incoming.is_gone(self._now),
+            peer_gone=incoming.heard is not None and not incoming.is_heard(self._now),
             refused=incoming.refused,
         )
 
@@ -290,9 +291,9 @@ class CallSession:
         """When the next report is to leave."""
         if self._state != self._told_state:
             return now
-        if self.incoming.heard is None or self.incoming.is_gone(now):
+        if not self.incoming.is_heard(now):
             return self._told + _IDLE_S
-        return self._told + (_THIN_REPORT_S if self.outgoing.kbps < _THIN_KBPS else _REPORT_S)
+        return self._told + next(s for least, s in _REPORTS if self.outgoing.kbps >= least)
 
     def _report(self, now: float) -> Packet:
         """What the peer is told; what has not changed only once a second. Which packets came is
