@@ -198,6 +198,8 @@ class Encoder:
         self._until = self._together
         self._sequence = 0
         self._pts: int | None = None
+        self._looked: int | None = None  # time of the frame that was tracked last
+        self._early = 0
         self._start = 0
         self._joined_pts = 0
         self._wanted = True
@@ -326,9 +328,31 @@ class Encoder:
         """
         self._announcer.ask_identity()
 
+    def look(self, frame: Frame, now: float) -> ObservedFrame | None:
+        """The longer half of `encode` for a frame, in a call with a clock: find the face.
+
+        It may run in another thread than the other methods, so that sound need not wait for it.
+        One frame at a time; each result goes to `encode`, in this order.
+
+        Args:
+            frame: as in `encode`.
+            now: when it was taken.
+
+        Returns:
+            What `encode` takes as `frame`. None if it comes before the next tick: leave it out.
+
+        Raises:
+            ConfigError: the frame is not as described, or no call of `encode` with a clock has
+                begun the stream.
+        """
+        if self._grid is None:
+            raise ConfigError("begin the stream first: call encode(now=...)")
+        place = self._place(None, max(self._time.at(now), Fraction(0)))
+        return None if place is None else self._observe(frame, place)
+
     def encode(
         self,
-        frame: Frame | None = None,
+        frame: Frame | ObservedFrame | None = None,
         pcm: Sound | None = None,
         pts: int | None = None,
         now: float | None = None,
@@ -343,7 +367,7 @@ class Encoder:
         the reason). Its packets come with the next call, so nothing is lost by going on.
 
         Args:
-            frame: uint8 RGB `[H, W, 3]` of any size, with a face.
+            frame: uint8 RGB `[H, W, 3]` of any size, with a face; or what `look` gave.
             pcm: float32 mono at 16 kHz `[n]`, any n, on [-1, 1]. Without a clock it continues the
                 sound of the call before, and the very first sample belongs to time 0. With one,
                 its end belongs to `now`.
@@ -375,9 +399,10 @@ class Encoder:
             self._ready += self._hear(self._sound.push(pcm, at if clocked else None))
         elif self._sound is not None and clocked:
             self._ready += self._hear(self._sound.wait(at))
-        place = pts if frame is None else self._place(pts)
-        if frame is not None and place is not None:
-            self._ready += self._see(frame, place)
+        if isinstance(frame, ObservedFrame):
+            self._ready += self._see(frame)
+        elif frame is not None and (place := self._place(pts, at)) is not None:
+            self._ready += self._see(self._observe(frame, place))
         if clocked:
             self._ready += self._due_motion(at)
         return self._take()
@@ -438,13 +463,11 @@ class Encoder:
             sound += self._drain(max(end, self._end()))
         self._ready += self._animation.flush() + sound
 
-    def _place(self, pts: int | None) -> int | None:
-        """The time of a frame in ticks; None if it comes too early."""
+    def _place(self, pts: int | None, at: Fraction) -> int | None:
+        """The time in ticks of a frame that comes `at` so many seconds; None if it is too early."""
         if self._grid is not None:
-            at = float(self._time.seconds / self.header.time_base) if pts is None else float(pts)
-            place = self._grid.place(at)
-            if place is None:
-                self.statistics = replace(self.statistics, early=self.statistics.early + 1)
+            place = self._grid.place(float(at / self.header.time_base if pts is None else pts))
+            self._early += place is None
             return place
         if pts is None:
             step = max(1, round(1 / self.header.fps / self.header.time_base))
@@ -470,13 +493,16 @@ class Encoder:
             return self._counted(self._animation.flush())
         return []
 
-    def _see(self, frame: Frame, pts: int) -> list[Packet]:
-        last = self._pts
+    def _see(self, observed: ObservedFrame) -> list[Packet]:
+        """Code a frame, or keep it until those that are planned together are there."""
+        pts, last, self._pts = observed.pts, self._pts, observed.pts
         step = 1 / self.header.fps if last is None else (pts - last) * self.header.time_base
-        observed = self._observe(frame, pts, step)
-        self._pts = pts
         if last is None:
             self._start = pts
+        if observed.view is not None and not observed.view.faceless:
+            # A 16-bit pts cannot express so long a pause; a keyframe carries the full time.
+            far = last is not None and pts - last >= _FAR
+            observed = replace(observed, join=far or self._is_due(pts, observed.join))
         if observed.join:
             self._joined_pts, self._wanted = pts, False
         if self._live is not None:
@@ -491,18 +517,19 @@ class Encoder:
         self._items.append(observed)
         return packets
 
-    def _observe(self, frame: Frame, pts: int, step: Fraction) -> ObservedFrame:
-        """Track a frame that comes `step` seconds after the last one."""
+    def _observe(self, frame: Frame, pts: int) -> ObservedFrame:
+        """Track a frame. Whether one can join there is not decided yet, unless the person or the
+        scene is a new one.
+        """
+        last = self._looked
+        step = 1 / self.header.fps if last is None else (pts - last) * self.header.time_base
         time_ms = round(pts * self.header.time_base * 1000)
         seen, changed = self._observer.observe(frame, float(step), time_ms)
+        self._looked = pts
         if seen is None:
             unseen = self._observer.unseen(frame, time_ms)
-            view = None if unseen is None else View.of(unseen, faceless=True)
-            return ObservedFrame(pts, view)
-        seen = self._smoothing.push(seen, anew=changed)
-        # A 16-bit pts cannot express so long a pause; a keyframe carries the full time.
-        far = self._pts is not None and pts - self._pts >= _FAR
-        return ObservedFrame(pts, View.of(seen), join=far or self._is_due(pts, changed))
+            return ObservedFrame(pts, None if unseen is None else View.of(unseen, faceless=True))
+        return ObservedFrame(pts, View.of(self._smoothing.push(seen, anew=changed)), join=changed)
 
     def _drain(self, end: Fraction) -> list[Packet]:
         """Code the frames and the sound that wait, up to `end` seconds."""
@@ -561,6 +588,7 @@ class Encoder:
             frames=done.frames,
             repeated=done.repeated,
             keyframes=done.references,
+            early=self._early,
         )
         return [
             replace(packet, sequence=(first + index) % WRAP) for index, packet in enumerate(packets)

@@ -51,8 +51,11 @@ class StreamTime:
             self._origin -= self._held - now
             self._held = now
         self._held = max(self._held, now)
-        passed = Fraction(round((self._held - self._origin) * _EXACT), _EXACT)
-        self.seconds = max(self.seconds, passed)
+        self.seconds = max(self.seconds, self.at(self._held))
+
+    def at(self, now: float) -> Fraction:
+        """Seconds of the call at a reading of the clock; nothing is remembered of it."""
+        return Fraction(round((_checked(now) - self._origin) * _EXACT), _EXACT)
 
     def count(self, pictures: Fraction, sound: Fraction) -> None:
         """Without a clock: time is where pictures or sound end, in seconds of their own. Whichever
