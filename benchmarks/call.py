@@ -14,7 +14,6 @@ are those beyond the network's 80 ms one way; bytes include 50 for each datagram
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import sys
 import tempfile
@@ -25,18 +24,15 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from safetensors.numpy import save_file
 
 from facewire.call.config import CallConfig
-from facewire.codec.control import State
-from facewire.models.face.table import FaceTable
 from facewire.call.simulated import Clock, Line, LineSettings
-from tests.call.sides import Call, Side, percentile
+from facewire.codec.control import State
+from tests.call.sides import DELAY, Call, Side, percentile
+from tests.conftest import blank_network
 
 mpl.use("svg")
 import matplotlib.pyplot as plt
-
-DELAY = 0.08
 
 
 @dataclass(frozen=True)
@@ -46,14 +42,6 @@ class Row:
     case: str
     goal: str
     measured: str
-
-
-def blank_network(folder: Path) -> Path:
-    """Folder of a network that knows nothing: enough to encode for."""
-    table = FaceTable.blank()
-    tensors = {f"face.{name}": getattr(table, name) for name in FaceTable.NAMES}
-    save_file(tensors, folder / "model.safetensors", {"config": json.dumps({"name": "s"})})
-    return folder
 
 
 def beyond(side: Side, start: float, end: float) -> tuple[float, float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import pairwise
 
 from ..codec.control import MAX_ARRIVALS, Arrivals
 from ..codec.counters import WRAP, nearest
@@ -11,6 +12,7 @@ __all__ = ["ArrivalLog"]
 
 _REPEATED = 6  # datagrams that the next report names again, since a report may be lost
 _SETTLE_S = 0.06  # a datagram that is overtaken counts as lost after so long
+_LONGEST_S = 4.0  # between two arrivals in one report
 _FAR = 4096  # numbers: a jump by more begins the log anew
 
 
@@ -59,13 +61,17 @@ class ArrivalLog:
             return None
         end = self._settled(now)
         first = max(min(self._told + 1, end) - _REPEATED, min(self._times), end - MAX_ARRIVALS + 1)
+        came = sorted(number for number in self._times if first <= number <= end)
+        for before, after in pairwise(came):
+            if self._times[after] - self._times[before] > _LONGEST_S:
+                first = after  # a report cannot express so long a pause
         if end < first:
             return None
         self.lost += sum(n not in self._times for n in range(self._told + 1, end + 1))
         self._told = max(self._told, end)
-        came = [self._times.get(number) for number in range(first, end + 1)]
-        start = int(min(time for time in came if time is not None) * 1000)
-        times = tuple(None if time is None else time - start / 1000 for time in came)
+        arrived = [self._times.get(number) for number in range(first, end + 1)]
+        start = int(min(time for time in arrived if time is not None) * 1000)
+        times = tuple(None if time is None else time - start / 1000 for time in arrived)
         return Arrivals(first % WRAP, start % (1 << 32), times)
 
     def _settled(self, now: float) -> int:

@@ -159,7 +159,7 @@ class Outgoing:
     def due(self, now: float) -> float:
         """When `send` has something to send at the latest; infinite if nothing waits."""
         if self._since is not None:
-            return now if self._is_whole() else self._since + self.together_s / 2
+            return now if self._is_whole() else self._since + self.together_s / 4
         if self._patient and not self._rides(now) and self._may_send(self._patient[0], now):
             return now
         return float("inf")

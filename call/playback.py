@@ -36,15 +36,17 @@ class Playback:
         """Forget what waits, since the peer begins another stream."""
         self.playout = SoundPlayout()
         self.pictures = PictureQueue()
-        self._heard: float | None = None  # when sound was last played
-        self._pulled = 0.0
+        self._heard: tuple[float, float] | None = None  # when sound was last played, and which
 
     def take(self, due: Iterable[Due], now: float) -> None:
         """Take what the decoder gave; `now` is this side's clock in seconds."""
         for one in due:
             if isinstance(one, SoundOutput):
                 self.made_up_s += len(one.pcm) / SAMPLE_RATE if one.concealed else 0.0
-                self.playout.push(one.pcm, round(one.pts * SAMPLE_RATE), now)
+                late = now - float(one.pts) > self.playout.target_s
+                if not (one.pause and late):  # silence is there without it
+                    timely = not (one.concealed or one.pause)
+                    self.playout.push(one.pcm, round(one.pts * SAMPLE_RATE), now, timely=timely)
             else:
                 self.pictures.push(one, now)
 
@@ -52,9 +54,9 @@ class Playback:
         """The next samples for the loudspeaker: float32 mono `[count]` at 16 kHz."""
         before = self.playout.statistics.silent
         pcm = self.playout.pull(count, now)
-        self._pulled = now
-        if self.playout.statistics.silent - before < count:
-            self._heard = now
+        position = self.playout.position()
+        if position is not None and self.playout.statistics.silent == before:
+            self._heard = now, position - self.playout.block_s
         return pcm
 
     def choose(self, now: float) -> DuePicture | None:
@@ -63,7 +65,7 @@ class Playback:
 
     def position(self, now: float) -> float | None:
         """Stream time in seconds of the sound that is heard now; None while none is."""
-        position = self.playout.position()
-        if position is None or self._heard is None or now - self._heard > _SILENT_S:
+        if self._heard is None or now - self._heard[0] > _SILENT_S:
             return None
-        return position - self.playout.block_s + max(now - self._pulled, 0.0)
+        at, position = self._heard  # time goes on in a pause too
+        return position + max(now - at, 0.0)

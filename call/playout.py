@@ -23,8 +23,9 @@ Sound = npt.NDArray[np.float32]
 
 _PERCENTILE = 97.0  # of the lateness of the last pieces
 _REMEMBERED_S = 10.0
+_FEWEST = 5  # pieces that are remembered even if they came before that
 _MARGIN_S = 0.01
-_TOO_LONG_S, _TOO_SHORT_S = 0.02, 0.004  # the delay is left alone within these of its target
+_TOO_LONG_S, _TOO_SHORT_S = 0.012, 0.004  # the delay is left alone within these of its target
 _PACE = 0.03  # the most by which sound is played faster or slower
 _FAR_S = 0.6  # sound that lies further off is jumped to
 _MOST_S = 4.0  # of sound that waits
@@ -91,18 +92,23 @@ class SoundPlayout:
         """Stream time in seconds of the sample that is played next; None before any sound."""
         return None if self._next is None else self._next / SAMPLE_RATE
 
-    def push(self, pcm: Sound, start: int, now: float) -> None:
+    def push(self, pcm: Sound, start: int, now: float, *, timely: bool = True) -> None:
         """Take decoded sound.
 
         Args:
             pcm: float32 mono `[n]` at 16 kHz.
             start: sample of the stream's clock at which it begins; rising from piece to piece.
             now: seconds of this side's clock.
+            timely: whether it came when it could. Sound that was made up or a pause that was told
+                late say nothing about how late sound is.
         """
         if not len(pcm):
             return
-        self._late.append((now, now - start / SAMPLE_RATE))
-        while self._late[0][0] < now - _REMEMBERED_S or len(self._late) > 1000:
+        if timely or not self._late:
+            self._late.append((now, now - start / SAMPLE_RATE))
+        while len(self._late) > 1000 or (
+            len(self._late) > _FEWEST and self._late[0][0] < now - _REMEMBERED_S
+        ):
             self._late.popleft()
         if self._next is None:
             self._next = start
@@ -114,6 +120,8 @@ class SoundPlayout:
             late = min(expected - start, len(pcm))
             self.statistics.skipped += late
             pcm = pcm[late:]
+        elif start > expected and not self._buffered:
+            self._next, self._playing = start, False  # after a pause; it begins when it is due
         elif start > expected:
             self._append(np.zeros(start - expected, np.float32))
         if len(pcm):

@@ -23,6 +23,7 @@ It departs from it where a call of 6 to 64 kbit/s differs from one of megabits:
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ _GROWTH, _START_GROWTH = 1.13, 1.6  # a second
 _HOLD_S = 1.0  # after a cut, before the rate is raised again
 _AHEAD = 1.6  # the estimate is at most so many times what arrives
 _MUCH_LOST = 0.25
+_OUTAGE_S = 0.8  # of datagrams that were all lost
 _SLACK_S = 0.06  # more than the usual time until a report may be on its way
 _LEAST_ROOM = 600  # bytes that may always be on their way: two datagrams
 _SOME_LOST = 0.03  # loss from which a missing report is no sign of a full line
@@ -142,8 +144,7 @@ class LineEstimate:
             while self._waits[0][0] < now - _BASE_S:
                 self._waits.popleft()
             self._usual = min(wait for _, wait in self._waits)
-            lost = 1 - len(came) / len(known)
-            self.loss += (lost - self.loss) * min(len(known) / 40, 1.0)
+            self._count_loss([(self._flying[n][0], time is None) for n, time in known])
         for number, _ in known:
             self._landed(number)
         elapsed = 0.0 if self._last is None else min(max(now - self._last, 0.0), 1.0)
@@ -157,6 +158,19 @@ class LineEstimate:
             self._cut_to(self.kbps * _STARVING, now)
         elif known and self.loss > _MUCH_LOST and now - self._cut >= _HOLD_S:
             self._cut_to(self.kbps * 0.7, now)
+
+    def _count_loss(self, known: Sequence[tuple[float, bool]]) -> None:
+        """Take when datagrams were sent and whether they were lost. What was lost in a row over a
+        long time is an outage, which says nothing about the line before and after it.
+        """
+        counted: list[bool] = []
+        for lost, run in itertools.groupby(known, key=lambda one: one[1]):
+            times = [sent for sent, _ in run]
+            if not lost or times[-1] - times[0] < _OUTAGE_S:
+                counted += [lost] * len(times)
+        if counted:
+            share = sum(counted) / len(counted)
+            self.loss += (share - self.loss) * min(len(counted) / 40, 1.0)
 
     def _is_starving(self, now: float) -> bool:
         """Whether nothing arrives that should have long since: the line has nearly stopped."""

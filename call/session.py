@@ -12,6 +12,7 @@ Whoever owns it brings datagrams and the time, and calls it again at `next_time`
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,8 +25,9 @@ from ..receiver.decoder import Decoder
 from ..receiver.outputs import PictureOutput
 from ..receiver.tracks.pictures import DuePicture
 from ..sender.encoder import Encoder
+from ..sender.observed import ObservedFrame
 from .config import CallConfig
-from .incoming import Incoming
+from .incoming import Incoming, Received
 from .outgoing import Outgoing
 from .playback import Playback
 
@@ -94,6 +96,12 @@ class CallSession:
         encoder, decoder: used instead of those that `config` describes, for tests or to share
             networks that are loaded already. They are closed with the session.
 
+    Attributes:
+        config: as given.
+        state: what the peer is told of this side's camera and microphone; set it at any time.
+        outgoing, incoming, playback: the three parts. Each may have a thread of its own, as
+            `CallWorkers` does it; then none of them is called from two threads at once.
+
     Raises:
         ConfigError, WeightsError, MissingExtraError: as `Encoder` and `Decoder`.
     """
@@ -113,7 +121,7 @@ class CallSession:
         self.incoming = Incoming(decoder or Decoder(self.config.decoder))
         self.playback = Playback()
         self._now = now
-        self._state = State.PRESENT
+        self.state = State.PRESENT
         self._told = float("-inf")  # when a report left last
         self._told_state: State | None = None
         self._told_references: tuple[ReferenceState, ...] | None = None
@@ -123,21 +131,13 @@ class CallSession:
         self._shown = self._made_up = 0
         self._output: PictureOutput | None = None
         self._closed = False
+        self.outgoing.take(encoder.encode(now=now), now)  # the stream's time begins now
 
     def prepare(self) -> None:
         """Load the networks of both directions, so that no later call has to: seconds, once."""
         self._check_open()
         self.outgoing.encoder.prepare()
         self.incoming.decoder.prepare()
-
-    @property
-    def state(self) -> State:
-        """What the peer is told of this side's camera and microphone."""
-        return self._state
-
-    @state.setter
-    def state(self, state: State) -> None:
-        self._state = state
 
     @property
     def peer_state(self) -> State | None:
@@ -148,14 +148,15 @@ class CallSession:
         """Send at most so many kbit/s from now on, headers included."""
         self.outgoing.set_ceiling(kbps, self._at(now))
 
-    def see(self, frame: Frame, now: float) -> None:
-        """Take a frame of the camera, uint8 RGB `[H, W, 3]`, taken `now`.
+    def see(self, frame: Frame | ObservedFrame, now: float) -> None:
+        """Take a frame of the camera, taken `now`: uint8 RGB `[H, W, 3]`, or what `Encoder.look`
+        made of it in another thread.
 
         Raises:
             ConfigError: not such a frame, or the session is closed.
         """
         now = self._at(now)
-        if State.CAMERA_OFF not in self._state:
+        if State.CAMERA_OFF not in self.state:
             self.outgoing.take(self.outgoing.encoder.encode(frame=frame, now=now), now)
 
     def hear(self, pcm: Sound, now: float) -> None:
@@ -167,17 +168,28 @@ class CallSession:
             ConfigError: the session is closed.
         """
         now = self._at(now)
-        if State.MUTED not in self._state:
+        if State.MUTED not in self.state:
             self.outgoing.take(self.outgoing.encoder.encode(pcm=pcm, now=now), now)
 
     def receive(self, datagram: bytes, now: float) -> None:
         """Take a datagram from the network. One that cannot be read is counted and left aside."""
         now = self._at(now)
         received = self.incoming.receive(datagram, now)
+        self.keep(received, now)
+        self.answer(received, now)
+
+    def keep(self, received: Received, now: float) -> None:
+        """Let what a datagram brought wait for its time. A part of `receive`, for callers that
+        have threads.
+        """
         if received.anew:
             self.playback.begin()
-            self.outgoing.greet(now)
         self.playback.take(received.due, now)
+
+    def answer(self, received: Received, now: float) -> None:
+        """Let the sending half know what the peer said. A part of `receive`, as `keep` is."""
+        if received.anew:
+            self.outgoing.greet(now)
         for report in received.reports:
             self._measure(report, now)
             self.outgoing.report(report, now)
@@ -186,11 +198,36 @@ class CallSession:
         """The datagrams that are to leave now, at most 1200 bytes each; often none."""
         now = self._at(now)
         self.playback.take(self.incoming.tick(now), now)
+        return self.emit(now, [self.report(now)] if self.wants_report(now) else [])
+
+    def emit(self, now: float, reports: Sequence[Packet] = ()) -> list[bytes]:
+        """The sending half of `send`, with a report that was made elsewhere."""
+        now = self._at(now)
         self.outgoing.take(self.outgoing.encoder.encode(now=now), now)
+        return self.outgoing.send(now, reports)
+
+    def wants_report(self, now: float) -> bool:
+        """Whether a report is to leave now: it waits a little for a datagram to go with."""
         waited = now - self._report_due(now)
         leaves = self.outgoing.due(now) <= now
-        rides = (waited >= 0 and leaves) or waited >= self.outgoing.together_s
-        return self.outgoing.send(now, [self._report(now)] if rides else [])
+        return (waited >= 0 and leaves) or waited >= self.outgoing.together_s
+
+    def report(self, now: float) -> Packet:
+        """A CONTROL packet that tells the peer what came. What has not changed is told only once a
+        second. Which packets came is left out, since the arrivals of the datagrams say it.
+        """
+        report = replace(self.incoming.report(now, self.state), received=None)
+        if report.references == self._told_references and now - self._full < _STATE_S:
+            report = replace(report, references=None)
+        else:
+            self._told_references = report.references
+        if now - self._full < _STATE_S and self.state == self._told_state:
+            report = replace(report, state=None, clock=None)
+        else:
+            self._full, self._told_state = now, self.state
+        self._told = now
+        self._controls += 1
+        return report.to_packet(self._controls)
 
     def picture(self, now: float) -> PictureOutput | None:
         """The peer's picture at this moment: the newest that is due, rendered if it is new. It is
@@ -256,10 +293,10 @@ class CallSession:
     def leave(self, now: float) -> list[bytes]:
         """Say goodbye: datagrams to send, after which `close` follows."""
         now = self._at(now)
-        self._state |= State.LEAVING
+        self.state |= State.LEAVING
         datagrams: list[bytes] = []
         for _ in range(_GOODBYES):
-            datagrams += self.outgoing.send(now, [self._report(now)])
+            datagrams += self.outgoing.send(now, [self.report(now)])
         return datagrams
 
     def close(self) -> None:
@@ -289,28 +326,11 @@ class CallSession:
 
     def _report_due(self, now: float) -> float:
         """When the next report is to leave."""
-        if self._state != self._told_state:
+        if self.state != self._told_state:
             return now
         if not self.incoming.is_heard(now):
             return self._told + _IDLE_S
         return self._told + next(s for least, s in _REPORTS if self.outgoing.kbps >= least)
-
-    def _report(self, now: float) -> Packet:
-        """What the peer is told; what has not changed only once a second. Which packets came is
-        left out, since the arrivals of the datagrams say it.
-        """
-        report = replace(self.incoming.report(now, self._state), received=None)
-        if report.references == self._told_references and now - self._full < _STATE_S:
-            report = replace(report, references=None)
-        else:
-            self._told_references = report.references
-        if now - self._full < _STATE_S and self._state == self._told_state:
-            report = replace(report, state=None, clock=None)
-        else:
-            self._full, self._told_state = now, self._state
-        self._told = now
-        self._controls += 1
-        return report.to_packet(self._controls)
 
     def _measure(self, report: Control, now: float) -> None:
         """The round trip, from this side's clock reading that comes back."""

@@ -45,11 +45,14 @@ class SoundOutput:
         pts: presentation time of the first sample, in seconds. The times of successive pieces
             rise. Sound comes before the pictures of the same time, because these wait for it.
         concealed: Opus made this sound up in place of a packet that was lost or damaged.
+        pause: nobody speaks; this is the noise of a quiet room. A sender does not send silence, and
+            says only after a while that there is some, so this sound may come late.
     """
 
     pcm: npt.NDArray[np.float32]
     pts: Fraction
     concealed: bool = False
+    pause: bool = False
 
 
 Output: TypeAlias = PictureOutput | SoundOutput

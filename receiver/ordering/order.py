@@ -42,6 +42,7 @@ class Order:
         self._statistics = statistics
         self._gaps = Gaps(config.reorder_window, config.reorder_ms / 1000, statistics)
         self._rival: Rival[Packet | None] = Rival()
+        self._outage = 2 * config.reorder_ms / 1000
         self.reset()
 
     def reset(self) -> None:
@@ -123,6 +124,9 @@ class Order:
         if self._gaps.newest is None:
             self._lanes = {kind: Lane(number - 1) for kind in _ORDERED}
         self._gaps.add(number, now)
+        came = self._last_came
+        if now is not None and came is not None and now - came > self._outage:
+            self._gaps.give_up()  # what is missing was sent too long ago to be on its way
         self._last_came = now
         if packet is None or packet.kind not in self._lanes:
             return

@@ -45,11 +45,13 @@ class Sound:
         pcm: float32 mono `[n]` at 16 kHz.
         start: sample at which it begins, counted from time 0 of the stream.
         concealed: Opus made it up in place of a lost or damaged packet.
+        pause: the sender says that nobody speaks; it says so late.
     """
 
     pcm: Array
     start: int
     concealed: bool
+    pause: bool
 
 
 def needed_samples(centre: int, lookahead_ms: int) -> int:
@@ -173,24 +175,25 @@ class SoundTrack:
         while self._next is not None and self._next < end:
             pcm = self._decoder.decode(None)[: (end - self._next) * self._length]
             self._statistics.concealed_audio += not self._silent
-            sounds.append(self._place(self._next, pcm, not self._silent))
+            sounds.append(self._place(self._next, pcm, not self._silent, pause=self._silent))
         return sounds
 
     def _piece(self, index: int, payload: bytes) -> Sound:
         try:
-            return self._place(index, self._decoder.decode(payload), False)
+            pause = len(payload) <= _DTX_BYTES
+            return self._place(index, self._decoder.decode(payload), False, pause=pause)
         except StreamError:
             self._statistics.damaged += 1
             self._statistics.concealed_audio += 1
             return self._place(index, self._decoder.decode(None)[: self._length], True)
 
-    def _place(self, index: int, pcm: Array, concealed: bool) -> Sound:
+    def _place(self, index: int, pcm: Array, concealed: bool, *, pause: bool = False) -> Sound:
         """Sound that begins at a tick; a part of a tick at its end is cut off."""
         ticks = max(len(pcm) // self._length, 1)
         pcm, start = pcm[: ticks * self._length], index * self._length
         self._append(pcm, start)
         self._next = index + ticks
-        return Sound(pcm, start, concealed)
+        return Sound(pcm, start, concealed, pause)
 
     def needed(self, centre: int) -> int:
         """The sample up to which sound must be known for the frame at sample `centre`."""

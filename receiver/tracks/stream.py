@@ -108,6 +108,8 @@ class StreamTracks:
 
 def _outputs(pieces: list[Sound]) -> list[Due]:
     return [
-        SoundOutput(piece.pcm, Fraction(piece.start, SAMPLE_RATE), piece.concealed)
+        SoundOutput(
+            piece.pcm, Fraction(piece.start, SAMPLE_RATE), piece.concealed, pause=piece.pause
+        )
         for piece in pieces
     ]

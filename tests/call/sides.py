@@ -27,6 +27,7 @@ Frame = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
 RATE = 16000
 SIZE = 256
+DELAY = 0.08  # of the line by default
 BLOCK = 320  # samples that microphone and loudspeaker take at once
 
 

@@ -75,3 +75,15 @@ def test_hostile_numbers_cost_no_memory_and_break_no_report() -> None:
             assert len(report.times) <= MAX_ARRIVALS
             assert report.start >= 0
     assert len(log._times) <= 4 * MAX_ARRIVALS
+
+
+def test_a_pause_that_is_too_long_for_a_report_begins_another_one() -> None:
+    log = ArrivalLog()
+    for number in range(3):
+        log.add(number, 1 + 0.1 * number)
+    told(log, 1.3)
+    log.add(5, 12.0)
+    log.add(6, 12.1)
+    found = told(log, 12.2)
+    assert set(found) == {5, 6}
+    assert abs((found[6] or 0) - 12.1) < 1e-3

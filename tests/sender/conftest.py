@@ -1,8 +1,7 @@
-"""A network's card without a network; a tracker that follows a script."""
+"""A tracker that follows a script."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -10,24 +9,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from safetensors.numpy import save_file
 
-from facewire.models.face.table import FaceTable
 from facewire.sender.tracking.tracker import Face
 
 Frame = npt.NDArray[np.uint8]
 Box = tuple[float, float, float, float]
 CLIP_FRAMES = 75  # of the demo clip in tests/conftest.py
-
-
-@pytest.fixture(scope="session")
-def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a network that knows nothing: enough to encode for."""
-    folder = tmp_path_factory.mktemp("network")
-    table = FaceTable.blank()
-    tensors = {f"face.{name}": getattr(table, name) for name in FaceTable.NAMES}
-    save_file(tensors, folder / "model.safetensors", {"config": json.dumps({"name": "s"})})
-    return folder
 
 
 def mesh(box: Box) -> npt.NDArray[np.float32]:

@@ -1,0 +1,221 @@
+"""`CallWorkers`: threads around a `CallSession`, so that nothing waits for what takes long.
+
+camera ─→ look ─┐                                  ┌→ render ─→ picture()
+microphone ─────┴→ send ─→ network ─→ receive ─────┴→ sound()
+
+Finding the face, coding, decoding and rendering have a thread each. What arrives from outside is
+put into a queue and never waits; a frame that the tracker has not begun with when the next one
+comes is dropped. Sound is coded between two frames, so it waits for no tracker and no picture.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..codec.errors import FacewireError
+from ..receiver.outputs import PictureOutput
+from ..sender.observed import ObservedFrame
+from .incoming import Received
+from .session import CallSession
+
+__all__ = ["CallWorkers"]
+
+T = TypeVar("T")
+Frame = npt.NDArray[np.uint8]
+Sound = npt.NDArray[np.float32]
+
+_TICK_S = 0.01
+_MOST = 500  # datagrams or pieces of sound that wait; the oldest go first
+_JOIN_S = 5.0
+_log = logging.getLogger(__name__)
+
+
+class CallWorkers:
+    """Runs a session in threads. Its own methods return at once, and may be called from anywhere.
+
+    Args:
+        session: is used by nobody else meanwhile. It is closed with the workers.
+        transmit: sends a datagram; called from one thread, and must not block.
+        clock: seconds that never go back.
+
+    Attributes:
+        session: as given. Its `state` may be set and its `statistics` read.
+        failure: the error that ended a thread, None while all run.
+        render_s: seconds that the last picture took.
+        dropped: frames of the camera that the tracker had no time for.
+    """
+
+    def __init__(
+        self,
+        session: CallSession,
+        transmit: Callable[[bytes], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.session = session
+        self.failure: BaseException | None = None
+        self.render_s = 0.0
+        self.dropped = 0
+        self._transmit, self._clock = transmit, clock
+        self._camera: deque[tuple[Frame, float]] = deque(maxlen=1)
+        self._looks: deque[tuple[ObservedFrame, float]] = deque(maxlen=2)
+        self._sounds: deque[tuple[Sound, float]] = deque(maxlen=_MOST)
+        self._datagrams: deque[tuple[bytes, float]] = deque(maxlen=_MOST)
+        self._answers: deque[Received] = deque(maxlen=_MOST)
+        self._output: PictureOutput | None = None
+        self._receiving = threading.Lock()  # the decoder
+        self._playing = threading.Lock()  # what waits to be heard and seen
+        self._seen, self._work, self._came = (threading.Event() for _ in range(3))
+        self._ended = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(loop,), name=f"facewire-{name}", daemon=True)
+            for name, loop in (
+                ("look", self._look),
+                ("send", self._send),
+                ("receive", self._receive),
+                ("render", self._render),
+            )
+        ]
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def see(self, frame: Frame) -> None:
+        """Take a frame of the camera, uint8 RGB `[H, W, 3]`, taken just now. It is not copied."""
+        self.dropped += len(self._camera)
+        self._camera.append((frame, self._clock()))
+        self._seen.set()
+
+    def hear(self, pcm: Sound) -> None:
+        """Take sound of the microphone, float32 mono `[n]` at 16 kHz, that ends just now."""
+        self._sounds.append((pcm, self._clock()))
+        self._work.set()
+
+    def receive(self, datagram: bytes) -> None:
+        """Take a datagram that has just come."""
+        self._datagrams.append((datagram, self._clock()))
+        self._came.set()
+
+    def sound(self, count: int) -> Sound:
+        """The next samples for the loudspeaker, float32 mono `[count]` at 16 kHz."""
+        with self._playing:
+            return self.session.playback.sound(count, self._clock())
+
+    def picture(self) -> PictureOutput | None:
+        """The picture that was rendered last; None before the first."""
+        return self._output
+
+    def close(self) -> None:
+        """Say goodbye to the peer, end the threads, and close the session."""
+        if self._ended.is_set():
+            return
+        self._ended.set()
+        for event in (self._seen, self._work, self._came):
+            event.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(_JOIN_S)
+        if not any(thread.is_alive() for thread in self._threads):
+            for datagram in self.session.leave(self._clock()):
+                self._transmit(datagram)
+            self.session.close()
+
+    def __enter__(self) -> CallWorkers:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self, loop: Callable[[], None]) -> None:
+        """Call a loop's body until the end."""
+        try:
+            while not self._ended.is_set():
+                loop()
+        except BaseException as error:
+            _log.exception("a thread of the call has failed")
+            self.failure = error
+            self._ended.set()
+
+    def _look(self) -> None:
+        """Find the face in the newest frame of the camera."""
+        self._seen.wait()
+        self._seen.clear()
+        if (taken := _first(self._camera)) is None:
+            return
+        frame, at = taken
+        try:
+            look = self.session.outgoing.encoder.look(frame, at)
+        except FacewireError as error:
+            _log.warning("a frame of the camera was left out: %s", error)
+            return
+        if look is not None:
+            self._looks.append((look, at))
+            self._work.set()
+
+    def _send(self) -> None:
+        """Code what came, and send what is due."""
+        self._work.wait(_TICK_S)
+        self._work.clear()
+        while (heard := _first(self._sounds)) is not None:
+            self.session.hear(*heard)
+        while (answer := _first(self._answers)) is not None:
+            self.session.answer(answer, self._clock())
+        if (seen := _first(self._looks)) is not None:
+            self.session.see(*seen)
+        now = self._clock()
+        reports = []
+        # Where the decoder is busy with a keyframe, the report waits, and not the sound.
+        if self.session.wants_report(now) and self._receiving.acquire(blocking=False):
+            try:
+                reports = [self.session.report(now)]
+            finally:
+                self._receiving.release()
+        for datagram in self.session.emit(now, reports):
+            self._transmit(datagram)
+
+    def _receive(self) -> None:
+        """Decode what came."""
+        self._came.wait(_TICK_S)
+        self._came.clear()
+        while (datagram := _first(self._datagrams)) is not None:
+            with self._receiving:
+                received = self.session.incoming.receive(*datagram)
+            with self._playing:
+                self.session.keep(received, self._clock())
+            if received.reports or received.anew:
+                self._answers.append(received)
+                self._work.set()
+        now = self._clock()
+        with self._receiving:
+            due = self.session.incoming.tick(now)
+        with self._playing:
+            self.session.playback.take(due, now)
+
+    def _render(self) -> None:
+        """Make the picture that is due."""
+        now = self._clock()
+        with self._playing:
+            due = self.session.choose(now)
+        if due is None:
+            self._ended.wait(_TICK_S / 2)
+            return
+        self._output = self.session.render(due)
+        self.render_s = self._clock() - now
+
+
+def _first(queue: deque[T]) -> T | None:
+    """Take the oldest of a queue; None if it is empty."""
+    try:
+        return queue.popleft()
+    except IndexError:
+        return None
