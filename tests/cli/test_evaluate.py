@@ -148,6 +148,7 @@ def test_without_the_extra_it_is_named(package: str, words: str, tmp_path: Path)
     assert done.returncode == 1
     assert done.stdout == ""
     assert len(done.stderr.strip().splitlines()) == 1
+    assert "pip install '.[eval]'" in done.stderr
     assert "pip install 'facewire[eval]'" in done.stderr
 
 
