@@ -28,9 +28,9 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from facewire.call.config import CallConfig
+from facewire.call.simulated import Clock, Line, LineSettings
 from facewire.codec.control import State
 from facewire.models.face.table import FaceTable
-from facewire.call.simulated import Clock, Line, LineSettings
 from tests.call.sides import Call, Side, percentile
 
 mpl.use("svg")
