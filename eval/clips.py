@@ -64,7 +64,8 @@ class Clip:
     def rgb(self) -> Frame:
         """Frames, uint8 `[T, H, W, 3]`, memory mapped, read-only."""
         shape = (self.frames, self.height, self.width, 3)
-        return np.memmap(self.folder / "frames.rgb", np.uint8, "r", shape=shape)
+        frames: Frame = np.memmap(self.folder / "frames.rgb", np.uint8, "r", shape=shape)
+        return frames
 
     def pcm(self) -> Sound:
         """Sound, float32 mono `[n]` at 16 kHz on [-1, 1]; empty where there is none."""
