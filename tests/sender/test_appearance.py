@@ -21,7 +21,7 @@ from facewire.sender.appearance import Appearance
 from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
 from facewire.sender.references.expected import expected_losses
-from facewire.sender.references.shown import shown_losses
+from facewire.sender.references.shown_losses import shown_losses
 from facewire.sender.tracking.tracker import Face, Tracker
 
 from ..receiver.conftest import FakeGenerator
