@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         import torch
     except ImportError:
-        print("gpu_streams: needs torch: pip install 'facewire[torch]'", file=sys.stderr)
+        print("gpu_streams: needs torch: pip install '.[torch]'", file=sys.stderr)
         return 1
     if not args.cpu and not torch.cuda.is_available():
         print("gpu_streams: torch finds no GPU here; --cpu tries the script", file=sys.stderr)

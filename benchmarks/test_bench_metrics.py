@@ -27,7 +27,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     folder = tmp_path_factory.mktemp("clip")
     face = AnimatedFace(load_portrait())
     poses = [Pose(yaw=5 * np.sin(i / 5), mouth=0.5 + 0.5 * np.sin(i)) for i in range(FRAMES)]
-    np.save(folder / "frames.npy", np.stack([face.draw(pose, SIDE) for pose in poses]))
+    np.stack([face.draw(pose, SIDE) for pose in poses]).tofile(folder / "frames.rgb")
     sound = np.random.default_rng(0).normal(0, 0.1, FRAMES * 640)
     np.save(folder / "sound.npy", sound.astype(np.float32))
     return Clip("bench", "0" * 64, folder, FRAMES, Fraction(25), SIDE, SIDE)

@@ -119,10 +119,13 @@ class TrainingError(FacewireError, RuntimeError):
 
 
 class MissingExtraError(FacewireError, ImportError):
-    """An optional dependency is not installed; the message names the extra."""
+    """An optional dependency is not installed; the message says how to get it."""
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs an optional part: pip install 'facewire[{extra}]'")
+        super().__init__(
+            f"{feature} needs an optional part. In a clone of facewire: pip install '.[{extra}]'. "
+            f"Where facewire is on a package index: pip install 'facewire[{extra}]'"
+        )
         self._parts = (feature, extra)
 
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:

@@ -30,7 +30,6 @@ __all__ = ["VIDEO_SUFFIXES", "Clip", "Frame", "clip_key", "find_videos", "prepar
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".y4m", ".mpg", ".mpeg")
 _VERSION = 1  # of the preparation: what changes the pixels changes this
-_BLOCK = 32  # frames written at a time
 
 Frame = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
@@ -43,7 +42,7 @@ class Clip:
     Attributes:
         name: name of the video file.
         key: hex SHA-256 of the video file and of how it was prepared.
-        folder: where `frames.npy` and `sound.npy` lie.
+        folder: where `frames.rgb` (all frames, raw) and `sound.npy` lie.
         frames: number of frames, T.
         fps: frames a second.
         width, height: size of a frame in pixels.
@@ -64,7 +63,8 @@ class Clip:
 
     def rgb(self) -> Frame:
         """Frames, uint8 `[T, H, W, 3]`, memory mapped, read-only."""
-        frames: Frame = np.load(self.folder / "frames.npy", mmap_mode="r")
+        shape = (self.frames, self.height, self.width, 3)
+        frames: Frame = np.memmap(self.folder / "frames.rgb", np.uint8, "r", shape=shape)
         return frames
 
     def pcm(self) -> Sound:
@@ -160,20 +160,18 @@ def _found(folder: Path, name: str) -> Clip | None:
     """A clip that is there and whole, under the name that its video has now."""
     try:
         clip = replace(Clip.load(folder), name=name)
-        whole = clip.rgb().shape == (clip.frames, clip.height, clip.width, 3)
-        clip.pcm()
+        clip.rgb(), clip.pcm()
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return clip if whole else None
+    return clip
 
 
 def _write_frames(
     capture: Capture, folder: Path, size: int, limit: int | None, progress: Callable[[int], None]
 ) -> tuple[Fraction, int]:
-    """Write `frames.npy`; returns the time of the first frame and the number of frames."""
+    """Write `frames.rgb`; returns the time of the first frame and the number of frames."""
     start, count = Fraction(0), 0
-    raw = folder / "frames.raw"
-    with Tracker() as tracker, raw.open("wb") as file:
+    with Tracker() as tracker, (folder / "frames.rgb").open("wb") as file:
         observer = Observer(tracker, size, lambda: Tracker(still=True))
         try:
             for picture, moment in itertools.islice(_crops(capture, observer), limit):
@@ -185,14 +183,6 @@ def _write_frames(
             observer.close()
     if count == 0:
         raise NoFaceError("no face was found in the whole video")
-    shape = (count, size, size, 3)
-    source = np.memmap(raw, np.uint8, "r", shape=shape)
-    target = np.lib.format.open_memmap(folder / "frames.npy", "w+", np.uint8, shape)
-    for first in range(0, count, _BLOCK):
-        target[first : first + _BLOCK] = source[first : first + _BLOCK]
-    target.flush()
-    del source, target
-    raw.unlink()
     return start, count
 
 

@@ -6,7 +6,7 @@ Frames are read once, in order, and forgotten.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,9 +116,7 @@ class _Metrics:
     """All metrics of one clip, in three groups by how often they look."""
 
     def __init__(self, clip: Clip, truth: Truth, suite: Suite) -> None:
-        self._identity: IdentityDistance | None = None
-        self._heard: MouthAudioCorrelation | None = None
-        self._sync: SyncScore | None = None
+        self._more: dict[str, Callable[[], float]] = {}  # second figures of metrics
         each: dict[str, Metric] = {
             "lmd": Mean(faces.landmark_distance, "face"),
             "lmd_mouth": Mean(faces.landmark_distance, "mouth"),
@@ -150,12 +148,15 @@ class _Metrics:
                 if network is not None and box in boxes:
                     group[prefix + name] = Mean(picture_distance, network, box)
         if suite.embed is not None:
-            self._identity = costly["aed"] = IdentityDistance(suite.embed, dict(truth.embeddings))
+            costly["aed"] = identity = IdentityDistance(suite.embed, dict(truth.embeddings))
+            self._more["identity_cosine"] = identity.cosine
         pcm = clip.pcm()
         if len(pcm):
-            self._heard = each["lip_sync_correlation"] = MouthAudioCorrelation(pcm, clip.fps)
+            each["lip_sync_correlation"] = heard = MouthAudioCorrelation(pcm, clip.fps)
+            self._more["lip_sync_correlation_truth"] = heard.reference
         if suite.syncnet is not None and len(pcm):
-            self._sync = each["sync_c"] = SyncScore(suite.syncnet, pcm, clip.fps)
+            each["sync_c"] = sync = SyncScore(suite.syncnet, pcm, clip.fps)
+            self._more["sync_d"] = sync.distance
         self._groups = ((1, each), (suite.every, pictures), (suite.vgg_every, costly))
 
     def update(self, pair: Pair) -> None:
@@ -166,12 +167,7 @@ class _Metrics:
 
     def compute(self) -> dict[str, float]:
         values = {name: m.compute() for _, group in self._groups for name, m in group.items()}
-        if self._identity is not None:
-            values["identity_cosine"] = self._identity.cosine()
-        if self._heard is not None:
-            values["lip_sync_correlation_truth"] = self._heard.reference()
-        if self._sync is not None:
-            values["sync_d"] = self._sync.distance()
+        values |= {name: compute() for name, compute in self._more.items()}
         return {name: float(value) for name, value in values.items() if np.isfinite(value)}
 
 

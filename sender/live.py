@@ -27,7 +27,7 @@ from .observed import ObservedFrame, View
 from .rate import LIVE_SPAN, MIN_PICTURE, RateControl
 from .references.expected import AFTER_GAIN
 from .references.planning import WORTH
-from .references.shown import shown_losses
+from .references.shown_losses import shown_losses
 from .resending import SentFragments
 from .trickle import Trickle
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError
+from .coded_picture import CodedPicture, StillCodec
 from .coders import CODERS, encode, to_frame
-from .picture import CodedPicture, StillCodec
 from .steps import Steps, finish
 
 __all__ = ["Anchor"]

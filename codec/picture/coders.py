@@ -16,8 +16,8 @@ import numpy.typing as npt
 from av.video.codeccontext import VideoCodecContext
 
 from ..errors import MediaError, StreamError, UnsupportedError
+from .coded_picture import StillCodec
 from .colour import rgb_to_yuv420, yuv420_to_rgb
-from .picture import StillCodec
 
 __all__ = ["CODERS", "Coder", "create", "decode", "encode", "own_priority", "to_frame", "to_rgb"]
 

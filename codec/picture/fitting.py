@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from ..errors import ConfigError, MediaError
 from .after import Anchor
+from .coded_picture import DEFAULT_CODEC, MAX_PICTURE, CodedPicture, StillCodec
 from .coders import CODERS, decode, encode, to_frame, to_rgb
 from .level_search import LOG_GROWTH, best_level
-from .picture import DEFAULT_CODEC, MAX_PICTURE, CodedPicture, StillCodec
 from .steps import Steps
 
 __all__ = ["fit_picture"]

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from ..errors import ConfigError, StreamError
 from .after import Anchor
+from .coded_picture import DEFAULT_CODEC, MAX_PICTURE, CodedPicture, StillCodec
 from .coders import CODERS, decode, encode, to_frame, to_rgb
 from .fitting import fit_picture
-from .picture import DEFAULT_CODEC, MAX_PICTURE, CodedPicture, StillCodec
 from .steps import finish
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""FFmpeg as the way to the classic codecs."""
+"""The classic codecs, coded and decoded by FFmpeg; `classic.toml` says how each is run."""
 
 from __future__ import annotations
 
@@ -6,18 +6,38 @@ import contextlib
 import functools
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
+import msgspec
 
 from ...codec.errors import EvaluationError
 from ..clips import Clip
-from .classic import CLASSIC, Classic
+from .base import Knob
 from .command import CommandCodec, output_of
 
-__all__ = ["FfmpegCodec", "find_ffmpeg"]
+__all__ = ["CLASSIC", "Classic", "FfmpegCodec", "find_ffmpeg"]
 
 _SUFFIXES = {"vvc": ".266", "obu": ".obu", "hevc": ".265", "h264": ".264", "ivf": ".ivf"}
+
+
+@dataclass(frozen=True, slots=True)
+class Classic:
+    """How FFmpeg runs a codec; `classic.toml` says what each key means."""
+
+    about: str
+    encoder: str
+    format: str
+    options: str
+    knob: Knob
+    passes: int = 1
+
+
+CLASSIC = msgspec.toml.decode(
+    Path(__file__).with_name("classic.toml").read_bytes(), type=dict[str, Classic]
+)
+"""Codecs by the name that `--codecs` takes."""
 
 
 @functools.cache

@@ -65,9 +65,12 @@ class HalfSize(Codec):
         """The clip at half size, and the folder that holds it; made once a folder."""
         folder = scratch / "half"
         size = (clip.width // 4 * 2, clip.height // 4 * 2)  # even, for 4:2:0
-        if not (folder / "frames.npy").exists():
+        if not (folder / "frames.rgb").exists():
             folder.mkdir(exist_ok=True)
-            frames = [cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in clip.rgb()]
-            with whole_path(folder / "frames.npy", overwrite=True) as draft:
-                np.save(draft, np.stack(frames))
+            with (
+                whole_path(folder / "frames.rgb", overwrite=True) as draft,
+                draft.open("wb") as file,
+            ):
+                for frame in clip.rgb():
+                    file.write(cv2.resize(frame, size, interpolation=cv2.INTER_AREA).tobytes())
         return replace(clip, folder=folder, width=size[0], height=size[1]), folder

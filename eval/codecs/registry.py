@@ -11,11 +11,10 @@ from ...codec.motion.profiles import Profile
 from ...models.weights import shipped
 from .base import Codec
 from .call import CallCodec
-from .classic import CLASSIC
 from .command import CommandCodec
 from .external import read_codecs
 from .facewire import FacewireCodec
-from .ffmpeg import FfmpegCodec
+from .ffmpeg import CLASSIC, FfmpegCodec
 from .frozen import Frozen
 from .half import HALF, HalfSize
 

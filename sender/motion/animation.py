@@ -14,7 +14,7 @@ from ...codec.stream import StreamHeader
 from ...models.face.shape import pack_shape
 from ..config import EncoderConfig
 from ..observed import View
-from ..references.known import KnownReferences
+from ..references.known_references import KnownReferences
 from ..references.reference import Reference
 from .keypoints import KeypointSource
 from .stream import MotionPayload, MotionStream

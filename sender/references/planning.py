@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..appearance import Appearance
 from ..rate import MIN_PICTURE
 from .expected import AFTER_GAIN, USUAL, PictureLoss, typical
-from .shown import shown_losses
+from .shown_losses import shown_losses
 
 __all__ = ["MOST", "WORTH", "Budget", "Planned", "plan_references"]
 

@@ -14,8 +14,8 @@ from ...codec.errors import ConfigError
 from ...codec.keyframe import Keyframe
 from ...codec.motion.frame import MotionFrame
 from ...codec.picture.after import Anchor
+from ...codec.picture.coded_picture import CodedPicture, StillCodec
 from ...codec.picture.fitting import fit_picture
-from ...codec.picture.picture import CodedPicture, StillCodec
 from ...codec.picture.soften import soften
 from ...codec.picture.steps import Steps, finish
 from ...codec.picture.still import decode_picture

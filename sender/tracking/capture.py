@@ -24,7 +24,7 @@ from ...codec.errors import MediaError, NotAVideoError
 from ...codec.sound.opus import SAMPLE_RATE
 from .clock import Clock, Stamps
 from .mixing import SILENCE
-from .reading import decode, open_video, packets_of
+from .reading import decode, open_video, packets_of, unread_recording
 from .sound import Aligner, choose_track
 from .timing import Timing, measure_timing
 from .tone_mapping import ToneMapper, hdr_name
@@ -176,14 +176,22 @@ class Capture:
             found = [Stamps(picture=True), Stamps(picture=False)][: len(streams)]
             place = {stream.index: n for n, stream in enumerate(streams)}
             pictures: list[tuple[int, int | None]] = []
+            end = 0
             for order, packet in enumerate(packets_of(container, streams)):
                 if not packet.size:
                     continue
+                end = max(end, (packet.pos or 0) + packet.size)
                 which, second = place[packet.stream.index], float(packet.time_base)
                 shown, sent = (None if t is None else t * second for t in (packet.pts, packet.dts))
                 if which == _PICTURES and not packet.is_discard:
                     pictures.append((len(found[which].orders), packet.pts))
                 found[which].add(order, shown, sent, (packet.duration or 0) * second)
+            if unread := unread_recording(self._path, end):
+                log.warning(
+                    "%s: a second recording begins %d bytes before its end. FFmpeg does not read "
+                    "it, and it is left out: convert both recordings apart",
+                    *(self._path.name, unread),
+                )
             self._clock = Clock(found, breaks=bool(container.format.flags & _BREAKS))
             tick = Fraction(streams[0].time_base or 1)
             stamps = [

@@ -14,13 +14,15 @@ from av.container import InputContainer
 
 from ...codec.errors import NotAVideoError
 
-__all__ = ["decode", "open_video", "packets_of"]
+__all__ = ["decode", "open_video", "packets_of", "unread_recording"]
 
 log = logging.getLogger(__name__)
 
 # Local files only: a playlist named .mp4 must not make us connect to the addresses in it.
 _OPTIONS = {"protocol_whitelist": "file,crypto,data"}
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_EBML = b"\x1a\x45\xdf\xa3"  # begins each Matroska and WebM file (RFC 8794, section 11.2)
+_BLOCK = 1 << 20  # bytes searched at a time
 _MOST_ERRORS = 100  # in a row: after so many, the rest of a file is taken to be lost
 
 
@@ -67,6 +69,31 @@ def decode(packet: Any) -> list[Any]:
     except av.error.FFmpegError as error:
         log.info("a damaged packet was skipped: %s", error)
         return []
+
+
+def unread_recording(path: Path, end: int) -> int:
+    """Bytes of a second recording that is glued on behind what FFmpeg reads; 0: there is none.
+
+    Of two files put together by `cat`, FFmpeg reads the first alone where they are MP4, or where
+    only the first is a WebM of unknown length, as live recordings are.
+
+    Args:
+        path: the file.
+        end: where its last packet ends, in bytes.
+    """
+    with path.open("rb") as file:
+        head = file.read(12)
+        lead = 0 if head[:4] == _EBML else 4  # MP4 begins with a length, `ftyp` and a brand
+        sign = head[lead : 4 + 2 * lead]
+        if sign != _EBML and sign[:4] != b"ftyp":
+            return 0
+        at, before = file.seek(end), b""
+        while block := file.read(_BLOCK):
+            found = (before + block).find(sign)
+            if found >= 0:
+                return path.stat().st_size - (at - len(before) + found - lead)
+            before, at = block[1 - len(sign) :], at + len(block)
+    return 0
 
 
 def _check_kind(path: Path) -> None:

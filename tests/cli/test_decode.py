@@ -49,6 +49,38 @@ def test_side_by_side(stream: Path, silent: Path, generator: Any) -> None:
     assert frames(both) == 50
 
 
+@pytest.mark.parametrize(
+    ("option", "width"), [("--side-by-side", 512), ("--side-by-side-scene", 256 + 456)]
+)
+def test_beside_it_the_square_or_the_whole_scene(
+    stream: Path, generator: Any, option: str, width: int
+) -> None:
+    scene, both = stream.with_name("scene.mkv"), stream.with_name("both.mp4")
+    write_scene(scene)
+    command = ["decode", str(stream), str(both), "--quiet", "--no-badge"]
+    command += ["--side-by-side", str(scene)] + ([option] if option.endswith("scene") else [])
+    assert main(command) == 0
+    with av.open(str(both)) as container:
+        picture = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert picture.shape == (256, width, 3)
+    beside = picture[:, : width - 256] > 128
+    white = beside.all(-1).all(0).mean()
+    assert white == pytest.approx(90 / 360 if width == 512 else 230 / 640, abs=0.02)
+
+
+def write_scene(path: Path) -> None:
+    """640x360 without a face: a white bar 230 pixels wide on the left of a black picture."""
+    frame = np.zeros((360, 640, 3), np.uint8)
+    frame[:, :230] = 255
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("ffv1", rate=25)
+        video.width, video.height, video.pix_fmt = 640, 360, "bgr0"
+        picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format="bgr0")
+        for _ in range(3):
+            container.mux(video.encode(picture))
+        container.mux(video.encode(None))
+
+
 def test_losses_are_told(stream: Path, generator: Any, capsys: pytest.CaptureFixture[str]) -> None:
     data = bytearray(stream.read_bytes())
     data[len(data) // 2] ^= 0x40

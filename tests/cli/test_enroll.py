@@ -73,7 +73,8 @@ def test_enroll_encode_info_decode(
         ("beside", plain, ["--identity", str(me)]),
     ):
         video = tmp_path / f"{name}.mkv"
-        assert main(["decode", str(stream), str(video), *weights, "--quiet", *more]) == 0
+        words = ["decode", str(stream), str(video), *weights, "--quiet", *more]
+        assert main([*words, "--precision", "float32"]) == 0  # without trying which is fastest
         shown[name] = frames(video)
     np.testing.assert_array_equal(shown["inside"], shown["beside"])
     assert np.abs(shown["inside"] - shown["plain"]).mean() > 1

@@ -39,9 +39,10 @@ def arguments(clip: Path) -> list[str]:
     ).split()
 
 
-def quick(codecs: str, data: Path, out: Path) -> list[str]:
-    words = f"--bpp 0.05 --codecs {codecs} --every 20 --jobs 1 --quiet --seconds 0.2"
-    return [*words.split(), "--data", str(data), "--out", str(out)]
+def quick(codecs: str, data: Path, out: Path, run: Path) -> list[str]:
+    """A run that finds its streams and figures in the cache of another one."""
+    words = f"--bpp 0.05 --codecs {codecs} --every 4 --jobs 1 --quiet --seconds 5"
+    return [*words.split(), "--data", str(data), "--out", str(out), "--cache", str(run / "cache")]
 
 
 def test_results_hold_what_the_design_says(run: Path) -> None:
@@ -118,9 +119,9 @@ def test_kept_commands_make_the_kept_streams(run: Path) -> None:
 
 
 def test_one_line_a_stage_where_there_is_no_terminal(
-    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [word for word in quick("frozen", clip, tmp_path) if word != "--quiet"]
+    words = [word for word in quick("frozen", clip, tmp_path, run) if word != "--quiet"]
     assert main(words) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if "left out" not in line]
     assert lines == ["codec-eval: prepare: 1 task", "codec-eval: compare: 1 task"]
@@ -148,6 +149,7 @@ def test_without_the_extra_it_is_named(package: str, words: str, tmp_path: Path)
     assert done.returncode == 1
     assert done.stdout == ""
     assert len(done.stderr.strip().splitlines()) == 1
+    assert "pip install '.[eval]'" in done.stderr
     assert "pip install 'facewire[eval]'" in done.stderr
 
 
@@ -175,14 +177,14 @@ def test_one_chart_stands_alone(
 
 
 def test_a_broken_video_is_named_and_the_rest_measured(
-    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = tmp_path / "data"
     data.mkdir()
     (data / "good.mp4").write_bytes(clip.read_bytes())
     (data / "broken.mp4").write_bytes(b"no video at all")
     out = tmp_path / "out"
-    words = quick("frozen", data, out)
+    words = quick("frozen", data, out, run)
     assert main(words) == 1
     assert "broken.mp4" in capsys.readouterr().err
     results = json.loads((out / "results.json").read_text())
@@ -220,6 +222,7 @@ def test_bad_input_is_one_sentence(
 
 
 def test_a_missing_program_is_named_with_how_to_get_it(
+    run: Path,
     clip: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -227,7 +230,7 @@ def test_a_missing_program_is_named_with_how_to_get_it(
 ) -> None:
     ffmpeg.find_ffmpeg.cache_clear()
     monkeypatch.setattr(ffmpeg, "_candidates", list)
-    code = main(quick("frozen,x264", clip, tmp_path))
+    code = main(quick("frozen,x264", clip, tmp_path, run))
     ffmpeg.find_ffmpeg.cache_clear()
     assert code == 1
     assert "pip install 'imageio-ffmpeg" in capsys.readouterr().err

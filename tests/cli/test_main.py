@@ -146,3 +146,8 @@ def test_decoding_needs_neither_torch_nor_mediapipe(shipped: Path, tmp_path: Pat
     target = tmp_path / "out.mp4"
     assert probe("decode", str(shipped), str(target), "--quiet") == "HEAVY 0 []"
     assert target.exists()
+
+
+def test_the_demos_clip_needs_no_torch() -> None:
+    code = "import sys; sys.modules['torch'] = None; import facewire.cli.demo.clip"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -30,7 +30,7 @@ def clip_of(
 ) -> Clip:
     """A clip at 25 fps as `prepare_clip` leaves it, of these frames."""
     folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "frames.npy", frames)
+    frames.tofile(folder / "frames.rgb")
     np.save(folder / "sound.npy", np.zeros(0, np.float32) if sound is None else sound)
     count, height, width = frames.shape[:3]
     return Clip("made.mp4", key * 32, folder, count, Fraction(25), width, height)

@@ -156,9 +156,9 @@ def test_what_is_damaged_in_the_cache_is_made_again(
     good = np.array(clip.rgb())
     folder = clip.folder
     if harm == "no frames":
-        (folder / "frames.npy").unlink()
+        (folder / "frames.rgb").unlink()
     elif harm == "cut frames":
-        with (folder / "frames.npy").open("r+b") as file:
+        with (folder / "frames.rgb").open("r+b") as file:
             file.truncate(1000)
     elif harm == "no sound":
         (folder / "sound.npy").unlink()
@@ -178,9 +178,9 @@ def test_a_draft_of_a_run_that_was_killed_does_no_harm(
     video = write_video(tmp_path / "a.mkv", list(moving_frames(3, 256)))
     half = tmp_path / "clips" / clip_key(video, 256, None)[:24]
     half.mkdir(parents=True)
-    (half / "frames.raw").write_bytes(b"half")
+    (half / "frames.rgb").write_bytes(b"half")
     clip = prepare_clip(video, tmp_path / "clips")
-    assert holds(clip.folder) == ["clip.json", "frames.npy", "sound.npy"]
+    assert holds(clip.folder) == ["clip.json", "frames.rgb", "sound.npy"]
 
 
 def test_only_so_many_seconds(tmp_path: Path, script: list[object]) -> None:

@@ -24,10 +24,9 @@ from facewire.codec.sound.opus import OpusEncoder
 from facewire.eval.clips import Clip
 from facewire.eval.codecs import command, ffmpeg
 from facewire.eval.codecs.base import PARTS, Codec, Encoded
-from facewire.eval.codecs.classic import CLASSIC
 from facewire.eval.codecs.command import planes_to_rgb, run_program, write_frames
 from facewire.eval.codecs.facewire import AUDIO_KBPS, FacewireCodec
-from facewire.eval.codecs.ffmpeg import FfmpegCodec
+from facewire.eval.codecs.ffmpeg import CLASSIC, FfmpegCodec
 from facewire.eval.codecs.frozen import Frozen
 from facewire.eval.codecs.half import HalfSize
 from facewire.eval.codecs.registry import DEFAULT_CODECS, codec_names, make_codecs

@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
+from torch import Tensor, nn
+from torchmetrics.image.fid import FrechetInceptionDistance
 
 from facewire.cli.demo.face import load_portrait
 from facewire.codec.errors import WeightsError
@@ -61,10 +64,27 @@ def test_clips_one_by_one_or_together() -> None:
 
 def test_fid_of_many_clips_holds_no_frames() -> None:
     distance = FrechetDistance(4)
-    for seed in range(3):
-        distance.update(features(seed, 500, 4), features(seed + 10, 500, 4))
-    held = [value for value in vars(distance._distance).values() if hasattr(value, "numel")]
-    assert max(value.numel() for value in held) == 4 * 4
+    pairs = [(features(seed, 500, 4), features(seed + 10, 500, 4)) for seed in range(3)]
+    for pair in pairs:
+        distance.update(*pair)
+    assert max(side.size for side in distance._sides) == 5 * 5
+    whole = [np.concatenate(side) for side in zip(*pairs, strict=True)]
+    assert distance.compute() == pytest.approx(by_definition(whole[0], whole[1]), rel=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_fid_is_that_of_torchmetrics() -> None:
+    class Given(nn.Module):
+        num_features = 12
+
+        def forward(self, given: Tensor) -> Tensor:
+            return given
+
+    other = FrechetInceptionDistance(feature=Given()).set_dtype(torch.float64)
+    truth, decoded = features(0, 40), features(1, 60, shift=0.5)
+    other.update(torch.from_numpy(truth).double(), real=True)
+    other.update(torch.from_numpy(decoded).double(), real=False)
+    assert fid(truth, decoded) == pytest.approx(float(other.compute()), rel=1e-9)
 
 
 def test_without_two_frames_there_is_no_distance() -> None:

@@ -32,7 +32,7 @@ NETWORKS = ("fid", "kid", "lpips", "lpips_vgg", "dists", "sync_c", "sync_d")
 
 def make_clip(folder: Path, frames: list[Frame], sound: npt.NDArray[np.float32]) -> Clip:
     folder.mkdir()
-    np.save(folder / "frames.npy", np.stack(frames))
+    np.stack(frames).tofile(folder / "frames.rgb")
     np.save(folder / "sound.npy", sound)
     height, width = frames[0].shape[:2]
     return Clip("a.mp4", "0" * 64, folder, len(frames), Fraction(25), width, height)

@@ -201,6 +201,8 @@ def test_codings_of_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_moving_face_takes_fewer_bytes() -> None:
     """The demo's portrait with its head turned looks better than a still, in 2/3 of its bytes."""
+    pytest.importorskip("cv2")  # CI runs these tests in the smallest installation too
+    pytest.importorskip("matplotlib")
     face = AnimatedFace(load_portrait())
     first = face.draw(Pose(), 256)
     anchor = Anchor(first, encode_picture(first, max_bytes=1500))

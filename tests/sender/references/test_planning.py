@@ -10,7 +10,7 @@ import pytest
 from facewire.sender.appearance import Appearance
 from facewire.sender.rate import MIN_PICTURE
 from facewire.sender.references.expected import USUAL, PictureLoss
-from facewire.sender.references.known import KnownReferences
+from facewire.sender.references.known_references import KnownReferences
 from facewire.sender.references.planning import MOST, Budget, Planned, plan_references
 
 from ..poses import Points, looks, reference, turned

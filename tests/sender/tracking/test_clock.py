@@ -66,6 +66,53 @@ def test_overlapping_transport_streams(
     assert_in_sync(capture, 10)
 
 
+def test_recordings_that_begin_anew_and_show_the_same_twice(tmp_path: Path) -> None:
+    """Their stamps do not tell that 80 ms are in both: all frames of both come, in sync."""
+    first = record(tmp_path / "a.ts", 3.08)
+    second = record(tmp_path / "b.ts", 3, start=3)
+    capture = Capture(join(tmp_path / "both.ts", first, second))
+    times = [time for _, time in capture.frames()]
+    assert times == [Fraction(n, 25) for n in range(77 + 75)]
+    assert seconds(capture) == pytest.approx(6.08, abs=0.05)
+    assert_in_sync(capture, 11)
+
+
+LIVE = (*WEBM, "-f", "webm", "-live", "1")
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second", "read"),
+    [
+        ("a.webm", LIVE, WEBM, 1),
+        ("a.webm", WEBM, LIVE, 2),
+        ("a.webm", WEBM, WEBM, 2),
+        ("a.mp4", (*X264, *AAC), (*X264, *AAC), 1),
+        ("a.mp4", (*X264, *AAC, "-movflags", "+faststart"), (*X264, *AAC), 1),
+        ("a.ts", (), (), 2),
+    ],
+)
+def test_a_second_recording_that_is_not_read_is_said(
+    tmp_path: Path,
+    name: str,
+    first: tuple[str, ...],
+    second: tuple[str, ...],
+    read: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    parts = [
+        record(tmp_path / f"{number}{name}", 1, *words)
+        for number, words in enumerate((first, second))
+    ]
+    for part in parts:
+        assert len(list(Capture(part).frames())) == 25
+    assert not caplog.messages
+    capture = Capture(join(tmp_path / name, *parts))
+    assert len(list(capture.frames())) == 25 * read
+    size = parts[1].stat().st_size
+    said = f"a second recording begins {size} bytes before its end"
+    assert (said in caplog.text) == (read == 1)
+
+
 @pytest.mark.parametrize("container", ["mkv", "mp4", "ts"])
 @pytest.mark.parametrize("by", [3600, 40])
 @pytest.mark.parametrize("what", [("audio",), ("video",)])

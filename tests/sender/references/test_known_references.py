@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facewire.codec.picture.picture import StillCodec
+from facewire.codec.picture.coded_picture import StillCodec
 from facewire.sender.references.expected import expected_losses
-from facewire.sender.references.known import KnownReferences
+from facewire.sender.references.known_references import KnownReferences
 from facewire.sender.references.reference import Reference
 
 from ..poses import FACE, STILL, Frame, look, looks, reference, turned

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..appearance import Appearance
 from .expected import USUAL
 from .reference import Reference
-from .shown import shown_losses
+from .shown_losses import shown_losses
 
 __all__ = ["KnownReferences"]
 
