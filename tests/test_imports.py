@@ -46,7 +46,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "decoder",
         "files",
     ),
-    "call": ("pack rate_estimate stretch", "playout"),
+    "call": ("pack rate_estimate stretch link words", "playout sealing"),
     "eval": (
         "files clips results statistics",
         "codecs metrics report",
