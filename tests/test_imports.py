@@ -46,7 +46,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "decoder",
         "files",
     ),
-    "call": ("pack rate_estimate stretch link words", "playout sealing"),
+    "call": ("pack rate_estimate stretch link words", "playout sealing rooms", "flood meeting", "rendezvous"),
     "eval": (
         "files clips results statistics",
         "codecs metrics report",

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytest.importorskip("cryptography")
-
 from facewire.call.link import Link
 from facewire.call.sealing import MAX_SEALED, Seal
 from facewire.codec.errors import SealError
+
+pytest.importorskip("cryptography")
 
 LINK = Link("http://10.0.0.1:80", "AAAAAAAAAAAA", bytes(range(16)))
 
