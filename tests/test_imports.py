@@ -46,7 +46,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "decoder",
         "files",
     ),
-    "call": ("pack rate_estimate stretch link words", "playout sealing rooms", "flood meeting", "rendezvous"),
+    "call": (
+        "pack rate_estimate stretch link words description rtp traffic",
+        "playout sealing rooms transport",
+        "flood meeting",
+        "rendezvous",
+    ),
     "eval": (
         "files clips results statistics",
         "codecs metrics report",
