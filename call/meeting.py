@@ -11,7 +11,7 @@ import hashlib
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from ..codec.errors import MissingExtraError, RendezvousError, RoomError
+from ..codec.errors import MissingExtraError, RendezvousError, RoomError, UsedRoomError
 from .link import Link
 from .rooms import OFFER_BYTES
 from .sealing import Seal
@@ -37,18 +37,19 @@ class Meeting:
 
     Args:
         link: of the room.
+        connect_s: seconds in which a server must accept a connection.
 
     Raises:
         MissingExtraError: aiohttp or cryptography is not installed.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, connect_s: float = _CONNECT_S) -> None:
         try:
             import aiohttp
         except ImportError as error:
             raise MissingExtraError("a call", "call") from error
         self._aiohttp = aiohttp
-        self._link = link
+        self._link, self._connect_s = link, connect_s
         self._seal = Seal(link)
         self._session: aiohttp.ClientSession | None = None
         self._maker = self._guest = ""
@@ -59,7 +60,7 @@ class Meeting:
             trust_env=False,
             auto_decompress=False,
             cookie_jar=self._aiohttp.DummyCookieJar(),
-            timeout=self._aiohttp.ClientTimeout(total=_RESPONSE_S, connect=_CONNECT_S),
+            timeout=self._aiohttp.ClientTimeout(total=_RESPONSE_S, connect=self._connect_s),
         )
         return self
 
@@ -80,14 +81,14 @@ class Meeting:
         """Open the room with an offer, which is sealed here.
 
         Raises:
-            RoomError: there is such a room already.
+            UsedRoomError: there is such a room already.
             RendezvousError: no server there, or one that refuses or does not keep the protocol.
         """
         self._offer = self._seal.offer(offer)
         door = hashlib.sha256(self._seal.door).hexdigest()
         status, body, _ = await self._ask("PUT", "", {"Door": door}, self._offer)
         if status == 409:
-            raise RoomError("this room was opened before: a link is for one call")
+            raise UsedRoomError("this room was opened before: a link is for one call")
         if status != 201:
             self._refused(status)
         self._maker = body.decode(errors="replace")
@@ -118,7 +119,8 @@ class Meeting:
         """Come in as the guest, and open the offer.
 
         Raises:
-            RoomError: the link was used, is too old, or has another secret.
+            UsedRoomError: somebody came in before.
+            RoomError: the link is too old, or has another secret.
             SealError: the offer was not made with the link's secret.
             RendezvousError: as `open`.
         """
@@ -169,7 +171,9 @@ class Meeting:
 
     def _refused(self, status: int) -> NoReturn:
         server = self._link.server
-        sentences = {403: _SECRET, 404: _OVER, 410: _USED}
+        sentences = {403: _SECRET, 404: _OVER}
+        if status == 410:
+            raise UsedRoomError(_USED)
         if status in sentences:
             raise RoomError(sentences[status])
         if status in _BUSY:

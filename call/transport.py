@@ -196,15 +196,20 @@ class Connection:
         elif self._connected and not self._closed:
             self._channel.once("open", lambda: self.send_reliably(message))
 
-    async def close(self) -> None:
-        """Tell the other side, and close everything. It may be called twice."""
+    async def close(self, *, tell: bool = True) -> None:
+        """Close everything; it may be called twice.
+
+        Args:
+            tell: whether the other side is told. It takes that for the end of the call.
+        """
         if self._closed:
             return
         self._closed = True
         if self._sender is not None:
             self._sender.cancel()
         # A path that is broken may fail in any of these ways; all of it must be closed.
-        for stop in (self._sctp.stop, self._dtls.stop, self._ice.stop):
+        stops = (self._sctp.stop, self._dtls.stop, self._ice.stop)
+        for stop in stops if tell else stops[2:]:
             with contextlib.suppress(ConnectionError, OSError, asyncio.TimeoutError):
                 await asyncio.wait_for(stop(), 2.0)
 

@@ -15,7 +15,8 @@
     ├── WeightsError (RuntimeError)        weights missing, of another model, or with another hash
     ├── CallError (ConnectionError)        a call that cannot begin or go on
     │   ├── LinkError (ValueError)         a link or code that is not one, or was cut
-    │   ├── RoomError                      a room that is used, full or past its time
+    │   ├── RoomError                      a room that cannot be entered, or whose time is over
+    │   │   └── UsedRoomError              somebody else came first
     │   ├── RendezvousError                a server that is down or does not keep the protocol
     │   ├── SealError                      a message that was not sealed with this link's secret
     │   └── PeerError                      the other side runs something that does not fit
@@ -53,6 +54,7 @@ __all__ = [
     "TrainingError",
     "TruncatedError",
     "UnsupportedError",
+    "UsedRoomError",
     "WeightsError",
 ]
 
@@ -141,7 +143,11 @@ class LinkError(CallError, ValueError):
 
 
 class RoomError(CallError):
-    """A room that was used already, is full, or whose time is over."""
+    """A room that cannot be entered, or whose time is over."""
+
+
+class UsedRoomError(RoomError):
+    """A room that somebody has opened or entered before."""
 
 
 class RendezvousError(CallError):

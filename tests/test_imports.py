@@ -47,9 +47,9 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "files",
     ),
     "call": (
-        "pack rate_estimate stretch link words description rtp traffic",
-        "playout sealing rooms transport",
-        "flood meeting",
+        "pack rate_estimate stretch link words description abilities rtp traffic",
+        "playout sealing rooms codes transport",
+        "flood meeting line",
         "rendezvous",
     ),
     "eval": (
