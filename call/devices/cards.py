@@ -21,10 +21,10 @@ from .resampling import Resampler
 
 __all__ = ["SoundCards", "list_cards", "portaudio"]
 
-_BLOCK_S = 0.02
-_AHEAD = SAMPLE_RATE * 6 // 100  # samples that wait for the loudspeaker
+_BLOCK_S = 0.04  # with 20 ms, PulseAudio on a busy machine made pauses of a second
+_AHEAD = SAMPLE_RATE * 8 // 100  # samples that wait for the loudspeaker
 _MOST_S = 1.0  # of recorded sound that waits; older is dropped
-_SILENT_S = 1.5  # without a call of PortAudio, a card counts as unplugged
+_SILENT_S = 3.0  # without a call of PortAudio, a card counts as unplugged
 _AGAIN_S = 2.0
 _RATES = (16000, 48000, 44100)  # the first that the card takes
 

@@ -67,7 +67,7 @@ class FakeAudio:
 
 
 def tick(audio: FakeAudio, recorded: float = 0.0) -> Any:
-    """What PortAudio's thread does each 20 ms; what was played."""
+    """What PortAudio's thread does each 40 ms; what was played."""
     played = None
     for stream in [s for s in audio.streams if not s.closed]:
         frames = stream.settings["blocksize"]
@@ -90,7 +90,7 @@ def test_a_card_of_48_khz_hears_and_plays() -> None:
     audio = FakeAudio()
     cards = SoundCards(module=audio)
     assert [event.works for event in cards.events()] == [True, True]
-    for _ in range(50):
+    for _ in range(25):
         tick(audio, 0.5)
     heard = cards.listen(0.0)
     assert abs(len(heard) - 16000) < 400
@@ -110,7 +110,7 @@ def test_nothing_to_play_is_silence_and_counted() -> None:
     audio = FakeAudio(rates=(16000,))
     cards = SoundCards(module=audio)
     assert not tick(audio).any()
-    assert cards.silent == 320
+    assert cards.silent == 640
     cards.close()
 
 
