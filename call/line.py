@@ -122,12 +122,11 @@ class Line:
         self._again = 1
         self._left = self._gone = False
         self._fault: CallError | None = None
-        self._code: asyncio.Future[str] | None = None
+        self._given: asyncio.Queue[str] = asyncio.Queue()
 
     def give_code(self, code: str) -> None:
         """The code that the other side sent. `run` raises `LinkError` if it is not one."""
-        if self._code is not None and not self._code.done():
-            self._code.set_result(code)
+        self._given.put_nowait(code)
 
     def send(self, datagram: bytes, *, reliably: bool = False) -> None:
         """Send a datagram; lost without a word while there is no path."""
@@ -152,8 +151,6 @@ class Line:
             CallError: the call cannot begin, or the line did not come back within five minutes.
         """
         try:
-            if self._maker:
-                self._say(LineState.WAITING)
             connection = await self._first()
             self._use(connection)
             await self._keep()
@@ -195,6 +192,8 @@ class Line:
             )
             if self._maker:
                 await meeting.open(bytes(own))
+                if self._connection is None:
+                    self._say(LineState.WAITING)
                 other = self._checked(await meeting.answer(), 16)
             else:
                 other = self._checked(await meeting.enter(), 32)
@@ -346,29 +345,20 @@ class _Codes:
 
     async def open(self, offer: bytes) -> None:
         self._offer = Seal(self._link).offer(offer)
-        self._expect()
         self._line._on_code(str(OfferCode(self._link, self._offer)))
 
     async def answer(self) -> bytes:
-        answer = AnswerCode.parse(await self._given())
+        answer = AnswerCode.parse(await self._line._given.get())
         return Seal(self._link).open_answer(answer.sealed, self._offer)
 
     async def enter(self) -> bytes:
-        self._expect()
-        code = OfferCode.parse(await self._given())
+        code = OfferCode.parse(await self._line._given.get())
         self._link, self._offer = code.link, code.sealed
         return Seal(self._link).open_offer(code.sealed)
 
     async def reply(self, answer: bytes) -> None:
         sealed = Seal(self._link).answer(answer, self._offer)
         self._line._on_code(str(AnswerCode(sealed)))
-
-    def _expect(self) -> None:
-        self._line._code = asyncio.get_running_loop().create_future()
-
-    async def _given(self) -> str:
-        assert self._line._code is not None
-        return await self._line._code
 
 
 def _add(totals: Totals, connection: Connection) -> None:

@@ -47,10 +47,13 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "files",
     ),
     "call": (
-        "pack rate_estimate stretch link words description abilities rtp traffic",
-        "playout sealing rooms codes transport",
-        "flood meeting line",
-        "rendezvous",
+        "pack rate_estimate stretch simulated arrivals config link words description abilities rtp "
+        "traffic",
+        "playout pictures sealing rooms codes transport devices window",
+        "playback incoming outgoing flood meeting line",
+        "session rendezvous",
+        "party recording line_thread",
+        "conversation",
     ),
     "eval": (
         "files clips results statistics",

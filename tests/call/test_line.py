@@ -67,7 +67,6 @@ def run(test: Callable[[Link], Awaitable[None]]) -> None:
 async def connected(link: Link) -> tuple[Side, Side]:
     one = Side(link, maker=True)
     await until(lambda: LineState.WAITING in one.states)
-    await asyncio.sleep(0.2)
     other = Side(link, maker=False)
     for side in (one, other):
         await until(lambda side=side: side.line.words or side.task.done())
