@@ -18,6 +18,7 @@ from enum import Enum
 from typing import Protocol
 
 from ..codec.control import State
+from ..codec.errors import FacewireError
 from ..receiver.outputs import PictureOutput
 from ..receiver.tracks.pictures import DuePicture
 from .devices.echo import EchoCanceller
@@ -163,11 +164,13 @@ class Conversation:
                         return Ended.FILM
                 self._show(now)
                 self._log(now)
-                wait = min(parts.session.next_time - self._clock(), _LONGEST_WAIT_S)
-                parts.line.wait(max(wait, 0.001))
+                wait = _LONGEST_WAIT_S
+                if self.connected_after is not None:
+                    wait = min(wait, max(0.001, parts.session.next_time - self._clock()))
+                parts.line.wait(wait)
         finally:
             self._maker.close()
-            with contextlib.suppress(KeyboardInterrupt):
+            with contextlib.suppress(KeyboardInterrupt, FacewireError):  # the first one counts
                 self._goodbye()
 
     # -- what goes out
