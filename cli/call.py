@@ -217,10 +217,17 @@ def _parts(
     session = make_session(args, time.monotonic())
     stack.callback(session.close)
     own = own_abilities(args)
+
+    def check(data: bytes) -> None:
+        other = Abilities.parse(data)
+        own.fit(other)
+        if other.sends and other.sends != own.sends:
+            _load(session, other.sends.partition(":")[0])
+
     line = LineThread(
         settings,
         abilities=bytes(own),
-        check=lambda data: own.fit(Abilities.parse(data)),
+        check=check,
         on_code=_code_printer(settings, say),
     )
     stack.callback(line.close)
@@ -262,11 +269,21 @@ def make_session(args: argparse.Namespace, now: float) -> Party:
     )
     session = CallSession(config, now=now)
     try:
-        session.prepare()
+        session.outgoing.encoder.prepare()
+        session.incoming.decoder.prepare(args.network)  # as a guess: the other side says which
     except BaseException:
         session.close()
         raise
     return session
+
+
+def _load(session: Party, network: str) -> None:
+    """Load the network that the other side sends for, while the two connect."""
+    from ..call.session import CallSession
+
+    if isinstance(session, CallSession):
+        decoder = session.incoming.decoder
+        threading.Thread(target=decoder.prepare, args=(network,), daemon=True).start()
 
 
 def own_abilities(args: argparse.Namespace) -> Abilities:
