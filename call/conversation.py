@@ -10,7 +10,6 @@ newest that is due waits.
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,13 +18,12 @@ from typing import Protocol
 
 from ..codec.control import State
 from ..codec.errors import FacewireError
-from ..receiver.outputs import PictureOutput
-from ..receiver.tracks.pictures import DuePicture
 from .devices.echo import EchoCanceller
 from .devices.ports import DeviceEvent, Ear, Eye, Frame, Mouth
 from .line import LineState, Totals
 from .line_thread import LineThread
 from .party import Party
+from .picture_maker import PictureMaker
 from .recording import FigureLog, Recording
 from .window import Figures, Key, View
 
@@ -122,7 +120,7 @@ class Conversation:
     def __init__(self, parts: Parts, clock: Callable[[], float] = time.monotonic) -> None:
         self._parts, self._clock = parts, clock
         self._seen = _Seen()
-        self._maker = _PictureMaker(parts.session)
+        self._maker = PictureMaker(parts.session)
         self._kbps = parts.kbps
         self._line_state: LineState | None = None
         self._shown = self._logged = self._film_ends = 0.0
@@ -361,62 +359,3 @@ class Conversation:
         if self.connected_after is not None and self._parts.line.state != LineState.ENDED:
             self._parts.line.send(self._parts.session.leave(self._clock()))
             time.sleep(_GOODBYE_S)
-
-
-class _PictureMaker:
-    """Makes pictures in a thread of its own, the newest first.
-
-    Args:
-        session: makes them.
-    """
-
-    def __init__(self, session: Party) -> None:
-        self._session = session
-        self._condition = threading.Condition()
-        self._due: DuePicture | None = None
-        self._made: PictureOutput | None = None
-        self._error: Exception | None = None
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, name="facewire-pictures", daemon=True)
-        self._thread.start()
-
-    def ask(self, due: DuePicture | None) -> None:
-        """Make this one, in place of one that still waits."""
-        if due is not None:
-            with self._condition:
-                self._due = due
-                self._condition.notify()
-
-    def made(self) -> PictureOutput | None:
-        """The newest picture, once. Raises what went wrong."""
-        with self._condition:
-            made, self._made = self._made, None
-            error, self._error = self._error, None
-        if error is not None:
-            raise error
-        return made
-
-    def close(self) -> None:
-        """End the thread."""
-        with self._condition:
-            self._closing = True
-            self._condition.notify()
-        self._thread.join(5.0)
-
-    def _run(self) -> None:
-        while True:
-            with self._condition:
-                while self._due is None and not self._closing:
-                    self._condition.wait()
-                if self._closing:
-                    return
-                due, self._due = self._due, None
-            assert due is not None
-            try:
-                made = self._session.render(due)
-            except Exception as error:  # told to the thread that asked
-                with self._condition:
-                    self._error = error
-                continue
-            with self._condition:
-                self._made = made

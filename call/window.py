@@ -254,7 +254,8 @@ class Window:
         self._cv2 = module or _opencv()
         self._full = False
         try:
-            self._cv2.namedWindow(_NAME, self._cv2.WINDOW_NORMAL)
+            plain = getattr(self._cv2, "WINDOW_GUI_NORMAL", 0)  # Qt would add a bar of buttons
+            self._cv2.namedWindow(_NAME, self._cv2.WINDOW_NORMAL | plain)
             self._cv2.resizeWindow(_NAME, WIDTH, HEIGHT)
         except self._cv2.error as error:
             raise DeviceError(

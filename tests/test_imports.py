@@ -53,6 +53,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "playback incoming outgoing flood meeting line",
         "session rendezvous",
         "party recording line_thread",
+        "picture_maker",
         "conversation",
     ),
     "eval": (

@@ -21,10 +21,12 @@ _TICK = Fraction(1, 1000)
 _HELD = 60 * SAMPLE_RATE  # samples that wait for the first picture at most
 _BLOCK = SAMPLE_RATE // 50
 _LONGEST_S = 2.0  # after a pause of the program, sound is not caught up with beyond this
+_STEP_S = 0.5  # that a film goes on between two calls at most: it stands while the program does
 
 
 class FileSource:
-    """Eye and ear from a video file, at the pace of the clock. It begins with the first call.
+    """Eye and ear from a video file, at the pace of the clock. It begins with the first call, and it
+    stands while nobody calls for more than half a second.
 
     Args:
         path: anything that `facewire encode` reads.
@@ -37,6 +39,7 @@ class FileSource:
     def __init__(self, path: Path, *, loop: bool = False) -> None:
         self._capture, self._loop = Capture(path), loop
         self._began: float | None = None  # the film's time 0 on the clock
+        self._asked = 0.0
         self._frames: Iterator[tuple[Frame, Fraction]] = iter(())
         self._next: tuple[Frame, Fraction] | None = None
         self._pieces: Iterator[Sound] = iter(())
@@ -99,7 +102,9 @@ class FileSource:
 
     def _time(self, now: float) -> float:
         if self._began is None:
-            self._began = now
+            self._began = self._asked = now
+        self._began += max(0.0, now - self._asked - _STEP_S)
+        self._asked = max(self._asked, now)
         return now - self._began
 
     def _rewind(self) -> None:
