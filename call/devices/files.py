@@ -20,13 +20,13 @@ __all__ = ["FileSink", "FileSource"]
 _TICK = Fraction(1, 1000)
 _HELD = 60 * SAMPLE_RATE  # samples that wait for the first picture at most
 _BLOCK = SAMPLE_RATE // 50
-_LONGEST_S = 2.0  # after a pause of the program, sound is not caught up with beyond this
-_STEP_S = 0.5  # that a film goes on between two calls at most: it stands while the program does
+_LONGEST_S = 2.0  # of sound that is caught up with after a pause of the program
+_STEP_S = 0.5  # that a film goes on between two calls, at most
 
 
 class FileSource:
-    """Eye and ear from a video file, at the pace of the clock. It begins with the first call, and it
-    stands while nobody calls for more than half a second.
+    """Eye and ear from a video file, at the pace of the clock. It begins with the first call, and
+    it stands while nobody calls for more than half a second.
 
     Args:
         path: anything that `facewire encode` reads.
