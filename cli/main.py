@@ -22,6 +22,8 @@ COMMANDS = {
     "decode": ".fwire to video",
     "play": "decode a .fwire and show it in a video player",
     "info": "what is in a .fwire, and what each part costs",
+    "call": "a call between two people",
+    "rendezvous": "the server where two sides of a call find each other",
     "demo": "make a clip, encode it, decode it, show the figures; needs no input",
     "enroll": "fit the network to one person, into a file of at most 300 kB",
     "train": "train a network from a folder of clips",
@@ -37,6 +39,7 @@ examples:
   facewire decode talk.fwire back.mp4              the face again, marked as generated
   facewire decode talk.fwire both.mp4 --side-by-side talk.mp4
   facewire play talk.fwire                         the same in a video player
+  facewire call                                    a video call; prints the link for the other side
 
 facewire COMMAND --help tells more about each command.
 """

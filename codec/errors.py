@@ -13,6 +13,14 @@
     ├── OutputError (OSError)              a place where no file can be written
     │   └── OutputExistsError (FileExistsError)   the file exists and was not to be replaced
     ├── WeightsError (RuntimeError)        weights missing, of another model, or with another hash
+    ├── CallError (ConnectionError)        a call that cannot begin or go on
+    │   ├── LinkError (ValueError)         a link or code that is not one, or was cut
+    │   ├── RoomError                      a room that cannot be entered, or whose time is over
+    │   │   └── UsedRoomError              somebody else came first
+    │   ├── RendezvousError                a server that is down or does not keep the protocol
+    │   ├── SealError                      a message that was not sealed with this link's secret
+    │   └── PeerError                      the other side runs something that does not fit
+    ├── DeviceError (OSError)              a camera, microphone, loudspeaker or screen that fails
     ├── MissingExtraError (ImportError)    an optional dependency is not installed
     ├── EvaluationError (RuntimeError)     a codec or a measurement that failed to run
     └── TrainingError (RuntimeError)       training data or a checkpoint that cannot be used
@@ -23,10 +31,13 @@ The command lines turn any of these into one sentence on stderr and exit code 1.
 from __future__ import annotations
 
 __all__ = [
+    "CallError",
     "ConfigError",
     "DamagedError",
+    "DeviceError",
     "EvaluationError",
     "FacewireError",
+    "LinkError",
     "MediaError",
     "MissingExtraError",
     "MotionError",
@@ -34,11 +45,16 @@ __all__ = [
     "NotAVideoError",
     "OutputError",
     "OutputExistsError",
+    "PeerError",
     "RateError",
+    "RendezvousError",
+    "RoomError",
+    "SealError",
     "StreamError",
     "TrainingError",
     "TruncatedError",
     "UnsupportedError",
+    "UsedRoomError",
     "WeightsError",
 ]
 
@@ -116,6 +132,38 @@ class EvaluationError(FacewireError, RuntimeError):
 
 class TrainingError(FacewireError, RuntimeError):
     """Training data or a checkpoint that cannot be used."""
+
+
+class CallError(FacewireError, ConnectionError):
+    """A call that cannot begin or cannot go on."""
+
+
+class LinkError(CallError, ValueError):
+    """A link or a code that is not one, or of which a part is missing."""
+
+
+class RoomError(CallError):
+    """A room that cannot be entered, or whose time is over."""
+
+
+class UsedRoomError(RoomError):
+    """A room that somebody has opened or entered before."""
+
+
+class RendezvousError(CallError):
+    """A server that cannot be reached, or that does not keep the protocol."""
+
+
+class SealError(CallError):
+    """A message that was not sealed with this link's secret, or that belongs to another room."""
+
+
+class PeerError(CallError):
+    """The other side runs a version, a network or a profile that does not fit this side."""
+
+
+class DeviceError(FacewireError, OSError):
+    """A camera, microphone, loudspeaker or screen that is missing, busy or was unplugged."""
 
 
 class MissingExtraError(FacewireError, ImportError):

@@ -46,7 +46,16 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "decoder",
         "files",
     ),
-    "call": ("pack rate_estimate stretch", "playout"),
+    "call": (
+        "pack rate_estimate stretch simulated arrivals config link words description abilities rtp "
+        "traffic",
+        "playout pictures sealing rooms codes transport devices window",
+        "playback incoming outgoing flood meeting line",
+        "session rendezvous",
+        "party recording line_thread",
+        "picture_maker",
+        "conversation",
+    ),
     "eval": (
         "files clips results statistics",
         "codecs metrics report",

@@ -1,0 +1,114 @@
+"""`Abilities`: what a side of a call can run, told before the first frame.
+
+A map in msgpack: `v` version of facewire, `w` version of the wire format, `d` version of datagrams,
+`n` networks that it can show, `s` the network that it sends for, `p` motion profiles, `k` public
+key. A network is named with the first 8 letters of its hash: "avfr-s:0123abcd".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Self
+
+import msgpack
+
+from ..codec.errors import ConfigError, PeerError, StreamError
+from ..codec.untrusted import unpack
+
+__all__ = ["Abilities"]
+
+_MOST = 32  # networks or profiles
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,79}")
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a side can run.
+
+    Attributes:
+        version: of facewire, for messages.
+        wire: version of the wire format.
+        datagrams: version of datagrams, see `pack.py`.
+        networks: that can be shown.
+        sends: the network for which this side sends; "" if that is left open.
+        profiles: of motion, that can be read.
+        key: public key of this side's session, 32 bytes; empty if it signs nothing.
+
+    Raises:
+        ConfigError: a name that is none, or too many of them.
+    """
+
+    version: str
+    wire: int
+    datagrams: int
+    networks: tuple[str, ...]
+    sends: str
+    profiles: tuple[str, ...]
+    key: bytes = b""
+
+    def __post_init__(self) -> None:
+        names = [self.version, *self.networks, *self.profiles]
+        names += [self.sends] if self.sends else []
+        if not all(isinstance(n, str) and _NAME.fullmatch(n) for n in names):
+            raise ConfigError("a network, a profile or the version has a name that cannot be one")
+        if max(len(self.networks), len(self.profiles)) > _MOST or len(self.key) not in (0, 32):
+            raise ConfigError(f"at most {_MOST} networks and profiles; a key has 32 bytes")
+
+    def __bytes__(self) -> bytes:
+        return bytes(
+            msgpack.packb(
+                {
+                    "v": self.version,
+                    "w": self.wire,
+                    "d": self.datagrams,
+                    "n": list(self.networks),
+                    "s": self.sends,
+                    "p": list(self.profiles),
+                    "k": self.key,
+                }
+            )
+        )
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read what the other side says.
+
+        Raises:
+            PeerError: it is something else.
+        """
+        try:
+            fields: Any = unpack(data, containers=4, entries=_MOST)
+            networks, profiles = fields["n"], fields["p"]
+            numbers = fields["w"], fields["d"]
+            if not all(type(n) is int for n in numbers) or not isinstance(fields["k"], bytes):
+                raise TypeError("a number or the key is of another kind")
+            return cls(
+                fields["v"], *numbers, tuple(networks), fields["s"], tuple(profiles), fields["k"]
+            )
+        except (StreamError, ConfigError, KeyError, TypeError, ValueError) as error:
+            raise PeerError("the other side does not say what it can run") from error
+
+    def fit(self, other: Abilities) -> None:
+        """Check that both sides can show what the other sends.
+
+        Raises:
+            PeerError: says what does not fit, and what helps.
+        """
+        versions = f"it has facewire {other.version}, this side {self.version}"
+        if (self.wire, self.datagrams) != (other.wire, other.datagrams):
+            raise PeerError(
+                f"the other side speaks another version of the format: {versions}. "
+                "Both need the same one"
+            )
+        if other.sends and other.sends not in self.networks:
+            raise PeerError(
+                f"the other side sends for the network {other.sends}, which is not here: {versions}"
+            )
+        if self.sends and self.sends not in other.networks:
+            raise PeerError(
+                f"the other side lacks the network {self.sends}: {versions}. "
+                "Choose another one with --network"
+            )
+        if not set(self.profiles) & set(other.profiles):
+            raise PeerError(f"no way to code motion is known to both sides: {versions}")

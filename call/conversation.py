@@ -1,0 +1,361 @@
+"""`Conversation`: carries pictures and sound between devices, session and line, until it ends.
+
+    eye, ear ──→ session ──→ line ──→ network ──→ line ──→ session ──→ mouth, screen
+
+One thread does everything but two things: the line runs in its own, and pictures are made in a
+third, because a picture takes longer than sound may wait. If one is still being made, only the
+newest that is due waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from ..codec.control import State
+from ..codec.errors import FacewireError
+from .devices.echo import EchoCanceller
+from .devices.ports import DeviceEvent, Ear, Eye, Frame, Mouth
+from .line import LineState, Totals
+from .line_thread import LineThread
+from .party import Party
+from .picture_maker import PictureMaker
+from .recording import FigureLog, Recording
+from .window import Figures, Key, View
+
+__all__ = ["Conversation", "Ended", "Parts", "Screen"]
+
+_SHOWN_S = 0.04  # between two pictures of the window
+_FIGURES_S = 1.0
+_LONGEST_WAIT_S = 0.01
+_AFTER_FILM_S = 1.0  # sound and pictures of a file's end are still on their way
+_GOODBYE_S = 0.15
+_MESSAGE_S = 6.0  # that a sentence stays in the window
+_QUALITIES = (8.0, 12.0, 16.0, 20.0, 24.0, 32.0, 40.0, 64.0)
+
+
+class Ended(Enum):
+    """Why a conversation ended."""
+
+    LEFT = "left"
+    OTHER_LEFT = "the other side left"
+    FILM = "the film ended"
+
+
+class Screen(Protocol):
+    """Shows the call and reads keys: a window, or nothing."""
+
+    def show(self, view: View) -> None:
+        """Show what there is to see."""
+
+    def pressed(self) -> list[Key]:
+        """Keys since the last call."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a conversation is made of; each may be missing but session and line.
+
+    Attributes:
+        session: the call's media.
+        line: the way to the other side.
+        eye, ear, mouth: camera, microphone, loudspeaker, or files.
+        screen: the window.
+        film: takes each picture of the other side once, with its time: a file.
+        echo: cleans the microphone.
+        recording, figures: files that are written.
+        say: shows a sentence on the terminal.
+        kbps: ceiling at the start.
+    """
+
+    session: Party
+    line: LineThread
+    eye: Eye | None = None
+    ear: Ear | None = None
+    mouth: Mouth | None = None
+    screen: Screen | None = None
+    film: Callable[[Frame, float], None] | None = None
+    echo: EchoCanceller | None = None
+    recording: Recording | None = None
+    figures: FigureLog | None = None
+    say: Callable[[str], None] = lambda sentence: None
+    kbps: float = 16.0
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the window shows, as far as it stays from one picture to the next."""
+
+    face: Frame | None = None
+    own: Frame | None = None
+    hidden: bool = False
+    full_help: bool = True
+    message: str = ""
+    message_until: float = 0.0
+    rates: tuple[float | None, float | None] = (None, None)
+    counted: Totals = field(default_factory=Totals)
+    counted_at: float | None = None
+    stopped: set[str] = field(default_factory=set)
+
+
+class Conversation:
+    """Runs a call that has a line.
+
+    Args:
+        parts: see `Parts`. They are used, not closed.
+        clock: seconds, never back; `time.monotonic` does not mind if the clock is set.
+
+    Attributes:
+        connected_after: seconds from the beginning of `run` to the first connection, None before.
+        first_picture_after: the same for the first picture of the other side.
+    """
+
+    def __init__(self, parts: Parts, clock: Callable[[], float] = time.monotonic) -> None:
+        self._parts, self._clock = parts, clock
+        self._seen = _Seen()
+        self._maker = PictureMaker(parts.session)
+        self._kbps = parts.kbps
+        self._line_state: LineState | None = None
+        self._shown = self._logged = self._film_ends = 0.0
+        self._began = 0.0
+        self.connected_after: float | None = None
+        self.first_picture_after: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since the first connection; 0 before."""
+        if self.connected_after is None:
+            return 0.0
+        return self._clock() - self._began - self.connected_after
+
+    def run(self) -> Ended:
+        """Until somebody leaves, the file in place of a camera ends, or the line is given up.
+
+        Raises:
+            CallError: the line could not be made, or did not come back.
+            KeyboardInterrupt: Ctrl-C; the other side was told.
+            OSError: a file cannot be written.
+        """
+        parts = self._parts
+        self._began = self._clock()
+        try:
+            while True:
+                now = self._clock()
+                for datagram in parts.line.receive():
+                    if parts.recording is not None:
+                        parts.recording.take(datagram)
+                    parts.session.receive(datagram, now)
+                reason = self._line(now) or self._keys(now)
+                if reason is not None:
+                    return reason
+                if self.connected_after is not None:
+                    self._out(now)
+                    self._in(now)
+                    if self._film_over(now):
+                        return Ended.FILM
+                self._show(now)
+                self._log(now)
+                wait = _LONGEST_WAIT_S
+                if self.connected_after is not None:
+                    wait = min(wait, max(0.001, parts.session.next_time - self._clock()))
+                parts.line.wait(wait)
+        finally:
+            self._maker.close()
+            with contextlib.suppress(KeyboardInterrupt, FacewireError):  # the first one counts
+                self._goodbye()
+
+    # -- what goes out
+
+    def _out(self, now: float) -> None:
+        session, eye, ear = self._parts.session, self._parts.eye, self._parts.ear
+        if ear is not None:
+            pcm = ear.listen(now)
+            if self._parts.echo is not None:
+                pcm = self._parts.echo.clean(pcm)
+            if len(pcm):
+                session.hear(pcm, now)
+        if eye is not None:
+            frame = eye.look(now)
+            if frame is not None:
+                self._seen.own = frame
+                session.see(frame, now)
+        self._parts.line.send(session.send(now))
+
+    # -- what comes in
+
+    def _in(self, now: float) -> None:
+        session, mouth = self._parts.session, self._parts.mouth
+        wanted = mouth.wants(now) if mouth is not None else 0
+        if mouth is not None and wanted:
+            pcm = session.sound(wanted, now)
+            mouth.play(pcm)
+            if self._parts.echo is not None:
+                self._parts.echo.played(pcm)
+        self._maker.ask(session.choose(now))
+        made = self._maker.made()
+        if made is not None:
+            if self.first_picture_after is None:
+                self.first_picture_after = now - self._began
+            self._seen.face = made.frame
+            if self._parts.film is not None:
+                self._parts.film(made.frame, now)
+
+    # -- line, keys, window
+
+    def _line(self, now: float) -> Ended | None:
+        """Notice how the line is; whether the call is over."""
+        line, session = self._parts.line, self._parts.session
+        state = line.state
+        if state == LineState.ENDED:
+            if line.error is not None:
+                raise line.error
+            return Ended.OTHER_LEFT
+        peer = session.peer_state
+        if peer is not None and State.LEAVING in peer:
+            return Ended.OTHER_LEFT
+        if state != self._line_state:
+            before, self._line_state = self._line_state, state
+            if state == LineState.CONNECTED and self.connected_after is None:
+                self.connected_after = now - self._began
+                self._parts.say("connected")
+            elif state == LineState.CONNECTED and before in (LineState.QUIET, LineState.LOST):
+                self._parts.say("the line is back")
+            elif state == LineState.QUIET:
+                self._parts.say("nothing comes from the other side")
+            elif state == LineState.LOST:
+                self._parts.say("the line is lost: connecting again")
+        return None
+
+    def _keys(self, now: float) -> Ended | None:
+        session = self._parts.session
+        for key in self._parts.screen.pressed() if self._parts.screen is not None else ():
+            if key == Key.LEAVE:
+                return Ended.LEFT
+            if key == Key.MUTE:
+                session.state ^= State.MUTED
+            elif key == Key.CAMERA:
+                session.state ^= State.CAMERA_OFF
+            elif key == Key.HIDE:
+                self._seen.hidden = not self._seen.hidden
+            elif key == Key.HELP:
+                self._seen.full_help = not self._seen.full_help
+            elif key in (Key.MORE, Key.LESS):
+                self._quality(1 if key == Key.MORE else -1, now)
+        for part in (self._parts.eye, self._parts.ear, self._parts.mouth):
+            for event in part.events() if part is not None else ():
+                self._device(event, now)
+        return None
+
+    def _quality(self, step: int, now: float) -> None:
+        better = [kbps for kbps in _QUALITIES if (kbps - self._kbps) * step > 0]
+        if better:
+            self._kbps = min(better) if step > 0 else max(better)
+            self._parts.session.set_ceiling(self._kbps, now)
+        self._message(f"at most {self._kbps:g} kbit/s", now)
+
+    def _device(self, event: DeviceEvent, now: float) -> None:
+        """A device failed, or works again: it is said, and the other side is told."""
+        stopped = self._seen.stopped
+        if event.works:
+            if event.device not in stopped:
+                return
+            stopped.discard(event.device)
+        else:
+            stopped.add(event.device)
+        self._parts.say(event.sentence)
+        self._message(event.sentence, now)
+
+    def _message(self, sentence: str, now: float) -> None:
+        self._seen.message, self._seen.message_until = sentence, now + _MESSAGE_S
+
+    def _show(self, now: float) -> None:
+        if self._parts.screen is None or now - self._shown < _SHOWN_S:
+            return
+        self._shown = now
+        seen, session, ear = self._seen, self._parts.session, self._parts.ear
+        if self._parts.eye is not None and self.connected_after is None:
+            own = self._parts.eye.look(now)
+            seen.own = seen.own if own is None else own
+        self._parts.screen.show(
+            View(
+                face=seen.face,
+                own=None if seen.hidden else seen.own,
+                stale=self._stale(),
+                figures=self._count(now),
+                level=ear.level if ear is not None else 0.0,
+                muted=State.MUTED in session.state,
+                camera_off=State.CAMERA_OFF in session.state or "camera" in seen.stopped,
+                words=self._parts.line.words,
+                message=seen.message if now < seen.message_until else self._waiting(),
+                help=seen.full_help,
+            )
+        )
+
+    def _stale(self) -> str:
+        """Why the other's picture stands."""
+        if self._seen.face is None:
+            return ""
+        if self._line_state == LineState.LOST:
+            return "the line is lost: connecting again"
+        if self._line_state == LineState.QUIET:
+            return "nothing comes from the other side"
+        peer = self._parts.session.peer_state
+        return "camera off" if peer is not None and State.CAMERA_OFF in peer else ""
+
+    def _waiting(self) -> str:
+        if self._seen.face is not None:
+            return ""
+        refused = self._parts.session.statistics.refused
+        if refused is not None:
+            return refused
+        if self._line_state == LineState.WAITING:
+            return "waiting for somebody to open the link"
+        if self._line_state == LineState.CONNECTING:
+            return "connecting"
+        return "waiting for the first picture"
+
+    def _count(self, now: float) -> Figures:
+        """Figures of the last second, from the line's own counts."""
+        seen = self._seen
+        if seen.counted_at is None:
+            seen.counted, seen.counted_at = self._parts.line.totals(), now
+        elif now - seen.counted_at >= _FIGURES_S:
+            totals, passed = self._parts.line.totals(), now - seen.counted_at
+            sent = totals.sent_bytes - seen.counted.sent_bytes
+            received = totals.received_bytes - seen.counted.received_bytes
+            seen.rates = (sent * 8 / passed / 1000, received * 8 / passed / 1000)
+            seen.counted, seen.counted_at = totals, now
+        statistics = self._parts.session.statistics
+        return Figures(
+            *seen.rates,
+            None if self.connected_after is None else statistics.loss,
+            None if self.connected_after is None else 1000 * statistics.delay_s,
+        )
+
+    def _log(self, now: float) -> None:
+        figures = self._parts.figures
+        if figures is not None and now - self._logged >= _FIGURES_S:
+            self._logged = now
+            state = self._parts.line.state.value
+            statistics = self._parts.session.statistics
+            figures.write(now - self._began, state, self._parts.line.totals(), statistics)
+
+    def _film_over(self, now: float) -> bool:
+        """Whether the file in place of a camera ended a moment ago."""
+        if self._parts.eye is None or not self._parts.eye.ended:
+            return False
+        self._film_ends = self._film_ends or now + _AFTER_FILM_S
+        return now >= self._film_ends
+
+    def _goodbye(self) -> None:
+        """Tell the other side, in whatever way the call ends."""
+        if self.connected_after is not None and self._parts.line.state != LineState.ENDED:
+            self._parts.line.send(self._parts.session.leave(self._clock()))
+            time.sleep(_GOODBYE_S)

@@ -1,0 +1,351 @@
+"""`facewire call`: a call between two people."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..codec.errors import ConfigError, DeviceError
+from . import names
+from .call_settings import check_extra, line_settings, own_abilities
+from .rendezvous import port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..call.conversation import Conversation, Parts
+    from ..call.line_thread import LineSettings, LineThread
+    from ..call.party import Party
+    from ..call.window import Window
+
+    _Sayer = Callable[[str], None]
+
+__all__ = ["add_parser", "run"]
+
+_EPILOG = """\
+examples:
+  facewire call                                  makes a room and prints its link for somebody
+  facewire call 'http://10.0.0.2:40123/ROOM#SECRET'           joins; mind the quotes
+  facewire call --server https://call.example:8443            the room is on that server
+  facewire call --copy-paste                     no server: two codes, by any messenger
+  facewire call --in talk.mp4 --out seen.mp4 LINK             files in place of camera and window
+
+The link is for one guest and for ten minutes. Whoever has it can join, so send it to one person
+only. Read the four words to each other: if they are equal, nobody stands between you.
+
+keys in the window: m mute, c camera, h hide own picture, f full screen, + and - quality, q leave
+environment: FACEWIRE_TURN_USER and FACEWIRE_TURN_PASSWORD for a TURN server
+"""
+_MOVIES = (".mp4", ".m4v", ".mov", ".mkv")
+_OVERHEAD = 43  # bytes of IPv4, UDP, RTP and SRTP, less what RTP says of a datagram's head
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe `facewire call`."""
+    parser = subparsers.add_parser(
+        "call",
+        help="a call between two people",
+        description="Call somebody. Without a link, a room is made and its link printed.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("link", metavar="LINK", nargs="?", help="to join; in quotes")
+    meet = parser.add_argument_group("meeting")
+    meet.add_argument("--server", metavar="URL", help="make the room on this rendezvous server")
+    meet.add_argument("--host", metavar="NAME", help="this machine's address in the link")
+    meet.add_argument(
+        "--port", type=port, default=0, help="of the server here (default: a free one)"
+    )
+    meet.add_argument("--copy-paste", action="store_true", help="no server: exchange two codes")
+    meet.add_argument(
+        "--ice-server",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="stun:HOST or turn:HOST, at most one of each; none by default",
+    )
+    media = parser.add_argument_group("picture and sound")
+    media.add_argument(
+        "--kbps", type=float, default=16.0, help="send at most so many kbit/s (default: 16)"
+    )
+    media.add_argument(
+        "--network", default="s", metavar="NAME", help="that the other side shows you with: xs, s"
+    )
+    media.add_argument("--identity", metavar="ME.fwid", help="see facewire enroll")
+    media.add_argument("--camera", default="0", help="number, path, or `none`")
+    media.add_argument("--microphone", help="number or part of the name, or `none`")
+    media.add_argument("--loudspeaker", help="number or part of the name, or `none`")
+    media.add_argument("--list-devices", action="store_true", help="list them and exit")
+    files = parser.add_argument_group("files")
+    files.add_argument("--in", dest="source", metavar="FILE", help="a video in place of camera")
+    files.add_argument("--loop", action="store_true", help="begin the video again at its end")
+    files.add_argument("--out", metavar="FILE.mp4", help="write what is seen and heard; no window")
+    files.add_argument("--record", metavar="FILE.fwire", help="what came, for facewire decode")
+    files.add_argument("--stats", metavar="FILE.jsonl", help="figures, one line a second")
+    names.add_force(parser)
+    parser.add_argument("--yes", action="store_true", help="start without asking")
+    parser.add_argument("--quiet", action="store_true", help="print only the link and errors")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Call, until somebody leaves."""
+    if args.list_devices:
+        return _list_devices()
+    settings = line_settings(args)
+    _check_files(args)
+    check_extra()
+    say = _quiet if args.quiet else _say
+    from ..call.conversation import Conversation
+
+    with contextlib.ExitStack() as stack:
+        parts = _parts(args, settings, stack, say)
+        if not _may_start(args, parts):
+            return 0
+        say("connecting" if not settings.maker else "making a room")
+        parts.line.start()
+        _announce(parts.line, settings, say)
+        conversation = Conversation(parts)
+        why = conversation.run()
+        _summary(parts, conversation, say)
+        say(f"the call is over: {why.value}" if why.value != "left" else "the call is over")
+    return 0
+
+
+def _check_files(args: argparse.Namespace) -> None:
+    """Refuse files before anything is opened."""
+    inputs = [Path(args.source)] if args.source else []
+    for name, endings in (
+        (args.out, _MOVIES),
+        (args.record, (".fwire",)),
+        (args.stats, (".jsonl",)),
+    ):
+        if name is not None:
+            if name == names.STANDARD:
+                raise ConfigError("a call writes files, not standard output")
+            names.check_output(name, force=args.force, endings=endings, inputs=inputs)
+    if args.loop and not args.source:
+        raise ConfigError("--loop goes with --in")
+
+
+# -- the parts of a call
+
+
+def _parts(
+    args: argparse.Namespace,
+    settings: LineSettings,
+    stack: contextlib.ExitStack,
+    say: _Sayer,
+) -> Parts:
+    """Everything that a conversation is made of; closed with the stack, the last one first."""
+    from ..call.abilities import Abilities
+    from ..call.conversation import Parts
+    from ..call.devices.files import FileSink, FileSource
+    from ..call.line_thread import LineThread
+    from ..call.recording import FigureLog, Recording
+
+    with names.readable(args.source) if args.source else contextlib.nullcontext() as source:
+        film = FileSource(source, loop=args.loop) if source is not None else None
+    sink = FileSink(Path(args.out), overwrite=args.force) if args.out else None
+    window = _window(stack) if sink is None else None
+    say("loading the networks")
+    session = make_session(args, time.monotonic())
+    stack.callback(session.close)
+    own = own_abilities(args)
+
+    def check(data: bytes) -> None:
+        other = Abilities.parse(data)
+        own.fit(other)
+        if other.sends and other.sends != own.sends:
+            _load(session, other.sends.partition(":")[0])
+
+    line = LineThread(
+        settings,
+        abilities=bytes(own),
+        check=check,
+        on_code=_code_printer(settings, say),
+    )
+    stack.callback(line.close)
+    parts = Parts(session, line, eye=film, ear=film, mouth=sink, screen=window, say=say)
+    parts.kbps = args.kbps
+    if film is not None:
+        stack.callback(film.close)
+    if sink is not None:
+        parts.film = sink.show
+        stack.callback(sink.close)
+    if film is None and args.camera != "none":
+        from ..call.devices.camera import Camera
+
+        camera = Camera(int(args.camera) if args.camera.isdecimal() else args.camera)
+        stack.callback(camera.close)
+        parts.eye = camera
+    _sound(args, parts, stack, say)
+    if args.record:
+        parts.recording = Recording(Path(args.record), overwrite=args.force)
+        stack.callback(parts.recording.close)
+    if args.stats:
+        parts.figures = FigureLog(Path(args.stats), overwrite=args.force)
+        stack.callback(parts.figures.close)
+    return parts
+
+
+def make_session(args: argparse.Namespace, now: float) -> Party:
+    """The call's media, with its networks loaded. Tests put a small one in its place."""
+    from ..call.config import CallConfig
+    from ..call.session import CallSession
+    from ..codec.identity import read_identity
+    from ..sender.config import EncoderConfig
+
+    identity = read_identity(args.identity) if args.identity else None
+    config = CallConfig(
+        kbps=args.kbps,
+        overhead_bytes=_OVERHEAD,
+        encoder=EncoderConfig(model=args.network, identity=identity),
+    )
+    session = CallSession(config, now=now)
+    try:
+        session.outgoing.encoder.prepare()
+        session.incoming.decoder.prepare(args.network)  # as a guess: the other side says which
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def _load(session: Party, network: str) -> None:
+    """Load the network that the other side sends for, while the two connect."""
+    from ..call.session import CallSession
+
+    if isinstance(session, CallSession):
+        decoder = session.incoming.decoder
+        threading.Thread(target=decoder.prepare, args=(network,), daemon=True).start()
+
+
+def _window(stack: contextlib.ExitStack) -> Window:
+    from ..call.window import Window
+
+    window = Window()
+    stack.callback(window.close)
+    return window
+
+
+def _sound(
+    args: argparse.Namespace, parts: Parts, stack: contextlib.ExitStack, say: _Sayer
+) -> None:
+    """Microphone and loudspeaker, where no files take their place."""
+    wants_ear = parts.ear is None and args.microphone != "none"
+    wants_mouth = parts.mouth is None and args.loudspeaker != "none"
+    if not wants_ear and not wants_mouth:
+        return
+    from ..call.devices.cards import SoundCards
+    from ..call.devices.echo import open_canceller
+
+    try:
+        cards = SoundCards(_card(args.microphone), _card(args.loudspeaker))
+    except DeviceError as error:
+        say(str(error))
+        return
+    stack.callback(cards.close)
+    parts.ear = cards if wants_ear else parts.ear
+    parts.mouth = cards if wants_mouth else parts.mouth
+    if wants_ear and wants_mouth:
+        parts.echo = open_canceller()
+        if parts.echo is None:
+            say(
+                "use headphones: without them the other side hears itself "
+                "(pip install 'facewire[echo]' cancels the echo)"
+            )
+
+
+def _card(name: str | None) -> int | str | None:
+    if name is None or name == "none":
+        return None
+    return int(name) if name.isdecimal() else name
+
+
+# -- what is said
+
+
+def _may_start(args: argparse.Namespace, parts: Parts) -> bool:
+    """Show the own picture and ask, before anything is sent."""
+    from ..call.window import Key, View
+
+    if parts.screen is None or args.yes:
+        return True
+    own = None
+    question = "This is you. Nothing is sent yet. Start the call? Enter starts, q leaves."
+    while True:
+        now = time.monotonic()
+        frame = parts.eye.look(now) if parts.eye is not None else None
+        own = frame if frame is not None else own
+        parts.screen.show(View(face=own, generated=False, message=question, help=False))
+        if parts.ear is not None:
+            parts.ear.listen(now)
+        for key in parts.screen.pressed():
+            if key == Key.START:
+                return True
+            if key == Key.LEAVE:
+                return False
+        time.sleep(0.03)
+
+
+def _announce(line: LineThread, settings: LineSettings, say: _Sayer) -> None:
+    """Print the link alone on a line, or wait for the code that comes back."""
+    if settings.codes and settings.maker:
+        # Ctrl-C and the end of the call need not wait for this thread.
+        reader = threading.Thread(target=lambda: line.give_code(sys.stdin.readline()), daemon=True)
+        reader.start()
+    elif settings.maker and line.link is not None:
+        say("send this link to one person; it works once and for ten minutes:")
+        print(line.link, flush=True)
+
+
+def _code_printer(settings: LineSettings, say: _Sayer) -> _Sayer:
+    def show(code: str) -> None:
+        if settings.maker:
+            say("send this code to the other side, then paste the code that comes back:")
+        else:
+            say("send this code back:")
+        print(code, flush=True)
+
+    return show
+
+
+def _summary(parts: Parts, conversation: Conversation, say: _Sayer) -> None:
+    """Figures of the whole call."""
+    totals, statistics = parts.line.totals(), parts.session.statistics
+    seconds = conversation.seconds
+    if conversation.connected_after is None or seconds <= 0:
+        return
+    out, into = (8 * count / seconds / 1000 for count in (totals.sent_bytes, totals.received_bytes))
+    say(
+        f"{seconds:.0f} s; sent {out:.1f} kbit/s, received {into:.1f}, with all headers; "
+        f"{statistics.shown} pictures shown"
+    )
+
+
+def _list_devices() -> int:
+    """Cameras, microphones and loudspeakers; what cannot be listed gets a sentence."""
+    from ..call.devices.camera import list_cameras
+    from ..call.devices.cards import list_cards
+
+    print("cameras:")
+    print("\n".join(f"  {line}" for line in list_cameras()) or "  none that the system names")
+    print("sound:")
+    try:
+        print("\n".join(f"  {line}" for line in list_cards()) or "  none")
+    except DeviceError as error:
+        print(f"  {error}")
+    return 0
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def _quiet(sentence: str) -> None:
+    """Says nothing."""

@@ -1,0 +1,96 @@
+"""What `facewire call` is asked for: how to meet, and what this side can run."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+from typing import TYPE_CHECKING
+
+from ..codec.errors import ConfigError, LinkError, MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiortc import RTCIceServer
+
+    from ..call.abilities import Abilities
+    from ..call.line_thread import LineSettings
+
+__all__ = ["check_extra", "line_settings", "own_abilities"]
+
+
+def line_settings(args: argparse.Namespace) -> LineSettings:
+    """How to meet. Raises `ConfigError`, `LinkError`."""
+    from ..call.codes import is_offer
+    from ..call.line_thread import LineSettings
+    from ..call.link import Link, server_address
+
+    if args.server and (args.link or args.copy_paste):
+        raise ConfigError("--server makes a room: a link or --copy-paste do not go with it")
+    servers = _ice_servers(args.ice_server)
+    if args.copy_paste:
+        if args.link and not is_offer(args.link):
+            raise LinkError("with --copy-paste, LINK is the code that begins with FW1, or nothing")
+        return LineSettings(codes=True, code=args.link or "", servers=servers)
+    link = Link.parse(args.link) if args.link else None
+    server = server_address(args.server) if args.server else None
+    return LineSettings(link=link, server=server, host=args.host, port=args.port, servers=servers)
+
+
+def _ice_servers(urls: Sequence[str]) -> tuple[RTCIceServer, ...]:
+    if not urls:
+        return ()
+    check_extra()
+    from aiortc import RTCIceServer
+    from aiortc.rtcicetransport import parse_stun_turn_uri
+
+    found = []
+    for url in urls:
+        try:
+            scheme = str(parse_stun_turn_uri(url)["scheme"])
+        except ValueError as error:
+            raise ConfigError(
+                f"{url} is no ICE server: it is like stun:HOST:3478 or turn:HOST:3478"
+            ) from error
+        user = password = None
+        if scheme.startswith("turn"):
+            user = os.environ.get("FACEWIRE_TURN_USER")
+            password = os.environ.get("FACEWIRE_TURN_PASSWORD")
+            if not user or not password:
+                raise ConfigError(
+                    "a TURN server wants a name and a password: set FACEWIRE_TURN_USER and "
+                    "FACEWIRE_TURN_PASSWORD"
+                )
+        found.append(RTCIceServer(url, user, password))
+    return tuple(found)
+
+
+def check_extra() -> None:
+    """Raise `MissingExtraError` where a part of the extra is not installed."""
+    for name in ("aiortc", "aiohttp", "cryptography"):
+        if importlib.util.find_spec(name) is None:
+            raise MissingExtraError("a call", "call")
+
+
+def own_abilities(args: argparse.Namespace) -> Abilities:
+    """What this side can run."""
+    from .. import __version__
+    from ..call.abilities import Abilities
+    from ..call.pack import VERSION as DATAGRAMS
+    from ..codec.motion.profiles import Profile
+    from ..codec.stream import VERSION as WIRE
+    from ..models.weights import load_card, shipped
+
+    def name(size: str) -> str:
+        card = load_card(size)
+        return f"{card.name}:{card.sha256.hex()[:8]}"
+
+    return Abilities(
+        version=__version__,
+        wire=WIRE,
+        datagrams=DATAGRAMS,
+        networks=tuple(name(size) for size in shipped()),
+        sends=name(args.network),
+        profiles=tuple(Profile),
+    )

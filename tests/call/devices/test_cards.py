@@ -1,0 +1,253 @@
+"""Sound cards: a PortAudio of our own for what goes wrong, and PulseAudio's null sink for sound."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facewire.call.devices import cards as module
+from facewire.call.devices.cards import SoundCards, list_cards, portaudio
+from facewire.call.devices.resampling import Resampler
+from facewire.codec.errors import DeviceError
+
+
+class FakeStream:
+    def __init__(self, owner: FakeAudio, **settings: Any) -> None:
+        if not owner.there or settings["samplerate"] not in owner.rates:
+            raise owner.PortAudioError("Error querying device -1")
+        self.settings = settings
+        self.callback = settings["callback"]
+        self.closed = False
+        owner.streams.append(self)
+
+    def start(self) -> None:
+        pass
+
+    def close(self, ignore_errors: bool = True) -> None:
+        self.closed = True
+
+
+class FakeAudio:
+    """As the module `sounddevice`."""
+
+    class PortAudioError(Exception):
+        pass
+
+    def __init__(self, *, there: bool = True, rates: tuple[int, ...] = (48000,)) -> None:
+        self.there, self.rates = there, rates
+        self.streams: list[FakeStream] = []
+        self.begun = 0
+
+    def InputStream(self, **settings: Any) -> FakeStream:
+        return FakeStream(self, kind="in", **settings)
+
+    def OutputStream(self, **settings: Any) -> FakeStream:
+        return FakeStream(self, kind="out", **settings)
+
+    def _terminate(self) -> None:
+        pass
+
+    def _initialize(self) -> None:
+        self.begun += 1
+
+    def query_devices(self) -> list[dict[str, Any]]:
+        return [
+            {"name": "both", "max_input_channels": 2, "max_output_channels": 2},
+            {"name": "none", "max_input_channels": 0, "max_output_channels": 0},
+        ]
+
+
+def tick(audio: FakeAudio, recorded: float = 0.0) -> Any:
+    """What PortAudio's thread does each 40 ms; what was played."""
+    played = None
+    for stream in [s for s in audio.streams if not s.closed]:
+        frames = stream.settings["blocksize"]
+        data = np.full((frames, 1), recorded, np.float32)
+        stream.callback(data, frames, None, None)
+        if stream.settings["kind"] == "out":
+            played = data[:, 0]
+    return played
+
+
+def until(what: Callable[[], object]) -> None:
+    for _ in range(1000):
+        if what():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not happen")
+
+
+def test_a_card_of_48_khz_hears_and_plays() -> None:
+    audio = FakeAudio()
+    cards = SoundCards(module=audio)
+    assert [event.works for event in cards.events()] == [True, True]
+    for _ in range(25):
+        tick(audio, 0.5)
+    heard = cards.listen(0.0)
+    assert abs(len(heard) - 16000) < 400
+    assert abs(heard[4000:12000] - 0.5).max() < 0.01
+    assert 0.85 < cards.level <= 1
+    assert len(cards.listen(0.0)) == 0
+    wanted = cards.wants(0.0)
+    assert 0 < wanted < 2000
+    cards.play(np.full(wanted, 0.25, np.float32))
+    played = np.concatenate([tick(audio) for _ in range(2)])
+    assert abs(played[300:1500] - 0.25).max() < 0.05
+    cards.close()
+    assert all(stream.closed for stream in audio.streams)
+
+
+def test_nothing_to_play_is_silence_and_counted() -> None:
+    audio = FakeAudio(rates=(16000,))
+    cards = SoundCards(module=audio)
+    assert not tick(audio).any()
+    assert cards.silent == 640
+    cards.close()
+
+
+def test_recorded_sound_that_nobody_takes_is_bounded() -> None:
+    audio = FakeAudio(rates=(16000,))
+    cards = SoundCards(module=audio)
+    for _ in range(500):
+        tick(audio)
+    assert len(cards.listen(0.0)) <= 17000
+    cards.close()
+
+
+def test_unplugged_and_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SILENT_S", 0.3)
+    monkeypatch.setattr(module, "_AGAIN_S", 0.1)
+    audio = FakeAudio()
+    cards = SoundCards(module=audio)
+    assert [event.works for event in cards.events()] == [True, True]
+    audio.there = False
+    events: list[Any] = []
+    until(lambda: events.extend(cards.events()) or len(events) >= 2)
+    assert {event.device for event in events} == {"microphone", "loudspeaker"}
+    assert not any(event.works for event in events)
+    assert cards.wants(0.0) == 0
+    cards.play(np.zeros(10, np.float32))  # goes nowhere
+    audio.there = True
+    events.clear()
+    until(lambda: events.extend(cards.events()) or len(events) >= 2)
+    assert all(event.works for event in events[:2])
+    assert audio.begun >= 1
+    cards.close()
+
+
+def test_no_card() -> None:
+    cards = SoundCards(module=FakeAudio(there=False))
+    events = cards.events()
+    assert [event.works for event in events] == [False, False]
+    assert "no microphone that can be used" in events[0].sentence
+    cards.close()
+
+
+def test_no_portaudio(tmp_path: Path) -> None:
+    """In a process of its own, in which loading the library fails as it does without it."""
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
+    script = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from facewire.call.devices.cards import portaudio\n"
+        "from facewire.codec.errors import DeviceError\n"
+        "try: portaudio()\n"
+        "except DeviceError as error: print(error)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "libportaudio2" in run.stdout
+
+
+def test_listing() -> None:
+    assert list_cards(FakeAudio()) == ["0: both (microphone, loudspeaker)"]
+
+
+@pytest.mark.parametrize(("given", "wanted"), [(48000, 16000), (44100, 16000), (16000, 48000)])
+def test_resampling(given: int, wanted: int) -> None:
+    resampler = Resampler(given, wanted)
+    tone = np.sin(2 * np.pi * 440 * np.arange(given) / given).astype(np.float32)
+    out = np.concatenate([resampler.push(piece) for piece in np.array_split(tone, 50)])
+    assert abs(len(out) - wanted) < wanted // 50
+    middle = out[wanted // 4 : wanted // 2]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+    assert abs(np.argmax(spectrum) * wanted / len(middle) - 440) < 5
+
+
+PULSE = shutil.which("pulseaudio")
+LOOP = """
+import time, numpy as np
+from facewire.call.devices.cards import SoundCards
+cards = SoundCards()
+print([event.sentence for event in cards.events()])
+heard, n, ends = [], 0, time.monotonic() + 4
+while time.monotonic() < ends:
+    wanted = cards.wants(0.0)
+    if wanted:
+        cards.play((0.3 * np.sin(2 * np.pi * 440 * (n + np.arange(wanted)) / 16000)).astype("f4"))
+        n += wanted
+    heard.append(cards.listen(0.0))
+    time.sleep(0.005)
+cards.close()
+heard = np.concatenate(heard)
+tail = heard[len(heard) // 2 :]
+spectrum = np.abs(np.fft.rfft(tail * np.hanning(len(tail))))
+print(len(heard), round(float(np.argmax(spectrum) * 16000 / max(1, len(tail)))), cards.silent)
+"""
+
+
+@pytest.mark.skipif(PULSE is None, reason="PulseAudio is not here")
+def test_a_null_sink_of_pulseaudio(tmp_path: Path) -> None:
+    """What is played is heard again: its monitor is the microphone."""
+    try:
+        portaudio()
+    except (DeviceError, ImportError) as error:
+        pytest.skip(str(error))
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".asoundrc").write_text("pcm.!default pulse\nctl.!default pulse\n")
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "XDG_RUNTIME_DIR": str(home),
+        "PULSE_SERVER": f"unix:{home}/native",
+        "PULSE_SOURCE": "fw.monitor",
+        "PULSE_SINK": "fw",
+    }
+    server = subprocess.Popen(
+        [
+            *(str(PULSE), "-n", "--daemonize=no", "--exit-idle-time=-1"),
+            *("-L", "module-null-sink sink_name=fw"),
+            *("-L", f"module-native-protocol-unix auth-anonymous=1 socket={home}/native"),
+        ],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until(lambda: (home / "native").exists() or server.poll() is not None)
+        if server.poll() is not None:
+            pytest.skip("PulseAudio does not run here")
+        run = subprocess.run(
+            [sys.executable, "-c", LOOP],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=60,
+            check=True,
+        )
+        lines = run.stdout.splitlines()
+        assert "the microphone works" in lines[0]
+        samples, pitch, _ = map(int, lines[1].split())
+        assert samples > 24000
+        assert abs(pitch - 440) < 5
+    finally:
+        server.terminate()
+        server.wait(10)

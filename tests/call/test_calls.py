@@ -1,0 +1,287 @@
+"""`facewire call` as two processes over loopback, with a small session in place of the networks."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facewire.sender.tracking.capture import Capture
+
+for _module in ("aiortc", "aiohttp", "cryptography", "cv2"):
+    pytest.importorskip(_module)
+
+ROOT = Path(__file__).resolve().parents[2]
+LINK = re.compile(r"http://[0-9.]+:\d+/[A-Za-z0-9_-]{12}#[A-Za-z0-9_-]{24}")
+
+
+class Process:
+    """`facewire` with files for what it prints."""
+
+    def __init__(self, folder: Path, name: str, *words: str, stdin: Any = subprocess.DEVNULL):
+        self.out, self.err = folder / f"{name}.stdout", folder / f"{name}.stderr"
+        environment = {k: v for k, v in os.environ.items() if k != "DISPLAY"}
+        environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        with self.out.open("wb") as out, self.err.open("wb") as err:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.call.fake_party", *words],
+                stdin=stdin,
+                stdout=out,
+                stderr=err,
+                cwd=ROOT,
+                env=environment,
+            )
+
+    @property
+    def said(self) -> str:
+        return self.out.read_text() + self.err.read_text()
+
+    def waits_for(self, text: str, seconds: float = 60.0) -> None:
+        ends = time.monotonic() + seconds
+        while text not in self.said:
+            assert self.code is None or text in self.said, self.said
+            assert time.monotonic() < ends, self.said
+            time.sleep(0.05)
+
+    def link(self) -> str:
+        self.waits_for("#")
+        found = LINK.search(self.out.read_text())
+        assert found is not None
+        assert self.out.read_text() == f"{found[0]}\n"  # alone on a line
+        return found[0]
+
+    @property
+    def code(self) -> int | None:
+        return self._process.poll()
+
+    def wait(self, seconds: float = 60.0) -> int:
+        return self._process.wait(seconds)
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def type(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n".encode())
+        self._process.stdin.flush()
+
+    def end(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started: list[Process] = []
+
+    def begin(name: str, *words: str, **settings: Any) -> Process:
+        started.append(Process(tmp_path, name, *words, **settings))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.end()
+
+
+def files(folder: Path, name: str, clip: Path) -> list[str]:
+    return ["--in", str(clip), "--out", str(folder / f"{name}.mp4")]
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name.startswith(".facewire")]
+
+
+def test_a_call_of_two_files(start: Start, clip: Path, tmp_path: Path) -> None:
+    log = str(tmp_path / "one.jsonl")
+    one = start("one", "call", *files(tmp_path, "one", clip), "--stats", log)
+    two = start("two", "call", *files(tmp_path, "two", clip), one.link())
+    assert (one.wait(), two.wait()) == (0, 0), one.said + two.said
+    assert "connected" in one.said
+    assert "the call is over" in two.said
+    for name in ("one", "two"):
+        seen = Capture(tmp_path / f"{name}.mp4")
+        assert seen.info.has_sound
+        assert seen.info.timing.frames > 2  # it is no benchmark
+    lines = [json.loads(line) for line in Path(log).read_text().splitlines()]
+    connected = [line for line in lines if line["state"] == "connected"]
+    assert connected[-1]["line"]["sent_bytes"] > connected[-1]["call"]["sent_bytes"] > 0
+    assert leftovers(tmp_path) == []
+
+
+def test_wrong_links(start: Start, clip: Path, tmp_path: Path) -> None:
+    one = start("one", "call", *files(tmp_path, "one", clip))
+    link = one.link()
+    wrong = [
+        (link[:-3], "missing"),
+        (link.partition("#")[0], "secret"),
+        (link[:-1] + ("A" if link[-1] != "A" else "B"), "wrong"),
+        ("http://127.0.0.1:9/AAAAAAAAAAAA#" + link.partition("#")[2], "wrong"),
+        ("talk.mp4", "not a link"),
+    ]
+    for number, (text, sentence) in enumerate(wrong):
+        process = start(f"w{number}", "call", *files(tmp_path, f"w{number}", clip), text)
+        assert process.wait() == 1
+        assert sentence in process.said
+        assert "Traceback" not in process.said
+        assert not (tmp_path / f"w{number}.mp4").exists()
+    assert one.code is None  # it still waits
+
+
+def test_a_third_guest(start: Start, clip: Path, tmp_path: Path) -> None:
+    one = start("one", "call", *files(tmp_path, "one", clip), "--loop")
+    link = one.link()
+    two = start("two", "call", *files(tmp_path, "two", clip), "--loop", link)
+    two.waits_for("connected")
+    third = start("third", "call", *files(tmp_path, "third", clip), link)
+    assert third.wait() == 1
+    assert "used" in third.said
+    assert one.code is two.code is None
+    two.signal(signal.SIGINT)
+    assert two.wait() == 130
+    assert one.wait() == 0, one.said
+    assert "the other side left" in one.said
+    assert Capture(tmp_path / "two.mp4").info.timing.frames > 1  # whole, although interrupted
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_while_waiting(start: Start, clip: Path, tmp_path: Path, number: int) -> None:
+    one = start("one", "call", *files(tmp_path, "one", clip))
+    one.link()
+    one.signal(number)
+    assert one.wait(20) == 128 + number
+    assert "Traceback" not in one.said
+    assert leftovers(tmp_path) == []
+    assert not (tmp_path / "one.mp4").exists()
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 2.0])
+def test_ctrl_c_at_any_time(start: Start, clip: Path, tmp_path: Path, seconds: float) -> None:
+    one = start("one", "call", *files(tmp_path, "one", clip), "--loop")
+    two = start("two", "call", *files(tmp_path, "two", clip), "--loop", one.link())
+    time.sleep(seconds)
+    two.signal(signal.SIGINT)
+    assert two.wait(30) in (130, -signal.SIGINT)  # the second: before Python had begun
+    assert leftovers(tmp_path) == []
+    one.signal(signal.SIGINT)
+    assert one.wait(30) in (0, 130)
+    assert leftovers(tmp_path) == []
+
+
+def test_a_side_that_is_killed(start: Start, clip: Path, tmp_path: Path) -> None:
+    one = start("one", "call", *files(tmp_path, "one", clip), "--loop")
+    two = start("two", "call", *files(tmp_path, "two", clip), "--loop", one.link())
+    two.waits_for("connected")
+    two.signal(signal.SIGKILL)
+    one.waits_for("nothing comes from the other side")
+    assert one.code is None
+    one.signal(signal.SIGINT)
+    assert one.wait() == 130
+    assert Capture(tmp_path / "one.mp4").info.timing.frames > 1
+
+
+def test_copy_and_paste(start: Start, clip: Path, tmp_path: Path) -> None:
+    words = ["call", "--copy-paste", "--loop"]
+    one = start("one", *words, *files(tmp_path, "one", clip), stdin=subprocess.PIPE)
+    one.waits_for("FW1.")
+    two = start("two", *words, *files(tmp_path, "two", clip), one.out.read_text().strip())
+    two.waits_for("FW2.")
+    one.type(two.out.read_text().strip())
+    one.waits_for("connected")
+    two.waits_for("connected")
+    one.signal(signal.SIGINT)
+    assert one.wait() == 130
+    assert two.wait() == 0
+
+
+def test_a_server_of_its_own(start: Start, clip: Path, tmp_path: Path) -> None:
+    server = start("server", "rendezvous", "--host", "127.0.0.1", "--port", "0")
+    server.waits_for("http://127.0.0.1:")
+    address = re.search(r"http://127\.0\.0\.1:\d+", server.said)
+    assert address is not None
+    one = start("one", "call", "--server", address[0], *files(tmp_path, "one", clip))
+    link = one.link()
+    assert link.startswith(address[0])
+    two = start("two", "call", *files(tmp_path, "two", clip), link)
+    assert (one.wait(), two.wait()) == (0, 0), one.said + two.said
+    server.signal(signal.SIGINT)
+    assert server.wait() == 130
+    after = start("after", "call", *files(tmp_path, "after", clip), link)
+    assert after.wait() == 1
+    assert "no server answers" in after.said
+
+
+def test_outputs_that_exist(start: Start, clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "one.mp4").write_bytes(b"mine")
+    one = start("one", "call", *files(tmp_path, "one", clip))
+    assert one.wait() == 1
+    assert "--force" in one.said
+    assert (tmp_path / "one.mp4").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--ice-server", "example"], "stun:HOST"),
+        (["--ice-server", "turn:example.invalid"], "FACEWIRE_TURN_USER"),
+        (["--server", "example"], "no address of a server"),
+        (["--server", "http://h:1", "--copy-paste"], "--server"),
+        (["--loop"], "--in"),
+        (["--out", "a.avi"], ".mp4"),
+        (["--copy-paste", "nonsense"], "FW1"),
+        ([], "DISPLAY"),
+    ],
+)
+def test_what_cannot_be(start: Start, words: list[str], sentence: str) -> None:
+    process = start("one", "call", *words)
+    assert process.wait() == 1
+    assert sentence in process.said
+    assert "Traceback" not in process.said
+
+
+STRACE = shutil.which("strace")
+CALLS = ["-f", "--seccomp-bpf", "-e", "trace=connect,sendto,sendmsg,sendmmsg"]
+OTHER = re.compile(r"(?:connect|send\w*)\(.*sin6?_port=htons\((\d+)\).*?\"([0-9a-f.:]+)\"")
+
+
+@pytest.mark.skipif(STRACE is None, reason="strace is not here")
+def test_nothing_phones_home(start: Start, clip: Path, tmp_path: Path) -> None:
+    """Everything that a guest sends goes to addresses of this machine, and no name is looked up."""
+    if subprocess.run([str(STRACE), *CALLS, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("strace is not allowed here")
+    one = start("one", "call", *files(tmp_path, "one", clip))
+    link, log = one.link(), tmp_path / "log"
+    words = ["-m", "tests.call.fake_party", "call", *files(tmp_path, "two", clip), link]
+    run = subprocess.run(
+        [str(STRACE), *CALLS, "-o", str(log), sys.executable, *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    import ifaddr
+
+    own = {
+        ip.ip if isinstance(ip.ip, str) else ip.ip[0] for a in ifaddr.get_adapters() for ip in a.ips
+    }
+    reached = [found.groups() for found in OTHER.finditer(log.read_text())]
+    assert reached  # else the test sees nothing
+    assert {address for _, address in reached} <= own
+    assert "53" not in {number for number, _ in reached}

@@ -1,0 +1,281 @@
+"""A conversation with a small session, a line and devices of our own, and a clock that we hold."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facewire.call.conversation import Conversation, Ended, Parts
+from facewire.call.devices.ports import DeviceEvent
+from facewire.call.line import LineState, Totals
+from facewire.call.pack import Datagram
+from facewire.call.recording import FigureLog, Recording
+from facewire.call.window import Key, View
+from facewire.codec.control import State
+from facewire.codec.errors import CallError
+from facewire.codec.file.container import Reader
+from facewire.codec.packet import Flags, Kind, Packet
+from tests.call.fake_party import FakeParty
+
+pytest.importorskip("aiortc")
+pytest.importorskip("cv2")
+
+FRAME = np.full((48, 64, 3), (10, 200, 30), np.uint8)
+
+
+class Desk:
+    """Line, devices and screen; `script` is called each turn with the number of the turn."""
+
+    def __init__(self, script: Callable[[Desk, int], None]) -> None:
+        self.now, self.turn = 100.0, 0
+        self.script = script
+        self.state, self.error = LineState.CONNECTED, None
+        self.words = ("goose", "zipper", "tulip", "biscuit")
+        self.came: list[bytes] = []
+        self.sent: list[bytes] = []
+        self.keys: list[Key] = []
+        self.happened: list[DeviceEvent] = []
+        self.views: list[View] = []
+        self.said: list[str] = []
+        self.played = self.listened = 0
+        self.ended, self.level = False, 0.5
+
+    # line
+    def receive(self) -> list[bytes]:
+        came, self.came = self.came, []
+        return came
+
+    def send(self, datagrams: list[bytes]) -> None:
+        self.sent += datagrams
+
+    def wait(self, seconds: float) -> None:
+        self.now += 0.02
+        self.turn += 1
+        assert self.turn < 2000
+        self.script(self, self.turn)
+
+    def totals(self) -> Totals:
+        return Totals(sent_bytes=len(self.sent) * 100)
+
+    # devices and screen
+    def look(self, now: float) -> Any:
+        return FRAME
+
+    def listen(self, now: float) -> Any:
+        self.listened += 320
+        return np.full(320, 0.25, np.float32)
+
+    def wants(self, now: float) -> int:
+        return 320
+
+    def play(self, pcm: Any) -> None:
+        self.played += len(pcm)
+
+    def events(self) -> list[DeviceEvent]:
+        happened, self.happened = self.happened, []
+        return happened
+
+    def show(self, view: View) -> None:
+        self.views.append(view)
+
+    def pressed(self) -> list[Key]:
+        keys, self.keys = self.keys, []
+        return keys
+
+    def close(self) -> None:
+        pass
+
+
+def talk(
+    script: Callable[[Desk, int], None], **more: Any
+) -> tuple[Desk, FakeParty, Conversation, Ended]:
+    desk, party = Desk(script), FakeParty()
+    line: Any = desk
+    parts = Parts(party, line, desk, desk, desk, desk, say=desk.said.append)
+    for name, value in more.items():
+        setattr(parts, name, value)
+    conversation = Conversation(parts, lambda: desk.now)
+    return desk, party, conversation, conversation.run()
+
+
+def datagram(state: State = State.PRESENT) -> bytes:
+    other = FakeParty()
+    other.see(FRAME, 0.0)
+    other.state = state
+    return other.send(0.0)[0]
+
+
+def leave_at(last: int, *steps: tuple[int, Callable[[Desk], None]]) -> Callable[[Desk, int], None]:
+    def script(desk: Desk, turn: int) -> None:
+        for when, step in steps:
+            if when == turn:
+                step(desk)
+        if turn == last:
+            desk.keys.append(Key.LEAVE)
+
+    return script
+
+
+def test_media_goes_both_ways() -> None:
+    films: list[Any] = []
+    wait_for_picture = (5, lambda desk: desk.came.append(datagram()))
+
+    def script(desk: Desk, turn: int) -> None:
+        leave_at(10_000, wait_for_picture)(desk, turn)
+        if films:
+            desk.keys.append(Key.LEAVE)
+        elif turn > 5:
+            time.sleep(0.01)  # the picture is made in another thread
+
+    desk, party, conversation, why = talk(script, film=lambda frame, now: films.append(frame))
+    assert why is Ended.LEFT
+    assert desk.sent
+    assert desk.played == desk.listened > 0
+    assert films[0].shape == (64, 64, 3)
+    assert conversation.connected_after == 0.0
+    assert (conversation.first_picture_after or 0) > 0
+    assert party.state & State.LEAVING  # the other side is told
+    assert desk.views[-1].words == desk.words
+
+
+def test_nothing_is_sent_before_there_is_a_line() -> None:
+    script = leave_at(20)
+
+    def waiting(desk: Desk, turn: int) -> None:
+        desk.state = LineState.WAITING
+        script(desk, turn)
+
+    desk = Desk(waiting)
+    desk.state = LineState.WAITING
+    line: Any = desk
+    parts = Parts(FakeParty(), line, desk, desk, desk, desk)
+    assert Conversation(parts, lambda: desk.now).run() is Ended.LEFT
+    assert desk.sent == []
+    assert desk.listened == 0
+    assert "waiting for somebody" in desk.views[-1].message
+    assert desk.views[-1].own is not None
+
+
+def test_keys() -> None:
+    def press(key: Key) -> Callable[[Desk], None]:
+        return lambda desk: desk.keys.append(key)
+
+    steps = [(5, press(Key.MUTE)), (10, press(Key.CAMERA)), (15, press(Key.HIDE))]
+    steps += [(20, press(Key.HELP)), (25, press(Key.MORE)), (30, press(Key.LESS))]
+    desk, party, _, _ = talk(leave_at(40, *steps))
+    assert State.MUTED | State.CAMERA_OFF in party.state
+    view = desk.views[-1]
+    assert (view.muted, view.camera_off, view.own, view.help) == (True, True, None, False)
+    assert party.kbps == 16.0  # 20, then one back
+    assert "16 kbit/s" in view.message
+
+
+def test_devices_that_fail_and_come_back() -> None:
+    def happen(works: bool, sentence: str) -> Callable[[Desk], None]:
+        return lambda desk: desk.happened.append(DeviceEvent("camera", works, sentence))
+
+    desk, _, _, _ = talk(
+        leave_at(
+            40,
+            (2, happen(True, "the camera works")),  # at the start: nobody need hear that
+            (5, happen(False, "the camera was unplugged")),
+            (20, happen(True, "the camera works")),
+        )
+    )
+    assert desk.said == ["connected", "the camera was unplugged", "the camera works"]
+    assert any(view.camera_off for view in desk.views)
+    assert not desk.views[-1].camera_off
+
+
+def test_the_line_is_quiet_lost_and_back() -> None:
+    def be(state: LineState) -> Callable[[Desk], None]:
+        return lambda desk: setattr(desk, "state", state)
+
+    first = (1, lambda desk: desk.came.append(datagram()))
+    steps = [(20, be(LineState.QUIET)), (30, be(LineState.LOST)), (40, be(LineState.CONNECTED))]
+
+    def script(desk: Desk, turn: int) -> None:
+        time.sleep(0.002)
+        leave_at(50, first, *steps)(desk, turn)
+
+    desk, _, _, _ = talk(script)
+    assert desk.said[1:] == [
+        "nothing comes from the other side",
+        "the line is lost: connecting again",
+        "the line is back",
+    ]
+    assert {view.stale for view in desk.views} >= {"", *desk.said[1:3]}
+    assert desk.views[-1].stale == ""
+
+
+def test_the_other_side_leaves() -> None:
+    bye = (5, lambda desk: desk.came.append(datagram(State.LEAVING)))
+    assert talk(leave_at(50, bye))[3] is Ended.OTHER_LEFT
+    gone = (5, lambda desk: setattr(desk, "state", LineState.ENDED))
+    assert talk(leave_at(50, gone))[3] is Ended.OTHER_LEFT
+
+
+def test_the_line_ends_with_an_error() -> None:
+    def fail(desk: Desk) -> None:
+        desk.state = LineState.ENDED
+        desk.error = CallError("no path")  # type: ignore[assignment]
+
+    with pytest.raises(CallError, match="no path"):
+        talk(leave_at(50, (5, fail)))
+
+
+def test_a_film_ends_the_call() -> None:
+    end = (5, lambda desk: setattr(desk, "ended", True))
+    desk, _, _, why = talk(leave_at(1000, end))
+    assert why is Ended.FILM
+    assert desk.now > 101.0  # a second for what is on its way
+
+
+def test_a_picture_that_cannot_be_made_is_told() -> None:
+    def script(desk: Desk, turn: int) -> None:
+        time.sleep(0.005)
+        leave_at(400, (1, lambda desk: desk.came.append(datagram())))(desk, turn)
+
+    def broken(due: Any) -> Any:
+        raise ValueError("broken")
+
+    desk, party = Desk(script), FakeParty()
+    party.render = broken  # type: ignore[method-assign]
+    line: Any = desk
+    with pytest.raises(ValueError, match="broken"):
+        Conversation(Parts(party, line, desk, desk, desk, desk), lambda: desk.now).run()
+
+
+def test_figures(tmp_path: Path) -> None:
+    log = FigureLog(tmp_path / "a.jsonl")
+    desk, _, _, _ = talk(leave_at(150), figures=log)
+    log.close()
+    log.close()
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert len(lines) in (3, 4)  # 3 s
+    assert lines[-1]["call"]["line_kbps"] == 16.0
+    rates = [view.figures.sent_kbps for view in desk.views if view.figures.sent_kbps is not None]
+    assert 10 < rates[-1] < 20  # a datagram of 100 bytes each 60 ms
+
+
+def test_a_recording_keeps_each_packet_once(tmp_path: Path) -> None:
+    packets = [Packet(Kind.MOTION, Flags.SYNTHETIC, 0, n, n, b"motion") for n in range(4)]
+    report = Packet(Kind.CONTROL, Flags.NONE, 0, 1, 0, b"")
+    path = tmp_path / "a.fwire"
+    recording = Recording(path)
+    recording.take(bytes(Datagram(5, 0, 0, (packets[0], packets[1], report))))
+    recording.take(b"garbage")
+    recording.take(bytes(Datagram(5, 1, 0, (packets[1], packets[2]))))  # with a copy
+    recording.take(bytes(Datagram(6, 0, 0, (packets[1],))))  # the other side began anew
+    assert not path.exists()  # it appears when it is whole
+    recording.close()
+    with path.open("rb") as file:
+        found = [packet.sequence for packet in Reader(file)]
+    assert found == [0, 1, 2, 1]
+    assert recording.packets == 4
