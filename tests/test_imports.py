@@ -51,7 +51,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "cache suite",
         "truth",
         "measure",
-        "runners sweep",
+        "networks runners sweep",
         "provenance keep",
         "collect",
     ),
