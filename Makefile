@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A folder's time changes with each file that comes or goes: then the links are made anew.
 FOLDERS := $(shell find facewire codec models sender receiver call eval cli -type d -not -name __pycache__)
 
-.PHONY: demo test fuzz check format bench docs clean
+.PHONY: demo test fuzz check format bench train-more docs clean
 demo: $(VENV)/installed            ## make a clip, encode it, decode it, show the figures
 	$(BIN)/facewire demo --out out/demo
 
@@ -26,6 +26,15 @@ format: $(VENV)/installed
 
 bench: $(VENV)/installed           ## speed and memory; look at ratios, machines are noisy
 	$(BIN)/python -m pytest benchmarks
+
+MORE ?= out/more
+MINUTES ?= 60
+train-more: $(VENV)/installed      ## go on from the last weights; stop it whenever you like
+	@test -n "$(DATA)" -a -n "$(HELD_OUT)" || { echo "make train-more DATA=clips/ HELD_OUT=clips-of-others/ [PEOPLE=people.csv] [MINUTES=60] [MORE=out/more]"; exit 2; }
+	$(BIN)/facewire train --prepare-only --data $(DATA) --cache $(MORE)/cache --out $(MORE) $(if $(PEOPLE),--people $(PEOPLE))
+	$(BIN)/facewire train --prepare-only --data $(HELD_OUT) --cache $(MORE)/held-out --out $(MORE)
+	$(BIN)/facewire train --more --out $(MORE) --cache $(MORE)/cache --held-out $(MORE)/held-out \
+		--minutes $(MINUTES) --precision bf16 --learning-rate 5e-4
 
 docs: $(VENV)/installed            ## the documentation as a site in out/site; links are checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

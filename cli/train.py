@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,14 @@ from . import names
 from .stage import Stage
 
 if TYPE_CHECKING:
+    from ..models.training.cache import CachedClip
     from ..models.training.config import TrainConfig
+    from ..models.training.rounds import Round
 
 __all__ = ["add_parser", "run"]
 
 _DISTILLATION = 5.0  # what `xs` was trained with
+_ROUND_MINUTES = 60.0  # of `--more`
 _RUN = ("checkpoint.pt", "model.safetensors", "curves.csv")  # files that make a folder a run
 
 _EPILOG = """\
@@ -32,6 +35,8 @@ examples:
                                                                 a small one that imitates `s`
   facewire train --data pairs/ --cache pairs.cache runs/first/cache --out runs/more \\
       --start-from s --person-least 4                           pairs of stills beside clips
+  facewire train --more --data clips/ --out runs/more --minutes 60
+                                                                go on from the last weights
   facewire export runs/first                                    then make it ready to decode with
 
 --data holds videos of talking heads, one person in each. A CSV (--people) says who is seen in each
@@ -46,6 +51,11 @@ with fewer blocks, as `s` has compared with `l`: the new blocks then begin witho
 names a network whose pictures and motion are imitated, as one more loss; only its picture size must
 be that of the new network. The new network takes over the face table of the start, or else of the
 teacher.
+
+--more trains in rounds, OUT/0001, OUT/0002 and so on. Each begins with the weights of the round
+before, the first one with --start-from (default: s), and ends after --minutes, with its learning
+rate. It may be stopped at any moment: the same command goes on. At its end a round is compared on
+held-out people with the network of --against, by every measure, and the table is printed.
 """
 
 
@@ -60,6 +70,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
+    parser.add_argument("--more", action="store_true", help="go on from the last weights in OUT, "
+        "round by round; compare each round with --against")  # fmt: skip
+    parser.add_argument("--against", metavar="SIZE|DIR", default="s", help="network that --more "
+        "compares a round with (default: %(default)s)")  # fmt: skip
     names.add_force(parser)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     _add_data(parser.add_argument_group("clips").add_argument)
@@ -95,7 +109,8 @@ def _add_network(add: Callable[..., object]) -> None:
 
 def _add_training(add: Callable[..., object]) -> None:
     add("--steps", metavar="N", type=int, default=20_000, help="default: %(default)s")
-    add("--minutes", metavar="M", type=float, default=0.0, help="stop after so many minutes")
+    add("--minutes", metavar="M", type=float, default=0.0, help="end after so many minutes, those "
+        "before --resume included (with --more: 60)")  # fmt: skip
     add("--batch", metavar="N", type=int, default=4,
         help="source pictures in a step (default: %(default)s)")  # fmt: skip
     add("--drivings", metavar="N", type=int, default=3,
@@ -134,8 +149,13 @@ def run(args: argparse.Namespace) -> int:
     from ..models.training.cache import read_cache
     from ..models.training.fit_face import fit_face_table
     from ..models.training.loop import fit, split_by_person
+    from ..models.training.rounds import next_round
     from ..models.training.start import begin_from
 
+    turn: Round | None = None
+    if args.more:
+        turn = next_round(args.out)
+        args = _as_round(args, turn)
     if args.distillation is not None and not (args.teacher and args.distillation > 0):
         raise ConfigError("--distillation is a weight above 0, and there must be a --teacher")
     if not (args.resume or args.prepare_only or args.force):
@@ -171,14 +191,55 @@ def run(args: argparse.Namespace) -> int:
             progress=stage.show,
         )
     print(f"{args.out / 'model.safetensors'}: `facewire export {args.out}` makes it ready to use")
+    if turn is not None:
+        _judge(turn, args, held_out)
     return 0
+
+
+def _as_round(args: argparse.Namespace, turn: Round) -> argparse.Namespace:
+    """The arguments of one round of `--more`."""
+    try:
+        from ..eval import networks  # noqa: F401
+    except ImportError as error:  # said before the training, not after it
+        raise MissingExtraError("comparing networks", "eval") from error
+    if args.resume or args.force:
+        raise ConfigError("--more knows itself where to go on: leave out --resume and --force")
+    changes = {
+        "out": turn.folder,
+        "cache": args.cache or [args.out / "cache"],
+        "resume": turn.resume,
+        "force": True,  # what was stopped before its first checkpoint begins anew
+        "start_from": turn.start or args.start_from or "s",
+        "size": None if turn.start else args.size,
+        "minutes": args.minutes or _ROUND_MINUTES,
+    }
+    return argparse.Namespace(**{**vars(args), **changes})
+
+
+def _judge(turn: Round, args: argparse.Namespace, held_out: list[CachedClip]) -> None:
+    """Compare what a round made with another network, and end the round."""
+    from ..codec.whole_file import whole_file
+    from ..eval.networks import compare_networks, measure_network
+    from ..eval.suite import Suite
+    from ..models.avfr.model import Avfr
+
+    suite = Suite(threads=args.threads or 1)
+    measured = []
+    for name in (turn.folder, args.against):
+        with Stage(f"measuring {name}", "clip", quiet=args.quiet) as stage:
+            network = Avfr.from_pretrained(name)
+            measured.append(measure_network(network, held_out, suite, progress=stage.show))
+    table = compare_networks(*measured).text(str(turn.folder), str(args.against))
+    with whole_file(turn.verdict, overwrite=True) as file:
+        file.write(f"{table}\n".encode())
+    print(table)
 
 
 def _settings(args: argparse.Namespace, size: int, *, has_teacher: bool) -> TrainConfig:
     from ..models.training.config import LossWeights, TrainConfig
 
     distillation = (args.distillation or _DISTILLATION) if has_teacher else 0.0
-    return TrainConfig(
+    settings = TrainConfig(
         steps=args.steps,
         batch=args.batch,
         drivings=args.drivings,
@@ -196,6 +257,16 @@ def _settings(args: argparse.Namespace, size: int, *, has_teacher: bool) -> Trai
         person_least_s=args.person_least,
         size=size,
         losses=LossWeights(adversarial=args.adversarial, distillation=distillation),
+    )
+    if not args.more:
+        return settings
+    # What the shipped weights were trained on with at last (docs/training-runs.md).
+    return replace(
+        settings,
+        warmup=50,
+        ema=0.998,
+        losses=replace(settings.losses, warped=1.0),
+        augmentation=replace(settings.augmentation, qualities=(22, 58)),
     )
 
 

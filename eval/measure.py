@@ -124,6 +124,7 @@ class _Metrics:
             "mouth_opening": Mean(faces.opening_error, "mouth"),
             "eye_opening": Mean(faces.opening_error, "eyes"),
             "mouth_correlation": faces.OpeningCorrelation("mouth"),
+            "gaze_error": Mean(faces.gaze_error),
             "pose_error": Mean(faces.pose_error),
             "blink_error": Mean(faces.blink_error),
             "dr": Mean(apb2face.detection_rate),

@@ -62,7 +62,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "cache suite",
         "truth",
         "measure",
-        "runners sweep",
+        "networks runners sweep",
         "provenance keep",
         "collect",
     ),

@@ -1,4 +1,4 @@
-"""Metrics of the tracked face: landmarks, openings of mouth and eyes, head pose, blinks.
+"""Metrics of the tracked face: landmarks, openings of mouth and eyes, gaze, head pose, blinks.
 
 All compare what MediaPipe's tracker finds in the true and in the decoded frame. They are functions
 of one pair, for `base.Mean`. A pair of which one frame shows no face is NaN here and is left out;
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
+from ...models.face.gaze import gaze_of
 from ...models.face.mesh import LEFT_EYE, MOUTH, RIGHT_EYE
 from .base import Pair
 
@@ -18,6 +19,7 @@ __all__ = [
     "PARTS",
     "OpeningCorrelation",
     "blink_error",
+    "gaze_error",
     "head_angles",
     "landmark_distance",
     "opening_error",
@@ -36,6 +38,8 @@ _OPENINGS = {
     "mouth": ((13, 14, 78, 308),),
     "eyes": ((159, 145, 33, 133), (386, 374, 263, 362)),
 }
+
+_SHUT = 0.1  # an eye whose lids are closer than this, over its width, shows no iris
 
 
 def openings(landmarks: Points, part: str) -> Angles:
@@ -102,6 +106,22 @@ def opening_error(pair: Pair, part: str = "mouth") -> float:
         return float("nan")
     truth, found = (openings(face.landmarks, part) for face in pair.faces)
     return float(np.abs(truth - found).mean())
+
+
+def gaze_error(pair: Pair) -> float:
+    """How far the irises are from where they should be, over the width of an eye.
+
+    Gaze is where the irises lie between the corners of the eyes, right and down, for both eyes
+    together (`models.face.gaze`); its unit is half the width of an eye. The error is the Euclidean
+    distance of the true and the decoded gaze, in whole widths. A pair whose true eyes are shut is
+    NaN: the tracker guesses an iris there, but none is to be seen.
+    """
+    if pair.faces is None:
+        return float("nan")
+    truth, found = (face.landmarks for face in pair.faces)
+    if openings(truth, "eyes").mean() < _SHUT:
+        return float("nan")
+    return float(np.linalg.norm(gaze_of(truth) - gaze_of(found)) / 2)
 
 
 class OpeningCorrelation:

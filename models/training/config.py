@@ -52,7 +52,8 @@ class TrainConfig:
         steps: optimiser steps in all.
         batch: source pictures for each step and device.
         drivings: driving frames for each source.
-        learning_rate: of Adam; it falls to a twentieth along a cosine.
+        learning_rate: of Adam; it falls to a twentieth along a cosine, which ends with `steps` or
+            with `minutes`, whichever comes first.
         warmup: steps in which the learning rate rises from 0.
         adversarial_from: step from which the discriminator takes part.
         perceptual_net: `alex`, which is cheap, or `vgg`.
@@ -65,7 +66,8 @@ class TrainConfig:
         accelerator, devices, strategy: of Lightning Fabric; by default all GPUs, or else the CPU.
         workers: processes that prepare samples.
         evaluate_every, picture_every, checkpoint_every: steps between two of each.
-        minutes: stop after so many minutes; 0 for no limit.
+        checkpoint_minutes: the run is also saved when it was last saved so many minutes ago.
+        minutes: end after so many minutes, those before a `resume` included; 0 for no limit.
         size: side of the pictures in pixels.
         losses: weights of the terms of the loss.
         augmentation: how samples are varied.
@@ -91,6 +93,7 @@ class TrainConfig:
     evaluate_every: int = 500
     picture_every: int = 500
     checkpoint_every: int = 250
+    checkpoint_minutes: float = 10.0
     minutes: float = 0.0
     size: int = 256
     losses: LossWeights = field(default_factory=LossWeights)

@@ -52,7 +52,8 @@ def fit(
     """Train a network; returns the averaged one, which `out` holds too.
 
     `out` receives `model.safetensors`, `checkpoint.pt` (to resume from), `curves.csv` and
-    `pictures/`. On Ctrl-C the run is saved before `KeyboardInterrupt` goes on.
+    `pictures/`. On Ctrl-C and SIGTERM the run is saved before the exception goes on. It can be
+    killed at any moment: what was saved last stays whole.
 
     Args:
         network: shape of the network.
@@ -124,6 +125,9 @@ class _Run:
                 betas=(0.5, 0.99),
             )
         self.step = 0
+        # Of the whole run, what came before a `resume` included.
+        self.seconds, self.core_seconds = 0.0, 0.0
+        self.saved = 0.0  # `seconds` when it was saved last
         self.train_clips = train
 
     def batches(self) -> Iterator[dict[str, Tensor]]:
@@ -160,11 +164,19 @@ class _Run:
     def rate(self) -> float:
         s = self.settings
         warm = min(1.0, (self.step + 1) / max(1, s.warmup))
-        fall = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / s.steps)))
+        fall = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * self.share()))
         return s.learning_rate * warm * fall
 
+    def share(self) -> float:
+        """How much of the run is done, on [0, 1]."""
+        s = self.settings
+        late = self.seconds / (60 * s.minutes) if s.minutes else 0.0
+        return min(1.0, max(self.step / s.steps, late))
+
     def train(self, progress: Progress | None) -> Avfr:
-        s, started = self.settings, time.monotonic()
+        s = self.settings
+        started = time.monotonic() - self.seconds
+        core_started = time.process_time() - self.core_seconds
         self.out.mkdir(parents=True, exist_ok=True)
         about = {"network": self.plain.config.to_dict(), "training": asdict(s)}
         with whole_file(self.out / "settings.json", overwrite=True) as file:
@@ -172,21 +184,22 @@ class _Run:
         if self.step == 0 and self.fabric.is_global_zero:
             self.curves.unlink(missing_ok=True)
         source = self.batches()
-        over = self.step >= s.steps
+        over = self.share() >= 1
         try:
             while not over:
                 terms = self.one_step(next(source))
                 self.step += 1
-                late = bool(s.minutes) and time.monotonic() - started > 60 * s.minutes
-                if s.minutes:
-                    late = self.fabric.broadcast(late)  # one clock for all devices
-                over = late or self.step >= s.steps
+                self.core_seconds = time.process_time() - core_started
+                self.seconds = time.monotonic() - started
+                if s.minutes:  # one clock for all devices: their rates must be the same
+                    self.seconds = self.fabric.broadcast(self.seconds)
+                over = self.share() >= 1
                 if self.fabric.is_global_zero:
                     if progress is not None:
                         losses = ", ".join(f"{name} {v:.3f}" for name, v in terms.items())
                         progress(self.step, s.steps, losses)
                     self.after_step(terms, last=over)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):  # `clean_stop` makes the latter of SIGTERM
             self.save()
             raise
         self.save()
@@ -247,14 +260,16 @@ class _Run:
         if self.held_out and (last or self.step % s.evaluate_every == 0):
             figures = evaluate(self.average, self.held_out)
         if figures or last or self.step % _LOG_EVERY == 0:
-            self.log({"rate": self.rate(), **terms, **figures})
+            hours = self.core_seconds / 3600
+            self.log({"core_hours": hours, "rate": self.rate(), **terms, **figures})
         if last or self.step % s.picture_every == 0:
             folder = self.out / "pictures"
             folder.mkdir(exist_ok=True)
             sheet = contact_sheet(self.average, self.held_out or self.train_clips)
             with whole_path(folder / f"{self.step:07d}.jpg", overwrite=True) as draft:
                 sheet.save(draft)
-        if not last and self.step % s.checkpoint_every == 0:
+        due = self.seconds - self.saved >= 60 * s.checkpoint_minutes
+        if not last and (due or self.step % s.checkpoint_every == 0):
             self.save()
 
     @property
@@ -277,6 +292,8 @@ class _Run:
         state = {
             "network": self.plain.config.to_dict(),
             "step": self.step,
+            "seconds": self.seconds,
+            "core_seconds": self.core_seconds,
             "face": {
                 name: torch.from_numpy(np.array(getattr(self.plain.face, name)))
                 for name in FaceTable.NAMES
@@ -293,6 +310,7 @@ class _Run:
             with whole_path(self.out / "checkpoint.pt", overwrite=True) as draft:
                 torch.save(state, draft)
             self.average.save_pretrained(self.out)
+            self.saved = self.seconds
         except (OSError, RuntimeError, SafetensorError) as error:  # torch wraps a full disk
             raise TrainingError(
                 f"step {self.step} could not be saved in {self.out} ({error}): make room there, "
@@ -323,6 +341,9 @@ class _Run:
         face = FaceTable(*(state["face"][name].numpy() for name in FaceTable.NAMES))
         self.plain.face = self.average.face = face
         self.step = int(state["step"])
+        # Older checkpoints do not know them.
+        self.seconds = self.saved = float(state.get("seconds", 0.0))
+        self.core_seconds = float(state.get("core_seconds", 0.0))
 
 
 def split_by_person(

@@ -144,3 +144,39 @@ def test_settings_that_no_network_has(
 def test_exporting_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "nowhere"]) == 1
     assert "no network" in capsys.readouterr().err
+
+
+def test_more_goes_on_round_by_round(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facewire.eval.suite.Suite._load", lambda *_: None)  # no large judges
+    Avfr(TINY).save_pretrained(tmp_path / "start")
+    out = tmp_path / "more"
+    more = ["train", "--more", "--out", str(out), "--data", str(clips), "--every", "2", "--quiet"]
+    more += ["--start-from", str(tmp_path / "start"), "--against", str(tmp_path / "start")]
+    more += ["--held-out-people", "1", "--batch", "1", "--drivings", "1", "--threads", "1"]
+    assert main([*more, "--steps", "1"]) == 0
+    first = out / "0001"
+    told = capsys.readouterr().out
+    assert "PSNR ↑" in told
+    assert "cannot be told apart" in told  # one clip cannot tell
+    assert (first / "comparison.txt").read_text() in told
+    settings = json.loads((first / "settings.json").read_text())["training"]
+    assert settings["minutes"] == 60
+    assert settings["augmentation"]["qualities"] == [22, 58]
+
+    def stopped(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:  # Ctrl-C while it is measured
+        patch.setattr("facewire.eval.networks.measure_network", stopped)
+        assert main([*more, "--steps", "1"]) == 130
+    second = out / "0002"
+    assert not (second / "comparison.txt").exists()
+    began = (second / "curves.csv").read_bytes()
+    assert main([*more, "--steps", "1"]) == 0
+    assert (second / "curves.csv").read_bytes() == began  # it was not trained again
+    assert (second / "comparison.txt").exists()
+    assert not (out / "0003").exists()
+    assert main([*more, "--resume"]) == 1
+    assert "leave out --resume" in capsys.readouterr().err

@@ -16,12 +16,13 @@ from facewire.eval.metrics.faces import (
     PARTS,
     OpeningCorrelation,
     blink_error,
+    gaze_error,
     head_angles,
     landmark_distance,
     opening_error,
     pose_error,
 )
-from facewire.models.face.mesh import MOUTH
+from facewire.models.face.mesh import IRISES, MOUTH
 from facewire.sender.tracking.tracker import Face, Tracker
 
 Marks = npt.NDArray[np.float32]
@@ -95,6 +96,37 @@ def test_opening_errors_are_relative_and_each_eye_counts(marks: Marks) -> None:
     found = Face(gaped(marks, mouth=6, right=8, left=12))
     assert one(Mean(opening_error, "mouth"), truth, found) == pytest.approx(14 / 40)
     assert one(Mean(opening_error, "eyes"), truth, found) == pytest.approx(4 / 40)
+
+
+def looking(marks: Marks, right: float, down: float, lids: float = 12) -> Marks:
+    """Eyes 40 pixels wide whose irises lie so many pixels right and down of the middle."""
+    result = gaped(marks, right=lids, left=lids)
+    for iris, (first, second) in zip(IRISES, ((33, 133), (362, 263)), strict=True):
+        result[iris] = result[[first, second]].mean(0) + (right, down)
+    return result
+
+
+def test_gaze_error_is_relative_to_the_width_of_an_eye(marks: Marks) -> None:
+    truth = looking(marks, 0, 0)
+    for right, down in ((6, 0), (-6, 0), (0, 3), (-8, 6)):
+        found = Face(looking(marks, right, down))
+        expected = math.hypot(right, down) / 40
+        assert one(Mean(gaze_error), Face(truth), found) == pytest.approx(expected, rel=1e-4)
+        larger = Face(truth * 3), Face(found.landmarks * 3 + 5)
+        assert one(Mean(gaze_error), *larger) == pytest.approx(expected, rel=1e-4)
+
+
+def test_gaze_error_does_not_see_the_head_move_or_roll(marks: Marks) -> None:
+    truth = looking(marks, 5, -2)
+    spin = turn(2, 25)[:2, :2].astype(np.float32)
+    moved = Face(truth @ spin.T + np.array([9, -4], np.float32))
+    assert one(Mean(gaze_error), Face(truth), moved) == pytest.approx(0, abs=1e-5)
+
+
+def test_shut_eyes_have_no_gaze_but_a_lid_that_falls_shut_counts(marks: Marks) -> None:
+    opened, shut = Face(looking(marks, 0, 0)), Face(looking(marks, 8, 0, lids=3))
+    assert math.isnan(one(Mean(gaze_error), shut, opened))
+    assert one(Mean(gaze_error), opened, shut) == pytest.approx(8 / 40, rel=1e-4)
 
 
 def test_correlation_of_openings_is_pearsons(marks: Marks) -> None:
@@ -176,7 +208,7 @@ def test_landmark_error_is_in_pixels_of_the_papers_crop(marks: Marks) -> None:
 
 
 METRICS = (
-    *(landmark_distance, opening_error, pose_error, blink_error),
+    *(landmark_distance, opening_error, gaze_error, pose_error, blink_error),
     *(landmark_error, apb2face.pose_error),
 )
 

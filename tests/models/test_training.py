@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import multiprocessing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from facewire.models.training.config import LossWeights, TrainConfig
 from facewire.models.training.data import Augmentation, Pairs
 from facewire.models.training.evaluate import animate_clip
 from facewire.models.training.fit_face import fit_face_table
-from facewire.models.training.loop import fit, split_by_person
+from facewire.models.training.loop import _Run, fit, split_by_person
 from facewire.models.training.picture import contact_sheet
 
 from .conftest import made_clip
@@ -73,6 +74,89 @@ def test_resume_goes_on_where_it_stopped(cache: Path, tmp_path: Path, tiny: Avfr
     longer = replace(QUICK, steps=5)
     train(cache, out, tiny, longer, resume=out / "checkpoint.pt")
     assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] == 5
+
+
+def test_the_rate_falls_with_the_clock_and_resuming_does_not_turn_it_back(
+    cache: Path, tmp_path: Path, tiny: AvfrConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("facewire.models.training.loop.time.monotonic", lambda: clock[0])
+
+    def wait(done: int, total: int, note: str) -> None:
+        clock[0] += 60
+        if done == stop_at:
+            raise SystemExit(143)  # SIGTERM
+
+    long = replace(QUICK, steps=10**6, minutes=10, checkpoint_every=10**6, warmup=0)
+    stop_at = 4
+    with pytest.raises(SystemExit):
+        train(cache, tmp_path, tiny, long, progress=wait)
+    check = tmp_path / "checkpoint.pt"
+    state = torch.load(check, weights_only=True)
+    assert (state["step"], state["seconds"]) == (4, 180)
+    rates = []
+    monkeypatch.setattr(
+        torch.optim.Adam,
+        "step",
+        lambda self, closure=None: rates.append(self.param_groups[0]["lr"]),
+    )
+    clock[0], stop_at = 5e6, 0  # the time between does not count
+    train(cache, tmp_path, tiny, long, resume=check, progress=wait)
+    state = torch.load(check, weights_only=True)
+    assert state["seconds"] == 600
+    assert state["core_seconds"] > 0
+    assert rates == sorted(rates, reverse=True)
+    at = [(1 + np.cos(np.pi * minute / 10)) / 2 for minute in (3, *range(3, 10))]
+    wanted = [4e-4 * (0.05 + 0.95 * share) for share in at]
+    assert rates[: len(wanted)] == pytest.approx(wanted, rel=1e-6)
+    before = check.read_bytes()
+    train(cache, tmp_path, tiny, long, resume=check)  # it is over
+    assert torch.load(check, weights_only=True)["step"] == state["step"]
+    assert len(before) == check.stat().st_size
+
+
+def test_a_run_is_saved_every_few_minutes(
+    cache: Path, tmp_path: Path, tiny: AvfrConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    saved: list[int] = []
+    monkeypatch.setattr("facewire.models.training.loop.time.monotonic", lambda: clock[0])
+    save = _Run.save
+    monkeypatch.setattr(_Run, "save", lambda self: (saved.append(self.step), save(self)))
+
+    def wait(done: int, total: int, note: str) -> None:
+        clock[0] += 240
+
+    settings = replace(QUICK, steps=9, checkpoint_every=10**6)
+    train(cache, tmp_path, tiny, settings, progress=wait)
+    assert saved == [4, 7, 9]  # ten minutes are over when the fourth and the seventh step end
+
+
+def test_a_killed_run_goes_on(cache: Path, tmp_path: Path, tiny: AvfrConfig) -> None:
+    """SIGKILL, twice, in a run that saves after every step."""
+    context = multiprocessing.get_context("spawn")
+    endless = replace(QUICK, steps=10**6, checkpoint_every=1)
+    check, step = tmp_path / "run" / "checkpoint.pt", 0
+    for _ in range(2):
+        resume = {"resume": check} if check.exists() else {}
+        child = context.Process(
+            target=train, args=(cache, check.parent, tiny, endless), kwargs=resume
+        )
+        child.start()
+        while child.is_alive() and (not check.exists() or loaded_step(check) < step + 3):
+            child.join(0.05)
+        child.kill()
+        child.join()
+        assert child.exitcode == -9
+        assert loaded_step(check) >= step + 3
+        step = loaded_step(check)
+    train(cache, check.parent, tiny, replace(QUICK, steps=step + 2), resume=check)
+    assert loaded_step(check) == step + 2
+    assert Avfr.from_pretrained(check.parent).config == tiny
+
+
+def loaded_step(path: Path) -> int:
+    return int(torch.load(path, weights_only=True)["step"])
 
 
 def test_the_same_seed_gives_the_same_network(
