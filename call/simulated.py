@@ -95,7 +95,7 @@ class Line:
         deliver: is called with each datagram when it arrives.
         settings: see `LineSettings`.
         seed: of all that is left to chance.
-        bytes: what was sent, the network's own bytes included.
+        sent_bytes: what was sent, the network's own bytes included.
         datagrams, lost: counts; lost are those of the queue's end as well.
     """
 
@@ -103,7 +103,7 @@ class Line:
     deliver: Callable[[bytes], None]
     settings: LineSettings = field(default_factory=LineSettings)
     seed: int = 0
-    bytes: int = 0
+    sent_bytes: int = 0
     datagrams: int = 0
     lost: int = 0
 
@@ -117,7 +117,7 @@ class Line:
         """Take a datagram now."""
         s, now = self.settings, self.world.now
         size = len(datagram) + s.overhead
-        self.bytes += size
+        self.sent_bytes += size
         self.datagrams += 1
         arrival = now + s.delay_s
         if s.kbps is not None:

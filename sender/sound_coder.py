@@ -47,6 +47,8 @@ class SoundCoder:
         self._tick = TICK if clocked else packet_ms * _MS
         self._noise = 1.0  # level of the room
         self._last = b""  # packet that was coded last
+        self._at = self._kept_from = self._told = 0
+        self._pcm: Sound = np.zeros(0, np.float32)
         self._begin(0)
 
     @property
@@ -107,10 +109,10 @@ class SoundCoder:
         self._opus = OpusEncoder(*self._settings)
         self._size = self._settings[1] * _MS
         self._skip = 0  # packets of the encoder that are not sent
-        self._at: int = at  # where its next packet begins
-        self._pcm: Sound = np.zeros(0, np.float32)
+        self._at = at  # where its next packet begins
+        self._pcm = np.zeros(0, np.float32)
         self._kept_from = at
-        self._told: int = at - _REMIND  # where a packet last said that there is silence
+        self._told = at - _REMIND  # where a packet last said that there is silence
         self._trail = _TRAIL
 
     @property

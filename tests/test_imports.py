@@ -52,7 +52,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "playout pictures sealing rooms codes transport devices window",
         "playback incoming outgoing flood meeting line",
         "session rendezvous",
-        "party recording line_thread",
+        "party recording line_thread workers",
         "picture_maker",
         "conversation",
     ),

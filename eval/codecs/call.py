@@ -146,17 +146,21 @@ def _held(
             there.send(datagram)
         world.at(world.now + _TICK_S, send)
 
+    def see_at(time: float, frame: Frame) -> None:
+        world.at(time, lambda: session.see(frame, world.now))
+
+    def hear_at(time: float, pcm: npt.NDArray[np.float32]) -> None:
+        world.at(time, lambda: session.hear(pcm, world.now))
+
     there = Line(world, deliver, LineSettings(delay_s=_DELAY_S))
     back = Line(
         world, lambda data: session.receive(data, world.now), LineSettings(delay_s=_DELAY_S)
     )
     for index, frame in enumerate(clip.rgb()):
-        picture = np.asarray(frame)
-        world.at(float(index / clip.fps), lambda picture=picture: session.see(picture, world.now))
+        see_at(float(index / clip.fps), np.asarray(frame))
     for start in range(0, len(sound), _BLOCK):
         piece = sound[start : start + _BLOCK]
-        at = (start + len(piece)) / SAMPLE_RATE
-        world.at(at, lambda piece=piece: session.hear(piece, world.now))
+        hear_at((start + len(piece)) / SAMPLE_RATE, piece)
     send()
     answer()
     end = float(clip.frames / clip.fps) + _AFTER_S

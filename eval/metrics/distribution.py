@@ -46,7 +46,7 @@ class FrechetDistance:
         for index, features in enumerate((truth, decoded)):
             rows = np.vstack([self._sides[index], np.insert(features, 0, 1, axis=1)])
             few = len(rows) <= self._most
-            self._sides[index] = rows if few else np.linalg.qr(rows, mode="r")
+            self._sides[index] = rows if few else _triangular(rows)
 
     def compute(self) -> float:
         """The distance; NaN with fewer than two frames on either side."""
@@ -59,9 +59,14 @@ class FrechetDistance:
 
 def _root_and_mean(rows: Floats) -> tuple[Floats, Floats]:
     """A of a covariance AᵀA, and the mean."""
-    factor = np.linalg.qr(rows, mode="r")
+    factor = _triangular(rows)
     first = factor[0, 0]  # of size √n
     return factor[1:, 1:] / np.sqrt(first**2 - 1), factor[0, 1:] / first
+
+
+def _triangular(rows: Floats) -> Floats:
+    """R of rows = QR, so that RᵀR is the same as rowsᵀ rows."""
+    return np.asarray(np.linalg.qr(rows, mode="r"), np.float64)
 
 
 def kid(
