@@ -26,11 +26,13 @@ from ..codec.counters import WRAP
 from ..codec.errors import ConfigError, StreamError, TruncatedError, UnsupportedError
 from ..codec.packet import MAX_DATAGRAM, Flags, Kind, Packet
 
-__all__ = ["HEAD_BYTES", "Datagram", "packed_size"]
+__all__ = ["HEAD_BYTES", "MAX_BYTES", "Datagram", "packed_size"]
 
 VERSION = 1
 _HEAD = struct.Struct("<BHHHH")
 HEAD_BYTES = _HEAD.size
+MAX_BYTES = MAX_DATAGRAM + 16
+"""Of a datagram: the largest packet of a stream fits, with the datagram's head."""
 MAX_PACKETS = 64
 _U16 = struct.Struct("<H")
 _KIND, _INTRA, _SYNTHETIC, _REFERENCE, _CONTROL, _SKIPPED = 7, 8, 16, 32, 64, 128
@@ -54,7 +56,7 @@ class Datagram:
     packets: tuple[Packet, ...]
 
     def __bytes__(self) -> bytes:
-        """At most `MAX_DATAGRAM` bytes.
+        """At most `MAX_BYTES` bytes.
 
         Raises:
             ConfigError: it would be larger, or its packets are not in order.
@@ -77,8 +79,8 @@ class Datagram:
                     )
             parts.append(_entry(packet, skipped))
         data = b"".join(parts)
-        if len(data) > MAX_DATAGRAM:
-            raise ConfigError(f"a datagram of {len(data)} bytes; at most {MAX_DATAGRAM} fit")
+        if len(data) > MAX_BYTES:
+            raise ConfigError(f"a datagram of {len(data)} bytes; at most {MAX_BYTES} fit")
         return data
 
     @classmethod
@@ -90,8 +92,8 @@ class Datagram:
             UnsupportedError: another version.
             StreamError: too large, too many packets, or a kind of packet that cannot be.
         """
-        if len(data) > MAX_DATAGRAM:
-            raise StreamError(f"a datagram of {len(data)} bytes; at most {MAX_DATAGRAM} are read")
+        if len(data) > MAX_BYTES:
+            raise StreamError(f"a datagram of {len(data)} bytes; at most {MAX_BYTES} are read")
         if len(data) < HEAD_BYTES:
             raise TruncatedError(f"a datagram has at least {HEAD_BYTES} bytes, not {len(data)}")
         version, session, number, sent, sequence = _HEAD.unpack_from(data)

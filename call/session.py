@@ -195,7 +195,7 @@ class CallSession:
             self.outgoing.report(report, now)
 
     def send(self, now: float) -> list[bytes]:
-        """The datagrams that are to leave now, at most 1200 bytes each; often none."""
+        """The datagrams that are to leave now, at most `pack.MAX_BYTES` each; often none."""
         now = self._at(now)
         self.playback.take(self.incoming.tick(now), now)
         return self.emit(now, [self.report(now)] if self.wants_report(now) else [])

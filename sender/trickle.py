@@ -125,7 +125,7 @@ class Trickle:
             free: bytes a second for references.
             at_once: send it without regard to the rate.
         """
-        part = FRAGMENT_BYTES
+        part = _LARGEST if self._rate.clocked else FRAGMENT_BYTES
         if not at_once and self._rate.per_second is not None:
             part = round(min(max(_PART_S * free, _SMALLEST), _LARGEST))
         self._behind = _Coding(reference, reference.coding(size), part, at_once)

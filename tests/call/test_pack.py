@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewire.call.pack import HEAD_BYTES, Datagram, packed_size
+from facewire.call.pack import HEAD_BYTES, MAX_BYTES, Datagram, packed_size
 from facewire.codec.errors import ConfigError, StreamError, TruncatedError, UnsupportedError
-from facewire.codec.packet import MAX_DATAGRAM, Flags, Kind, Packet
+from facewire.codec.packet import Flags, Kind, Packet
 
 u16 = st.integers(0, 65_535)
 
@@ -37,7 +37,7 @@ def datagrams(draw: st.DrawFn) -> Datagram:
 def test_round_trip(datagram: Datagram) -> None:
     data = bytes(datagram)
     assert Datagram.parse(data) == datagram
-    assert len(data) <= MAX_DATAGRAM
+    assert len(data) <= MAX_BYTES
 
 
 @given(datagrams(), st.data())
@@ -80,8 +80,8 @@ def test_packets_cost_less_together() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    large = Packet(Kind.KEYFRAME, Flags.NONE, 0, 0, 0, bytes(1200))
-    with pytest.raises(ConfigError, match="at most 1200"):
+    large = Packet(Kind.KEYFRAME, Flags.NONE, 0, 0, 0, bytes(1210))
+    with pytest.raises(ConfigError, match="at most 1216"):
         bytes(Datagram(0, 0, 0, (large,)))
     small = [Packet(Kind.MOTION, Flags.NONE, 0, n, 0, b"") for n in (5, 4)]
     with pytest.raises(ConfigError, match="does not follow"):
@@ -95,7 +95,7 @@ def test_what_does_not_fit_is_refused() -> None:
     [
         (bytes(HEAD_BYTES - 1), TruncatedError),
         (b"\x02" + bytes(8), UnsupportedError),
-        (b"\x01" + bytes(1200), StreamError),
+        (b"\x01" + bytes(1216), StreamError),
         (b"\x01" + bytes(8) + bytes([3 | 32, 16, 0, 0, 0]), StreamError),
         (b"\x01" + bytes(8) + bytes([3 | 64, 0, 0, 0]), StreamError),
         (b"\x01" + bytes(8) + bytes([3, 0, 0, 0]) * 65, StreamError),
