@@ -2,9 +2,8 @@
 
     eye, ear ──→ session ──→ line ──→ network ──→ line ──→ session ──→ mouth, screen
 
-One thread does everything but two things: the line runs in its own, and pictures are made in a
-third, because a picture takes longer than sound may wait. If one is still being made, only the
-newest that is due waits.
+One thread carries everything; the line has its own, and so have the session's coding and pictures
+(`CallWorkers`), because they take longer than sound may wait.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from typing import Protocol
 
 from ..codec.control import State
 from ..codec.errors import FacewireError
+from ..receiver.outputs import PictureOutput
 from .devices.echo import EchoCanceller
 from .devices.ports import DeviceEvent, Ear, Eye, Frame, Mouth
 from .line import LineState, Totals
 from .line_thread import LineThread
 from .party import Party
-from .picture_maker import PictureMaker
 from .recording import FigureLog, Recording
 from .window import Figures, Key, View
 
@@ -120,7 +119,7 @@ class Conversation:
     def __init__(self, parts: Parts, clock: Callable[[], float] = time.monotonic) -> None:
         self._parts, self._clock = parts, clock
         self._seen = _Seen()
-        self._maker = PictureMaker(parts.session)
+        self._picture: PictureOutput | None = None
         self._kbps = parts.kbps
         self._line_state: LineState | None = None
         self._shown = self._logged = self._film_ends = 0.0
@@ -155,6 +154,8 @@ class Conversation:
                 reason = self._line(now) or self._keys(now)
                 if reason is not None:
                     return reason
+                if parts.session.failure is not None:
+                    raise parts.session.failure
                 if self.connected_after is not None:
                     self._out(now)
                     self._in(now)
@@ -162,12 +163,8 @@ class Conversation:
                         return Ended.FILM
                 self._show(now)
                 self._log(now)
-                wait = _LONGEST_WAIT_S
-                if self.connected_after is not None:
-                    wait = min(wait, max(0.001, parts.session.next_time - self._clock()))
-                parts.line.wait(wait)
+                parts.line.wait(_LONGEST_WAIT_S)
         finally:
-            self._maker.close()
             with contextlib.suppress(KeyboardInterrupt, FacewireError):  # the first one counts
                 self._goodbye()
 
@@ -186,7 +183,6 @@ class Conversation:
             if frame is not None:
                 self._seen.own = frame
                 session.see(frame, now)
-        self._parts.line.send(session.send(now))
 
     # -- what comes in
 
@@ -198,9 +194,9 @@ class Conversation:
             mouth.play(pcm)
             if self._parts.echo is not None:
                 self._parts.echo.played(pcm)
-        self._maker.ask(session.choose(now))
-        made = self._maker.made()
-        if made is not None:
+        made = session.picture(now)
+        if made is not None and made is not self._picture:
+            self._picture = made
             if self.first_picture_after is None:
                 self.first_picture_after = now - self._began
             self._seen.face = made.frame
@@ -224,6 +220,7 @@ class Conversation:
             before, self._line_state = self._line_state, state
             if state == LineState.CONNECTED and self.connected_after is None:
                 self.connected_after = now - self._began
+                session.start(line.send)
                 self._parts.say("connected")
             elif state == LineState.CONNECTED and before in (LineState.QUIET, LineState.LOST):
                 self._parts.say("the line is back")
@@ -257,7 +254,7 @@ class Conversation:
         better = [kbps for kbps in _QUALITIES if (kbps - self._kbps) * step > 0]
         if better:
             self._kbps = min(better) if step > 0 else max(better)
-            self._parts.session.set_ceiling(self._kbps, now)
+            self._parts.session.set_ceiling(self._kbps)
         self._message(f"at most {self._kbps:g} kbit/s", now)
 
     def _device(self, event: DeviceEvent, now: float) -> None:
@@ -357,5 +354,5 @@ class Conversation:
     def _goodbye(self) -> None:
         """Tell the other side, in whatever way the call ends."""
         if self.connected_after is not None and self._parts.line.state != LineState.ENDED:
-            self._parts.line.send(self._parts.session.leave(self._clock()))
+            self._parts.session.leave(self._clock())
             time.sleep(_GOODBYE_S)

@@ -1,12 +1,12 @@
-"""`Party`: what a conversation needs of a session. `CallSession` is one; tests have a small one."""
+"""`Party`: what a conversation needs of a session. `CallWorkers` is one; tests have a small one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..codec.control import State
 from ..receiver.outputs import PictureOutput
-from ..receiver.tracks.pictures import DuePicture
 from .devices.ports import Frame, Sound
 from .session import CallStatistics
 
@@ -14,7 +14,7 @@ __all__ = ["Party"]
 
 
 class Party(Protocol):
-    """See `CallSession`, whose methods these are."""
+    """See `CallWorkers`, whose methods these are. None of them waits."""
 
     state: State
 
@@ -23,12 +23,15 @@ class Party(Protocol):
         """What the other side says of its camera and microphone."""
 
     @property
-    def next_time(self) -> float:
-        """When `send` is to be called again."""
-
-    @property
     def statistics(self) -> CallStatistics:
         """What the call is like."""
+
+    @property
+    def failure(self) -> Exception | None:
+        """The error that ended the session's work, None while it works."""
+
+    def start(self, transmit: Callable[[Sequence[bytes]], None]) -> None:
+        """The line is there: begin to send."""
 
     def see(self, frame: Frame, now: float) -> None:
         """A picture of the camera."""
@@ -39,23 +42,17 @@ class Party(Protocol):
     def receive(self, datagram: bytes, now: float) -> None:
         """A datagram of the other side."""
 
-    def send(self, now: float) -> list[bytes]:
-        """Datagrams that are to leave."""
-
-    def choose(self, now: float) -> DuePicture | None:
-        """A picture that is due."""
-
-    def render(self, due: DuePicture) -> PictureOutput | None:
-        """Make it; may be called in another thread."""
+    def picture(self, now: float) -> PictureOutput | None:
+        """The newest picture of the other side; the same object until there is a newer one."""
 
     def sound(self, count: int, now: float) -> Sound:
         """Sound of the other side."""
 
-    def set_ceiling(self, kbps: float, now: float) -> None:
+    def set_ceiling(self, kbps: float) -> None:
         """Send at most so much."""
 
-    def leave(self, now: float) -> list[bytes]:
-        """Say goodbye."""
+    def leave(self, now: float) -> None:
+        """Say goodbye; nothing is sent after it."""
 
     def close(self) -> None:
         """Free everything."""

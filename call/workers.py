@@ -14,17 +14,18 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from ..codec.control import State
 from ..codec.errors import FacewireError
 from ..receiver.outputs import PictureOutput
 from ..sender.observed import ObservedFrame
 from .incoming import Received
-from .session import CallSession
+from .session import CallSession, CallStatistics
 
 __all__ = ["CallWorkers"]
 
@@ -41,13 +42,14 @@ _log = logging.getLogger(__name__)
 class CallWorkers:
     """Runs a session in threads. Its own methods return at once, and may be called from anywhere.
 
+    Times are seconds of one clock that never goes back, which the threads read too.
+
     Args:
         session: is used by nobody else meanwhile. It is closed with the workers.
-        transmit: sends a datagram; called from one thread, and must not block.
-        clock: seconds that never go back.
+        clock: of all times.
 
     Attributes:
-        session: as given. Its `state` may be set and its `statistics` read.
+        session: as given.
         failure: the error that ended a thread, None while all run.
         render_s: seconds that the last picture took.
         dropped: frames of the camera that the tracker had no time for.
@@ -56,14 +58,15 @@ class CallWorkers:
     def __init__(
         self,
         session: CallSession,
-        transmit: Callable[[bytes], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.session = session
-        self.failure: BaseException | None = None
+        self.failure: Exception | None = None
         self.render_s = 0.0
         self.dropped = 0
-        self._transmit, self._clock = transmit, clock
+        self._transmit: Callable[[Sequence[bytes]], None] | None = None
+        self._clock = clock
+        self._ceiling: deque[float] = deque(maxlen=1)
         self._camera: deque[tuple[Frame, float]] = deque(maxlen=1)
         self._looks: deque[tuple[ObservedFrame, float]] = deque(maxlen=2)
         self._sounds: deque[tuple[Sound, float]] = deque(maxlen=_MOST)
@@ -84,53 +87,85 @@ class CallWorkers:
             )
         ]
 
-    def start(self) -> None:
-        """Start the threads."""
+    def start(self, transmit: Callable[[Sequence[bytes]], None]) -> None:
+        """Begin to send and receive.
+
+        Args:
+            transmit: sends datagrams. It is called from one thread, and must not block.
+        """
+        self._transmit = transmit
         for thread in self._threads:
             thread.start()
 
-    def see(self, frame: Frame) -> None:
-        """Take a frame of the camera, uint8 RGB `[H, W, 3]`, taken just now. It is not copied."""
+    @property
+    def state(self) -> State:
+        """What the peer is told of this side; may be set."""
+        return self.session.state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self.session.state = state
+
+    @property
+    def peer_state(self) -> State | None:
+        """What the peer told of himself; None before he did."""
+        return self.session.peer_state
+
+    @property
+    def statistics(self) -> CallStatistics:
+        """See `CallStatistics`."""
+        return self.session.statistics
+
+    def set_ceiling(self, kbps: float) -> None:
+        """Send at most so many kbit/s from now on."""
+        self._ceiling.append(kbps)
+
+    def see(self, frame: Frame, now: float) -> None:
+        """Take a frame of the camera, uint8 RGB `[H, W, 3]`. It is not copied."""
         self.dropped += len(self._camera)
-        self._camera.append((frame, self._clock()))
+        self._camera.append((frame, now))
         self._seen.set()
 
-    def hear(self, pcm: Sound) -> None:
-        """Take sound of the microphone, float32 mono `[n]` at 16 kHz, that ends just now."""
-        self._sounds.append((pcm, self._clock()))
+    def hear(self, pcm: Sound, now: float) -> None:
+        """Take sound of the microphone, float32 mono `[n]` at 16 kHz, that ends `now`."""
+        self._sounds.append((pcm, now))
         self._work.set()
 
-    def receive(self, datagram: bytes) -> None:
-        """Take a datagram that has just come."""
-        self._datagrams.append((datagram, self._clock()))
+    def receive(self, datagram: bytes, now: float) -> None:
+        """Take a datagram that came."""
+        self._datagrams.append((datagram, now))
         self._came.set()
 
-    def sound(self, count: int) -> Sound:
+    def sound(self, count: int, now: float) -> Sound:
         """The next samples for the loudspeaker, float32 mono `[count]` at 16 kHz."""
         with self._playing:
-            return self.session.playback.sound(count, self._clock())
+            return self.session.playback.sound(count, now)
 
-    def picture(self) -> PictureOutput | None:
-        """The picture that was rendered last; None before the first."""
+    def picture(self, now: float) -> PictureOutput | None:
+        """The newest picture that is rendered; None before the first."""
         return self._output
 
+    def leave(self, now: float) -> None:
+        """Say goodbye to the peer, and end the threads."""
+        if self._end() and self._transmit is not None:
+            self._transmit(self.session.leave(now))
+
     def close(self) -> None:
-        """Say goodbye to the peer, end the threads, and close the session."""
-        if self._ended.is_set():
-            return
+        """End the threads and close the session."""
+        if self._end():
+            self.session.close()
+
+    def _end(self) -> bool:
+        """End the threads; whether all have ended."""
         self._ended.set()
         for event in (self._seen, self._work, self._came):
             event.set()
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(_JOIN_S)
-        if not any(thread.is_alive() for thread in self._threads):
-            for datagram in self.session.leave(self._clock()):
-                self._transmit(datagram)
-            self.session.close()
+        return not any(thread.is_alive() for thread in self._threads)
 
     def __enter__(self) -> CallWorkers:
-        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -141,7 +176,7 @@ class CallWorkers:
         try:
             while not self._ended.is_set():
                 loop()
-        except BaseException as error:
+        except Exception as error:
             _log.exception("a thread of the call has failed")
             self.failure = error
             self._ended.set()
@@ -170,6 +205,8 @@ class CallWorkers:
             self.session.hear(*heard)
         while (answer := _first(self._answers)) is not None:
             self.session.answer(answer, self._clock())
+        if (kbps := _first(self._ceiling)) is not None:
+            self.session.set_ceiling(kbps, self._clock())
         if (seen := _first(self._looks)) is not None:
             self.session.see(*seen)
         now = self._clock()
@@ -180,8 +217,9 @@ class CallWorkers:
                 reports = [self.session.report(now)]
             finally:
                 self._receiving.release()
-        for datagram in self.session.emit(now, reports):
-            self._transmit(datagram)
+        datagrams = self.session.emit(now, reports)
+        if datagrams and self._transmit is not None:
+            self._transmit(datagrams)
 
     def _receive(self) -> None:
         """Decode what came."""

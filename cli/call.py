@@ -197,6 +197,7 @@ def make_session(args: argparse.Namespace, now: float) -> Party:
     """The call's media, with its networks loaded. Tests put a small one in its place."""
     from ..call.config import CallConfig
     from ..call.session import CallSession
+    from ..call.workers import CallWorkers
     from ..codec.identity import read_identity
     from ..sender.config import EncoderConfig
 
@@ -213,15 +214,15 @@ def make_session(args: argparse.Namespace, now: float) -> Party:
     except BaseException:
         session.close()
         raise
-    return session
+    return CallWorkers(session)
 
 
 def _load(session: Party, network: str) -> None:
     """Load the network that the other side sends for, while the two connect."""
-    from ..call.session import CallSession
+    from ..call.workers import CallWorkers
 
-    if isinstance(session, CallSession):
-        decoder = session.incoming.decoder
+    if isinstance(session, CallWorkers):
+        decoder = session.session.incoming.decoder
         threading.Thread(target=decoder.prepare, args=(network,), daemon=True).start()
 
 

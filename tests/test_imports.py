@@ -53,7 +53,6 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "playback incoming outgoing flood meeting line",
         "session rendezvous",
         "party recording line_thread workers",
-        "picture_maker",
         "conversation",
     ),
     "eval": (

@@ -37,12 +37,19 @@ class FakeParty:
         self._bytes = 0
         self._next = 0.0
         self.closed = False
+        self.failure: Exception | None = None
+        self._transmit: Any = None
+
+    def start(self, transmit: Any) -> None:
+        self._transmit = transmit
 
     def see(self, frame: Any, now: float) -> None:
         self._colour = tuple(int(v) for v in frame.reshape(-1, 3).mean(0))
+        self._send(now)
 
     def hear(self, pcm: Any, now: float) -> None:
         self._pcm.extend((np.clip(pcm[::16], -1, 1) * 127).astype(np.int8).tolist())
+        self._send(now)
 
     def receive(self, datagram: bytes, now: float) -> None:
         if len(datagram) < _HEAD.size:
@@ -54,14 +61,14 @@ class FakeParty:
         self._heard.extend(np.repeat(sound, 16).tolist())
         frame = np.full((64, 64, 3), colour, np.uint8)
         self._picture = PictureOutput(frame, Fraction(self._received, 25))
+        self._shown += 1
 
-    def send(self, now: float) -> list[bytes]:
-        if now < self._next:
-            return []
-        self._next = now + 0.06
-        return [self._datagram(now)]
+    def _send(self, now: float) -> None:
+        if self._transmit is not None and now >= self._next:
+            self._next = now + 0.06
+            self._transmit([self.datagram(now)])
 
-    def _datagram(self, now: float) -> bytes:
+    def datagram(self, now: float) -> bytes:
         self._number += 1
         head = _HEAD.pack(
             1, 7, self._number % 65536, int(now * 1000) % 65536, int(self.state), *self._colour
@@ -71,17 +78,8 @@ class FakeParty:
         self._bytes += len(data)
         return data
 
-    @property
-    def next_time(self) -> float:
-        return self._next
-
-    def choose(self, now: float) -> Any:
-        chosen, self._picture = self._picture, None
-        return chosen
-
-    def render(self, due: Any) -> Any:
-        self._shown += 1
-        return due
+    def picture(self, now: float) -> PictureOutput | None:
+        return self._picture
 
     def sound(self, count: int, now: float) -> Any:
         out = np.zeros(count, np.float32)
@@ -89,12 +87,13 @@ class FakeParty:
         out[:there] = [self._heard.popleft() for _ in range(there)]
         return out
 
-    def set_ceiling(self, kbps: float, now: float) -> None:
+    def set_ceiling(self, kbps: float) -> None:
         self.kbps = kbps
 
-    def leave(self, now: float) -> list[bytes]:
+    def leave(self, now: float) -> None:
         self.state |= State.LEAVING
-        return [self._datagram(now)]
+        if self._transmit is not None:
+            self._transmit([self.datagram(now)])
 
     def close(self) -> None:
         self.closed = True

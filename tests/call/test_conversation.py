@@ -108,7 +108,7 @@ def datagram(state: State = State.PRESENT) -> bytes:
     other = FakeParty()
     other.see(FRAME, 0.0)
     other.state = state
-    return other.send(0.0)[0]
+    return other.datagram(0.0)
 
 
 def leave_at(last: int, *steps: tuple[int, Callable[[Desk], None]]) -> Callable[[Desk, int], None]:
@@ -237,16 +237,9 @@ def test_a_film_ends_the_call() -> None:
     assert desk.now > 101.0  # a second for what is on its way
 
 
-def test_a_picture_that_cannot_be_made_is_told() -> None:
-    def script(desk: Desk, turn: int) -> None:
-        time.sleep(0.005)
-        leave_at(400, (1, lambda desk: desk.came.append(datagram())))(desk, turn)
-
-    def broken(due: Any) -> Any:
-        raise ValueError("broken")
-
-    desk, party = Desk(script), FakeParty()
-    party.render = broken  # type: ignore[method-assign]
+def test_work_that_fails_is_told() -> None:
+    party = FakeParty()
+    desk = Desk(lambda desk, turn: setattr(party, "failure", ValueError("broken")))
     line: Any = desk
     with pytest.raises(ValueError, match="broken"):
         Conversation(Parts(party, line, desk, desk, desk, desk), lambda: desk.now).run()
