@@ -56,7 +56,7 @@ def test_the_middle_until_a_face_comes_then_its_square(capture: Capture) -> None
 def test_it_is_what_the_encoder_looks_at(capture: Capture) -> None:
     observer = Observer(Tracker(), 256, lambda: Tracker(still=True))
     for (square, time), (frame, _) in zip(sent_squares(capture), capture.frames(), strict=True):
-        seen = observer.observe(frame, 0.04, round(time * 1000))
+        seen, _ = observer.observe(frame, 0.04, round(time * 1000))
         if seen is not None:
             np.testing.assert_array_equal(square, seen.picture)
 
