@@ -1,0 +1,123 @@
+"""Threads around two sessions, in real time for a few seconds; the networks are none."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facewire.call.config import CallConfig
+from facewire.call.session import CallSession
+from facewire.call.workers import CallWorkers
+from facewire.codec.control import State
+from facewire.receiver.decoder import Decoder
+from facewire.sender.encoder import Encoder
+
+from .sides import BLOCK, NoGenerator, SwayingFace, picture, voice
+
+
+def workers(card: Path) -> CallWorkers:
+    config = CallConfig(kbps=40)
+    encoder = Encoder(
+        replace(config.encoder, model=str(card), crop=False), fps=config.fps, tracker=SwayingFace()
+    )
+    decoder = Decoder(config.decoder, generator=NoGenerator())
+    return CallWorkers(CallSession(config, now=time.monotonic(), encoder=encoder, decoder=decoder))
+
+
+@pytest.fixture
+def pair(card: Path) -> Iterator[tuple[CallWorkers, CallWorkers]]:
+    one, two = workers(card), workers(card)
+    with one, two:
+        yield one, two
+
+
+def to(other: CallWorkers) -> Callable[[Sequence[bytes]], None]:
+    return lambda datagrams: [other.receive(d, time.monotonic()) for d in datagrams] and None
+
+
+def talk(one: CallWorkers, two: CallWorkers, until: Callable[[], bool], most: float = 60.0) -> None:
+    """Camera, microphone and loudspeaker of both, at their own pace, until something is so."""
+    began, frame = time.monotonic(), picture()
+    turn = 0
+    while not until():
+        now = time.monotonic()
+        assert now - began < most, (one.statistics, two.statistics, one.failure, two.failure)
+        for side in (one, two):
+            side.hear(voice(turn * BLOCK, BLOCK), now)
+            side.sound(BLOCK, now)
+            if turn % 2 == 0:
+                side.see(frame, now)
+        turn += 1
+        time.sleep(0.02)
+
+
+def test_pictures_and_sound_go_both_ways(pair: tuple[CallWorkers, CallWorkers]) -> None:
+    one, two = pair
+    one.start(to(two))
+    two.start(to(one))
+    talk(one, two, lambda: min(s.statistics.shown for s in pair) > 20)
+    for side in pair:
+        output = side.picture(time.monotonic())
+        assert output is not None
+        assert output.frame.shape == (256, 256, 3)
+        playout = side.session.playback.playout.statistics
+        assert playout.played > playout.silent
+        assert side.failure is None
+
+
+def test_state_and_goodbye_reach_the_other_side(pair: tuple[CallWorkers, CallWorkers]) -> None:
+    one, two = pair
+    one.start(to(two))
+    two.start(to(one))
+    one.state = State.MUTED
+    talk(one, two, lambda: two.peer_state == State.MUTED)
+    one.leave(time.monotonic())
+    began = time.monotonic()
+    while State.LEAVING not in (two.peer_state or State.PRESENT):
+        assert time.monotonic() - began < 30
+        time.sleep(0.01)
+
+
+def test_nothing_that_comes_from_outside_waits(pair: tuple[CallWorkers, CallWorkers]) -> None:
+    """A tracker that takes for ever holds up neither sound nor the caller."""
+    one, two = pair
+    held = threading.Event()
+    look = one.session.outgoing.encoder.look
+    one.session.outgoing.encoder.look = (  # type: ignore[method-assign]
+        lambda frame, now: look(frame, now) if held.wait(60) else None
+    )
+    one.start(to(two))
+    two.start(to(one))
+    try:
+        talk(one, two, lambda: two.session.playback.playout.statistics.played > 16_000)
+        talk(one, two, lambda: one.dropped > 3)
+        assert two.session.playback.playout.statistics.silent < 16_000 * 60
+        heard = two.session.playback.position(time.monotonic())
+        assert heard is not None
+    finally:
+        held.set()
+
+
+def test_a_thread_that_fails_is_told(pair: tuple[CallWorkers, CallWorkers]) -> None:
+    one, two = pair
+
+    def broken(datagrams: Sequence[bytes]) -> None:
+        raise ValueError("broken")
+
+    one.start(broken)
+    two.start(to(one))
+    talk(one, two, lambda: one.failure is not None)
+    assert str(one.failure) == "broken"
+
+
+def test_it_can_be_closed_at_any_time(card: Path) -> None:
+    side = workers(card)
+    side.close()
+    side.close()
+    side.see(np.zeros((256, 256, 3), np.uint8), time.monotonic())
