@@ -46,7 +46,7 @@ _HOLD_S = 1.0  # after a cut, before the rate is raised again
 _AHEAD = 1.6  # the estimate is at most so many times what arrives
 _MUCH_LOST = 0.25
 _OUTAGE_S = 0.8  # of datagrams that were all lost
-_SLACK_S = 0.06  # more than the usual time until a report may be on its way
+_SLACK_S = 0.02  # more than the usual time until a report may be on its way
 _LEAST_ROOM = 600  # bytes that may always be on their way: two datagrams
 _SOME_LOST = 0.03  # loss from which a missing report is no sign of a full line
 _FORGOTTEN_S = 2.0  # what no report mentions is no longer on its way
@@ -87,6 +87,7 @@ class LineEstimate:
         self._last: float | None = None
         self._cut = float("-inf")
         self._held: float | None = None  # kbit/s to go on with once the queue is gone
+        self._before: float | None = None  # kbit/s before nothing arrived any more
         self._flying: dict[int, tuple[float, int]] = {}
         self._in_flight = 0
         self._waits: deque[tuple[float, float]] = deque()
@@ -154,7 +155,7 @@ class LineEstimate:
             self._measure(came)
             self._decide(now, elapsed)
         elif self._is_starving(now):
-            self._held = self._held or self.kbps
+            self._before = self._before or self.kbps
             self._cut_to(self.kbps * _STARVING, now)
         elif known and self.loss > _MUCH_LOST and now - self._cut >= _HOLD_S:
             self._cut_to(self.kbps * 0.7, now)
@@ -211,6 +212,9 @@ class LineEstimate:
         return sum(size for _, size in list(self._lately)[1:]) * 8 / 1000 / span
 
     def _decide(self, now: float, elapsed: float) -> None:
+        before, self._before = self._before, None
+        if before is not None and self.queue_s <= _QUEUE_S:  # it was an outage, and is over
+            self.kbps = min(max(self.kbps, before), self._ceiling)
         self._signs = self._signs + 1 if self.queue_s > _QUEUE_S else 0
         if self.queue_s > _FULL_S or self._signs >= _SIGNS:
             if now - self._cut >= _CUT_APART_S:

@@ -18,7 +18,7 @@ from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
 
 from .receiver.conftest import FakeGenerator
-from .sender.conftest import Box, FakeTracker, card  # noqa: F401
+from .sender.conftest import Box, FakeTracker
 
 BLANK = np.full((256, 256, 3), 90, np.uint8)
 FRAMES = 60
@@ -46,7 +46,7 @@ def receive(packets: list[Packet]) -> tuple[Decoder, FakeGenerator, list[Any]]:
 
 
 @pytest.mark.parametrize("bundle", [1, 7, 25, 64, "auto"])
-def test_every_frame_arrives_however_it_is_bundled(card: Path, bundle: Any) -> None:  # noqa: F811
+def test_every_frame_arrives_however_it_is_bundled(card: Path, bundle: Any) -> None:
     duration = Fraction(FRAMES, 25) if bundle == "auto" else None
     encoder, packets = send(card, bundle=bundle, duration_s=duration)
     decoder, generator, outputs = receive(packets)
@@ -60,7 +60,7 @@ def test_every_frame_arrives_however_it_is_bundled(card: Path, bundle: Any) -> N
     assert decoder.statistics.damaged == decoder.statistics.missing_reference == 0
 
 
-def test_long_packets_of_a_slow_video_are_no_wild_jumps(card: Path) -> None:  # noqa: F811
+def test_long_packets_of_a_slow_video_are_no_wild_jumps(card: Path) -> None:
     """Packets 5.4 s apart: more than a time stamp may jump without being doubted."""
     _, packets = send(card, bundle=27, fps=5)
     decoder, _, outputs = receive(packets)
@@ -69,13 +69,13 @@ def test_long_packets_of_a_slow_video_are_no_wild_jumps(card: Path) -> None:  # 
     assert decoder.statistics.late == 0
 
 
-def test_the_bits_are_a_fraction_of_fp16s(card: Path) -> None:  # noqa: F811
+def test_the_bits_are_a_fraction_of_fp16s(card: Path) -> None:
     _, packets = send(card, bundle=25)
     motion = [p for p in packets if p.kind == Kind.MOTION]
     assert 8 * sum(len(p.payload) for p in motion) / FRAMES < 60
 
 
-def test_a_finer_step_follows_closer(card: Path) -> None:  # noqa: F811
+def test_a_finer_step_follows_closer(card: Path) -> None:
     found = []
     for step in (1, 9):
         _, packets = send(card, motion=MotionSettings(step=step))
@@ -87,7 +87,7 @@ def test_a_finer_step_follows_closer(card: Path) -> None:  # noqa: F811
     assert np.abs(found[0] - truth).mean() < np.abs(found[1] - truth).mean()
 
 
-def test_a_lost_packet_is_concealed_until_the_refresh(card: Path) -> None:  # noqa: F811
+def test_a_lost_packet_is_concealed_until_the_refresh(card: Path) -> None:
     _, packets = send(card, refresh_interval=0.4)
     motion = [p for p in packets if p.kind == Kind.MOTION]
     lost = motion[13]
@@ -99,7 +99,7 @@ def test_a_lost_packet_is_concealed_until_the_refresh(card: Path) -> None:  # no
     assert not decoder.statistics.wants_refresh  # it came
 
 
-def test_a_decoder_that_misses_a_frame_asks_and_is_answered(card: Path) -> None:  # noqa: F811
+def test_a_decoder_that_misses_a_frame_asks_and_is_answered(card: Path) -> None:
     config = EncoderConfig(
         model=str(card), profile="entropy", audio_kbps=None, refresh_interval=1000
     )
@@ -117,7 +117,7 @@ def test_a_decoder_that_misses_a_frame_asks_and_is_answered(card: Path) -> None:
     assert decoder.statistics.missing_reference == 1
 
 
-def test_with_acknowledgements_a_loss_breaks_nothing_after_it(card: Path) -> None:  # noqa: F811
+def test_with_acknowledgements_a_loss_breaks_nothing_after_it(card: Path) -> None:
     config = EncoderConfig(
         model=str(card), profile="entropy", audio_kbps=None, refresh_interval=1000
     )
@@ -139,10 +139,12 @@ def test_with_acknowledgements_a_loss_breaks_nothing_after_it(card: Path) -> Non
 
 
 @pytest.mark.parametrize("never", [-1, FRAMES, 65_536, 10**30, -(10**30)])
-def test_frames_never_sent_cannot_be_acknowledged(card: Path, never: int) -> None:  # noqa: F811
+def test_frames_never_sent_cannot_be_acknowledged(card: Path, never: int) -> None:
     """Not one acknowledgement of them changes a byte of what is sent."""
     config = EncoderConfig(model=str(card), profile="entropy", audio_kbps=None)
-    plain, lied_to = (Encoder(config, tracker=FakeTracker(boxes())) for _ in range(2))
+    plain, lied_to = (
+        Encoder(config, tracker=FakeTracker(boxes()), session=lambda: 7) for _ in range(2)
+    )
     assert not lied_to.acknowledge(never)
     assert not lied_to.acknowledge(0)  # not yet
     for _ in range(20):
@@ -153,14 +155,14 @@ def test_frames_never_sent_cannot_be_acknowledged(card: Path, never: int) -> Non
     assert not lied_to.acknowledge(19)
 
 
-def test_flags_say_what_stands_alone(card: Path) -> None:  # noqa: F811
+def test_flags_say_what_stands_alone(card: Path) -> None:
     _, packets = send(card, refresh_interval=0.4, bundle=5)
     motion = [p for p in packets if p.kind == Kind.MOTION]
     intra = [p.pts for p in motion if Flags.INTRA in p.flags]
     assert intra == [0, 10, 20, 30, 40, 50]
 
 
-def test_bundles_that_do_not_fit_are_refused(card: Path) -> None:  # noqa: F811
+def test_bundles_that_do_not_fit_are_refused(card: Path) -> None:
     for settings in ({"bundle": 0}, {"bundle": 65}, {"refresh_interval": 0}):
         with pytest.raises(ConfigError):
             EncoderConfig(model=str(card), profile="entropy", **settings)

@@ -95,6 +95,7 @@ def test_an_address_that_changes_and_a_cable_that_is_pulled(
         two = Side(two_space, tmp_path, "two", *words, str(tmp_path / "two.mp4"), one.link())
         two.waits_for("connected")
         one.waits_for("connected")
+        time.sleep(1.0)  # in which pictures come
 
         ip("-n", two_space, "addr", "add", "10.77.0.9/24", "dev", "cable")
         ip("-n", two_space, "addr", "del", "10.77.0.2/24", "dev", "cable")
@@ -104,6 +105,7 @@ def test_an_address_that_changes_and_a_cable_that_is_pulled(
         two.waits_for("the line is back")
         one.waits_for("the line is back")
         print(f"a new address: back after {time.monotonic() - began:.1f} s")
+        time.sleep(1.0)
 
         ip("-n", two_space, "link", "set", "cable", "down")
         one.waits_for("nothing comes from the other side", times=2)

@@ -36,7 +36,7 @@ def test_late_calls_skip_pictures_and_keep_sound(clip: Path) -> None:
     assert source.look(0.4) is None
     assert len(source.listen(0.4)) == 6400
     source.look(60.0)  # the program stood still, and so did the film
-    assert len(source.listen(60.0)) == 8000
+    assert len(source.listen(60.0)) == pytest.approx(8000, abs=1)
     assert not source.ended
     assert 0 <= source.level <= 1
 
