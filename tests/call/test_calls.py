@@ -40,6 +40,8 @@ class Process:
                 stderr=err,
                 cwd=ROOT,
                 env=environment,
+                # A test run in the background ignores Ctrl-C, and its children would too.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
 
     @property

@@ -62,6 +62,8 @@ class Side:
                 stderr=err,
                 cwd=ROOT,
                 env=environment,
+                # A test run in the background ignores Ctrl-C, and its children would too.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
 
     def said(self) -> str:

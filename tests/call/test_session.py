@@ -154,7 +154,8 @@ def test_clocks_that_drift(card: Path) -> None:
     call.run(30)
     early, late = sound_age(call.b, 5, 10), sound_age(call.b, 20, 30)
     assert abs(late - early) < 0.06
-    assert percentile([abs(ahead) for at, ahead in call.b.lips if at > 5], 99) < 0.15  # 10 a second
+    # A picture stands for 0.1 s here, and may be 0.08 s late.
+    assert percentile([abs(ahead) for at, ahead in call.b.lips if at > 5], 99) < 0.2
 
 
 def test_reordered_doubled_and_jittering(card: Path) -> None:
