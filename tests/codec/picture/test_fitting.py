@@ -68,7 +68,7 @@ def test_the_search_rests_after_each_coding() -> None:
     rgb = make_picture(128)
     steps: Steps[object] = fit_picture(rgb, 900)
     rests = sum(1 for _ in steps)
-    assert 2 <= rests <= 8
+    assert 2 <= rests <= 10  # 8 with the SVT-AV1 of PyAV 18, 9 with that of PyAV 19
     assert finish(fit_picture(rgb, 900)) == encode_picture(rgb, max_bytes=900)
 
 

@@ -147,8 +147,8 @@ def with_size(data: bytes, side: int) -> bytes:
     """An AV1 picture of 256x256 whose sequence header claims another size (5.5.1)."""
     assert data[0] == 0x0A  # sequence header with a size
     bits = "".join(f"{byte:08b}" for byte in data[2 : 2 + data[1]])
-    widths = 29  # after profile, flags, operating point and level
-    assert bits[widths : widths + 24] == "0111" * 2 + "1" * 16  # 8 bits a side, 256 - 1 each
+    widths = bits.index("0111" * 2 + "1" * 16)  # 8 bits a side, 256 - 1 each
+    assert 24 < widths < 64  # after profile, flags, operating point and level
     claim = f"{side - 1:016b}" * 2
     bits = bits[:widths] + "1111" * 2 + claim + bits[widths + 24 :]
     bits += "0" * (-len(bits) % 8)
