@@ -34,7 +34,8 @@ _DEBT_S = 1.0  # of the rate that it may take in advance
 _PATIENT_S = 0.08  # of the rate that keyframes may add to one datagram, so that sound is not late
 _LEAST_PATIENT = 160  # bytes that they may add in any case
 _ODD = 8  # bytes that skipped sequence numbers may add to a datagram
-_SPARE_S = 0.1  # of the rate that keyframes leave to sound and motion of the line's room
+_SPARE_S = 0.05  # of the rate that keyframes leave to sound and motion of the line's room
+_HELD_S = 0.3  # that sound and motion wait for a line that is full
 _SOUND_OVER = 100  # bytes beyond the line's room that sound may still take
 _KEPT_PATIENT = 512  # packets that wait for the rate, at most
 _PROMPT = (Kind.AUDIO, Kind.MOTION, Kind.STREAM)
@@ -87,7 +88,7 @@ class Outgoing:
         self.statistics = OutgoingStatistics()
         self._config = config
         self._ceiling = config.kbps
-        self._prompt: list[Packet] = []
+        self._prompt: list[tuple[float, Packet]] = []  # since when each waits
         self._since: float | None = None  # when the oldest prompt packet came
         self._patient: deque[Packet] = deque()
         self._copies: tuple[Packet, ...] = ()
@@ -131,7 +132,7 @@ class Outgoing:
         for packet in packets:
             if packet.kind in _PROMPT:
                 self._since = now if self._since is None else self._since
-                self._prompt.append(packet)
+                self._prompt.append((now, packet))
                 self._seen[packet.kind] = now
             elif len(self._patient) < _KEPT_PATIENT:
                 self._patient.append(packet)
@@ -159,7 +160,9 @@ class Outgoing:
     def due(self, now: float) -> float:
         """When `send` has something to send at the latest; infinite if nothing waits."""
         if self._since is not None:
-            return now if self._is_whole() else self._since + self.together_s / 4
+            if self._is_whole():
+                return now
+            return self._since + self.together_s - 0.75 * self.encoder.together_ms / 1000
         if self._patient and not self._rides(now) and self._may_send(self._patient[0], now):
             return now
         return float("inf")
@@ -176,9 +179,7 @@ class Outgoing:
             self._adapt(now)
         if not reports and self.due(now) > now:
             return []
-        ready = self._prompt
-        self._prompt, self._since = [], None
-        ready = [packet for packet in ready if self._has_line(packet, now)]
+        ready = self._ready(now)
         fresh = [self._numbered(packet) for packet in [*ready, *self._affordable(now)]]
         copies = self._copied(fresh)
         self._count(fresh, reports, copies)
@@ -199,21 +200,35 @@ class Outgoing:
             for kind, at in self._seen.items()
             if kind is not Kind.STREAM and newest - at < 2 * self.together_s
         }
-        kinds = [packet.kind for packet in self._prompt]
+        kinds = [packet.kind for _, packet in self._prompt]
         wanted = 2 if self.kbps < _THIN_KBPS else 1
         return all(kinds.count(kind) >= wanted for kind in regular)
 
+    def _ready(self, now: float) -> list[Packet]:
+        """What leaves of sound and motion. While more is on its way than the line holds, they wait
+        for a moment, in which a report may come; what is too old then is left out.
+        """
+        ready: list[Packet] = []
+        kept: list[tuple[float, Packet]] = []
+        for since, packet in self._prompt:
+            if self._has_line(packet, now):
+                ready.append(packet)
+            elif now - since < _HELD_S:
+                kept.append((since, packet))
+            else:
+                self.statistics.held_back += 1
+        self._prompt = kept
+        self._since = kept[0][0] if kept else None
+        return ready
+
     def _has_line(self, packet: Packet, now: float) -> bool:
-        """Whether a full line still takes a prompt packet: sound is the last thing to stop. Before
-        the first picture has arrived, what fills the line is that picture, and motion follows it.
+        """Whether the line takes a packet of sound or motion. Sound is the last thing to stop.
+        Before the first picture has arrived, that picture is what fills the line, and motion
+        follows it.
         """
         if packet.kind is Kind.STREAM or not self._confirmed:
             return True
-        over = _SOUND_OVER if packet.kind is Kind.AUDIO else 0
-        if self.line.room(now) >= -over:
-            return True
-        self.statistics.held_back += 1
-        return False
+        return self.line.room(now) >= (-_SOUND_OVER if packet.kind is Kind.AUDIO else 0)
 
     def _may_send(self, packet: Packet, now: float) -> bool:
         """Whether rate and line have room for a packet of a keyframe."""
@@ -289,7 +304,8 @@ class Outgoing:
             self._more += (self._counted * 8 / 1000 / max(passed, 1e-3) - self._more) * share
         self._counted, self._adapted = 0, now
         headers = (self._config.overhead_bytes + HEAD_BYTES) * 8 / 1000 / self.together_s
-        self.encoder.set_rate(max(self.kbps - headers - self._more, 1.0))
+        waiting = sum(len(packet.payload) for packet in self._patient)
+        self.encoder.set_rate(max(self.kbps - headers - self._more, 1.0), waiting)
 
 
 def _size(packet: Packet) -> int:

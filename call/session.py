@@ -39,6 +39,8 @@ Sound = npt.NDArray[np.float32]
 _REPORTS = ((40.0, 0.08), (24.0, 0.12), (10.0, 0.24), (0.0, 0.36))
 """From so many kbit/s on, so many seconds between two reports."""
 _STATE_S = 1.0  # between two reports that tell state and clock
+_SHARE = 0.1  # of the rate that reports may take, headers apart
+_RIDES = 1.5  # times as long as sound lasts in a datagram, a report waits for one to go with
 _GOODBYES = 3  # times that leaving is said, since a datagram may be lost
 _IDLE_S = 1.0  # between two reports to a peer from whom nothing comes
 _TICK_S = 0.02
@@ -56,6 +58,7 @@ class CallStatistics:
         peer_loss: part of the peer's datagrams that never came, since the beginning.
         round_trip_s: there and back, None before it was measured.
         delay_s: from the arrival of sound to its playing.
+        held_back: packets of sound and motion that this side left out, since the line was full.
         shown, made_up, skipped: pictures of the peer so far.
         sound_made_up_s: seconds of the peer's sound that had to be made up.
         restarts: how often the peer began anew.
@@ -72,6 +75,7 @@ class CallStatistics:
     peer_loss: float
     round_trip_s: float | None
     delay_s: float
+    held_back: int
     shown: int
     made_up: int
     skipped: int
@@ -127,6 +131,7 @@ class CallSession:
         self._told_references: tuple[ReferenceState, ...] | None = None
         self._full = float("-inf")  # when one with state and clock left last
         self._controls = 0
+        self._cost = 0  # bytes of the last report
         self._round_trip: float | None = None
         self._shown = self._made_up = 0
         self._output: PictureOutput | None = None
@@ -210,7 +215,7 @@ class CallSession:
         """Whether a report is to leave now: it waits a little for a datagram to go with."""
         waited = now - self._report_due(now)
         leaves = self.outgoing.due(now) <= now
-        return (waited >= 0 and leaves) or waited >= self.outgoing.together_s
+        return (waited >= 0 and leaves) or waited >= _RIDES * self.outgoing.together_s
 
     def report(self, now: float) -> Packet:
         """A CONTROL packet that tells the peer what came. What has not changed is told only once a
@@ -227,7 +232,9 @@ class CallSession:
             self._full, self._told_state = now, self.state
         self._told = now
         self._controls += 1
-        return report.to_packet(self._controls)
+        packet = report.to_packet(self._controls)
+        self._cost = len(packet.payload)
+        return packet
 
     def picture(self, now: float) -> PictureOutput | None:
         """The peer's picture at this moment: the newest that is due, rendered if it is new. It is
@@ -279,6 +286,7 @@ class CallSession:
             peer_loss=arrivals.lost / there if there else 0.0,
             round_trip_s=self._round_trip,
             delay_s=self.playback.playout.buffered_s,
+            held_back=outgoing.statistics.held_back,
             shown=self._shown,
             made_up=self._made_up,
             skipped=self.playback.pictures.skipped,
@@ -330,7 +338,10 @@ class CallSession:
             return now
         if not self.incoming.is_heard(now):
             return self._told + _IDLE_S
-        return self._told + next(s for least, s in _REPORTS if self.outgoing.kbps >= least)
+        kbps = self.outgoing.kbps
+        paid = self._cost * 8 / (_SHARE * kbps * 1000)
+        usual = next(seconds for least, seconds in _REPORTS if kbps >= least)
+        return self._told + min(max(usual, paid), _IDLE_S)
 
     def _measure(self, report: Control, now: float) -> None:
         """The round trip, from this side's clock reading that comes back."""

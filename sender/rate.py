@@ -84,6 +84,7 @@ class RateControl:
     def reset(self) -> None:
         """Begin a new stream."""
         self.spent = self._around(1)
+        self._waiting = 0
         self._allowed, self._allowed_at = 0.0, Fraction(0)
         self.clocked = False
         self._together = 120
@@ -99,11 +100,13 @@ class RateControl:
         self.clocked = True
         self._lengthen()
 
-    def set_rate(self, kbps: float, now: Fraction) -> None:
+    def set_rate(self, kbps: float, now: Fraction, waiting: int = 0) -> None:
         """Change the rate of a call, from `now` (seconds) on. Sound and motion become coarser at
-        once; they become finer only where the new rate is clearly enough.
+        once; they become finer only where the new rate is clearly enough. So many bytes that were
+        counted are still `waiting` to be sent.
         """
         self.left(now)
+        self._waiting = waiting
         self.per_second = kbps * 125
         if self.sound is not None:
             now_bps = self.sound[0]
@@ -160,7 +163,7 @@ class RateControl:
         self._allowed_at += passed
         most = self.spent + _SAVED_S * self.per_second
         self._allowed = min(self._allowed + self.per_second * float(passed), most)
-        return self._allowed - self.spent
+        return self._allowed - self.spent - self._waiting
 
     def free(self, span: Fraction = LIVE_SPAN) -> float:
         """Bytes a second that sound and motion are expected to leave of the rate; infinite without

@@ -109,6 +109,7 @@ class FakeParty:
             peer_loss=0.0,
             round_trip_s=None,
             delay_s=0.1,
+            held_back=0,
             shown=self._shown,
             made_up=0,
             skipped=0,
