@@ -18,7 +18,7 @@ datagram, which leaves up to 120 ms later."""
 
 
 def _call_decoder() -> DecoderConfig:
-    return DecoderConfig(lookahead_ms=0, max_wait_ms=0, reorder_ms=_REORDER_MS)
+    return DecoderConfig(lookahead_ms=0, max_wait_ms=0, reorder_ms=_REORDER_MS, live=True)
 
 
 @dataclass(frozen=True, slots=True)

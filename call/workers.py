@@ -25,6 +25,7 @@ from ..codec.errors import FacewireError
 from ..receiver.outputs import PictureOutput
 from ..sender.observed import ObservedFrame
 from .incoming import Received
+from .render_load import RenderLoad
 from .session import CallSession, CallStatistics
 
 __all__ = ["CallWorkers"]
@@ -63,6 +64,8 @@ class CallWorkers:
         self.session = session
         self.failure: Exception | None = None
         self.render_s = 0.0
+        self._load = RenderLoad()
+        self._left_out = 0  # pictures skipped by the last one that was rendered
         self.dropped = 0
         self._transmit: Callable[[Sequence[bytes]], None] | None = None
         self._clock = clock
@@ -115,6 +118,13 @@ class CallWorkers:
     def statistics(self) -> CallStatistics:
         """See `CallStatistics`."""
         return self.session.statistics
+
+    @property
+    def light(self) -> bool:
+        """Whether pictures are made by the smallest network, since the computer did not keep up
+        with the one that the peer chose.
+        """
+        return self._load.light
 
     def set_ceiling(self, kbps: float) -> None:
         """Send at most so many kbit/s from now on."""
@@ -244,11 +254,21 @@ class CallWorkers:
         now = self._clock()
         with self._playing:
             due = self.session.choose(now)
+            skipped = self.session.playback.pictures.skipped
         if due is None:
-            self._ended.wait(_TICK_S / 2)
+            if not self.session.incoming.decoder.work_ahead():
+                self._ended.wait(_TICK_S / 2)
             return
+        light = self._load.light
+        began = self._clock()
         self._output = self.session.render(due)
-        self.render_s = self._clock() - now
+        done = self._clock()
+        self.render_s = done - began
+        self._load.add(done, self.render_s, max(skipped - self._left_out, 0))
+        self._left_out = skipped
+        if self._load.light != light:
+            self.session.incoming.decoder.lighten(self._load.light)
+            _log.info("pictures are now made by the %s network", "full" if light else "smallest")
 
 
 def _first(queue: deque[T]) -> T | None:

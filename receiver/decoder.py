@@ -157,6 +157,21 @@ class Decoder:
             asked = header_for(network or self.config.weights or "s")
         self._networks.prepare(asked, self._people.find(asked))
 
+    def lighten(self, light: bool) -> None:
+        """Render with the smallest network from now on, or again with the one that the stream
+        names. It changes nothing unless `DecoderConfig.live` is set. Any thread may call it.
+        """
+        self._networks.lighten(light)
+
+    def work_ahead(self) -> bool:
+        """Prepare one of the keyframes that came, before a picture needs it. It does nothing unless
+        `DecoderConfig.live` is set, and belongs into the thread that renders.
+
+        Returns:
+            Whether there was one.
+        """
+        return self._networks.work_ahead()
+
     def decode(self, packet: Packet | bytes, now: float | None = None) -> list[Output]:
         """Take one packet.
 

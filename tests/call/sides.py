@@ -6,7 +6,7 @@ face is, and a generator that paints nothing new.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -91,6 +91,7 @@ class Shown:
     at: float
     taken: float
     made_up: bool
+    picture: Frame
 
 
 @dataclass
@@ -103,6 +104,9 @@ class Side:
         shown: pictures that he saw.
         heard: (time of the world, how long ago it was said), ten times a second.
         lips: (time of the world, how far the picture is ahead of the sound), ten times a second.
+        film: what the camera shows, forwards and backwards in turn, for the real networks; None:
+            the networks are none, and the camera shows one picture.
+        filmed: (time of the world, frame of the camera).
     """
 
     world: World
@@ -119,6 +123,8 @@ class Side:
     talking: bool = True
     filming: bool = True
     seed: int = 0
+    film: Sequence[Frame] | None = None
+    filmed: list[tuple[float, Frame]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.frame = picture()
@@ -131,14 +137,17 @@ class Side:
     def begin(self) -> None:
         """Open the session; a second time, begin anew as after a crash."""
         self.face = SwayingFace()
-        encoder = Encoder(
-            replace(self.config.encoder, model=str(self.card), crop=False),
-            fps=self.config.fps,
-            sound=self.config.sound,
-            tracker=self.face,
-        )
-        decoder = Decoder(self.config.decoder, generator=NoGenerator())
-        self.session = CallSession(self.config, now=self.now, encoder=encoder, decoder=decoder)
+        if self.film is not None:
+            self.session = CallSession(self.config, now=self.now)
+        else:
+            encoder = Encoder(
+                replace(self.config.encoder, model=str(self.card), crop=False),
+                fps=self.config.fps,
+                sound=self.config.sound,
+                tracker=self.face,
+            )
+            decoder = Decoder(self.config.decoder, generator=NoGenerator())
+            self.session = CallSession(self.config, now=self.now, encoder=encoder, decoder=decoder)
         self.origin = self.now  # of the stream's time
         self.samples = 0
 
@@ -170,8 +179,16 @@ class Side:
 
     def _film(self) -> None:
         if self.filming:
+            if self.film is not None:
+                self.frame = self._next_of(self.film)
+                self.filmed.append((self.world.now, self.frame))
             self.captured += 1
             self.session.see(self.frame, self.now)
+
+    def _next_of(self, film: Sequence[Frame]) -> Frame:
+        """The film's frames, forwards and backwards in turn."""
+        turn = self.captured % (2 * len(film) - 2)
+        return film[min(turn, 2 * len(film) - 2 - turn)]
 
     def _talk(self) -> None:
         if self.talking:
@@ -186,7 +203,7 @@ class Side:
         output = self.session.picture(self.now)
         if output is not None and self.session.statistics.shown > before:
             taken = self.peer.clock.time_of(self.peer.origin + float(output.pts))
-            self.shown.append(Shown(self.world.now, taken, output.concealed))
+            self.shown.append(Shown(self.world.now, taken, output.concealed, output.frame))
 
     def _send(self) -> None:
         for datagram in self.session.send(self.now):
@@ -237,11 +254,12 @@ class Call:
         *,
         seed: int = 0,
         screen_s: float = 0.02,
+        film: Sequence[Frame] | None = None,
     ) -> None:
         self.world = World()
         config = config or CallConfig()
         self.a, self.b = (
-            Side(self.world, clock, config, card, screen_s=screen_s, seed=number)
+            Side(self.world, clock, config, card, screen_s=screen_s, seed=number, film=film)
             for number, clock in enumerate(clocks)
         )
         self.there = self._line(self.b, there or LineSettings(), seed)
