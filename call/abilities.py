@@ -33,7 +33,8 @@ class Abilities:
         networks: that can be shown.
         sends: the network for which this side sends; "" if that is left open.
         profiles: of motion, that can be read.
-        key: public key of this side's session, 32 bytes; empty if it signs nothing.
+        key: this side's public key for the call, 32 bytes: it signs STREAM and keyframes
+            (`signing.py`).
 
     Raises:
         ConfigError: a name that is none, or too many of them.
@@ -45,14 +46,14 @@ class Abilities:
     networks: tuple[str, ...]
     sends: str
     profiles: tuple[str, ...]
-    key: bytes = b""
+    key: bytes
 
     def __post_init__(self) -> None:
         names = [self.version, *self.networks, *self.profiles]
         names += [self.sends] if self.sends else []
         if not all(isinstance(n, str) and _NAME.fullmatch(n) for n in names):
             raise ConfigError("a network, a profile or the version has a name that cannot be one")
-        if max(len(self.networks), len(self.profiles)) > _MOST or len(self.key) not in (0, 32):
+        if max(len(self.networks), len(self.profiles)) > _MOST or len(self.key) != 32:
             raise ConfigError(f"at most {_MOST} networks and profiles; a key has 32 bytes")
 
     def __bytes__(self) -> bytes:
@@ -95,6 +96,8 @@ class Abilities:
         Raises:
             PeerError: says what does not fit, and what helps.
         """
+        if other.key == self.key:
+            raise PeerError("the other side has this side's own key: the server repeats")
         versions = f"it has facewire {other.version}, this side {self.version}"
         if (self.wire, self.datagrams) != (other.wire, other.datagrams):
             raise PeerError(

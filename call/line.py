@@ -31,6 +31,7 @@ from .description import Description
 from .link import Link
 from .meeting import Meeting
 from .sealing import Seal
+from .signing import ends_of
 from .transport import Connection, certificate, fingerprint
 from .words import NONCE_BYTES, commitment, commits_to, spoken
 
@@ -88,8 +89,8 @@ class Line:
         servers: ICE servers, none by default.
         on_state: told of each state, with a sentence ("" where there is nothing to say).
         on_datagram: takes each datagram.
-        on_abilities: takes what the other side can run, before anything else comes; what it
-            raises ends the call.
+        on_abilities: takes what the other side can run, and what stands for both ends
+            (`signing.ends_of`), before anything else comes; what it raises ends the call.
         on_code: shows a code that must be sent to the other side.
 
     Attributes:
@@ -106,7 +107,7 @@ class Line:
         servers: Sequence[RTCIceServer] = (),
         on_state: Callable[[LineState, str], None],
         on_datagram: Callable[[bytes], None],
-        on_abilities: Callable[[bytes], None],
+        on_abilities: Callable[[bytes, bytes], None],
         on_code: Callable[[str], None] = lambda code: None,
     ) -> None:
         self._link, self._maker, self._abilities = link, maker, abilities
@@ -219,7 +220,8 @@ class Line:
         if other.fingerprint == fingerprint(self._own):
             raise PeerError("this side's own message came back: the server repeats")
         if self._other is None:
-            self._on_abilities(other.abilities)
+            pair = (fingerprint(self._own), other.fingerprint)
+            self._on_abilities(other.abilities, ends_of(*pair if self._maker else pair[::-1]))
         elif other.fingerprint != self._other:
             raise PeerError("somebody else came in place of the other side")
         self._other = other.fingerprint

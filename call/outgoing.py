@@ -21,6 +21,7 @@ from ..sender.encoder import Encoder
 from .config import CallConfig
 from .pack import HEAD_BYTES, MAX_PACKETS, Datagram, packed_size
 from .rate_estimate import LineEstimate
+from .signing import Proofs
 
 __all__ = ["Outgoing", "OutgoingStatistics"]
 
@@ -46,7 +47,8 @@ class OutgoingStatistics:
     """Bytes that left, by what they were for, and what did not leave.
 
     Attributes:
-        sound, motion, references, reports, copies: bytes of payloads with their packet's head.
+        sound, motion, references, reports, copies, proofs: bytes of payloads with their packet's
+            head.
         headers: bytes of the datagrams' own heads and of the network around them.
         datagrams: number of datagrams.
         held_back: packets of sound and motion that were left out because the line was full.
@@ -57,6 +59,7 @@ class OutgoingStatistics:
     references: int = 0
     reports: int = 0
     copies: int = 0
+    proofs: int = 0
     headers: int = 0
     datagrams: int = 0
     held_back: int = 0
@@ -65,7 +68,7 @@ class OutgoingStatistics:
     def bytes(self) -> int:
         """Everything that left, with the network's headers."""
         kinds = self.sound + self.motion + self.references + self.reports + self.copies
-        return kinds + self.headers
+        return kinds + self.proofs + self.headers
 
 
 class Outgoing:
@@ -93,7 +96,8 @@ class Outgoing:
         self._patient: deque[Packet] = deque()
         self._copies: tuple[Packet, ...] = ()
         self._copying = False
-        self._sequence = self._number = 0
+        self._proofs: Proofs | None = None
+        self._sequence = self._number = self._controls = 0
         self._tokens = 0.0
         self._refilled = now
         self._adapted = float("-inf")
@@ -103,6 +107,10 @@ class Outgoing:
         self._confirmed = False  # the peer has a reference of this stream
         self._first = 0  # bytes of references that were sent before that
         self._adapt(now)
+
+    def bind(self, proofs: Proofs) -> None:
+        """From now on, sign what is sent."""
+        self._proofs = proofs
 
     def set_ceiling(self, kbps: float, now: float) -> None:
         """Another highest rate in 1000 bits a second, from now on."""
@@ -114,6 +122,8 @@ class Outgoing:
         """The peer begins anew: he has nothing of this stream, and the line may be another one."""
         self.line.restart()
         self._confirmed, self._first = False, 0
+        if self._proofs is not None:
+            self._proofs.restart()
         self.encoder.feed(Control(wants=Wants.STREAM | Wants.KEYFRAME), now)
 
     @property
@@ -145,6 +155,8 @@ class Outgoing:
             self._copying = self.line.loss > most
         if control.session == self.encoder.header.session and control.references is not None:
             self._confirmed = bool(control.references)
+        if self._proofs is not None:
+            self._proofs.report(control, self.encoder.header.session)
         self.encoder.feed(control, now)
 
     def _arrivals(self, arrivals: Arrivals) -> Sequence[tuple[int, float | None]]:
@@ -172,7 +184,7 @@ class Outgoing:
 
         Args:
             now: seconds of this side's clock.
-            reports: CONTROL packets that go with them, or alone.
+            reports: CONTROL packets that go with them, or alone; they are numbered here.
         """
         self._refill(now)
         if now - self._adapted >= _STEP_S:
@@ -182,8 +194,17 @@ class Outgoing:
         ready = self._ready(now)
         fresh = [self._numbered(packet) for packet in [*ready, *self._affordable(now)]]
         copies = self._copied(fresh)
-        self._count(fresh, reports, copies)
-        return [self._datagram(batch, now) for batch in _batches([*copies, *fresh, *reports])]
+        proofs = self._proven(fresh, now)
+        self._count(fresh, reports, copies, proofs)
+        more = [self._numbered_control(packet) for packet in [*proofs, *reports]]
+        return [self._datagram(batch, now) for batch in _batches([*copies, *fresh, *more])]
+
+    def _proven(self, fresh: Sequence[Packet], now: float) -> list[Packet]:
+        """The signatures that leave with these packets."""
+        if self._proofs is None or not fresh:
+            return []
+        proofs = self._proofs.accompany(fresh, self.encoder.header.session, now)
+        return [Control(proof=proof).to_packet(0) for proof in proofs]
 
     def _rides(self, now: float) -> bool:
         """Whether keyframes wait for the next datagram of sound or motion, since headers of their
@@ -255,6 +276,10 @@ class Outgoing:
         self._sequence = (self._sequence + 1) % WRAP
         return numbered
 
+    def _numbered_control(self, packet: Packet) -> Packet:
+        self._controls = (self._controls + 1) % WRAP
+        return replace(packet, sequence=self._controls)
+
     def _copied(self, fresh: Sequence[Packet]) -> tuple[Packet, ...]:
         """Copies of the sound and the motion of the datagram before, where datagrams are lost."""
         copies = self._copies if self._copying and fresh else ()
@@ -274,7 +299,11 @@ class Outgoing:
         return data
 
     def _count(
-        self, fresh: Sequence[Packet], reports: Sequence[Packet], copies: Sequence[Packet]
+        self,
+        fresh: Sequence[Packet],
+        reports: Sequence[Packet],
+        copies: Sequence[Packet],
+        proofs: Sequence[Packet],
     ) -> None:
         done = self.statistics
         for packet in fresh:
@@ -284,9 +313,10 @@ class Outgoing:
                 done.motion += _size(packet)
             else:
                 done.references += _size(packet)
-        more = sum(map(_size, reports)), sum(map(_size, copies))
+        more = [sum(map(_size, packets)) for packets in (reports, copies, proofs)]
         done.reports += more[0]
         done.copies += more[1]
+        done.proofs += more[2]
         self._counted += sum(more)
 
     def _refill(self, now: float) -> None:

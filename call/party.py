@@ -9,6 +9,7 @@ from ..codec.control import State
 from ..receiver.outputs import PictureOutput
 from .devices.ports import Frame, Sound
 from .session import CallStatistics
+from .signing import PublicKey, SigningKey
 
 __all__ = ["Party"]
 
@@ -29,6 +30,9 @@ class Party(Protocol):
     @property
     def failure(self) -> Exception | None:
         """The error that ended the session's work, None while it works."""
+
+    def bind(self, key: SigningKey, peer: PublicKey, ends: bytes) -> None:
+        """Sign what is sent, and show only what the other side signed."""
 
     def start(self, transmit: Callable[[Sequence[bytes]], None]) -> None:
         """The line is there: begin to send."""

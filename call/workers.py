@@ -26,6 +26,7 @@ from ..receiver.outputs import PictureOutput
 from ..sender.observed import ObservedFrame
 from .incoming import Received
 from .session import CallSession, CallStatistics
+from .signing import PublicKey, SigningKey
 
 __all__ = ["CallWorkers"]
 
@@ -86,6 +87,10 @@ class CallWorkers:
                 ("render", self._render),
             )
         ]
+
+    def bind(self, key: SigningKey, peer: PublicKey, ends: bytes) -> None:
+        """As `CallSession.bind`; before `start`."""
+        self.session.bind(key, peer, ends)
 
     def start(self, transmit: Callable[[Sequence[bytes]], None]) -> None:
         """Begin to send and receive.

@@ -147,6 +147,7 @@ def _parts(
     from ..call.devices.files import FileSink, FileSource
     from ..call.line_thread import LineThread
     from ..call.recording import FigureLog, Recording
+    from ..call.signing import PublicKey, SigningKey
 
     with names.readable(args.source) if args.source else contextlib.nullcontext() as source:
         film = FileSource(source, loop=args.loop) if source is not None else None
@@ -155,11 +156,13 @@ def _parts(
     say("loading the networks")
     session = make_session(args, time.monotonic())
     stack.callback(session.close)
-    own = own_abilities(args)
+    key = SigningKey()
+    own = own_abilities(args, key.public)
 
-    def check(data: bytes) -> None:
+    def check(data: bytes, ends: bytes) -> None:
         other = Abilities.parse(data)
         own.fit(other)
+        session.bind(key, PublicKey(other.key), ends)
         if other.sends and other.sends != own.sends:
             _load(session, other.sends.partition(":")[0])
 

@@ -73,8 +73,8 @@ def check_extra() -> None:
             raise MissingExtraError("a call", "call")
 
 
-def own_abilities(args: argparse.Namespace) -> Abilities:
-    """What this side can run."""
+def own_abilities(args: argparse.Namespace, key: bytes) -> Abilities:
+    """What this side can run, and the public key with which it signs."""
     from .. import __version__
     from ..call.abilities import Abilities
     from ..call.pack import VERSION as DATAGRAMS
@@ -93,4 +93,5 @@ def own_abilities(args: argparse.Namespace) -> Abilities:
         networks=tuple(name(size) for size in shipped()),
         sends=name(args.network),
         profiles=tuple(Profile),
+        key=key,
     )

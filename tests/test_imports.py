@@ -48,8 +48,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "call": (
         "pack rate_estimate stretch simulated arrivals config link words description abilities rtp "
-        "traffic",
-        "playout pictures sealing rooms codes transport devices window",
+        "traffic signing",
+        "playout pictures checking sealing rooms codes transport devices window",
         "playback incoming outgoing flood meeting line",
         "session rendezvous",
         "party recording line_thread workers",

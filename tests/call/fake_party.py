@@ -38,7 +38,12 @@ class FakeParty:
         self._next = 0.0
         self.closed = False
         self.failure: Exception | None = None
+        self.proven: int | None = None
+        self.unproven = 0
         self._transmit: Any = None
+
+    def bind(self, key: Any, peer: Any, ends: bytes) -> None:
+        self.bound = peer, ends
 
     def start(self, transmit: Any) -> None:
         self._transmit = transmit
@@ -117,6 +122,8 @@ class FakeParty:
             restarts=0,
             damaged=0,
             strangers=0,
+            proven=self.proven,
+            unproven=self.unproven,
             peer_gone=False,
             refused=None,
         )

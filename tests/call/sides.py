@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from facewire.call.config import CallConfig
 from facewire.call.session import CallSession
+from facewire.call.signing import PublicKey, SigningKey, ends_of
 from facewire.call.simulated import Clock, Line, LineSettings, World
 from facewire.codec.motion.frame import MotionFrame
 from facewire.models.face.mesh import POINTS
@@ -28,6 +29,7 @@ Sound = npt.NDArray[np.float32]
 RATE = 16000
 SIZE = 256
 DELAY = 0.08  # of the line by default
+ENDS = ends_of(bytes(32), bytes(range(32)))
 BLOCK = 320  # samples that microphone and loudspeaker take at once
 
 
@@ -116,12 +118,14 @@ class Side:
     sent: list[tuple[float, int]] = field(default_factory=list)
     captured: int = 0
     first_arrival: float = float("inf")
+    key: SigningKey | None = field(default_factory=SigningKey)
     talking: bool = True
     filming: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
         self.frame = picture()
+        self.peer: Side | None = None
         self.begin()
 
     @property
@@ -141,10 +145,17 @@ class Side:
         self.session = CallSession(self.config, now=self.now, encoder=encoder, decoder=decoder)
         self.origin = self.now  # of the stream's time
         self.samples = 0
+        if self.peer is not None:
+            self._bind(self.peer)
+
+    def _bind(self, peer: Side) -> None:
+        if self.key is not None and peer.key is not None:
+            self.session.bind(self.key, PublicKey(peer.key.public), ENDS)
 
     def connect(self, peer: Side, line: Line) -> None:
         """Send to a peer over a line; the devices start."""
         self.peer, self.line = peer, line
+        self._bind(peer)
         for period, act in (
             (float(1 / self.config.fps), self._film),
             (BLOCK / RATE, self._talk),
@@ -185,6 +196,7 @@ class Side:
         before = self.session.statistics.shown
         output = self.session.picture(self.now)
         if output is not None and self.session.statistics.shown > before:
+            assert self.peer is not None
             taken = self.peer.clock.time_of(self.peer.origin + float(output.pts))
             self.shown.append(Shown(self.world.now, taken, output.concealed))
 
@@ -196,7 +208,7 @@ class Side:
     def measure(self) -> None:
         """Note how old the sound is that is heard now, and whether the picture fits it."""
         position = self.session.playback.position(self.now)
-        if position is None:
+        if position is None or self.peer is None:
             return
         said = self.peer.clock.time_of(self.peer.origin + position)
         self.heard.append((self.world.now, self.world.now - said))
@@ -225,6 +237,7 @@ class Call:
         config: of both sides.
         there, back: how the lines behave.
         clocks: of both machines.
+        signed: whether each signs what it sends, and shows only what the other signed.
     """
 
     def __init__(
@@ -237,11 +250,17 @@ class Call:
         *,
         seed: int = 0,
         screen_s: float = 0.02,
+        signed: bool = True,
     ) -> None:
         self.world = World()
         config = config or CallConfig()
         self.a, self.b = (
-            Side(self.world, clock, config, card, screen_s=screen_s, seed=number)
+            Side(
+                *(self.world, clock, config, card),
+                screen_s=screen_s,
+                seed=number,
+                key=SigningKey() if signed else None,
+            )
             for number, clock in enumerate(clocks)
         )
         self.there = self._line(self.b, there or LineSettings(), seed)

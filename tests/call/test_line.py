@@ -39,8 +39,9 @@ class Side:
         )
         self.task = asyncio.ensure_future(self.line.run())
 
-    def _able(self, abilities: bytes) -> None:
+    def _able(self, abilities: bytes, ends: bytes) -> None:
         self.abilities.append(abilities)
+        self.ends = ends
         if self._refuse:
             raise PeerError("it does not fit")
 
