@@ -14,7 +14,11 @@ from typing import Any, Self
 import msgpack
 
 from ..codec.errors import ConfigError, PeerError, StreamError
+from ..codec.motion.profiles import Profile
+from ..codec.stream import VERSION as WIRE
 from ..codec.untrusted import unpack
+from ..models.weights import load_card, shipped
+from .pack import VERSION as DATAGRAMS
 
 __all__ = ["Abilities"]
 
@@ -55,6 +59,29 @@ class Abilities:
             raise ConfigError("a network, a profile or the version has a name that cannot be one")
         if max(len(self.networks), len(self.profiles)) > _MOST or len(self.key) != 32:
             raise ConfigError(f"at most {_MOST} networks and profiles; a key has 32 bytes")
+
+    @classmethod
+    def here(cls, network: str, key: bytes) -> Self:
+        """What this installation can run.
+
+        Args:
+            network: a shipped one that this side sends for, "xs" or "s".
+            key: see the attributes.
+
+        Raises:
+            WeightsError: there is no such network.
+        """
+        from .. import __version__
+
+        return cls(
+            version=__version__,
+            wire=WIRE,
+            datagrams=DATAGRAMS,
+            networks=tuple(_named(size) for size in shipped()),
+            sends=_named(network),
+            profiles=tuple(Profile),
+            key=key,
+        )
 
     def __bytes__(self) -> bytes:
         return bytes(
@@ -115,3 +142,9 @@ class Abilities:
             )
         if not set(self.profiles) & set(other.profiles):
             raise PeerError(f"no way to code motion is known to both sides: {versions}")
+
+
+def _named(size: str) -> str:
+    """A network with the first letters of its hash."""
+    card = load_card(size)
+    return f"{card.name}:{card.sha256.hex()[:8]}"

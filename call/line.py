@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,8 @@ _GIVE_UP_S = 300.0
 _TICK_S = 0.1
 _ADDRESSES_S = 1.0
 _PAUSE_S = 0.5  # between attempts to meet again
-_NONCE, _DATAGRAM = b"N", b"D"  # first byte of reliable messages
+_NONCE, _DATAGRAMS = b"N", b"D"  # first byte of reliable messages
+_LENGTH = struct.Struct("<H")  # before each datagram in one
 
 
 class LineState(Enum):
@@ -129,14 +131,18 @@ class Line:
         """The code that the other side sent. `run` raises `LinkError` if it is not one."""
         self._given.put_nowait(code)
 
-    def send(self, datagram: bytes, *, reliably: bool = False) -> None:
+    def send(self, datagram: bytes) -> None:
         """Send a datagram; lost without a word while there is no path."""
-        if self._connection is None:
-            return
-        if reliably:
-            self._connection.send_reliably(_DATAGRAM + datagram)
-        else:
+        if self._connection is not None:
             self._connection.send(datagram)
+
+    def send_reliably(self, datagrams: Sequence[bytes]) -> None:
+        """Send datagrams of at most 64 kB in one message. It is lost with the path, and else it
+        arrives.
+        """
+        if self._connection is not None:
+            parts = (_LENGTH.pack(len(datagram)) + datagram for datagram in datagrams)
+            self._connection.send_reliably(_DATAGRAMS + b"".join(parts))
 
     def totals(self) -> Totals:
         """Everything that went over the line so far."""
@@ -228,10 +234,13 @@ class Line:
         return other
 
     def _message(self, message: bytes) -> None:
-        """A reliable message: the maker's nonce, or a datagram that must not be lost."""
+        """A reliable message: the maker's nonce, or datagrams that must not be lost."""
         kind, body = message[:1], message[1:]
-        if kind == _DATAGRAM:
-            self._on_datagram(body)
+        if kind == _DATAGRAMS:
+            while len(body) >= _LENGTH.size:
+                end = _LENGTH.size + _LENGTH.unpack_from(body)[0]
+                self._on_datagram(body[_LENGTH.size : end])
+                body = body[end:]
         elif kind == _NONCE and not self._maker:
             _, other, nonce = self._expected
             if commits_to(other.nonce, body):

@@ -120,14 +120,17 @@ class LineThread:
         return found
 
     def send(self, datagrams: Sequence[bytes], *, reliably: bool = False) -> None:
-        """Send datagrams."""
+        """Send datagrams; with `reliably`, all in one message."""
         line = self._line
         if not datagrams or line is None:
             return
 
         def send() -> None:
-            for data in datagrams:
-                line.send(data, reliably=reliably)
+            if reliably:
+                line.send_reliably(datagrams)
+            else:
+                for data in datagrams:
+                    line.send(data)
 
         self._call(send)
 

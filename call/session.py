@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,7 @@ from .outgoing import Outgoing
 from .playback import Playback
 from .signing import Proofs, PublicKey, SigningKey
 
-__all__ = ["CallSession", "CallStatistics"]
+__all__ = ["CallSession", "CallStatistics", "Transmit"]
 
 Frame = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
@@ -46,6 +47,13 @@ _RIDES = 1.5  # times as long as sound lasts in a datagram, a report waits for o
 _GOODBYES = 3  # times that leaving is said, since a datagram may be lost
 _IDLE_S = 1.0  # between two reports to a peer from whom nothing comes
 _TICK_S = 0.02
+
+
+class Transmit(Protocol):
+    """Sends what a session gives out."""
+
+    def __call__(self, datagrams: Sequence[bytes], *, reliably: bool = False) -> None:
+        """Send datagrams; with `reliably`, all in one message that is not lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +228,10 @@ class CallSession:
         now = self._at(now)
         self.playback.take(self.incoming.tick(now), now)
         return self.emit(now, [self.report(now)] if self.wants_report(now) else [])
+
+    def reliably(self) -> list[bytes]:
+        """Datagrams that are to leave by the reliable channel, in one message; see `CallConfig`."""
+        return self.outgoing.reliably()
 
     def emit(self, now: float, reports: Sequence[Packet] = ()) -> list[bytes]:
         """The sending half of `send`, with a report that was made elsewhere."""

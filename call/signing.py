@@ -161,20 +161,28 @@ class Proofs:
         if Wants.STREAM in control.wants:
             self._known = False
 
-    def accompany(self, packets: Iterable[Packet], session: int, now: float) -> list[Proof]:
+    def accompany(
+        self, packets: Iterable[Packet], session: int, now: float, *, reliably: bool = False
+    ) -> list[Proof]:
         """The proofs that leave with these packets.
 
         Args:
             packets: those of the stream that leave now.
             session: full number of the stream.
             now: seconds.
+            reliably: they cannot be lost, so that their proofs need not be sent again.
         """
         proofs: list[Proof] = []
+        before = set(self._sent)
         for packet in packets:
             if packet.kind is Kind.STREAM and not self._known:
-                proofs.append(self._of_stream(packet.payload))
+                proof = self._of_stream(packet.payload)
+                proofs += [] if proof in proofs else [proof]
             elif packet.kind is Kind.KEYFRAME:
                 proofs += self._of_fragment(packet, session, now)
+        if reliably:
+            self._sent = OrderedDict((k, v) for k, v in self._sent.items() if k in before)
+            return proofs
         for sent in self._sent.values():
             if now >= sent.next and sent.times < _TIMES:
                 sent.next, sent.times = now + self._wait(sent.times), sent.times + 1

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..codec.errors import ConfigError, DeviceError
 from . import names
-from .call_settings import check_extra, line_settings, own_abilities
+from .call_settings import check_extra, line_settings
 from .rendezvous import port
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _parts(
     session = make_session(args, time.monotonic())
     stack.callback(session.close)
     key = SigningKey()
-    own = own_abilities(args, key.public)
+    own = Abilities.here(args.network, key.public)
 
     def check(data: bytes, ends: bytes) -> None:
         other = Abilities.parse(data)
@@ -208,6 +208,7 @@ def make_session(args: argparse.Namespace, now: float) -> Party:
     config = CallConfig(
         kbps=args.kbps,
         overhead_bytes=_OVERHEAD,
+        reliable=True,
         encoder=EncoderConfig(model=args.network, identity=identity),
     )
     session = CallSession(config, now=now)

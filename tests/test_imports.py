@@ -73,7 +73,7 @@ MAY_IMPORT = {
     "models": {"codec"},
     "sender": {"codec", "models"},
     "receiver": {"codec", "models"},
-    "call": {"codec", "models", "sender", "receiver"},
+    "call": {"codec", "models", "sender", "receiver", "__version__"},
     "eval": {"codec", "models", "sender", "receiver", "call"},
     "cli": {"codec", "models", "sender", "receiver", "call", "eval", "__version__"},
 }

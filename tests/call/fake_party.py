@@ -1,22 +1,16 @@
-"""A session without networks: sound is sent as it is, and a picture is its mean colour.
-
-Run as a program, it is `facewire` with this session in place of the real one.
-"""
+"""A session without networks: sound is sent as it is, and a picture is its mean colour."""
 
 from __future__ import annotations
 
 import argparse
 import struct
-import sys
 from collections import deque
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-import facewire.cli.call as command
 from facewire.call.session import CallStatistics
-from facewire.cli.main import main
 from facewire.codec.control import State
 from facewire.receiver.outputs import PictureOutput
 
@@ -131,8 +125,3 @@ class FakeParty:
 
 def make(args: argparse.Namespace, now: float) -> Any:
     return FakeParty()
-
-
-if __name__ == "__main__":
-    command.make_session = make
-    sys.exit(main())

@@ -102,6 +102,8 @@ class Side:
     Attributes:
         clock: of his machine.
         screen_s: how long his machine takes for a picture.
+        messages: what he sent by the reliable channel, if his configuration has one.
+        delivers: whether that channel works.
         shown: pictures that he saw.
         heard: (time of the world, how long ago it was said), ten times a second.
         lips: (time of the world, how far the picture is ahead of the sound), ten times a second.
@@ -116,6 +118,8 @@ class Side:
     heard: list[tuple[float, float]] = field(default_factory=list)
     lips: list[tuple[float, float]] = field(default_factory=list)
     sent: list[tuple[float, int]] = field(default_factory=list)
+    messages: list[list[bytes]] = field(default_factory=list)
+    delivers: bool = True
     captured: int = 0
     first_arrival: float = float("inf")
     key: SigningKey | None = field(default_factory=SigningKey)
@@ -201,9 +205,19 @@ class Side:
             self.shown.append(Shown(self.world.now, taken, output.concealed))
 
     def _send(self) -> None:
+        message = self.session.reliably()
+        if message:
+            self.messages.append(message)
+            self.world.at(self.world.now + DELAY, lambda: self._deliver(message))
         for datagram in self.session.send(self.now):
             self.sent.append((self.world.now, len(datagram) + self.line.settings.overhead))
             self.line.send(datagram)
+
+    def _deliver(self, message: list[bytes]) -> None:
+        """What went by the reliable channel arrives, all of it."""
+        assert self.peer is not None
+        for datagram in message if self.delivers else ():
+            self.peer.receive(datagram)
 
     def measure(self) -> None:
         """Note how old the sound is that is heard now, and whether the picture fits it."""

@@ -30,11 +30,13 @@ class Process:
 
     def __init__(self, folder: Path, name: str, *words: str, stdin: Any = subprocess.DEVNULL):
         self.out, self.err = folder / f"{name}.stdout", folder / f"{name}.stderr"
+        self._begun = folder / f"{name}.begun"
         environment = {k: v for k, v in os.environ.items() if k != "DISPLAY"}
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        environment["FACEWIRE_TEST_BEGUN"] = str(self._begun)
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.call.fake_party", *words],
+                [sys.executable, "-m", "tests.call.fake_program", *words],
                 stdin=stdin,
                 stdout=out,
                 stderr=err,
@@ -54,6 +56,14 @@ class Process:
             assert self.code is None or text in self.said, self.said
             assert time.monotonic() < ends, self.said
             time.sleep(0.05)
+
+    def begins(self, seconds: float = 60.0) -> None:
+        """Wait until it is facewire that runs, and not Python that starts."""
+        ends = time.monotonic() + seconds
+        while not self._begun.exists():
+            assert self.code is None
+            assert time.monotonic() < ends
+            time.sleep(0.01)
 
     def link(self) -> str:
         self.waits_for("#")
@@ -172,17 +182,26 @@ def test_ctrl_c_while_waiting(start: Start, clip: Path, tmp_path: Path, number: 
     assert not (tmp_path / "one.mp4").exists()
 
 
-@pytest.mark.parametrize("seconds", [0.3, 1.0, 2.0])
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.3, 1.0, 2.0])
 def test_ctrl_c_at_any_time(start: Start, clip: Path, tmp_path: Path, seconds: float) -> None:
+    """While modules are loaded, while it joins, connects or talks, and while Python ends."""
     one = start("one", "call", *files(tmp_path, "one", clip), "--loop")
     two = start("two", "call", *files(tmp_path, "two", clip), "--loop", one.link())
+    two.begins()
     time.sleep(seconds)
     two.signal(signal.SIGINT)
-    assert two.wait(30) in (130, -signal.SIGINT)  # the second: before Python had begun
+    assert two.wait(30) == 130
+    assert "facewire: interrupted" in two.said
     assert leftovers(tmp_path) == []
+    time.sleep(seconds)  # the other side left: it may be ending by itself
     one.signal(signal.SIGINT)
-    assert one.wait(30) in (0, 130, -signal.SIGINT)  # the last: Python was ending already
+    code = one.wait(30)
+    assert code in (0, 130)
+    sentence = "the other side left" if code == 0 else "facewire: interrupted"
+    assert sentence in one.said
     assert leftovers(tmp_path) == []
+    for process in (one, two):
+        assert "Traceback" not in process.said
 
 
 def test_a_side_that_is_killed(start: Start, clip: Path, tmp_path: Path) -> None:
@@ -269,7 +288,7 @@ def test_nothing_phones_home(start: Start, clip: Path, tmp_path: Path) -> None:
         pytest.skip("strace is not allowed here")
     one = start("one", "call", *files(tmp_path, "one", clip))
     link, log = one.link(), tmp_path / "log"
-    words = ["-m", "tests.call.fake_party", "call", *files(tmp_path, "two", clip), link]
+    words = ["-m", "tests.call.fake_program", "call", *files(tmp_path, "two", clip), link]
     run = subprocess.run(
         [str(STRACE), *CALLS, "-o", str(log), sys.executable, *words],
         capture_output=True,

@@ -90,8 +90,10 @@ def test_a_call() -> None:
         assert one.line.words == other.line.words
         assert (one.abilities, other.abilities) == ([b"guest"], [b"maker"])
         await exchange(one, other, b"hello")
-        one.line.send(b"first picture", reliably=True)
-        await until(lambda: b"first picture" in other.datagrams)
+        parts = [b"first" * 400, b"", b"picture"]
+        one.line.send_reliably(parts)
+        await until(lambda: b"picture" in other.datagrams)
+        assert other.datagrams[-3:] == parts  # whole, in order, once
         totals = one.line.totals()
         assert totals.connections == 1
         assert totals.sent_bytes > 1000
