@@ -85,6 +85,7 @@ class Connection:
         self.user = self.password = ""
         self._on_datagram, self._on_message, self._on_end = on_datagram, on_message, on_end
         self._maker = maker
+        self._wants_relay = any(str(one.urls).startswith("turn") for one in servers)
         self._gatherer = aiortc.RTCIceGatherer(iceServers=list(servers))
         self._ice = aiortc.RTCIceTransport(self._gatherer)
         self._ice._connection.ice_controlling = maker
@@ -118,6 +119,11 @@ class Connection:
             for c in self._gatherer.getLocalCandidates()
             if not c.ip.startswith(("fe80:", "169.254."))
         ]
+        if self._wants_relay and not any(c.kind == "relay" for c in found):
+            log.warning(
+                "the TURN server gives no address: it cannot be reached, or it does not know the "
+                "name and the password"
+            )
         if not found:
             raise CallError("this machine has no network: no address was found but its own")
         return tuple(sorted(found, key=lambda c: -c.priority)[:MAX_CANDIDATES])
