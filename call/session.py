@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +27,14 @@ from ..receiver.outputs import PictureOutput
 from ..receiver.tracks.pictures import DuePicture
 from ..sender.encoder import Encoder
 from ..sender.observed import ObservedFrame
+from .checking import Checks
 from .config import CallConfig
 from .incoming import Incoming, Received
 from .outgoing import Outgoing
 from .playback import Playback
+from .signing import Proofs, PublicKey, SigningKey
 
-__all__ = ["CallSession", "CallStatistics"]
+__all__ = ["CallSession", "CallStatistics", "Transmit"]
 
 Frame = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
@@ -44,6 +47,13 @@ _RIDES = 1.5  # times as long as sound lasts in a datagram, a report waits for o
 _GOODBYES = 3  # times that leaving is said, since a datagram may be lost
 _IDLE_S = 1.0  # between two reports to a peer from whom nothing comes
 _TICK_S = 0.02
+
+
+class Transmit(Protocol):
+    """Sends what a session gives out."""
+
+    def __call__(self, datagrams: Sequence[bytes], *, reliably: bool = False) -> None:
+        """Send datagrams; with `reliably`, all in one message that is not lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,8 @@ class CallStatistics:
         sound_made_up_s: seconds of the peer's sound that had to be made up.
         restarts: how often the peer began anew.
         damaged, strangers: datagrams that could not be read, or were of another session.
+        proven: keyframes of the peer that he signed; None where signatures are not checked.
+        unproven: STREAM packets and keyframes that were dropped, since he did not sign them.
         peer_gone: nothing has come for seconds.
         refused: why the peer's stream cannot be shown, else None.
     """
@@ -83,6 +95,8 @@ class CallStatistics:
     restarts: int
     damaged: int
     strangers: int
+    proven: int | None
+    unproven: int
     peer_gone: bool
     refused: str | None
 
@@ -130,7 +144,6 @@ class CallSession:
         self._told_state: State | None = None
         self._told_references: tuple[ReferenceState, ...] | None = None
         self._full = float("-inf")  # when one with state and clock left last
-        self._controls = 0
         self._cost = 0  # bytes of the last report
         self._round_trip: float | None = None
         self._shown = self._made_up = 0
@@ -143,6 +156,17 @@ class CallSession:
         self._check_open()
         self.outgoing.encoder.prepare()
         self.incoming.decoder.prepare()
+
+    def bind(self, key: SigningKey, peer: PublicKey, ends: bytes) -> None:
+        """Sign what is sent, and show only what the peer signed. Before anything is sent.
+
+        Args:
+            key: of this side.
+            peer: the key of the other side.
+            ends: stands for both ends, see `signing.ends_of`.
+        """
+        self.outgoing.bind(Proofs(key, ends))
+        self.incoming.bind(Checks(peer, ends))
 
     @property
     def peer_state(self) -> State | None:
@@ -205,6 +229,10 @@ class CallSession:
         self.playback.take(self.incoming.tick(now), now)
         return self.emit(now, [self.report(now)] if self.wants_report(now) else [])
 
+    def reliably(self) -> list[bytes]:
+        """Datagrams that are to leave by the reliable channel, in one message; see `CallConfig`."""
+        return self.outgoing.reliably()
+
     def emit(self, now: float, reports: Sequence[Packet] = ()) -> list[bytes]:
         """The sending half of `send`, with a report that was made elsewhere."""
         now = self._at(now)
@@ -231,8 +259,7 @@ class CallSession:
         else:
             self._full, self._told_state = now, self.state
         self._told = now
-        self._controls += 1
-        packet = report.to_packet(self._controls)
+        packet = report.to_packet(0)
         self._cost = len(packet.payload)
         return packet
 
@@ -294,6 +321,8 @@ class CallSession:
             restarts=incoming.restarts,
             damaged=incoming.damaged,
             strangers=incoming.strangers,
+            proven=None if incoming.checks is None else incoming.checks.proven,
+            unproven=0 if incoming.checks is None else incoming.checks.unproven,
             peer_gone=incoming.heard is not None and not incoming.is_heard(self._now),
             refused=incoming.refused,
         )

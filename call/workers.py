@@ -14,7 +14,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
@@ -26,7 +26,8 @@ from ..receiver.outputs import PictureOutput
 from ..sender.observed import ObservedFrame
 from .incoming import Received
 from .render_load import RenderLoad
-from .session import CallSession, CallStatistics
+from .session import CallSession, CallStatistics, Transmit
+from .signing import PublicKey, SigningKey
 
 __all__ = ["CallWorkers"]
 
@@ -67,7 +68,7 @@ class CallWorkers:
         self._load = RenderLoad()
         self._left_out = 0  # pictures skipped by the last one that was rendered
         self.dropped = 0
-        self._transmit: Callable[[Sequence[bytes]], None] | None = None
+        self._transmit: Transmit | None = None
         self._clock = clock
         self._ceiling: deque[float] = deque(maxlen=1)
         self._camera: deque[tuple[Frame, float]] = deque(maxlen=1)
@@ -90,11 +91,17 @@ class CallWorkers:
             )
         ]
 
-    def start(self, transmit: Callable[[Sequence[bytes]], None]) -> None:
+    def bind(self, key: SigningKey, peer: PublicKey, ends: bytes) -> None:
+        """As `CallSession.bind`; before `start`."""
+        self.session.bind(key, peer, ends)
+
+    def start(self, transmit: Transmit) -> None:
         """Begin to send and receive.
 
         Args:
-            transmit: sends datagrams. It is called from one thread, and must not block.
+            transmit: sends datagrams, with `reliably=True` by the reliable channel, which only
+                happens where `CallConfig.reliable` says that there is one. It is called from one
+                thread, and must not block.
         """
         self._transmit = transmit
         for thread in self._threads:
@@ -161,7 +168,8 @@ class CallWorkers:
             self._transmit(self.session.leave(now))
 
     def close(self) -> None:
-        """End the threads and close the session."""
+        """End the threads and close the session. Whatever is asked for after it does nothing."""
+        self._transmit = None
         if self._end():
             self.session.close()
 
@@ -228,8 +236,12 @@ class CallWorkers:
             finally:
                 self._receiving.release()
         datagrams = self.session.emit(now, reports)
-        if datagrams and self._transmit is not None:
-            self._transmit(datagrams)
+        first = self.session.reliably()
+        if self._transmit is not None:
+            if first:
+                self._transmit(first, reliably=True)
+            if datagrams:
+                self._transmit(datagrams)
 
     def _receive(self) -> None:
         """Decode what came."""

@@ -356,4 +356,6 @@ def _count(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from .program import codec_eval
+
+    sys.exit(codec_eval())

@@ -111,4 +111,6 @@ def _nothing(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from .program import facewire
+
+    sys.exit(facewire())

@@ -30,6 +30,7 @@ def test_ten_seconds_with_the_real_networks(card: Path, frames: list[Frame]) -> 
         shown = side.frames(2, 10)
         assert len(shown) > 0.9 * 80
         assert side.longest_still(2, 10) < 0.5
+        assert side.peer is not None
         filmed = dict(side.peer.filmed)
         there = [one for one in shown if not one.made_up]
         taken = [min(filmed, key=lambda at: abs(at - one.taken)) for one in there]
