@@ -16,7 +16,7 @@ from ..errors import ConfigError, MediaError
 from .after import Anchor
 from .coded_picture import DEFAULT_CODEC, MAX_PICTURE, CodedPicture, StillCodec
 from .coders import CODERS, decode, encode, to_frame, to_rgb
-from .level_search import best_level
+from .level_search import NEAR, best_level
 from .steps import Steps
 
 __all__ = ["fit_picture"]
@@ -28,6 +28,7 @@ _USUAL_PIXELS = 256 * 256
 _FLAT = 1e-3  # of a logarithm, to a step of CRF
 _GROWTH = 0.0142  # of that logarithm, from a level to the next, for other codecs
 _USUAL_AFTER = 1.6  # bytes of a still over those of a picture after another, at one quality
+_ROUGHLY = 0.75  # of the bytes
 _CLEARLY = 1.25
 _QUARTERS = 4  # levels to a step of CRF
 Logs = npt.NDArray[np.float64]
@@ -40,18 +41,27 @@ def fit_picture(
     codec: StillCodec = DEFAULT_CODEC,
     smallest: bool = False,
     after: Anchor | None = None,
+    quick: bool = False,
 ) -> Steps[CodedPicture]:
-    """What `encode_picture` does with `max_bytes`, coding by coding.
+    """What `encode_picture` does with `max_bytes`, coding by coding. Where it must be `quick`, the
+    first picture that roughly fills the bytes is taken, and no still is tried if one after the
+    anchor fits: about three codings.
 
     Raises:
         ConfigError, MediaError, UnsupportedError: as `encode_picture`, while it runs.
     """
     frame = to_frame(rgb, CODERS[codec].pixels)
     limit = max(1, min(max_bytes, MAX_PICTURE))
-    if after is None:
-        picture = yield from _fit_still(codec, frame, limit)
-    else:
+    near = _ROUGHLY if quick else NEAR
+    picture = None
+    if after is not None and after.size != (frame.width, frame.height):
+        raise ConfigError("a picture can only be coded after one of its own size")
+    if after is not None and quick:
+        picture = yield from _fit_after(after, frame, limit, near)
+    elif after is not None:
         picture = yield from _fit_either(rgb, frame, limit, after)
+    if picture is None:
+        picture = yield from _fit_still(codec, frame, limit, near)
     if len(picture.data) > limit and not smallest:
         raise ConfigError(
             f"the picture does not fit {max_bytes} bytes; at its worst {picture.codec.name} needs "
@@ -64,8 +74,6 @@ def _fit_either(
     rgb: npt.NDArray[np.uint8], frame: av.VideoFrame, limit: int, anchor: Anchor
 ) -> Steps[CodedPicture]:
     """The better of a still and a picture after the anchor; a still where neither fits."""
-    if anchor.size != (frame.width, frame.height):
-        raise ConfigError("a picture can only be coded after one of its own size")
     later = yield from _fit_after(anchor, frame, limit)
     if later is not None:
         same = encode(CODERS[StillCodec.AV1], [frame], later.quality)
@@ -78,7 +86,9 @@ def _fit_either(
     return _closer(rgb, still, later, anchor) if len(still.data) <= limit else later
 
 
-def _fit_still(codec: StillCodec, frame: av.VideoFrame, limit: int) -> Steps[CodedPicture]:
+def _fit_still(
+    codec: StillCodec, frame: av.VideoFrame, limit: int, near: float = NEAR
+) -> Steps[CodedPicture]:
     """The best still that fits; where none does, the worst."""
     coder = CODERS[codec]
     count = abs(coder.best - coder.worst)
@@ -98,11 +108,13 @@ def _fit_still(codec: StillCodec, frame: av.VideoFrame, limit: int) -> Steps[Cod
                 raise
             return encode(coder, [frame], math.ceil(quality))
 
-    level, data = yield from best_level(code, usual, limit, first)
+    level, data = yield from best_level(code, usual, limit, first, near)
     return CodedPicture(codec, math.ceil(qualities[level]), data)
 
 
-def _fit_after(anchor: Anchor, frame: av.VideoFrame, limit: int) -> Steps[CodedPicture | None]:
+def _fit_after(
+    anchor: Anchor, frame: av.VideoFrame, limit: int, near: float = NEAR
+) -> Steps[CodedPicture | None]:
     """The best picture after the anchor that fits, if any does."""
     offsets = range(anchor.WORST, anchor.BEST - 1, -1)
     usual = _usual_logs([anchor.crf + offset / _QUARTERS for offset in offsets], frame)
@@ -111,6 +123,7 @@ def _fit_after(anchor: Anchor, frame: av.VideoFrame, limit: int) -> Steps[CodedP
         usual,
         limit,
         _nearest(usual, _USUAL_AFTER * limit),
+        near,
     )
     if len(data) > limit:
         return None

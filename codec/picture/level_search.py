@@ -14,14 +14,19 @@ import numpy.typing as npt
 
 from .steps import Steps
 
-__all__ = ["best_level"]
+__all__ = ["NEAR", "best_level"]
 
-_NEAR = 0.985  # of the limit: one level more is 1.4 % of the bytes
+NEAR = 0.985
+"""Part of the limit that is near enough to it: one level more is 1.4 % of the bytes."""
 _FLATTEST = 0.25  # of the usual growth: codecs are not always monotone
 
 
 def best_level(
-    code: Callable[[int], bytes], usual: npt.NDArray[np.float64], limit: int, first: int
+    code: Callable[[int], bytes],
+    usual: npt.NDArray[np.float64],
+    limit: int,
+    first: int,
+    near: float = NEAR,
 ) -> Steps[tuple[int, bytes]]:
     """Search among the levels of quality, from 0, the coarsest, on.
 
@@ -31,6 +36,7 @@ def best_level(
             float64 `[levels]`. Only its shape counts, not a number that is added to all of them.
         limit: most bytes.
         first: level to try first; one outside the range gives the nearest end.
+        near: a level that takes at least this part of the limit, and fits, ends the search.
 
     Returns:
         Level and bytes of the finest level that fits, or of one before it that leaves next to
@@ -56,7 +62,7 @@ def best_level(
             below /= 2 if again else 1
         if not best and level == 0:
             best = data
-        if _NEAR * limit <= len(data) <= limit:
+        if near * limit <= len(data) <= limit:
             break
         if fits >= 0 and fails < len(usual):
             part = below / (below - above)
