@@ -98,7 +98,9 @@ def run(path: Path, name: str, kbps: float, seconds: float) -> tuple[list[float]
             spent += time.process_time() - began
             size += sum(len(bytes(packet)) for packet in packets)
             outputs = [output for packet in packets for output in decoder.decode(packet)]
-            shown.update((round(o.pts * FPS), o.frame) for o in outputs if isinstance(o, PictureOutput))
+            shown.update(
+                (round(o.pts * FPS), o.frame) for o in outputs if isinstance(o, PictureOutput)
+            )
         outputs = decoder.flush()
         shown.update((round(o.pts * FPS), o.frame) for o in outputs if isinstance(o, PictureOutput))
     errors = [

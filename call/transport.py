@@ -239,8 +239,8 @@ class Connection:
         gives it a few kilobytes, on which the first picture waits. Where nothing is answered, its
         own patience comes back, so that it does not give up early.
         """
-        sctp, update = self._sctp, self._sctp._update_rto
-        patient = sctp._rto
+        sctp: Any = self._sctp  # its inner state has no public name
+        update, patient = sctp._update_rto, sctp._rto
 
         def measured(round_trip: float) -> None:
             update(round_trip)
