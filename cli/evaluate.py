@@ -356,6 +356,4 @@ def _count(text: str) -> int:
 
 
 if __name__ == "__main__":
-    from .program import codec_eval
-
-    sys.exit(codec_eval())
+    sys.exit(main())

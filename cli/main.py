@@ -111,6 +111,4 @@ def _nothing(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    from .program import facewire
-
-    sys.exit(facewire())
+    sys.exit(main())
