@@ -105,7 +105,8 @@ class CallCodec(FacewireCodec):
         """Play what arrived, and give for each frame what was shown in its place."""
         folder = Path(self.network) if Path(self.network).is_dir() else None
         precision: Precision = "float32" if missing(load_card(self.network), "bf16") else "bf16"
-        config = replace(CallConfig().decoder, threads=1, weights=folder, precision=precision)
+        config = CallConfig().decoder
+        config = replace(config, live=False, threads=1, weights=folder, precision=precision)
         shown: Frame | None = None
         given = 0
         with Decoder(config) as decoder:
