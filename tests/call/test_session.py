@@ -206,7 +206,7 @@ def test_the_first_keyframe_goes_reliably_and_nowhere_else(card: Path) -> None:
 def test_a_reliable_channel_that_delivers_nothing(card: Path) -> None:
     """As when it ended with its connection: the next keyframe takes the datagrams."""
     call = Call(card, RELIABLE)
-    call.a.delivers = False
+    call.a.channel = math.inf
     sent = recorded(call.a)
     call.run(9)
     assert len(call.a.messages) == 1
