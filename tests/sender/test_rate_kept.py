@@ -173,8 +173,10 @@ def test_a_call_keeps_its_rate_over_ten_seconds(
     for start in (0, 150, 333):
         before = spent[start - 1] if start else 0
         bits = 8 * float(spent[start + 249] - before)
-        # A still head needs little, and what is not used within half a second is not saved.
-        assert (0.92 if kbps == 30 else 0.98) * kbps < bits / 10_000 < 1.02 * kbps
+        # Two seconds pass before the second reference is chosen. With 30 kbit/s the first one is
+        # earned back sooner, and what is not used within half a second is not saved.
+        least = 0.96 if kbps == 30 and not start else 0.98
+        assert least * kbps < bits / 10_000 < 1.02 * kbps
 
 
 def test_after_the_first_keyframe_a_call_has_no_bursts(narrow_call: list[list[Packet]]) -> None:
