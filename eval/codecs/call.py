@@ -13,6 +13,7 @@ import shlex
 import struct
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
