@@ -30,6 +30,7 @@ class Statistics:
         missing_reference: frames' packets whose keyframe is not known (any more) or that depend
             on a frame that never came, and keyframes that depend on a keyframe that never came.
         keyframes: keyframes that were taken into use.
+        based: pictures that were made with the base layer.
         streams: streams that were followed; each change of stream adds one, and so does a sender
             that begins to count anew.
         ignored_streams: STREAM packets that named another stream and were not followed, because
@@ -54,6 +55,7 @@ class Statistics:
     lost: int = 0
     missing_reference: int = 0
     keyframes: int = 0
+    based: int = 0
     streams: int = 0
     ignored_streams: int = 0
     wants_keyframe: bool = False

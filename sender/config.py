@@ -59,6 +59,8 @@ class EncoderConfig:
         references: how many references the receiver keeps for this stream, 1 to 4. With more than
             1, frames between the keyframes become references where that pays; if a rate is set,
             they get what motion and sound leave of it.
+        base: whether a base layer may be added, where the rate is more than motion and references
+            can use well.
         plan_ahead_s: seconds of video that are planned together, 0 to 30. Packets wait for that
             long. "auto" is 10 in a file (the file is cut into equal parts of 10 s at most) and 0
             in a call, where every frame is coded at once.
@@ -91,6 +93,7 @@ class EncoderConfig:
     keyframe_interval: KeyframeInterval = "auto"
     keyframe_bytes: int = 3000
     references: int = MAX_REFERENCES
+    base: bool = True
     plan_ahead_s: float | Literal["auto"] = "auto"
     size: int = 256
     crop: bool = True

@@ -162,6 +162,15 @@ class RateControl:
         self._allowed = min(self._allowed + self.per_second * float(passed), most)
         return self._allowed - self.spent
 
+    @property
+    def picture_bpp(self) -> float | None:
+        """Bits a pixel that sound leaves of the rate; None if no rate is set."""
+        if self.per_second is None:
+            return None
+        left = self.per_second - self._sound(LIVE_SPAN) / float(LIVE_SPAN)
+        header = self._header
+        return 8 * left / float(header.fps) / (header.width * header.height)
+
     def free(self, span: Fraction = LIVE_SPAN) -> float:
         """Bytes a second that sound and motion are expected to leave of the rate; infinite without
         one. They are expected over `span` seconds.

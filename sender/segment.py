@@ -1,7 +1,8 @@
 """`SegmentCoder`: codes a stretch of video that is known as a whole, within its bytes.
 
 Motion is coded first, since it does not depend on the references' pictures. The pictures then
-share what sound and motion leave of the rate, to the byte.
+share what sound and motion leave of the rate, to the byte. Where that is more than pictures can use
+well, the base layer takes the most of it (`base_layer.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from fractions import Fraction
 
 from ..codec.errors import MotionError
 from ..codec.packet import Packet
+from ..codec.picture.steps import finish
 from .appearance import Appearance
+from .base_layer import BaseLayer, BasePlan, Moment, weave
 from .config import EncoderConfig
 from .motion.animation import Animation
 from .observed import ObservedFrame, View
@@ -73,6 +76,7 @@ class SegmentCoder:
         self._config, self._fps = config, fps
         self._animation, self._rate, self._announce = animation, rate, announce
         self._pictures = USUAL
+        self._base = BaseLayer(fps, rate)
         self.joined = True
 
     def code(self, items: Sequence[Item], end: Fraction) -> list[Packet]:
@@ -86,7 +90,8 @@ class SegmentCoder:
         Returns:
             Its packets, not numbered yet.
         """
-        planned = self._plan(items, end)
+        base = self._plan_base(items, end)
+        planned = self._plan(items, end, base)
         self.joined = not any(isinstance(item, ObservedFrame) and item.join for item in items)
         coded: list[Packet | _Place] = []
         for item in items:
@@ -94,12 +99,24 @@ class SegmentCoder:
                 coded.append(item)
             else:
                 coded += self._frame(item, planned.get(item.pts))
-        return self._fill([*coded, *self._animation.flush()], end)
+        coded += self._animation.flush()
+        return self._fill(coded, end) if base is None else self._fill_base(coded, end, base)
 
-    def _plan(self, items: Sequence[Item], end: Fraction) -> dict[int, _Shown]:
+    def _plan_base(self, items: Sequence[Item], end: Fraction) -> BasePlan | None:
+        """The base layer of a stretch, if it has one."""
+        frames, views = _views(items)
+        if not views or not self._config.base:
+            return None
+        moments = [Moment(frame.pts, view.seen.picture) for frame, view in views]
+        middle = typical(Appearance.stack([view.look for _, view in views]).points)
+        room = self._room(items, frames, end, join=views[0][0].join)
+        return self._base.plan(moments[middle].picture, moments, room)
+
+    def _plan(
+        self, items: Sequence[Item], end: Fraction, base: BasePlan | None
+    ) -> dict[int, _Shown]:
         """The references that pay, by the time of the frame before which each is sent."""
-        frames = [item for item in items if isinstance(item, ObservedFrame)]
-        views = [(frame, frame.view) for frame in frames if frame.view is not None]
+        count, views = _views(items)
         if not views:
             return {}
         looks = Appearance.stack([view.look for _, view in views])
@@ -109,17 +126,29 @@ class SegmentCoder:
         planned = plan_references(
             looks,
             self._animation.known.losses(looks),
-            Budget(
-                room=self._room(items, len(frames), end, join=first),
-                overhead=self._rate.overhead(1),
-                size=self._config.keyframe_bytes,
-                most=1 if single else MOST,
-            ),
+            self._budget(items, count, end, base, join=first),
             fps=float(self._fps),
             first=first,
             pictures=self._pictures,
         )
         return {views[one.use][0].pts: _Shown(one, views[one.frame][1]) for one in planned}
+
+    def _budget(
+        self,
+        items: Sequence[Item],
+        frames: int,
+        end: Fraction,
+        base: BasePlan | None,
+        *,
+        join: bool,
+    ) -> Budget:
+        """What the references of a stretch may cost; with a base layer, one still at most."""
+        overhead = self._rate.overhead(1)
+        if base is None:
+            room = self._room(items, frames, end, join=join)
+            most = 1 if self._config.references == 1 else MOST
+            return Budget(room, overhead, self._config.keyframe_bytes, most)
+        return Budget(base.still + overhead, overhead, self._config.keyframe_bytes, 1)
 
     def _room(self, items: Sequence[Item], frames: int, end: Fraction, *, join: bool) -> int | None:
         """Bytes for the references of a stretch of so many frames; None where no rate is set."""
@@ -190,8 +219,38 @@ class SegmentCoder:
             result += sent
         return result
 
+    def _fill_base(
+        self, coded: Sequence[Packet | _Place], end: Fraction, base: BasePlan
+    ) -> list[Packet]:
+        """The same with a base layer: it follows the first picture, and takes what is left."""
+        self._rate.count(item for item in coded if isinstance(item, Packet))
+        result: list[Packet] = []
+        first: Reference | None = None
+        for item in coded:
+            if isinstance(item, Packet):
+                result.append(item)
+                continue
+            sent = self._announce(item.reference.pts) if item.join else []
+            item.reference.alone = first is None
+            first = first or item.reference
+            sent += item.reference.keyframe(base.still).to_packets(0)
+            self._rate.count(sent)
+            result += sent
+        anchor = None if first is None else finish(first.anchor())
+        if first is None or anchor is None:
+            return result
+        chain = self._base.code(anchor, first.id, base, self._rate.left(end))
+        self._rate.count(chain)
+        return weave(result, chain, self._config.profile)
+
     def _send(self, reference: Reference, room: float, *, last: bool) -> list[Packet]:
         if not math.isfinite(room):
             return reference.keyframe(self._config.keyframe_bytes).to_packets(0)
         size = self._rate.picture_bytes(room, reference.shape_bytes)
         return reference.keyframe(size, fill=last).to_packets(0)
+
+
+def _views(items: Sequence[Item]) -> tuple[int, list[tuple[ObservedFrame, View]]]:
+    """The number of frames, and those that show somebody."""
+    frames = [item for item in items if isinstance(item, ObservedFrame)]
+    return len(frames), [(frame, frame.view) for frame in frames if frame.view is not None]

@@ -17,7 +17,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "errors counters clean_stop",
         "whole_file",
         "untrusted packet motion picture sound identity",
-        "keyframe stream identity_packets control",
+        "keyframe stream identity_packets base_packets control",
         "file",
     ),
     "models": (
@@ -33,7 +33,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "appearance observed rate sound_coder",
         "references",
         "motion",
-        "trickle segment",
+        "trickle base_layer",
+        "segment",
         "live",
         "encoder",
         "files",

@@ -34,6 +34,8 @@ class Anchor:
     Attributes:
         picture: as given.
         size: width and height of the picture.
+        frame: the pixels, as the encoder takes them.
+        crf: the picture's CRF in quarters.
 
     Raises:
         ConfigError: the picture is not what this machine's encoder makes of `rgb`.
@@ -51,8 +53,8 @@ class Anchor:
             raise ConfigError(f"no picture can be coded after one of codec {picture.codec.name}")
         self.picture = picture
         self.size = (rgb.shape[1], rgb.shape[0])
-        self._frame = to_frame(rgb, _CODER.pixels)
-        self._crf = finish(_find_crf(self._frame, picture)) if crf is None else crf
+        self.frame = to_frame(rgb, _CODER.pixels)
+        self.crf = finish(_find_crf(self.frame, picture)) if crf is None else crf
 
     @classmethod
     def of(cls, rgb: npt.NDArray[np.uint8], picture: CodedPicture) -> Steps[Anchor]:
@@ -73,15 +75,15 @@ class Anchor:
         Raises:
             MediaError: the encoder refuses.
         """
-        return encode(_CODER, [self._frame, frame], self._crf, offset)
+        return encode(_CODER, [self.frame, frame], self.crf, offset)
 
     def quality(self, offset: int) -> int:
         """The whole CRF that is nearest to an offset of the quantiser index."""
-        return min(max(round(self._crf + offset / 4), _CODER.best), _CODER.worst)
+        return min(max(round(self.crf + offset / 4), _CODER.best), _CODER.worst)
 
     def offset(self, crf: float) -> int:
         """The offset that is nearest to a CRF, between `BEST` and `WORST`."""
-        return min(max(round(4 * (crf - self._crf)), self.BEST), self.WORST)
+        return min(max(round(4 * (crf - self.crf)), self.BEST), self.WORST)
 
 
 def _find_crf(frame: av.VideoFrame, picture: CodedPicture) -> Steps[float]:

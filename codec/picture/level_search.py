@@ -7,7 +7,8 @@ tells where to try next: about four codings in place of the nine of a bisection.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sized
+from typing import TypeVar
 
 from .steps import Steps
 
@@ -15,28 +16,29 @@ __all__ = ["LOG_GROWTH", "best_level"]
 
 LOG_GROWTH = 0.0142
 """By how much the logarithm of the bytes usually grows from a level to the next."""
+T = TypeVar("T", bound=Sized)
 _NEAR = 0.985  # of the limit: one level more is 1.4 % of the bytes
 _AIMED = 5  # so many codings are aimed; after them the middle of what is left is tried
 
 
 def best_level(
-    code: Callable[[int], bytes], levels: int, limit: int, first: int
-) -> Steps[tuple[int, bytes]]:
+    code: Callable[[int], T], levels: int, limit: int, first: int
+) -> Steps[tuple[int, T]]:
     """Search among levels 0, the coarsest quality, to `levels` - 1, the finest.
 
     Args:
-        code: codes the picture at a level.
+        code: codes at a level; the length of the result is what counts.
         levels: how many there are.
         limit: most bytes.
         first: level to try first; one outside the range gives the nearest end.
 
     Returns:
-        Level and bytes of the finest level that fits, or of one before it that leaves next to
+        Level and result of the finest level that fits, or of one before it that leaves next to
         nothing of the limit over. Where none fits, those of level 0. The search rests after each
         coding.
     """
     fits, fails = -1, levels  # the finest level known to fit, the coarsest known not to
-    best = b""
+    best = list[T]()
     sizes: dict[int, int] = {}
     level = first
     while fits + 1 < fails:
@@ -45,16 +47,16 @@ def best_level(
         yield
         sizes[level] = len(data)
         if len(data) <= limit:
-            fits, best = level, data
+            fits, best = level, [data]
         else:
             fails = level
         if not best and level == 0:
-            best = data
+            best = [data]
         if _NEAR * limit <= len(data) <= limit:
             break
         aimed = len(sizes) < _AIMED
         level = _aim(sizes, fits, fails, limit) if aimed else (fits + fails) // 2
-    return max(fits, 0), best
+    return max(fits, 0), best[0]
 
 
 def _aim(sizes: dict[int, int], fits: int, fails: int, limit: int) -> int:

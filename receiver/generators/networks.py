@@ -16,10 +16,11 @@ from ...codec.identity import Identity
 from ...codec.stream import StreamHeader
 from ...models.weights import load_card
 from ..config import DecoderConfig
+from .base_alone import BaseAlone
 from .load import open_generator
 
 if TYPE_CHECKING:
-    from .protocol import Generator
+    from .protocol import Fuser, Generator
 
 __all__ = ["Networks", "NotLoadedError", "Person", "header_for"]
 
@@ -65,11 +66,15 @@ class Networks:
     Args:
         config: of the decoder.
         given: a generator that serves every stream; then nothing is ever loaded.
+
+    Attributes:
+        fuser: puts generated pictures and those of the base layer together, in every stream.
     """
 
     def __init__(self, config: DecoderConfig, given: Generator | None = None) -> None:
         self._config = config
         self._given = given
+        self.fuser: Fuser = BaseAlone()
         self._loaded: dict[_Key, Generator] = {}
         self._allowed = self._left = _LOADS
 
