@@ -22,25 +22,31 @@ from ..codec.errors import ConfigError
 from ..codec.motion.profiles import motion_ticks
 from ..codec.packet import Kind, Packet
 from ..codec.picture.after import Anchor
-from ..codec.picture.chain import COARSEST, FINEST, ChainEncoder, chain_crf
+from ..codec.picture.chain import COARSEST, FINEST, ChainDecoder, ChainEncoder, chain_crf
 from ..codec.picture.coded_picture import StillCodec
 from ..codec.picture.coders import CODERS, to_frame
 from ..codec.picture.fitting import fit_picture
 from ..codec.picture.level_search import LOG_GROWTH, best_level
 from ..codec.picture.steps import finish
 from .rate import MIN_PICTURE, RateControl
+from .references.expected import coded_loss
 
 __all__ = ["BaseLayer", "BasePlan", "Moment", "weave"]
 
 _FROM_BPP = 0.0065
 """Bits a pixel of motion and pictures, sound apart, from which a base layer is considered."""
-_WORST_CRF = 60
-"""A chain that would be coarser than this is worth less than references."""
+_FUSED = 0.6
+"""What is left of a base layer's loss once it is fused with the generated picture."""
+_COARSER = 0.016
+"""By how much the logarithm of a chain's loss grows with each step of its quantiser."""
 _SHARE = 0.12  # of the room, for the still that a chain follows, at first
+_OTHERS = 0.0  # of the room, for further references
 _USUAL = 30  # quantiser of a chain relative to its still that gives both about their due
 _FOLLOWS = 0.7  # how far the still goes with the chain where the two lie far apart
-_PROBE = 60  # quantiser at which a chain is coded to see what it takes
+_PROBE, _PROBED = 60, 100  # quantiser and frames of the chain that shows what one takes
+_JUDGED = 10  # of these frames, every so manieth is looked at
 _LARGEST = 12_000  # bytes of the still
+_QUARTERS = 4  # of a quantiser index
 _MOST_FPS = 30
 _BODY = 16_000  # bytes of a group that are exceeded by its last frame at most
 
@@ -65,20 +71,23 @@ class BasePlan:
     Attributes:
         times: of its frames, in ticks.
         frames: as the encoder takes them.
-        still: bytes for the still that it follows.
+        references: bytes for the still that it follows and other references.
         quantiser: that is expected to meet the bytes.
+        loss: what fused pictures are expected to lose on average, in the unit of `expected_loss`.
     """
 
     times: tuple[int, ...]
     frames: tuple[av.VideoFrame, ...]
-    still: int
-    quantiser: int
+    references: int
+    quantiser: float
+    loss: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Coded:
     """A chain in packets. Its length is what they count for, in bytes."""
 
+    data: list[bytes]
     packets: list[Packet]
     size: int
 
@@ -111,22 +120,30 @@ class BaseLayer:
             room: bytes for both; None where no rate is set.
 
         Returns:
-            None if references alone use the bytes better.
+            None if there cannot be a chain, or the rate is too low for one.
         """
-        if room is None or not self._pays():
+        if room is None or (self._rate.picture_bpp or 0.0) < _FROM_BPP:
             return None
         size = min(max(round(_SHARE * room), MIN_PICTURE), _LARGEST)
         anchor = _anchor(picture, size)
         if anchor is None:
             return None
-        times, frames = self._chosen(moments)
-        quantiser = self._expected(anchor, times, frames, room - size)
-        if anchor.crf + quantiser / 4 > _WORST_CRF:
-            return None
+        chosen = moments[:: max(1, round(self._fps / _MOST_FPS))]
+        times = tuple(moment.pts for moment in chosen)
+        frames = tuple(_frame(moment.picture) for moment in chosen)
+        count = min(len(chosen), _PROBED)
+        probe = self._code(anchor, 0, times[:count], frames[:count], _PROBE)
+        taken = len(probe) * len(chosen) / count
+        others = round(_OTHERS * room)
+        quantiser = _PROBE + math.log(taken / max(room - size - others, 1)) / LOG_GROWTH
+        loss = _FUSED * _lost(anchor, probe, chosen) * math.exp(_COARSER * (quantiser - _PROBE))
         # The still gets coarser or finer with the chain, by so much of a quantiser index.
         change = _FOLLOWS * (quantiser - _USUAL)
         still = round(min(max(size * math.exp(-LOG_GROWTH * change), MIN_PICTURE), _LARGEST))
-        return BasePlan(times, frames, still, round(quantiser - change))
+        quantiser -= change
+        if quantiser > COARSEST:
+            return None
+        return BasePlan(times, frames, still + others, quantiser, loss)
 
     def code(self, anchor: Anchor, reference: int, plan: BasePlan, room: float) -> list[Packet]:
         """Code a chain as well as so many bytes allow; no packets if it does not fit at all.
@@ -142,11 +159,12 @@ class BaseLayer:
         coded = finish(
             best_level(
                 lambda level: self._code(
-                    anchor, reference, plan.times, plan.frames, COARSEST - level
+                    anchor, reference, plan.times, plan.frames, COARSEST - level / _QUARTERS
                 ),
-                COARSEST - FINEST + 1,
+                _QUARTERS * (COARSEST - FINEST) + 1,
                 int(room),
-                COARSEST - plan.quantiser,
+                round(_QUARTERS * (COARSEST - plan.quantiser)),
+                LOG_GROWTH / _QUARTERS,
             )
         )[1]
         if len(coded) > room:
@@ -154,31 +172,13 @@ class BaseLayer:
         self._chains += 1
         return coded.packets
 
-    def _pays(self) -> bool:
-        """Whether the rate is one at which a base layer may pay."""
-        return (self._rate.picture_bpp or 0.0) >= _FROM_BPP
-
-    def _chosen(
-        self, moments: Sequence[Moment]
-    ) -> tuple[tuple[int, ...], tuple[av.VideoFrame, ...]]:
-        """Times and frames of those that are in the base layer."""
-        chosen = moments[:: max(1, round(self._fps / _MOST_FPS))]
-        return tuple(each.pts for each in chosen), tuple(_frame(each.picture) for each in chosen)
-
-    def _expected(
-        self, anchor: Anchor, times: Sequence[int], frames: Sequence[av.VideoFrame], room: int
-    ) -> float:
-        """The quantiser at which a chain should take so many bytes: it is coded once."""
-        probe = len(self._code(anchor, 0, times, frames, _PROBE))
-        return _PROBE + math.log(probe / max(room, 1)) / LOG_GROWTH
-
     def _code(
         self,
         anchor: Anchor,
         reference: int,
         times: Sequence[int],
         frames: Sequence[av.VideoFrame],
-        quantiser: int,
+        quantiser: float,
     ) -> _Coded:
         with ChainEncoder(anchor, quantiser) as encoder:
             data = [encoder.encode(frame) for frame in frames]
@@ -196,7 +196,9 @@ class BaseLayer:
                 tuple((after, data[at]) for after, at in zip(afters, ends, strict=True)),
             )
             packets += group.to_packets()
-        return _Coded(packets, sum(self._rate.framed(len(packet.payload)) for packet in packets))
+        return _Coded(
+            data, packets, sum(self._rate.framed(len(packet.payload)) for packet in packets)
+        )
 
 
 def weave(packets: Sequence[Packet], base: Sequence[Packet], profile: str) -> list[Packet]:
@@ -240,6 +242,15 @@ def _anchor(picture: npt.NDArray[np.uint8], size: int) -> Anchor | None:
         return Anchor(picture, still)
     except ConfigError:
         return None
+
+
+def _lost(anchor: Anchor, chain: _Coded, moments: Sequence[Moment]) -> float:
+    """What pictures of a chain lose on average, in the unit of `expected_loss`."""
+    decoder = ChainDecoder(anchor.picture)
+    shown = [decoder.decode(data) for data in chain.data]
+    judged = range(min(_JUDGED // 2, len(shown) - 1), len(shown), _JUDGED)
+    losses = [coded_loss(moments[at].picture, shown[at]) for at in judged]
+    return sum(losses) / len(losses)
 
 
 def _frame(picture: npt.NDArray[np.uint8]) -> av.VideoFrame:

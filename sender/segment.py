@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+
+import numpy as np
 
 from ..codec.errors import MotionError
 from ..codec.packet import Packet
@@ -22,7 +24,7 @@ from .motion.animation import Animation
 from .observed import ObservedFrame, View
 from .rate import RateControl
 from .references.expected import USUAL, PictureLoss, typical
-from .references.planning import MOST, Budget, Planned, plan_references
+from .references.planning import MOST, Budget, Losses, Planned, expected_with, plan_references
 from .references.reference import Reference
 
 __all__ = ["Item", "SegmentCoder"]
@@ -90,8 +92,7 @@ class SegmentCoder:
         Returns:
             Its packets, not numbered yet.
         """
-        base = self._plan_base(items, end)
-        planned = self._plan(items, end, base)
+        planned, base = self._plan(items, end)
         self.joined = not any(isinstance(item, ObservedFrame) and item.join for item in items)
         coded: list[Packet | _Place] = []
         for item in items:
@@ -102,53 +103,45 @@ class SegmentCoder:
         coded += self._animation.flush()
         return self._fill(coded, end) if base is None else self._fill_base(coded, end, base)
 
-    def _plan_base(self, items: Sequence[Item], end: Fraction) -> BasePlan | None:
-        """The base layer of a stretch, if it has one."""
-        frames, views = _views(items)
-        if not views or not self._config.base:
-            return None
-        moments = [Moment(frame.pts, view.seen.picture) for frame, view in views]
-        middle = typical(Appearance.stack([view.look for _, view in views]).points)
-        room = self._room(items, frames, end, join=views[0][0].join)
-        return self._base.plan(moments[middle].picture, moments, room)
-
     def _plan(
-        self, items: Sequence[Item], end: Fraction, base: BasePlan | None
-    ) -> dict[int, _Shown]:
-        """The references that pay, by the time of the frame before which each is sent."""
-        count, views = _views(items)
+        self, items: Sequence[Item], end: Fraction
+    ) -> tuple[dict[int, _Shown], BasePlan | None]:
+        """The references that pay, by the time of the frame before which each is sent; and the base
+        layer, if that is expected to lose less. It leaves less room for references.
+        """
+        frames = [item for item in items if isinstance(item, ObservedFrame)]
+        views = [(frame, frame.view) for frame in frames if frame.view is not None]
         if not views:
-            return {}
+            return {}, None
         looks = Appearance.stack([view.look for _, view in views])
         first, single = views[0][0].join, self._config.references == 1
+        middle = views[typical(looks.points)][1].seen.picture
         if first and not single:  # another face, of which nothing is coded yet
-            self._pictures = PictureLoss.of(views[typical(looks.points)][1].seen.picture)
-        planned = plan_references(
-            looks,
-            self._animation.known.losses(looks),
-            self._budget(items, count, end, base, join=first),
-            fps=float(self._fps),
-            first=first,
-            pictures=self._pictures,
-        )
-        return {views[one.use][0].pts: _Shown(one, views[one.frame][1]) for one in planned}
+            self._pictures = PictureLoss.of(middle)
+        room, overhead = self._room(items, len(frames), end, join=first), self._rate.overhead(1)
+        known = self._animation.known
+        before = np.full(len(looks), np.inf) if first else known.losses(looks)
+        budget = Budget(room, overhead, self._config.keyframe_bytes, 1 if single else MOST)
+        planned = self._references(looks, before, budget, first=first)
+        base = None
+        if self._config.base:
+            moments = [Moment(frame.pts, view.seen.picture) for frame, view in views]
+            base = self._base.plan(middle, moments, room)
+        if base is not None:
+            if base.loss < expected_with(planned, looks, before):
+                budget = replace(budget, room=base.references + overhead)
+                planned = self._references(looks, before, budget, first=first)
+            else:
+                base = None
+        shown = {views[one.use][0].pts: _Shown(one, views[one.frame][1]) for one in planned}
+        return shown, base
 
-    def _budget(
-        self,
-        items: Sequence[Item],
-        frames: int,
-        end: Fraction,
-        base: BasePlan | None,
-        *,
-        join: bool,
-    ) -> Budget:
-        """What the references of a stretch may cost; with a base layer, one still at most."""
-        overhead = self._rate.overhead(1)
-        if base is None:
-            room = self._room(items, frames, end, join=join)
-            most = 1 if self._config.references == 1 else MOST
-            return Budget(room, overhead, self._config.keyframe_bytes, most)
-        return Budget(base.still + overhead, overhead, self._config.keyframe_bytes, 1)
+    def _references(
+        self, looks: Appearance, before: Losses, budget: Budget, *, first: bool
+    ) -> list[Planned]:
+        return plan_references(
+            looks, before, budget, fps=float(self._fps), first=first, pictures=self._pictures
+        )
 
     def _room(self, items: Sequence[Item], frames: int, end: Fraction, *, join: bool) -> int | None:
         """Bytes for the references of a stretch of so many frames; None where no rate is set."""
@@ -233,7 +226,7 @@ class SegmentCoder:
             sent = self._announce(item.reference.pts) if item.join else []
             item.reference.alone = first is None
             first = first or item.reference
-            sent += item.reference.keyframe(base.still).to_packets(0)
+            sent += item.reference.keyframe(round(item.share)).to_packets(0)
             self._rate.count(sent)
             result += sent
         anchor = None if first is None else finish(first.anchor())
@@ -248,9 +241,3 @@ class SegmentCoder:
             return reference.keyframe(self._config.keyframe_bytes).to_packets(0)
         size = self._rate.picture_bytes(room, reference.shape_bytes)
         return reference.keyframe(size, fill=last).to_packets(0)
-
-
-def _views(items: Sequence[Item]) -> tuple[int, list[tuple[ObservedFrame, View]]]:
-    """The number of frames, and those that show somebody."""
-    frames = [item for item in items if isinstance(item, ObservedFrame)]
-    return len(frames), [(frame, frame.view) for frame in frames if frame.view is not None]

@@ -7,6 +7,8 @@ later ones may be predicted from it.
 
 from __future__ import annotations
 
+import math
+
 import av
 import numpy as np
 import numpy.typing as npt
@@ -45,8 +47,8 @@ class ChainEncoder:
 
     Args:
         anchor: the still that the chain follows.
-        quantiser: of the chain relative to its still, from `FINEST` to `COARSEST`. Four are a step
-            of CRF, above 0 is coarser.
+        quantiser: of the chain relative to its still, from `FINEST` to `COARSEST`, in quarters.
+            Four are a step of CRF, above 0 is coarser.
 
     Raises:
         ConfigError: the quantiser is out of range, or this machine's encoder does not repeat the
@@ -55,12 +57,17 @@ class ChainEncoder:
         UnsupportedError: PyAV was built without the encoder.
     """
 
-    def __init__(self, anchor: Anchor, quantiser: int) -> None:
+    def __init__(self, anchor: Anchor, quantiser: float) -> None:
         if not FINEST <= quantiser <= COARSEST:
             raise ConfigError(
-                f"a chain's quantiser lies between {FINEST} and {COARSEST}, not at {quantiser}"
+                f"a chain's quantiser lies between {FINEST} and {COARSEST}, not at {quantiser:g}"
             )
-        offsets = [min(max(quantiser + more, _LEAST), _MOST) for more in _LAYERS]
+        # Whole numbers in each layer; those of a quarter differ from layer to layer.
+        indices = [math.floor(quantiser + number / 4) for number in range(len(_LAYERS))]
+        offsets = [
+            min(max(index + more, _LEAST), _MOST)
+            for index, more in zip(indices, _LAYERS, strict=True)
+        ]
         self._size = anchor.size
         self._context = open_encoder(_CODER, anchor.frame, anchor.crf, offsets)
         self._count = 0
@@ -169,6 +176,6 @@ class ChainDecoder:
         return frame
 
 
-def chain_crf(anchor: Anchor, quantiser: int) -> int:
+def chain_crf(anchor: Anchor, quantiser: float) -> int:
     """The whole CRF that is nearest to a chain's quantiser, 1 to 63."""
     return min(max(round(anchor.crf + quantiser / 4), _CODER.best), _CODER.worst)

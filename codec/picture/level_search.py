@@ -22,7 +22,7 @@ _AIMED = 5  # so many codings are aimed; after them the middle of what is left i
 
 
 def best_level(
-    code: Callable[[int], T], levels: int, limit: int, first: int
+    code: Callable[[int], T], levels: int, limit: int, first: int, growth: float = LOG_GROWTH
 ) -> Steps[tuple[int, T]]:
     """Search among levels 0, the coarsest quality, to `levels` - 1, the finest.
 
@@ -31,6 +31,7 @@ def best_level(
         levels: how many there are.
         limit: most bytes.
         first: level to try first; one outside the range gives the nearest end.
+        growth: by how much the logarithm of the length usually grows from a level to the next.
 
     Returns:
         Level and result of the finest level that fits, or of one before it that leaves next to
@@ -55,20 +56,20 @@ def best_level(
         if _NEAR * limit <= len(data) <= limit:
             break
         aimed = len(sizes) < _AIMED
-        level = _aim(sizes, fits, fails, limit) if aimed else (fits + fails) // 2
+        level = _aim(sizes, fits, fails, limit, growth) if aimed else (fits + fails) // 2
     return max(fits, 0), best[0]
 
 
-def _aim(sizes: dict[int, int], fits: int, fails: int, limit: int) -> int:
+def _aim(sizes: dict[int, int], fits: int, fails: int, limit: int, growth: float) -> int:
     """The level at which the bytes should come to the limit, by a straight line of logarithms.
 
     The line goes through both bounds. While only one of them was coded, it goes through that one,
     with the slope of the last two codings, or with the usual slope after the first coding.
     """
     known = fits if fits in sizes else fails
-    slope = LOG_GROWTH
+    slope = growth
     if len(sizes) > 1:
         one, two = (fits, fails) if fits in sizes and fails in sizes else list(sizes)[-2:]
         slope = (math.log(sizes[two]) - math.log(sizes[one])) / (two - one)
-        slope = max(slope, LOG_GROWTH / 4)  # codecs are not always monotone
+        slope = max(slope, growth / 4)  # codecs are not always monotone
     return known + math.floor((math.log(limit) - math.log(sizes[known])) / slope)
