@@ -16,16 +16,14 @@ from ...codec.errors import MediaError
 from ...codec.picture.coded_picture import StillCodec
 from ...codec.picture.coders import CODERS, create, own_priority, to_frame, to_rgb
 
-__all__ = ["FLAT", "STEEP", "Chain", "code_chain", "resized"]
+__all__ = ["OWN", "STEEP", "Chain", "code_chain", "resized"]
 
 Frame = npt.NDArray[np.uint8]
-_LOW_DELAY = (
-    "lp=1:keyint=-1:pred-struct=1:lookahead=0:enable-tf=0:scd=0:scm=0:"
-    "use-fixed-qindex-offsets=1"
-)
+_LOW_DELAY = "lp=1:keyint=-1:pred-struct=1:lookahead=0:enable-tf=0:scd=0:scm=0"
 _MOST_OFFSET = 63
-FLAT, STEEP = (0, 0, 0), (-40, 0, 10, 20)
-"""Layers of equal quality; and layers in which every eighth frame is much finer than the rest."""
+OWN: tuple[int, ...] = ()
+STEEP = (-40, 0, 10, 20)
+"""Layers in which every eighth frame is much finer than the rest."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,8 @@ class Chain:
         side: of its pictures in pixels.
         every: each so manieth frame of the clip is coded; the others show the last coded one.
         layers: added to the quantiser index (4 are a step of CRF) in each layer of frames after
-            the still, from the one that others are predicted from to the one that none is.
+            the still, from the one that others are predicted from to the one that none is; `OWN`
+            leaves it to SVT-AV1, and the still then has the quality of the chain.
         preset: speed of SVT-AV1.
     """
 
@@ -46,7 +45,7 @@ class Chain:
     still_crf: float
     side: int = 256
     every: int = 1
-    layers: tuple[int, ...] = FLAT
+    layers: tuple[int, ...] = STEEP
     preset: int = 8
 
 
@@ -78,11 +77,10 @@ def code_chain(frames: Sequence[Frame], chain: Chain) -> tuple[list[int], list[F
     encoder.width = encoder.height = chain.side
     encoder.pix_fmt = coder.pixels
     encoder.time_base, encoder.framerate = Fraction(1, 25), Fraction(25)
-    middle = round((chain.crf + chain.still_crf) / 2)
-    first = _offset(4 * (chain.still_crf - middle))
-    rest = ",".join(f"{_offset(4 * (chain.crf - middle) + more)}" for more in chain.layers)
-    params = f"{_LOW_DELAY}:key-frame-qindex-offset={first}:qindex-offsets=[{rest}]"
-    params += f":hierarchical-levels={len(chain.layers) - 1}"
+    middle, params = round(chain.crf), _LOW_DELAY
+    if chain.layers:
+        middle = round((chain.crf + chain.still_crf) / 2)
+        params += f":{_offsets(chain, middle)}"
     encoder.options = {"preset": f"{chain.preset}", "crf": f"{middle}", "svtav1-params": params}
     packets: list[bytes] = []
     with own_priority():
@@ -97,6 +95,16 @@ def code_chain(frames: Sequence[Frame], chain: Chain) -> tuple[list[int], list[F
         raise MediaError(f"{len(frames)} frames became {len(packets)} packets")
     size = len(frames[0])
     return [len(data) for data in packets], [resized(to_rgb(picture), size) for picture in shown]
+
+
+def _offsets(chain: Chain, middle: int) -> str:
+    """SVT-AV1's parameters: how much finer or coarser than CRF `middle` still and layers are."""
+    first = _offset(4 * (chain.still_crf - middle))
+    rest = ",".join(f"{_offset(4 * (chain.crf - middle) + more)}" for more in chain.layers)
+    return (
+        f"use-fixed-qindex-offsets=1:key-frame-qindex-offset={first}:qindex-offsets=[{rest}]:"
+        f"hierarchical-levels={len(chain.layers) - 1}"
+    )
 
 
 def _offset(steps: float) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..judges.perceptual import load_dists, load_lpips
@@ -16,10 +17,12 @@ from ..training.evaluate import face_box
 from .network import Fusion
 from .samples import Samples
 
-__all__ = ["Fuse", "Judges", "measure", "torch_fuse"]
+__all__ = ["COLUMNS", "Fuse", "Judges", "measure", "torch_fuse"]
 
+_LEAST_SIDE = 64  # AlexNet's features need some pixels
 Frame = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
+COLUMNS = ("base", "made", "fused")
 Fuse = Callable[[Frame, Frame, Array, int], Frame]
 """Of a generated picture, the base, the landmarks that were drawn, and the base's age: the fused
 picture.
@@ -52,7 +55,12 @@ def torch_fuse(network: Fusion) -> Fuse:
 
 
 def measure(
-    samples: Sequence[Samples], fuse: Fuse, layers: Sequence[int], judges: Judges | None = None
+    samples: Sequence[Samples],
+    fuse: Fuse,
+    layers: Sequence[int],
+    judges: Judges | None = None,
+    *,
+    columns: Sequence[str] = COLUMNS,
 ) -> list[dict[str, dict[str, float]]]:
     """Mean figures over the second frames of all pairs, each clip with the same weight.
 
@@ -61,32 +69,31 @@ def measure(
         fuse: see `Fuse`.
         layers: numbers of the base layers.
         judges: see there.
+        columns: what is measured, of `COLUMNS`.
 
     Returns:
-        For each layer, for `base`, `made` and `fused`: `lpips`, `face_lpips`, `psnr` in dB,
+        For each layer and column: `lpips`, `face_lpips`, `psnr` in dB,
         `flicker` in levels of 255 (mean absolute error of the change within a pair), and, if
         asked for, `lpips_vgg` and `dists`.
     """
     judge = _Judge(judges or Judges())
-    return [_measure_layer(samples, fuse, layer, judge) for layer in layers]
+    return [_measure_layer(samples, fuse, layer, judge, columns) for layer in layers]
 
 
 def _measure_layer(
-    samples: Sequence[Samples], fuse: Fuse, layer: int, judge: _Judge
+    samples: Sequence[Samples], fuse: Fuse, layer: int, judge: _Judge, columns: Sequence[str]
 ) -> dict[str, dict[str, float]]:
     clips: dict[str, list[dict[str, float]]] = defaultdict(list)
     for piece in samples:
         found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
         for number, pictures in enumerate(np.asarray(piece.pictures)):
             truth, made, base = pictures[0], pictures[1], pictures[2 + layer]
-            fused = [
-                fuse(*frames, int(age))
-                for *frames, age in zip(
-                    made, base, piece.points[number], piece.age[layer, number], strict=True
-                )
-            ]
             box = face_box(piece.points[number, 1], truth.shape[1])
-            for name, shown in (("base", base), ("made", made), ("fused", np.stack(fused))):
+            for name in columns:
+                shown = base if name == "base" else made
+                if name == "fused":
+                    about = piece.points[number], piece.age[layer, number]
+                    shown = np.stack([fuse(*x) for x in zip(made, base, *about, strict=True)])
                 for figure, value in judge.look(shown, truth, box, number).items():
                     found[name][figure].append(value)
         for name, figures in found.items():
@@ -111,10 +118,13 @@ class _Judge:
         """Figures of a pair of frames, uint8 `[2, H, W, 3]`; the second is judged by itself."""
         x0, y0, x1, y1 = box
         pair = _tensor(np.stack([shown[1], truth[1]]))
+        face = pair[..., y0:y1, x0:x1]
+        if min(face.shape[-2:]) < _LEAST_SIDE:
+            face = F.interpolate(face, size=(_LEAST_SIDE, _LEAST_SIDE), mode="bilinear")
         error = shown.astype(np.float64) - truth
         figures = {
             "lpips": float(self._alex(pair[:1], pair[1:])),
-            "face_lpips": float(self._alex(pair[:1, :, y0:y1, x0:x1], pair[1:, :, y0:y1, x0:x1])),
+            "face_lpips": float(self._alex(face[:1], face[1:])),
             "psnr": float(10 * np.log10(255**2 / max(float((error[1] ** 2).mean()), 0.01))),
             "flicker": float(np.abs(error[1] - error[0]).mean()),
         }

@@ -1,23 +1,21 @@
-"""Prepares what the fusion network learns from: generated pictures and coded base layers.
+"""What the fusion network learns from: generated pictures and coded base layers.
 
-Of each piece of a clip (up to three seconds), one frame becomes the reference, and it is coded as a
-still. Pairs of later frames are generated from it with motion as it is sent, and the whole piece is
-coded as two base layers of random quality, size and frame rate. Some pieces get an obstacle that the
-generator does not know of, and some pairs are generated wrongly, so that the network learns when
-not to believe the generator.
+Of each piece of a clip (up to three seconds), one frame becomes the reference, and it is coded as
+a still. Pairs of later frames are generated from it with motion as it is sent, and the whole piece
+is coded as two base layers of random quality, size and frame rate. Some pieces get an obstacle that
+the generator does not know of, and some pairs are generated wrongly, so that the network learns
+when not to believe the generator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ...codec.errors import FacewireError, TrainingError
 from ...codec.motion.entropy import MotionDecoder, MotionEncoder
 from ...codec.motion.frame import MotionFrame
 from ...codec.picture.still import decode_picture, encode_picture
@@ -25,11 +23,11 @@ from ..face.keypoints import MeshKeypoints
 from ..face.mesh import select_points
 from ..face.shape import pack_shape, unpack_shape
 from ..face.table import FaceTable
-from .chain import FLAT, STEEP, Chain, code_chain
+from .chain import OWN, STEEP, Chain, code_chain
 from .obstacles import Obstacle
-from .samples import Samples, write_samples
+from .samples import Samples
 
-__all__ = ["Animator", "Piece", "Recipe", "held_out_piece", "prepare", "prepare_piece"]
+__all__ = ["Animator", "Piece", "Recipe", "Talker", "prepare_piece"]
 
 Frame = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
@@ -58,7 +56,8 @@ class Recipe:
         still_crf, crf: ranges of the stills' and of the base layers' quality.
         half: share of base layers in half size.
         skipping: share of base layers that leave out frames.
-        steep: share of base layers in which every eighth frame is finer than the others.
+        steep: share of base layers in which every eighth frame is much finer than the others; in
+            the rest SVT-AV1 chooses.
         stale: share of pairs whose base is older still, as after a loss.
         obstacle: share of pieces with an obstacle.
         elsewhere: share of pairs that another reference than the base's is animated for.
@@ -66,12 +65,12 @@ class Recipe:
     """
 
     pairs: int = 3
-    layers: int = 2
+    layers: int = 3
     still_crf: tuple[float, float] = (24.0, 50.0)
-    crf: tuple[float, float] = (35.0, 63.0)
+    crf: tuple[float, float] = (38.0, 63.0)
     half: float = 0.3
     skipping: float = 0.3
-    steep: float = 0.5
+    steep: float = 0.6
     stale: float = 0.1
     obstacle: float = 0.2
     elsewhere: float = 0.25
@@ -86,26 +85,24 @@ class Piece:
         name: of the file to be written.
         person: the identity.
         frames: uint8 `[T, 256, 256, 3]`.
-        landmarks: for a frame's number, float32 `[478, 2]` on [-1, 1], or None without a face.
-        mel: for a frame's number, float32 `[80, 20]`, or None without sound.
+        landmarks: of each frame, float32 `[478, 2]` on [-1, 1].
+        mel: the sound around each frame, float32 `[80, 20]` (`models.mel`), or None without any.
     """
 
     name: str
     person: str
     frames: Sequence[Frame]
-    landmarks: Callable[[int], Array | None]
-    mel: Callable[[int], Array | None]
+    landmarks: Sequence[Array]
+    mel: Sequence[Array | None]
 
 
-class _Talker:
+class Talker:
     """A reference that is animated with motion as it is sent."""
 
     def __init__(
         self, animator: Animator, table: FaceTable, piece: Piece, at: int, crf: int, step: int
     ) -> None:
-        landmarks = piece.landmarks(at)
-        if landmarks is None:
-            raise TrainingError(f"{piece.name} shows no face in its reference")
+        landmarks = piece.landmarks[at]
         self._animator, self._piece = animator, piece
         self._mesh = MeshKeypoints(table)
         self._key = self._mesh.keyframe(landmarks)
@@ -116,12 +113,10 @@ class _Talker:
 
     def show(self, number: int, sound: int) -> tuple[Frame, Array]:
         """The frame of this number, and the landmarks drawn for it."""
-        landmarks = self._piece.landmarks(number)
-        if landmarks is None:
-            raise TrainingError(f"{self._piece.name} shows no face in frame {number}")
-        payload = self._coder.encode([self._mesh.motion(landmarks)], number, 0, self._key)
+        moved = self._mesh.motion(self._piece.landmarks[number])
+        payload = self._coder.encode([moved], number, 0, self._key)
         motion = self._decoder.decode(payload, number, 0, self._key)[0][1]
-        picture = self._animator.render(self._source, motion, self._piece.mel(sound))
+        picture = self._animator.render(self._source, motion, self._piece.mel[sound])
         return picture, self._animator.points(self._source, motion)
 
 
@@ -132,7 +127,7 @@ def _layer(recipe: Recipe, rng: np.random.Generator, still_crf: float) -> Chain:
     if side == 128:  # fewer pixels are coded more finely
         crf -= 8
         still_crf = max(still_crf - 8, 20)
-    layers = STEEP if rng.random() < recipe.steep else FLAT
+    layers = STEEP if rng.random() < recipe.steep else OWN
     return Chain(crf=crf, still_crf=still_crf, side=side, every=every, layers=layers)
 
 
@@ -141,12 +136,16 @@ def prepare_piece(
 ) -> Samples:
     """The samples of a piece.
 
-    Raises:
-        TrainingError: no face where one is needed.
+    Args:
+        piece: of twelve frames or more.
+        animator: makes the generated pictures.
+        table: the animator's face table.
+        recipe: how samples are made.
+        rng: of every choice.
     """
     count = len(piece.frames)
     crf, step = int(rng.uniform(*recipe.still_crf)), int(rng.integers(0, 7))
-    talker = _Talker(animator, table, piece, 0, crf, step)
+    talker = Talker(animator, table, piece, 0, crf, step)
     firsts = sorted(rng.choice(np.arange(4, count - 1), recipe.pairs, replace=False).tolist())
     frames = list(piece.frames)
     if rng.random() < recipe.obstacle:
@@ -158,7 +157,7 @@ def prepare_piece(
     for first in firsts:
         away = talker
         if rng.random() < recipe.elsewhere:
-            away = _Talker(animator, table, piece, int(rng.integers(count)), crf, step)
+            away = Talker(animator, table, piece, int(rng.integers(count)), crf, step)
         wrong = rng.random() < recipe.wrong
         shift = int(rng.integers(1, count - 1)) if wrong else 0
         shown = [away.show((n + shift) % count, n) for n in (first, first + 1)]
@@ -170,9 +169,7 @@ def prepare_piece(
     for layer in layers:
         sizes, coded = code_chain(frames[: firsts[-1] + 2], layer)
         bpp.append(8 * sum(sizes[1:]) / (65536 * (firsts[-1] + 1)))
-        late = [
-            int(rng.integers(1, 9)) if rng.random() < recipe.stale else 0 for _ in firsts
-        ]
+        late = [int(rng.integers(1, 9)) if rng.random() < recipe.stale else 0 for _ in firsts]
         which = [
             [max(0, n // layer.every - lost) for n in (first, first + 1)]
             for first, lost in zip(firsts, late, strict=True)
@@ -196,85 +193,3 @@ def prepare_piece(
         bpp=np.array(bpp, np.float32),
         fair=np.array(fair),
     )
-
-
-def held_out_piece(
-    piece: Piece,
-    animator: Animator,
-    table: FaceTable,
-    layers: Callable[[float], Sequence[Chain]],
-    *,
-    still_bytes: int = 2500,
-    count: int = 6,
-) -> Samples:
-    """Samples to measure with: nothing in them is random.
-
-    The first frame is the reference. Pairs end at frames that are spread from a sixth of the piece
-    to its end.
-
-    Args:
-        piece: of at least twelve frames.
-        animator, table: see `prepare_piece`.
-        layers: for the still's CRF, the base layers.
-        still_bytes: of the reference.
-        count: number of pairs.
-
-    Raises:
-        TrainingError: no face where one is needed.
-    """
-    crf = encode_picture(piece.frames[0], max_bytes=still_bytes, smallest=True).quality
-    talker = _Talker(animator, table, piece, 0, crf, step=3)
-    last = len(piece.frames) - 1
-    pairs = [(int(n) - 1, int(n)) for n in np.linspace(last // count + 1, last, count)]
-    shown = [[talker.show(n, n) for n in pair] for pair in pairs]
-    chains = layers(crf)
-    coded = [code_chain(piece.frames, chain) for chain in chains]
-    base = [
-        [[pictures[n // chain.every] for n in pair] for pair in pairs]
-        for chain, (_, pictures) in zip(chains, coded, strict=True)
-    ]
-    target = [[piece.frames[n] for n in pair] for pair in pairs]
-    made = [[picture for picture, _ in pair] for pair in shown]
-    return Samples(
-        name=piece.name,
-        person=piece.person,
-        pictures=np.stack([np.array(p, np.uint8) for p in (target, made, *base)], 1),
-        points=np.array([[drawn for _, drawn in pair] for pair in shown], np.float32),
-        age=np.array(
-            [[[n % chain.every for n in pair] for pair in pairs] for chain in chains], np.uint8
-        ),
-        crf=np.array([chain.crf for chain in chains], np.float32),
-        side=np.array([chain.side for chain in chains]),
-        bpp=np.array([8 * sum(sizes[1:]) / (65536 * last) for sizes, _ in coded], np.float32),
-        fair=np.ones(count, bool),
-    )
-
-
-def prepare(
-    pieces: Iterator[tuple[str, Callable[[], Piece]]],
-    folder: Path,
-    animator: Animator,
-    table: FaceTable,
-    recipe: Recipe,
-    seed: int = 0,
-) -> Iterator[str]:
-    """Prepare pieces that are not in the folder yet.
-
-    Args:
-        pieces: names, and functions that read the piece.
-        folder: of the result.
-
-    Yields:
-        For each piece its name, with what went wrong if something did.
-    """
-    for number, (name, read) in enumerate(pieces):
-        path = folder / f"{name}.npz"
-        if path.exists():
-            continue
-        rng = np.random.default_rng([seed, number])
-        try:
-            write_samples(folder, prepare_piece(read(), animator, table, recipe, rng))
-        except FacewireError as error:
-            yield f"{name}: {error}"
-            continue
-        yield name

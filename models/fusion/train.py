@@ -7,7 +7,7 @@ import csv
 import math
 import pickle
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import torch
 
 from ...codec.errors import TrainingError
 from ...codec.whole_file import whole_path
+from ..training.config import Progress
 from .batches import Batch, BatchSettings, batches
 from .network import Fusion, FusionConfig
 from .objective import FusionLosses, FusionObjective
@@ -24,8 +25,6 @@ from .store import save_fusion
 __all__ = ["FusionTraining", "train_fusion"]
 
 _LOG_EVERY, _CHECKPOINT_S = 100, 600.0
-Progress = Callable[[int, float, dict[str, float]], None]
-"""Called with the step, the share of the run that is done, and mean losses."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,9 @@ class FusionTraining:
     """How the network is trained.
 
     Attributes:
-        minutes: of the whole run; time between a stop and `resume` does not count. The learning
-            rate falls along a cosine until then.
+        steps: of the whole run. The learning rate falls along a cosine until then.
+        minutes: if above 0, the run ends after so many, whichever comes first; time between a stop
+            and `resume` does not count.
         learning_rate: highest rate of Adam.
         warmup: steps until then.
         ema: how much of the averaged weights a step leaves as they are.
@@ -42,7 +42,8 @@ class FusionTraining:
         batch, losses: see there.
     """
 
-    minutes: float = 60.0
+    steps: int = 20_000
+    minutes: float = 0.0
     learning_rate: float = 1e-3
     warmup: int = 50
     ema: float = 0.998
@@ -59,7 +60,6 @@ def train_fusion(
     *,
     resume: bool = False,
     start_from: Fusion | None = None,
-    most_steps: int | None = None,
     progress: Progress | None = None,
 ) -> Fusion:
     """Train a network; returns the averaged one, which `out` holds too.
@@ -74,7 +74,6 @@ def train_fusion(
         out: folder of the run.
         resume: go on from the checkpoint in `out`.
         start_from: weights to begin with.
-        most_steps: stop after this step, with the rate of that moment.
         progress: called every hundred steps.
 
     Raises:
@@ -86,7 +85,7 @@ def train_fusion(
     run = _Run(config, settings, samples, out, start_from)
     if resume:
         run.load()
-    return run.train(most_steps, progress)
+    return run.train(progress)
 
 
 class _Run:
@@ -113,7 +112,9 @@ class _Run:
         return self.out / "checkpoint.pt"
 
     def share(self) -> float:
-        return min(1.0, self.seconds / (60 * self.settings.minutes))
+        s = self.settings
+        late = self.seconds / (60 * s.minutes) if s.minutes else 0.0
+        return min(1.0, max(self.step / s.steps, late))
 
     def rate(self) -> float:
         warm = min(1.0, (self.step + 1) / max(1, self.settings.warmup))
@@ -124,14 +125,14 @@ class _Run:
         seed = self.settings.seed + 104_729 * self.step  # another order after each resume
         return batches(self.samples, self.settings.batch, seed)
 
-    def train(self, most_steps: int | None, progress: Progress | None) -> Fusion:
+    def train(self, progress: Progress | None) -> Fusion:
         self.out.mkdir(parents=True, exist_ok=True)
         if self.step == 0:
             self.curves.unlink(missing_ok=True)
         source, started = self.source(), time.monotonic() - self.seconds
         sums: dict[str, float] = {}
         try:
-            while self.share() < 1 and (most_steps is None or self.step < most_steps):
+            while self.share() < 1:
                 for name, value in self.one_step(next(source)).items():
                     sums[name] = sums.get(name, 0.0) + value / _LOG_EVERY
                 self.step += 1
@@ -139,7 +140,8 @@ class _Run:
                 if self.step % _LOG_EVERY == 0:
                     self.log(sums)
                     if progress is not None:
-                        progress(self.step, self.share(), sums)
+                        losses = ", ".join(f"{name} {v:.4f}" for name, v in sums.items())
+                        progress(self.step, self.settings.steps, losses)
                     sums = {}
                 if self.seconds - self.saved >= _CHECKPOINT_S:
                     self.save()

@@ -70,9 +70,7 @@ def test_a_crop_is_as_good_as_the_whole(small: FusionConfig) -> None:
     made, base = pictures(128)
     lines = torch.rand(2, 6, 32, 32, generator=torch.Generator().manual_seed(1))
     whole = network(made, base, lines, torch.zeros(2))
-    cut = network(
-        made[..., 16:, 16:], base[..., 16:, 16:], lines[..., 4:, 4:], torch.zeros(2)
-    )
+    cut = network(made[..., 16:, 16:], base[..., 16:, 16:], lines[..., 4:, 4:], torch.zeros(2))
     assert torch.allclose(cut[..., 64:, 64:], whole[..., 80:, 80:], atol=1e-5)
 
 

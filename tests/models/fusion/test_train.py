@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -74,10 +75,11 @@ def test_drawings_belong_to_the_crop(folder: Path) -> None:
 def test_the_losses_fall_and_the_run_can_go_on(folder: Path, tmp_path: Path,
                                                small: FusionConfig) -> None:  # fmt: skip
     samples = read_samples(folder)
-    settings = FusionTraining(minutes=1000, learning_rate=3e-3, warmup=1, batch=BATCH)
+    settings = FusionTraining(steps=12, learning_rate=3e-3, warmup=1, batch=BATCH)
     out = tmp_path / "run"
-    train_fusion(small, settings, samples, out, most_steps=12)
-    trained = train_fusion(small, settings, samples, out, resume=True, most_steps=40)
+    train_fusion(small, settings, samples, out)
+    longer = replace(settings, steps=40)
+    trained = train_fusion(small, longer, samples, out, resume=True)
     objective = FusionObjective(FusionLosses())
     batch = next(batches(samples, BatchSettings(pairs=8, side=64, stranger=0.0), 5))
     with torch.no_grad():
@@ -93,13 +95,16 @@ def test_the_losses_fall_and_the_run_can_go_on(folder: Path, tmp_path: Path,
 
 def test_a_run_is_seeded(folder: Path, tmp_path: Path, small: FusionConfig) -> None:
     samples = read_samples(folder)
-    settings = FusionTraining(minutes=1e6, batch=BATCH)
-    first, second = (
-        train_fusion(small, settings, samples, tmp_path / name, most_steps=3) for name in "ab"
-    )
-    # The rate depends on the clock, so that the last digits may differ.
+    settings = FusionTraining(steps=3, batch=BATCH)
+    first, second = (train_fusion(small, settings, samples, tmp_path / name) for name in "ab")
     for one, other in zip(first.parameters(), second.parameters(), strict=True):
-        assert torch.allclose(one, other, atol=1e-6)
+        assert torch.equal(one, other)
+
+
+def test_a_run_ends_with_its_minutes(folder: Path, tmp_path: Path, small: FusionConfig) -> None:
+    settings = FusionTraining(steps=10**9, minutes=1e-6, batch=BATCH)
+    train_fusion(small, settings, read_samples(folder), tmp_path)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 1
 
 
 def test_what_is_missing_is_named(folder: Path, tmp_path: Path, small: FusionConfig) -> None:
@@ -117,11 +122,11 @@ def test_what_is_missing_is_named(folder: Path, tmp_path: Path, small: FusionCon
 
 def test_a_checkpoint_of_another_shape(folder: Path, tmp_path: Path, small: FusionConfig) -> None:
     samples = read_samples(folder)
-    settings = FusionTraining(minutes=1e6, batch=BATCH)
-    train_fusion(small, settings, samples, tmp_path, most_steps=1)
+    settings = FusionTraining(steps=1, batch=BATCH)
+    train_fusion(small, settings, samples, tmp_path)
     other = FusionConfig(size=64, channels=(8, 8, 16), blocks=(0, 1, 1))
     with pytest.raises(TrainingError, match="another shape"):
-        train_fusion(other, settings, samples, tmp_path, resume=True, most_steps=2)
+        train_fusion(other, settings, samples, tmp_path, resume=True)
 
 
 def test_measuring(folder: Path, small: FusionConfig) -> None:
