@@ -31,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
     for name in _LEFT_OUT:
         if getattr(args, name):
             raise ConfigError(f"--{name} is for generators; --network fusion does not take it")
+    start = load_fusion(fusion_card(args.start_from).folder) if args.start_from else None
     caches = args.cache or [args.out / "cache"]
     if args.data is not None:
         _prepare(args, args.data, caches[0], prepare)
@@ -47,10 +48,6 @@ def run(args: argparse.Namespace) -> int:
         learning_rate=args.learning_rate or FusionTraining.learning_rate,
         seed=args.seed,
     )
-    start = None
-    if args.start_from:
-        shipped = args.start_from == "fusion"
-        start = load_fusion(fusion_card().folder if shipped else Path(args.start_from))
     with Stage(f"training {args.out}", "step", quiet=args.quiet) as stage:
         train_fusion(
             start.config if start else FusionConfig(),

@@ -52,12 +52,10 @@ class Obstacle:
                 axes = tuple(int(v) for v in rng.uniform(0.08, 0.3, 2) * size)
                 place = (int(centre[0]), int(centre[1]))
                 cv2.ellipse(mask, place, axes, rng.uniform(0, 180), 0, 360, 255, -1, cv2.LINE_AA)
-        soft = cv2.GaussianBlur(mask, (0, 0), 0.8).astype(np.float32)[..., None] / 255
+        soft = cv2.GaussianBlur(mask, (0, 0), 0.8).astype(np.float32)
         texture = _skin(rng, size) if hand else other
-        speed = rng.normal(0, 1.2, 2)
-        return cls(
-            texture, soft, (float(speed[0]), float(speed[1])), float(rng.normal(0, 0.7)), since
-        )
+        across, down, turn = (float(v) for v in rng.normal(0, (1.2, 1.2, 0.7)))
+        return cls(texture, np.float32(1 / 255) * soft[..., None], (across, down), turn, since)
 
     def paint(self, frame: Frame, number: int) -> Frame:
         """The frame of this number with the obstacle in it."""

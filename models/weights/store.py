@@ -88,13 +88,15 @@ def load_card(size_or_folder: str | Path = "s") -> Card:
     return Card(f"avfr-{config['name']}", _sha256(folder), folder, config)
 
 
-def fusion_card(folder: Path | None = None) -> Card:
+def fusion_card(name_or_folder: str | Path = _FUSION) -> Card:
     """Card of the fusion network that facewire brings, or of one in a folder.
 
     Raises:
         WeightsError: there are no weights, or the file is not a fusion network.
     """
-    folder = folder or _HERE / _FUSION
+    folder = Path(name_or_folder)
+    if not folder.is_dir():
+        folder = _HERE / str(name_or_folder)
     if not (folder / WEIGHTS_FILE).is_file():
         raise WeightsError(f"no fusion network in {folder}: it holds no {WEIGHTS_FILE}")
     config = _config(folder)

@@ -114,8 +114,8 @@ def test_samples_of_a_piece() -> None:
     recipe = Recipe(obstacle=0.0, elsewhere=0.0, wrong=0.0)
     piece, painter = made_piece(), Painter()
     samples = prepare_piece(piece, painter, TABLE, recipe, np.random.default_rng(0))
-    assert samples.pictures.shape == (3, 4, 2, 256, 256, 3)
-    assert samples.age.shape == (2, 3, 2)
+    assert samples.pictures.shape == (3, 5, 2, 256, 256, 3)
+    assert samples.age.shape == (3, 3, 2)
     assert len(painter.sources) == 1
     assert samples.fair.all()
     numbers = [[_number(frame, piece) for frame in pair[0]] for pair in samples.pictures]
@@ -136,7 +136,7 @@ def test_the_age_of_a_base_is_known() -> None:
     piece = made_piece(40)
     samples = prepare_piece(piece, Painter(), TABLE, recipe, np.random.default_rng(3))
     assert samples.age.max() > 3
-    for layer in range(2):
+    for layer in range(len(samples.age)):
         for pair, pictures in enumerate(samples.pictures):
             for k in range(2):
                 then = _number(pictures[0, k], piece) - int(samples.age[layer, pair, k])
