@@ -26,6 +26,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "avfr",
         "judges",
         "training",
+        "fusion",
     ),
     "sender": (
         "config tracking",
