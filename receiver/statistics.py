@@ -40,6 +40,8 @@ class Statistics:
             (`Encoder.request_refresh`); cleared when that arrives.
         wants_identity: the stream names an identity that has not arrived; until then the face is
             shown without it.
+        wants_base: a part of the base layer never came, and more of it waits; cleared when it, or
+            another chain, is shown.
         wants_prepare: the packets ask for a network that is not loaded, and `decode` may not load
             it; `Decoder.prepare()` does.
     """
@@ -61,6 +63,7 @@ class Statistics:
     wants_keyframe: bool = False
     wants_refresh: bool = False
     wants_identity: bool = False
+    wants_base: bool = False
     wants_prepare: bool = False
 
     def ask_for_keyframe(self, reason: str) -> None:

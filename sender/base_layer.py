@@ -31,17 +31,19 @@ from ..codec.picture.steps import finish
 from .rate import MIN_PICTURE, RateControl
 from .references.expected import coded_loss
 
-__all__ = ["BaseLayer", "BasePlan", "Moment", "weave"]
+__all__ = ["BaseLayer", "BasePlan", "Moment", "pays", "weave"]
 
-_FROM_BPP = 0.0065
+_FROM_BPP = 0.011
 """Bits a pixel of motion and pictures, sound apart, from which a base layer is considered."""
-_FUSED = 0.6
-"""What is left of a base layer's loss once it is fused with the generated picture."""
+_FUSED = 1.2
+"""What a fused picture loses for each part that the base layer's picture loses by `coded_loss`. That
+does not see the finest details, which are lost too; so it is more than 1.
+"""
 _COARSER = 0.016
 """By how much the logarithm of a chain's loss grows with each step of its quantiser."""
 _SHARE = 0.12  # of the room, for the still that a chain follows, at first
-_OTHERS = 0.0  # of the room, for further references
 _USUAL = 30  # quantiser of a chain relative to its still that gives both about their due
+_WORST = 80  # a chain that needs a coarser one has little room, and might not fit
 _FOLLOWS = 0.7  # how far the still goes with the chain where the two lie far apart
 _PROBE, _PROBED = 60, 100  # quantiser and frames of the chain that shows what one takes
 _JUDGED = 10  # of these frames, every so manieth is looked at
@@ -71,14 +73,14 @@ class BasePlan:
     Attributes:
         times: of its frames, in ticks.
         frames: as the encoder takes them.
-        references: bytes for the still that it follows and other references.
+        still: bytes for the still that it follows.
         quantiser: that is expected to meet the bytes.
         loss: what fused pictures are expected to lose on average, in the unit of `expected_loss`.
     """
 
     times: tuple[int, ...]
     frames: tuple[av.VideoFrame, ...]
-    references: int
+    still: int
     quantiser: float
     loss: float
 
@@ -122,7 +124,7 @@ class BaseLayer:
         Returns:
             None if there cannot be a chain, or the rate is too low for one.
         """
-        if room is None or (self._rate.picture_bpp or 0.0) < _FROM_BPP:
+        if room is None or not pays(self._rate):
             return None
         size = min(max(round(_SHARE * room), MIN_PICTURE), _LARGEST)
         anchor = _anchor(picture, size)
@@ -134,16 +136,15 @@ class BaseLayer:
         count = min(len(chosen), _PROBED)
         probe = self._code(anchor, 0, times[:count], frames[:count], _PROBE)
         taken = len(probe) * len(chosen) / count
-        others = round(_OTHERS * room)
-        quantiser = _PROBE + math.log(taken / max(room - size - others, 1)) / LOG_GROWTH
+        quantiser = _PROBE + math.log(taken / max(room - size, 1)) / LOG_GROWTH
         loss = _FUSED * _lost(anchor, probe, chosen) * math.exp(_COARSER * (quantiser - _PROBE))
         # The still gets coarser or finer with the chain, by so much of a quantiser index.
         change = _FOLLOWS * (quantiser - _USUAL)
         still = round(min(max(size * math.exp(-LOG_GROWTH * change), MIN_PICTURE), _LARGEST))
         quantiser -= change
-        if quantiser > COARSEST:
+        if quantiser > _WORST:
             return None
-        return BasePlan(times, frames, still + others, quantiser, loss)
+        return BasePlan(times, frames, still, quantiser, loss)
 
     def code(self, anchor: Anchor, reference: int, plan: BasePlan, room: float) -> list[Packet]:
         """Code a chain as well as so many bytes allow; no packets if it does not fit at all.
@@ -199,6 +200,11 @@ class BaseLayer:
         return _Coded(
             data, packets, sum(self._rate.framed(len(packet.payload)) for packet in packets)
         )
+
+
+def pays(rate: RateControl) -> bool:
+    """Whether the rate is one at which a base layer may pay."""
+    return (rate.picture_bpp or 0.0) >= _FROM_BPP
 
 
 def weave(packets: Sequence[Packet], base: Sequence[Packet], profile: str) -> list[Packet]:

@@ -192,7 +192,7 @@ class Encoder:
             live=live,
         )
         parts = (self._animation, self._rate, self._announce)
-        self._live = LiveCoder(self.config, *parts) if live else None
+        self._live = LiveCoder(self.config, *parts, self.header.fps) if live else None
         self._segment = SegmentCoder(self.config, self.header.fps, *parts)
         self._items: list[Item] = []
         self._until = self._together
@@ -231,6 +231,7 @@ class Encoder:
         if not 0 < kbps < 1e6:
             raise ConfigError(f"a rate lies between 0 and 1000000 kbps, not at {kbps:g}")
         self._rate.set_rate(kbps, self._time.seconds)
+        self._ready += self._waiting_base()
         self._ready += self._counted(self._animation.adapt(self._rate.motion, self._rate.bundle))
         if self._sound is not None and self._rate.sound is not None:
             self._sound.change(*self._rate.sound)
@@ -269,6 +270,8 @@ class Encoder:
             self._announcer.want_identity(at)
         if report.wants & Wants.KEYFRAME:
             self.request_keyframe()
+        if report.wants & Wants.BASE and self._live is not None and self._live.base is not None:
+            self._live.base.want_another()
         if report.wants & Wants.REFRESH and (
             self._refreshed is None or at - self._refreshed >= _REFRESH_S
         ):
@@ -461,7 +464,7 @@ class Encoder:
         if self._live is None:
             end = self._duration if self._duration is not None else Fraction(0)
             sound += self._drain(max(end, self._end()))
-        self._ready += self._animation.flush() + sound
+        self._ready += self._waiting_base() + self._animation.flush() + sound
 
     def _place(self, pts: int | None, at: Fraction) -> int | None:
         """The time in ticks of a frame that comes `at` so many seconds; None if it is too early."""
@@ -490,8 +493,12 @@ class Encoder:
         talks = self._spoke is not None and at - self._spoke < 2 * together
         waited = at - since * self.header.time_base + 1 / self.header.fps / 4  # frames jitter
         if spoke or waited >= (together if talks else together - 1 / self.header.fps):
-            return self._counted(self._animation.flush())
+            return [*self._waiting_base(), *self._counted(self._animation.flush())]
         return []
+
+    def _waiting_base(self) -> list[Packet]:
+        """What waits of a call's base layer. It goes before motion, so that it is not late."""
+        return [] if self._live is None or self._live.base is None else self._live.base.flush()
 
     def _see(self, observed: ObservedFrame) -> list[Packet]:
         """Code a frame, or keep it until those that are planned together are there."""

@@ -107,7 +107,7 @@ class SegmentCoder:
         self, items: Sequence[Item], end: Fraction
     ) -> tuple[dict[int, _Shown], BasePlan | None]:
         """The references that pay, by the time of the frame before which each is sent; and the base
-        layer, if that is expected to lose less. It leaves less room for references.
+        layer, if that is expected to lose less. It leaves room for one reference.
         """
         frames = [item for item in items if isinstance(item, ObservedFrame)]
         views = [(frame, frame.view) for frame in frames if frame.view is not None]
@@ -129,7 +129,7 @@ class SegmentCoder:
             base = self._base.plan(middle, moments, room)
         if base is not None:
             if base.loss < expected_with(planned, looks, before):
-                budget = replace(budget, room=base.references + overhead)
+                budget = replace(budget, room=base.still + overhead, most=1)
                 planned = self._references(looks, before, budget, first=first)
             else:
                 base = None
@@ -226,7 +226,7 @@ class SegmentCoder:
             sent = self._announce(item.reference.pts) if item.join else []
             item.reference.alone = first is None
             first = first or item.reference
-            sent += item.reference.keyframe(round(item.share)).to_packets(0)
+            sent += item.reference.keyframe(base.still).to_packets(0)
             self._rate.count(sent)
             result += sent
         anchor = None if first is None else finish(first.anchor())

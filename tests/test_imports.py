@@ -35,6 +35,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "references",
         "motion",
         "trickle base_layer",
+        "live_base",
         "segment",
         "live",
         "encoder",

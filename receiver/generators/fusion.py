@@ -5,7 +5,8 @@ It is a graph of its own, which runs after the generator's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,26 +28,35 @@ _PART = "fuse"
 
 
 class Fusion:
-    """The fusion network. Not for several threads at a time.
+    """The fusion network.
 
     Args:
         card: of the network; None for the one that facewire brings.
         threads: CPU threads; None lets OpenVINO choose.
+        parallel: how many threads may call `fuse` at the same time. With more than 1, each picture
+            is made by one CPU thread, and `threads` is not used.
 
     Raises:
         WeightsError: the network or its exported graph is missing or damaged.
     """
 
-    def __init__(self, card: Card | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self, card: Card | None = None, threads: int | None = None, *, parallel: int = 1
+    ) -> None:
         card = card or fusion_card()
         settings: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "bf16" if "BF16" in capabilities() else "f32",
         }
-        if threads:
+        if parallel > 1:
+            settings |= {"NUM_STREAMS": parallel, "INFERENCE_NUM_THREADS": parallel}
+        elif threads:
             settings["INFERENCE_NUM_THREADS"] = threads
         self._size = int(card.config["size"])
-        self._request = compiled(card, _PART, settings).create_infer_request()
+        graph = compiled(card, _PART, settings)
+        self._requests: SimpleQueue[Any] = SimpleQueue()  # those that are free
+        for _ in range(parallel):
+            self._requests.put(graph.create_infer_request())
 
     def fuse(
         self,
@@ -94,5 +104,10 @@ class Fusion:
             "age": np.array([min(age, OLDEST)], np.float32),
             "trust": np.array([trust], np.float32),
         }
-        result = self._request.infer(inputs, share_inputs=True, share_outputs=True)
-        return to_picture(result["fused"][0])
+        request = self._requests.get()
+        try:
+            # Memory is shared both ways: inputs outlive the call, and the output is copied here.
+            result = request.infer(inputs, share_inputs=True, share_outputs=True)
+            return to_picture(result["fused"][0])
+        finally:
+            self._requests.put(request)

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from ...codec.errors import ConfigError, MissingExtraError, UnsupportedError, WeightsError
 from ...codec.stream import StreamHeader
-from ...models.weights import Card, changed_tensors, find_card, load_card
+from ...models.weights import Card, changed_tensors, find_card, fusion_card, load_card
 from ..config import Backend, DecoderConfig, Precision
-from .protocol import Array, Generator
+from .base_alone import BaseAlone
+from .protocol import Array, Fuser, Generator
 
-__all__ = ["load_generator", "open_generator"]
+__all__ = ["load_generator", "open_fuser", "open_generator"]
 
 _FAMILY = "avfr-"
 
@@ -60,6 +61,22 @@ def open_generator(header: StreamHeader, config: DecoderConfig) -> Generator:
         changes,
         parallel=config.parallel,
     )
+
+
+def open_fuser(config: DecoderConfig) -> Fuser:
+    """What puts generated pictures and those of the base layer together: the fusion network, or
+    what stands in for it where its weights are not here.
+
+    Raises:
+        WeightsError: the exported files of the network are missing or damaged.
+    """
+    try:
+        card = fusion_card()
+    except WeightsError:
+        return BaseAlone()
+    from .fusion import Fusion
+
+    return Fusion(card, config.threads or None, parallel=config.parallel)
 
 
 def load_generator(

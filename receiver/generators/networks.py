@@ -17,7 +17,7 @@ from ...codec.stream import StreamHeader
 from ...models.weights import load_card
 from ..config import DecoderConfig
 from .base_alone import BaseAlone
-from .load import open_generator
+from .load import open_fuser, open_generator
 
 if TYPE_CHECKING:
     from .protocol import Fuser, Generator
@@ -68,13 +68,15 @@ class Networks:
         given: a generator that serves every stream; then nothing is ever loaded.
 
     Attributes:
-        fuser: puts generated pictures and those of the base layer together, in every stream.
+        fuser: puts generated pictures and those of the base layer together, in every stream. It is
+            loaded with the first generator.
     """
 
     def __init__(self, config: DecoderConfig, given: Generator | None = None) -> None:
         self._config = config
         self._given = given
         self.fuser: Fuser = BaseAlone()
+        self._fuses = False
         self._loaded: dict[_Key, Generator] = {}
         self._allowed = self._left = _LOADS
 
@@ -120,6 +122,8 @@ class Networks:
     def _load(self, header: StreamHeader, person: Person | None) -> Generator:
         identity = None if person is None else person.identity
         generator = open_generator(header, replace(self._config, identity=identity))
+        if not self._fuses:
+            self.fuser, self._fuses = open_fuser(self._config), True
         # Replaced as a whole, since `prepare` may run in another thread than `get`.
         kept = list(self._loaded.items())[1 - _KEPT :]
         self._loaded = {**dict(kept), _key(header, person): generator}

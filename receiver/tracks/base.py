@@ -70,6 +70,11 @@ class _Chain:
         first = self.waiting.get(1)
         return first is not None and first[0] <= ticks
 
+    def is_stuck(self, ticks: int) -> bool:
+        """Whether a frame never came, of which later ones did: none of them can be decoded."""
+        times = [time for time, _ in self.waiting.values()]
+        return self.next not in self.waiting and bool(times) and min(times) <= ticks
+
     def advance(self, ticks: int) -> None:
         """Decode what is due at a time.
 
@@ -136,8 +141,13 @@ class BaseTrack:
             ticks: full time in ticks, which does not fall from call to call.
         """
         begun = [chain for chain in self._chains if chain.begun_by(ticks)]
-        if not begun:
-            return None
+        shown = self._newest(begun, ticks) if begun else None
+        stuck = any(chain.is_stuck(ticks) for chain in self._chains)
+        self._statistics.wants_base = shown is None and stuck
+        return shown
+
+    def _newest(self, begun: list[_Chain], ticks: int) -> BasePicture | None:
+        """The picture of the newest chain that has begun."""
         chain = begun[-1]
         self._chains = self._chains[self._chains.index(chain) :]  # earlier ones are over
         try:

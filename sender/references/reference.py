@@ -109,9 +109,9 @@ class Reference:
     def anchor(self) -> Steps[Anchor | None]:
         """What pictures that are coded after this one need, in steps; None if none can be."""
         if not self._tried and self.coded is not None and self._source is not None:
-            self._tried = True
             with suppress(ConfigError):
                 self._anchor = yield from Anchor.of(self._source, self.coded)
+            self._tried = True
         return self._anchor
 
     @property

@@ -121,8 +121,11 @@ def test_a_lost_group_ends_the_chain_until_another_begins(
     receiving.push([*coded.packets(0, 6), *coded.packets(12, 12)])
     receiving.push(coded.packets(0, 10, pts=120, chain=1))
     assert receiving.shows(105) == 5
+    assert not receiving.statistics.wants_base
     assert [receiving.shows(ticks) for ticks in (110, 115, 119)] == [None] * 3
+    assert receiving.statistics.wants_base
     assert [receiving.shows(ticks) for ticks in (120, 125, 129)] == [0, 5, 9]
+    assert not receiving.statistics.wants_base
 
 
 def test_the_old_chain_goes_on_until_the_new_one_is_due(coded: Coded, receiving: Receiving) -> None:
