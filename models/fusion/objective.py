@@ -26,7 +26,7 @@ class FusionLosses:
 
     pixels: float = 3.0
     perceptual: float = 1.0
-    flicker: float = 2.0
+    flicker: float = 4.0
 
 
 class FusionObjective(nn.Module):
