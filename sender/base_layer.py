@@ -36,8 +36,8 @@ __all__ = ["BaseLayer", "BasePlan", "Moment", "pays", "weave"]
 _FROM_BPP = 0.011
 """Bits a pixel of motion and pictures, sound apart, from which a base layer is considered."""
 _FUSED = 1.2
-"""What a fused picture loses for each part that the base layer's picture loses by `coded_loss`. That
-does not see the finest details, which are lost too; so it is more than 1.
+"""What a fused picture loses for each part that the base layer's loses by `coded_loss`. That does
+not see the finest details, which are lost too; so it is more than 1.
 """
 _COARSER = 0.016
 """By how much the logarithm of a chain's loss grows with each step of its quantiser."""
@@ -45,7 +45,7 @@ _SHARE = 0.12  # of the room, for the still that a chain follows, at first
 _USUAL = 30  # quantiser of a chain relative to its still that gives both about their due
 _WORST = 80  # a chain that needs a coarser one has little room, and might not fit
 _FOLLOWS = 0.7  # how far the still goes with the chain where the two lie far apart
-_PROBE, _PROBED = 60, 100  # quantiser and frames of the chain that shows what one takes
+_PROBE, _PROBED = 35, 100  # quantiser and frames of the chain that shows what one takes
 _JUDGED = 10  # of these frames, every so manieth is looked at
 _LARGEST = 12_000  # bytes of the still
 _QUARTERS = 4  # of a quantiser index

@@ -431,6 +431,8 @@ class Encoder:
     def close(self) -> None:
         """Free the tracker and the source of keypoints, unless the caller gave them."""
         self._observer.close()
+        if self._live is not None and self._live.base is not None:
+            self._live.base.clear()
         if self._owns_keypoints:
             self._keypoints.close()
         if self._late is not None:

@@ -35,6 +35,11 @@ _SHARE = 0.8  # of what sound and motion leave of the rate
 _FIRST = 60.0  # quantiser of the first chain
 _JUDGED = 16  # frames: two rounds of the layers
 _OFF = 1.4  # a chain that takes so many times its bytes, or one part in so many, is replaced
+_FINER, _COARSER = 4.0, 8.0  # CRF from one chain to the next, at most
+_IN_DEBT_S, _LESS = (
+    0.5,
+    0.5,
+)  # while so much is overdrawn, the base layer takes so much of its share
 _APART_S = 2.0  # from one chain to the next, at least
 _LOST_S = 0.5  # the same where the receiver has lost it
 _DEBT_S, _SAVED_S = 0.4, 0.4  # seconds of its rate that may be overdrawn or saved
@@ -57,12 +62,15 @@ class _Chain:
     waiting: list[tuple[int, bytes]] = field(default_factory=list)  # time, data
 
     def wanted_crf(self, frame_bytes: float) -> float:
-        """The CRF that would take so many bytes a frame, by what the last frames took."""
+        """The CRF that should take so many bytes a frame, by what the last frames took; it goes no
+        further from the present one than that can be trusted.
+        """
         crf = self.anchor.crf + self.quantiser / 4
         if len(self.sizes) < _JUDGED // 2:
             return crf
         taken = sum(self.sizes) / len(self.sizes)
-        return crf + math.log(max(taken, 1.0) / max(frame_bytes, 1.0)) / LOG_GROWTH / 4
+        change = math.log(max(taken, 1.0) / max(frame_bytes, 1.0)) / LOG_GROWTH / 4
+        return crf + min(max(change, -_FINER), _COARSER)
 
     def group(self) -> BaseGroup:
         """The frames that wait."""
@@ -178,6 +186,8 @@ class LiveBase:
         passed = 0.0 if self._earned_at is None else max(float(now - self._earned_at), 0.0)
         self._earned_at = now
         rate = self._per_second
+        if rate and self._rate.left(now) < -_IN_DEBT_S * (self._rate.per_second or 0.0):
+            rate *= _LESS  # a keyframe is not earned back yet
         self._bucket = min(self._bucket + passed * rate, _SAVED_S * rate)
 
     def _is_over(self, chain: _Chain, now: Fraction) -> bool:

@@ -71,6 +71,7 @@ class ChainEncoder:
         self._size = anchor.size
         self._context = open_encoder(_CODER, anchor.frame, anchor.crf, offsets)
         self._count = 0
+        self._closed = False
         if self._code(anchor.frame) != anchor.picture.data:
             self.close()
             raise ConfigError("this machine's encoder does not repeat the still of the chain")
@@ -101,8 +102,14 @@ class ChainEncoder:
 
     def close(self) -> None:
         """End the chain. Nothing can be coded afterwards."""
-        with own_priority():
-            self._context.encode(None)
+        if not self._closed:
+            self._closed = True
+            with own_priority():
+                self._context.encode(None)
+
+    def __del__(self) -> None:  # else the library complains that it was not told of the end
+        if not getattr(self, "_closed", True):
+            self.close()
 
     def __enter__(self) -> ChainEncoder:
         return self
