@@ -26,12 +26,12 @@ from ..codec.picture.chain import COARSEST, FINEST, ChainDecoder, ChainEncoder, 
 from ..codec.picture.coded_picture import StillCodec
 from ..codec.picture.coders import CODERS, to_frame
 from ..codec.picture.fitting import fit_picture
-from ..codec.picture.level_search import LOG_GROWTH, best_level
+from ..codec.picture.level_search import best_level
 from ..codec.picture.steps import finish
 from .rate import MIN_PICTURE, RateControl
 from .references.expected import coded_loss
 
-__all__ = ["BaseLayer", "BasePlan", "Moment", "pays", "weave"]
+__all__ = ["GROWTH", "BaseLayer", "BasePlan", "Moment", "pays", "weave"]
 
 _FROM_BPP = 0.011
 """Bits a pixel of motion and pictures, sound apart, from which a base layer is considered."""
@@ -41,6 +41,8 @@ not see the finest details, which are lost too; so it is more than 1.
 """
 _COARSER = 0.016
 """By how much the logarithm of a chain's loss grows with each step of its quantiser."""
+GROWTH = 0.0142
+"""By how much the logarithm of a chain's bytes usually falls with each step of its quantiser."""
 _SHARE = 0.12  # of the room, for the still that a chain follows, at first
 _USUAL = 30  # quantiser of a chain relative to its still that gives both about their due
 _WORST = 80  # a chain that needs a coarser one has little room, and might not fit
@@ -136,11 +138,11 @@ class BaseLayer:
         count = min(len(chosen), _PROBED)
         probe = self._code(anchor, 0, times[:count], frames[:count], _PROBE)
         taken = len(probe) * len(chosen) / count
-        quantiser = _PROBE + math.log(taken / max(room - size, 1)) / LOG_GROWTH
+        quantiser = _PROBE + math.log(taken / max(room - size, 1)) / GROWTH
         loss = _FUSED * _lost(anchor, probe, chosen) * math.exp(_COARSER * (quantiser - _PROBE))
         # The still gets coarser or finer with the chain, by so much of a quantiser index.
         change = _FOLLOWS * (quantiser - _USUAL)
-        still = round(min(max(size * math.exp(-LOG_GROWTH * change), MIN_PICTURE), _LARGEST))
+        still = round(min(max(size * math.exp(-GROWTH * change), MIN_PICTURE), _LARGEST))
         quantiser -= change
         if quantiser > _WORST:
             return None
@@ -162,10 +164,9 @@ class BaseLayer:
                 lambda level: self._code(
                     anchor, reference, plan.times, plan.frames, COARSEST - level / _QUARTERS
                 ),
-                _QUARTERS * (COARSEST - FINEST) + 1,
+                GROWTH / _QUARTERS * np.arange(_QUARTERS * (COARSEST - FINEST) + 1),
                 int(room),
                 round(_QUARTERS * (COARSEST - plan.quantiser)),
-                LOG_GROWTH / _QUARTERS,
             )
         )[1]
         if len(coded) > room:

@@ -21,9 +21,8 @@ from ..codec.packet import Packet
 from ..codec.picture.after import Anchor
 from ..codec.picture.chain import COARSEST, FINEST, ChainEncoder, chain_crf
 from ..codec.picture.coded_picture import StillCodec
-from ..codec.picture.level_search import LOG_GROWTH
 from ..codec.picture.steps import Steps
-from .base_layer import pays
+from .base_layer import GROWTH, pays
 from .motion.animation import Animation
 from .observed import View
 from .rate import RateControl
@@ -69,7 +68,7 @@ class _Chain:
         if len(self.sizes) < _JUDGED // 2:
             return crf
         taken = sum(self.sizes) / len(self.sizes)
-        change = math.log(max(taken, 1.0) / max(frame_bytes, 1.0)) / LOG_GROWTH / 4
+        change = math.log(max(taken, 1.0) / max(frame_bytes, 1.0)) / GROWTH / 4
         return crf + min(max(change, -_FINER), _COARSER)
 
     def group(self) -> BaseGroup:
@@ -201,7 +200,7 @@ class LiveBase:
             return False
         crf = chain.wanted_crf(self._frame_bytes)
         quantiser = min(max(4 * (crf - chain.anchor.crf), FINEST), COARSEST)
-        return abs(quantiser - chain.quantiser) * LOG_GROWTH > math.log(_OFF)
+        return abs(quantiser - chain.quantiser) * GROWTH > math.log(_OFF)
 
     def _begin(self, now: Fraction) -> _Chain | None:
         """Begin another chain, once the still that it follows is at hand. Until then the old chain

@@ -22,9 +22,9 @@ from .base_layer import BaseLayer, BasePlan, Moment, weave
 from .config import EncoderConfig
 from .motion.animation import Animation
 from .observed import ObservedFrame, View
-from .rate import RateControl
+from .rate import MOST, RateControl
 from .references.expected import USUAL, PictureLoss, typical
-from .references.planning import MOST, Budget, Losses, Planned, expected_with, plan_references
+from .references.planning import Budget, Losses, Planned, expected_with, plan_references
 from .references.reference import Reference
 
 __all__ = ["Item", "SegmentCoder"]

@@ -34,8 +34,8 @@ class Anchor:
     Attributes:
         picture: as given.
         size: width and height of the picture.
+        crf: its CRF, in quarters.
         frame: the pixels, as the encoder takes them.
-        crf: the picture's CRF in quarters.
 
     Raises:
         ConfigError: the picture is not what this machine's encoder makes of `rgb`.
@@ -80,10 +80,6 @@ class Anchor:
     def quality(self, offset: int) -> int:
         """The whole CRF that is nearest to an offset of the quantiser index."""
         return min(max(round(self.crf + offset / 4), _CODER.best), _CODER.worst)
-
-    def offset(self, crf: float) -> int:
-        """The offset that is nearest to a CRF, between `BEST` and `WORST`."""
-        return min(max(round(4 * (crf - self.crf)), self.BEST), self.WORST)
 
 
 def _find_crf(frame: av.VideoFrame, picture: CodedPicture) -> Steps[float]:

@@ -17,6 +17,7 @@ from ...codec.stream import StreamHeader
 from ...models.weights import load_card
 from ..config import DecoderConfig
 from .base_alone import BaseAlone
+from .live import LiveGenerator
 from .load import open_fuser, open_generator
 
 if TYPE_CHECKING:
@@ -79,6 +80,19 @@ class Networks:
         self._fuses = False
         self._loaded: dict[_Key, Generator] = {}
         self._allowed = self._left = _LOADS
+        self._light = False
+
+    def lighten(self, light: bool) -> None:
+        """Render with the lighter network from now on, or no longer; see `LiveGenerator`."""
+        self._light = light
+        for generator in self._loaded.values():
+            if isinstance(generator, LiveGenerator):
+                generator.light = light
+
+    def work_ahead(self) -> bool:
+        """Prepare a keyframe that no picture needed yet; whether there was one."""
+        loaded = self._loaded.values()
+        return any(isinstance(one, LiveGenerator) and one.work_ahead() for one in loaded)
 
     def reset(self) -> None:
         """The application begins another stream: packets may cause as many loads as before."""
@@ -124,6 +138,8 @@ class Networks:
         generator = open_generator(header, replace(self._config, identity=identity))
         if not self._fuses:
             self.fuser, self._fuses = open_fuser(self._config), True
+        if isinstance(generator, LiveGenerator):
+            generator.light = self._light
         # Replaced as a whole, since `prepare` may run in another thread than `get`.
         kept = list(self._loaded.items())[1 - _KEPT :]
         self._loaded = {**dict(kept), _key(header, person): generator}

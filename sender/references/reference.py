@@ -82,12 +82,14 @@ class Reference:
         """
         return finish(self.coding(max_bytes, fill=fill))
 
-    def coding(self, max_bytes: int, *, fill: bool = False) -> Steps[Keyframe]:
-        """The same in steps, one coding each."""
+    def coding(self, max_bytes: int, *, fill: bool = False, quick: bool = False) -> Steps[Keyframe]:
+        """The same in steps, one coding each; with `quick` they are as few as can be."""
         after = None
         if self.base is not None and not self.alone:
             after = yield from self.base.anchor()
-        picture = yield from fit_picture(self.picture, max_bytes, smallest=True, after=after)
+        picture = yield from fit_picture(
+            self.picture, max_bytes, smallest=True, after=after, quick=quick
+        )
         self._source = self.picture
         for softness in _SOFTER if fill and picture.quality >= _COARSE else ():
             if len(picture.data) >= _FULL * max_bytes:
