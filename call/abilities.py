@@ -14,7 +14,11 @@ from typing import Any, Self
 import msgpack
 
 from ..codec.errors import ConfigError, PeerError, StreamError
+from ..codec.motion.profiles import Profile
+from ..codec.stream import VERSION as WIRE
 from ..codec.untrusted import unpack
+from ..models.weights import load_card, shipped
+from .pack import VERSION as DATAGRAMS
 
 __all__ = ["Abilities"]
 
@@ -33,7 +37,8 @@ class Abilities:
         networks: that can be shown.
         sends: the network for which this side sends; "" if that is left open.
         profiles: of motion, that can be read.
-        key: public key of this side's session, 32 bytes; empty if it signs nothing.
+        key: this side's public key for the call, 32 bytes: it signs STREAM and keyframes
+            (`signing.py`).
 
     Raises:
         ConfigError: a name that is none, or too many of them.
@@ -45,15 +50,38 @@ class Abilities:
     networks: tuple[str, ...]
     sends: str
     profiles: tuple[str, ...]
-    key: bytes = b""
+    key: bytes
 
     def __post_init__(self) -> None:
         names = [self.version, *self.networks, *self.profiles]
         names += [self.sends] if self.sends else []
         if not all(isinstance(n, str) and _NAME.fullmatch(n) for n in names):
             raise ConfigError("a network, a profile or the version has a name that cannot be one")
-        if max(len(self.networks), len(self.profiles)) > _MOST or len(self.key) not in (0, 32):
+        if max(len(self.networks), len(self.profiles)) > _MOST or len(self.key) != 32:
             raise ConfigError(f"at most {_MOST} networks and profiles; a key has 32 bytes")
+
+    @classmethod
+    def here(cls, network: str, key: bytes) -> Self:
+        """What this installation can run.
+
+        Args:
+            network: a shipped one that this side sends for, "xs" or "s".
+            key: see the attributes.
+
+        Raises:
+            WeightsError: there is no such network.
+        """
+        from .. import __version__
+
+        return cls(
+            version=__version__,
+            wire=WIRE,
+            datagrams=DATAGRAMS,
+            networks=tuple(_named(size) for size in shipped()),
+            sends=_named(network),
+            profiles=tuple(Profile),
+            key=key,
+        )
 
     def __bytes__(self) -> bytes:
         return bytes(
@@ -95,6 +123,8 @@ class Abilities:
         Raises:
             PeerError: says what does not fit, and what helps.
         """
+        if other.key == self.key:
+            raise PeerError("the other side has this side's own key: the server repeats")
         versions = f"it has facewire {other.version}, this side {self.version}"
         if (self.wire, self.datagrams) != (other.wire, other.datagrams):
             raise PeerError(
@@ -112,3 +142,9 @@ class Abilities:
             )
         if not set(self.profiles) & set(other.profiles):
             raise PeerError(f"no way to code motion is known to both sides: {versions}")
+
+
+def _named(size: str) -> str:
+    """A network with the first letters of its hash."""
+    card = load_card(size)
+    return f"{card.name}:{card.sha256.hex()[:8]}"

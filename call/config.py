@@ -18,7 +18,7 @@ datagram, which leaves up to 120 ms later."""
 
 
 def _call_decoder() -> DecoderConfig:
-    return DecoderConfig(lookahead_ms=0, max_wait_ms=0, reorder_ms=_REORDER_MS)
+    return DecoderConfig(lookahead_ms=0, max_wait_ms=0, reorder_ms=_REORDER_MS, live=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class CallConfig:
         overhead_bytes: what the network adds to each datagram, counted in the rate: 50 for SRTP
             over UDP and IPv4.
         sound: whether sound is sent.
+        reliable: whether the network has a channel beside the datagrams that loses nothing: the
+            first picture then leaves by `CallSession.reliably`, and only there.
         encoder: how pictures and sound are coded; its rate is set by the session.
         decoder: how the peer is decoded. By default a picture does not wait for later sound.
 
@@ -44,6 +46,7 @@ class CallConfig:
     fps: Fraction = Fraction(25)
     overhead_bytes: int = 50
     sound: bool = True
+    reliable: bool = False
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=_call_decoder)
 

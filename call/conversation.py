@@ -90,7 +90,7 @@ class Parts:
 
 @dataclass(slots=True)
 class _Seen:
-    """What the window shows, as far as it stays from one picture to the next."""
+    """What the window shows and what was said, as far as it stays from one picture to the next."""
 
     face: Frame | None = None
     own: Frame | None = None
@@ -102,6 +102,8 @@ class _Seen:
     counted: Totals = field(default_factory=Totals)
     counted_at: float | None = None
     stopped: set[str] = field(default_factory=set)
+    signed: bool = False
+    unsigned: int = 0
 
 
 class Conversation:
@@ -122,7 +124,7 @@ class Conversation:
         self._picture: PictureOutput | None = None
         self._kbps = parts.kbps
         self._line_state: LineState | None = None
-        self._shown = self._logged = self._film_ends = 0.0
+        self._shown = self._logged = self._looked = self._film_ends = 0.0
         self._began = 0.0
         self.connected_after: float | None = None
         self.first_picture_after: float | None = None
@@ -161,6 +163,7 @@ class Conversation:
                     self._in(now)
                     if self._film_over(now):
                         return Ended.FILM
+                self._signed(now)
                 self._show(now)
                 self._log(now)
                 parts.line.wait(_LONGEST_WAIT_S)
@@ -280,6 +283,7 @@ class Conversation:
         if self._parts.eye is not None and self.connected_after is None:
             own = self._parts.eye.look(now)
             seen.own = seen.own if own is None else own
+        statistics = session.statistics
         self._parts.screen.show(
             View(
                 face=seen.face,
@@ -290,6 +294,8 @@ class Conversation:
                 muted=State.MUTED in session.state,
                 camera_off=State.CAMERA_OFF in session.state or "camera" in seen.stopped,
                 words=self._parts.line.words,
+                signed=None if statistics.proven is None else statistics.proven > 0,
+                unsigned=statistics.unproven,
                 message=seen.message if now < seen.message_until else self._waiting(),
                 help=seen.full_help,
             )
@@ -306,12 +312,29 @@ class Conversation:
         peer = self._parts.session.peer_state
         return "camera off" if peer is not None and State.CAMERA_OFF in peer else ""
 
+    def _signed(self, now: float) -> None:
+        """Say whether what comes is signed by the side whose words these are."""
+        if now - self._looked < _FIGURES_S:
+            return
+        self._looked = now
+        statistics, seen = self._parts.session.statistics, self._seen
+        words = " ".join(self._parts.line.words)
+        if statistics.proven and words and not seen.signed:
+            seen.signed = True
+            self._parts.say(f"the picture is signed by the side with the words: {words}")
+        if statistics.unproven > seen.unsigned:
+            if not seen.unsigned:
+                self._parts.say("something came that the other side did not sign: it is dropped")
+            seen.unsigned = statistics.unproven
+
     def _waiting(self) -> str:
         if self._seen.face is not None:
             return ""
-        refused = self._parts.session.statistics.refused
-        if refused is not None:
-            return refused
+        statistics = self._parts.session.statistics
+        if statistics.refused is not None:
+            return statistics.refused
+        if statistics.unproven:
+            return "what comes is not signed by the other side: it is not shown"
         if self._line_state == LineState.WAITING:
             return "waiting for somebody to open the link"
         if self._line_state == LineState.CONNECTING:

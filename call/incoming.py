@@ -1,12 +1,15 @@
 """`Incoming`: the half of a call that receives. Datagrams in; decoded media and reports out.
 
 datagram ─┬→ CONTROL → the peer's reports: they are about what this side sends
-          └→ packets → Decoder → sound, and pictures that are not rendered yet
+          └→ packets → Checks → Decoder → sound, and pictures that are not rendered yet
+
+Without `Checks` (`bind`), as where both ends are one program, everything is let in.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -16,13 +19,16 @@ from ..codec.packet import Kind, Packet
 from ..codec.stream import StreamHeader
 from ..receiver.decoder import Decoder, Due
 from .arrivals import ArrivalLog
+from .checking import Checks
 from .pack import Datagram
 
 __all__ = ["Incoming", "Received"]
 
 _MS = 1000
 _LOW = 0xFFFF  # of a session number, as datagrams carry it
+_LEFT = 16  # sessions of the peer that are remembered
 _GONE_S = 2.0  # without any datagram for so long, the line counts as broken
+_NOTHING = Control()
 _log = logging.getLogger(__name__)
 
 
@@ -55,6 +61,7 @@ class Incoming:
         damaged: datagrams that could not be read.
         strangers: datagrams of another session than the one that is followed.
         restarts: sessions that were followed after the first.
+        checks: what the peer must have signed; None where nothing is checked.
         refused: the sentence that says why the peer's stream cannot be shown, else None.
     """
 
@@ -65,7 +72,9 @@ class Incoming:
         self.refused: str | None = None
         self.state: State | None = None
         self.heard: float | None = None
+        self.checks: Checks | None = None
         self._session: int | None = None
+        self._left: deque[int] = deque(maxlen=_LEFT)  # full numbers of sessions, also this one's
         self._stranger: float | None = None  # when another session than that one was heard
         self._echo: tuple[int, float] | None = None  # the peer's clock reading, when it came
 
@@ -78,6 +87,9 @@ class Incoming:
             return Received()
         controls = (self._control(p, now) for p in datagram.packets if p.kind == Kind.CONTROL)
         reports = [control for control in controls if control is not None]
+        if self.checks is not None:
+            datagram = self._checked(datagram, reports, self.checks, now)
+        reports = [report for report in reports if replace(report, proof=None) != _NOTHING]
         anew = datagram.session != self._session
         if anew and not self._follow(datagram):
             self.strangers += 1
@@ -91,8 +103,15 @@ class Incoming:
                     due += self._decode(packet, now)
         return Received(reports, due, anew)
 
+    def bind(self, checks: Checks) -> None:
+        """From now on, show only what the peer signed."""
+        self.checks = checks
+        self.decoder.guard(checks.admits)
+
     def tick(self, now: float) -> Sequence[Due]:
         """What is due because time has passed: a gap is waited for only so long."""
+        if self.checks is not None:
+            self.checks.tick(now)
         return self.decoder.expire(now)
 
     def is_heard(self, now: float) -> bool:
@@ -114,9 +133,11 @@ class Incoming:
 
     def _follow(self, datagram: Datagram) -> bool:
         """Whether another session is followed. It is as soon as it brings its STREAM packet, which
-        a side that begins anew sends again and again.
+        a side that begins anew sends again and again. None is followed twice.
         """
-        if not any(_session(packet) == datagram.session for packet in datagram.packets):
+        named = [_session(packet) for packet in datagram.packets if packet.kind == Kind.STREAM]
+        session = next((n for n in named if n is not None and n & _LOW == datagram.session), None)
+        if session is None or session in self._left:
             return False
         if self._session is not None:
             _log.info("the peer began anew")
@@ -124,7 +145,28 @@ class Incoming:
             self.decoder.reset()
             self.arrivals = ArrivalLog()
         self._session = datagram.session
+        self._left.append(session)
+        if self.checks is not None:
+            self.checks.follow(session)
         return True
+
+    def _checked(
+        self, datagram: Datagram, reports: Sequence[Control], checks: Checks, now: float
+    ) -> Datagram:
+        """The datagram without STREAM packets that the peer did not sign. Signatures come first,
+        wherever in it they stand.
+        """
+        checks.tick(now)
+        for report in reports:
+            keyframe = None if report.proof is None else checks.take(report.proof)
+            if keyframe is not None:
+                self.decoder.admit(keyframe)
+        packets = tuple(
+            packet
+            for packet in datagram.packets
+            if packet.kind != Kind.STREAM or checks.stream(packet.payload)
+        )
+        return replace(datagram, packets=packets)
 
     def _control(self, packet: Packet, now: float) -> Control | None:
         try:
@@ -152,10 +194,8 @@ class Incoming:
 
 
 def _session(packet: Packet) -> int | None:
-    """The low bits of the session that a STREAM packet names; None for other packets."""
-    if packet.kind != Kind.STREAM:
-        return None
+    """The full session number that a STREAM packet names; None where it cannot be read."""
     try:
-        return StreamHeader.from_payload(packet.payload).session & _LOW
+        return StreamHeader.from_payload(packet.payload).session
     except StreamError:
         return None

@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from .description import Description
 from .link import Link
 from .meeting import Meeting
 from .sealing import Seal
+from .signing import ends_of
 from .transport import Connection, certificate, fingerprint
 from .words import NONCE_BYTES, commitment, commits_to, spoken
 
@@ -47,7 +49,8 @@ _GIVE_UP_S = 300.0
 _TICK_S = 0.1
 _ADDRESSES_S = 1.0
 _PAUSE_S = 0.5  # between attempts to meet again
-_NONCE, _DATAGRAM = b"N", b"D"  # first byte of reliable messages
+_NONCE, _DATAGRAMS = b"N", b"D"  # first byte of reliable messages
+_LENGTH = struct.Struct("<H")  # before each datagram in one
 
 
 class LineState(Enum):
@@ -88,8 +91,8 @@ class Line:
         servers: ICE servers, none by default.
         on_state: told of each state, with a sentence ("" where there is nothing to say).
         on_datagram: takes each datagram.
-        on_abilities: takes what the other side can run, before anything else comes; what it
-            raises ends the call.
+        on_abilities: takes what the other side can run, and what stands for both ends
+            (`signing.ends_of`), before anything else comes; what it raises ends the call.
         on_code: shows a code that must be sent to the other side.
 
     Attributes:
@@ -106,7 +109,7 @@ class Line:
         servers: Sequence[RTCIceServer] = (),
         on_state: Callable[[LineState, str], None],
         on_datagram: Callable[[bytes], None],
-        on_abilities: Callable[[bytes], None],
+        on_abilities: Callable[[bytes, bytes], None],
         on_code: Callable[[str], None] = lambda code: None,
     ) -> None:
         self._link, self._maker, self._abilities = link, maker, abilities
@@ -128,14 +131,18 @@ class Line:
         """The code that the other side sent. `run` raises `LinkError` if it is not one."""
         self._given.put_nowait(code)
 
-    def send(self, datagram: bytes, *, reliably: bool = False) -> None:
+    def send(self, datagram: bytes) -> None:
         """Send a datagram; lost without a word while there is no path."""
-        if self._connection is None:
-            return
-        if reliably:
-            self._connection.send_reliably(_DATAGRAM + datagram)
-        else:
+        if self._connection is not None:
             self._connection.send(datagram)
+
+    def send_reliably(self, datagrams: Sequence[bytes]) -> None:
+        """Send datagrams of at most 64 kB in one message. It is lost with the path, and else it
+        arrives.
+        """
+        if self._connection is not None:
+            parts = (_LENGTH.pack(len(datagram)) + datagram for datagram in datagrams)
+            self._connection.send_reliably(_DATAGRAMS + b"".join(parts))
 
     def totals(self) -> Totals:
         """Everything that went over the line so far."""
@@ -219,17 +226,21 @@ class Line:
         if other.fingerprint == fingerprint(self._own):
             raise PeerError("this side's own message came back: the server repeats")
         if self._other is None:
-            self._on_abilities(other.abilities)
+            pair = (fingerprint(self._own), other.fingerprint)
+            self._on_abilities(other.abilities, ends_of(*pair if self._maker else pair[::-1]))
         elif other.fingerprint != self._other:
             raise PeerError("somebody else came in place of the other side")
         self._other = other.fingerprint
         return other
 
     def _message(self, message: bytes) -> None:
-        """A reliable message: the maker's nonce, or a datagram that must not be lost."""
+        """A reliable message: the maker's nonce, or datagrams that must not be lost."""
         kind, body = message[:1], message[1:]
-        if kind == _DATAGRAM:
-            self._on_datagram(body)
+        if kind == _DATAGRAMS:
+            while len(body) >= _LENGTH.size:
+                end = _LENGTH.size + _LENGTH.unpack_from(body)[0]
+                self._on_datagram(body[_LENGTH.size : end])
+                body = body[end:]
         elif kind == _NONCE and not self._maker:
             _, other, nonce = self._expected
             if commits_to(other.nonce, body):

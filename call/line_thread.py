@@ -61,8 +61,8 @@ class LineThread:
     Args:
         settings: see `LineSettings`.
         abilities: what this side can run.
-        check: called with what the other side can run, in the line's thread; what it raises ends
-            the call.
+        check: called with what the other side can run and what stands for both ends, in the
+            line's thread; what it raises ends the call.
         on_code: called with a code that must be sent to the other side, in the line's thread.
 
     Attributes:
@@ -76,7 +76,7 @@ class LineThread:
         settings: LineSettings,
         *,
         abilities: bytes,
-        check: Callable[[bytes], None],
+        check: Callable[[bytes, bytes], None],
         on_code: Callable[[str], None] = lambda code: None,
     ) -> None:
         self._settings, self._abilities, self._check = settings, abilities, check
@@ -120,14 +120,17 @@ class LineThread:
         return found
 
     def send(self, datagrams: Sequence[bytes], *, reliably: bool = False) -> None:
-        """Send datagrams."""
+        """Send datagrams; with `reliably`, all in one message."""
         line = self._line
         if not datagrams or line is None:
             return
 
         def send() -> None:
-            for data in datagrams:
-                line.send(data, reliably=reliably)
+            if reliably:
+                line.send_reliably(datagrams)
+            else:
+                for data in datagrams:
+                    line.send(data)
 
         self._call(send)
 

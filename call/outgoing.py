@@ -5,7 +5,8 @@ camera, microphone → Encoder → packets ─┬→ prompt: sound, motion, STRE
                                              (as rate and line allow)
 
 Sound and motion that belong together share a datagram, and keyframes fill it up. Where datagrams
-are lost, each carries a copy of the sound and the motion of the one before.
+are lost, each carries a copy of the sound and the motion of the one before. Where the network has a
+reliable channel, the first keyframe takes that one, together with what it needs to be understood.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from dataclasses import dataclass, replace
 
 from ..codec.control import Arrivals, Control, Wants
 from ..codec.counters import WRAP, nearest
+from ..codec.keyframe import fragment_of
 from ..codec.packet import MAX_DATAGRAM, Kind, Packet
 from ..sender.encoder import Encoder
 from .config import CallConfig
 from .pack import HEAD_BYTES, MAX_PACKETS, Datagram, packed_size
 from .rate_estimate import LineEstimate
+from .signing import Proofs
 
 __all__ = ["Outgoing", "OutgoingStatistics"]
 
@@ -34,9 +37,13 @@ _DEBT_S = 1.0  # of the rate that it may take in advance
 _PATIENT_S = 0.08  # of the rate that keyframes may add to one datagram, so that sound is not late
 _LEAST_PATIENT = 160  # bytes that they may add in any case
 _ODD = 8  # bytes that skipped sequence numbers may add to a datagram
-_SPARE_S = 0.1  # of the rate that keyframes leave to sound and motion of the line's room
+_SPARE_S = 0.05  # of the rate that keyframes leave to sound and motion of the line's room
+_HELD_S = 0.3  # that sound and motion wait for a line that is full
 _SOUND_OVER = 100  # bytes beyond the line's room that sound may still take
+_RELIABLE_BYTES = 188  # that the headers of a reliable packet and its confirmation take
+_DELIVERED_S = 5.0  # after so long, a reliable message was lost with its connection
 _KEPT_PATIENT = 512  # packets that wait for the rate, at most
+_BEGINS = Wants.STREAM | Wants.KEYFRAME  # what somebody wants who has nothing
 _PROMPT = (Kind.AUDIO, Kind.MOTION, Kind.STREAM)
 
 
@@ -45,7 +52,8 @@ class OutgoingStatistics:
     """Bytes that left, by what they were for, and what did not leave.
 
     Attributes:
-        sound, motion, references, reports, copies: bytes of payloads with their packet's head.
+        sound, motion, references, reports, copies, proofs: bytes of payloads with their packet's
+            head.
         headers: bytes of the datagrams' own heads and of the network around them.
         datagrams: number of datagrams.
         held_back: packets of sound and motion that were left out because the line was full.
@@ -56,6 +64,7 @@ class OutgoingStatistics:
     references: int = 0
     reports: int = 0
     copies: int = 0
+    proofs: int = 0
     headers: int = 0
     datagrams: int = 0
     held_back: int = 0
@@ -64,7 +73,7 @@ class OutgoingStatistics:
     def bytes(self) -> int:
         """Everything that left, with the network's headers."""
         kinds = self.sound + self.motion + self.references + self.reports + self.copies
-        return kinds + self.headers
+        return kinds + self.proofs + self.headers
 
 
 class Outgoing:
@@ -87,21 +96,28 @@ class Outgoing:
         self.statistics = OutgoingStatistics()
         self._config = config
         self._ceiling = config.kbps
-        self._prompt: list[Packet] = []
+        self._prompt: list[tuple[float, Packet]] = []  # since when each waits
         self._since: float | None = None  # when the oldest prompt packet came
         self._patient: deque[Packet] = deque()
         self._copies: tuple[Packet, ...] = ()
         self._copying = False
-        self._sequence = self._number = 0
+        self._proofs: Proofs | None = None
+        self._sequence = self._number = self._controls = 0
         self._tokens = 0.0
         self._refilled = now
         self._adapted = float("-inf")
         self._more = 1.0  # kbit/s of reports and copies, smoothed
         self._counted = 0  # bytes of them since `_adapted`
         self._seen: dict[Kind, float] = {}  # when each kind of prompt packet came last
+        self._reliable: list[bytes] = []  # datagrams for the reliable channel
+        self._first_at: float | None = None  # when it was given out
         self._confirmed = False  # the peer has a reference of this stream
         self._first = 0  # bytes of references that were sent before that
         self._adapt(now)
+
+    def bind(self, proofs: Proofs) -> None:
+        """From now on, sign what is sent."""
+        self._proofs = proofs
 
     def set_ceiling(self, kbps: float, now: float) -> None:
         """Another highest rate in 1000 bits a second, from now on."""
@@ -112,8 +128,14 @@ class Outgoing:
     def greet(self, now: float) -> None:
         """The peer begins anew: he has nothing of this stream, and the line may be another one."""
         self.line.restart()
+        if self._confirmed:  # what waits of a picture depends on others that he no longer has
+            self._patient.clear()
         self._confirmed, self._first = False, 0
-        self.encoder.feed(Control(wants=Wants.STREAM | Wants.KEYFRAME), now)
+        if not self._is_delivering(now):
+            self._first_at = None
+        if self._proofs is not None:
+            self._proofs.restart()
+        self.encoder.feed(self._without_delivered(Control(wants=_BEGINS), now), now)
 
     @property
     def kbps(self) -> float:
@@ -126,12 +148,23 @@ class Outgoing:
         packets = 2 if self.kbps < _THIN_KBPS else 1
         return packets * self.encoder.together_ms / 1000
 
+    def reliably(self) -> list[bytes]:
+        """Datagrams for the reliable channel since the last call, all in one message."""
+        taken, self._reliable = self._reliable, []
+        return taken
+
     def take(self, packets: Iterable[Packet], now: float) -> None:
         """Queue what the encoder gave."""
+        packets = list(packets)
+        first = self._first_keyframe(packets)
+        if first:
+            self._send_reliably(first, now)
         for packet in packets:
+            if packet in first:
+                continue
             if packet.kind in _PROMPT:
                 self._since = now if self._since is None else self._since
-                self._prompt.append(packet)
+                self._prompt.append((now, packet))
                 self._seen[packet.kind] = now
             elif len(self._patient) < _KEPT_PATIENT:
                 self._patient.append(packet)
@@ -144,7 +177,15 @@ class Outgoing:
             self._copying = self.line.loss > most
         if control.session == self.encoder.header.session and control.references is not None:
             self._confirmed = bool(control.references)
-        self.encoder.feed(control, now)
+        if self._proofs is not None:
+            self._proofs.report(control, self.encoder.header.session)
+        self.encoder.feed(self._without_delivered(control, now), now)
+
+    def _without_delivered(self, control: Control, now: float) -> Control:
+        """A report without its wish for a keyframe while one is in the reliable channel."""
+        if self._confirmed or not self._is_delivering(now):
+            return control
+        return replace(control, wants=control.wants & ~Wants.KEYFRAME, missing=None)
 
     def _arrivals(self, arrivals: Arrivals) -> Sequence[tuple[int, float | None]]:
         """Full numbers and times of arrival."""
@@ -159,7 +200,9 @@ class Outgoing:
     def due(self, now: float) -> float:
         """When `send` has something to send at the latest; infinite if nothing waits."""
         if self._since is not None:
-            return now if self._is_whole() else self._since + self.together_s / 4
+            if self._is_whole():
+                return now
+            return self._since + self.together_s - 0.75 * self.encoder.together_ms / 1000
         if self._patient and not self._rides(now) and self._may_send(self._patient[0], now):
             return now
         return float("inf")
@@ -169,20 +212,59 @@ class Outgoing:
 
         Args:
             now: seconds of this side's clock.
-            reports: CONTROL packets that go with them, or alone.
+            reports: CONTROL packets that go with them, or alone; they are numbered here.
         """
         self._refill(now)
         if now - self._adapted >= _STEP_S:
             self._adapt(now)
         if not reports and self.due(now) > now:
             return []
-        ready = self._prompt
-        self._prompt, self._since = [], None
-        ready = [packet for packet in ready if self._has_line(packet, now)]
+        ready = self._ready(now)
         fresh = [self._numbered(packet) for packet in [*ready, *self._affordable(now)]]
         copies = self._copied(fresh)
-        self._count(fresh, reports, copies)
-        return [self._datagram(batch, now) for batch in _batches([*copies, *fresh, *reports])]
+        proofs = self._proven(fresh, now)
+        self._count(fresh, reports, copies, proofs)
+        more = [self._numbered_control(packet) for packet in [*proofs, *reports]]
+        return [self._datagram(batch, now) for batch in _batches([*copies, *fresh, *more])]
+
+    def _proven(
+        self, fresh: Sequence[Packet], now: float, *, reliably: bool = False
+    ) -> list[Packet]:
+        """The signatures that leave with these packets."""
+        if self._proofs is None or not fresh:
+            return []
+        session = self.encoder.header.session
+        proofs = self._proofs.accompany(fresh, session, now, reliably=reliably)
+        return [Control(proof=proof).to_packet(0) for proof in proofs]
+
+    def _first_keyframe(self, packets: Sequence[Packet]) -> list[Packet]:
+        """The packets of a keyframe that leaves by the reliable channel: the first of all, or the
+        first that a peer who begins anew can get. Should it not arrive, the next one takes the
+        datagrams.
+        """
+        if not self._config.reliable or self._confirmed or self._first_at is not None:
+            return []
+        parts = [packet for packet in packets if packet.kind is Kind.KEYFRAME]
+        whole = bool(parts) and len(parts) == fragment_of(parts[0])[1]
+        return parts if whole else []
+
+    def _is_delivering(self, now: float) -> bool:
+        """Whether a keyframe is on its way in the reliable channel."""
+        return self._first_at is not None and now - self._first_at < _DELIVERED_S
+
+    def _send_reliably(self, parts: Sequence[Packet], now: float) -> None:
+        """A message with a keyframe, the stream's parameters, and the proofs of both. The line's
+        estimate does not count it, since what is lost of it comes later, as from a queue.
+        """
+        stream = self.encoder.header.to_packet(0)
+        fresh = [self._numbered(packet) for packet in (stream, *parts)]
+        more = [
+            self._numbered_control(packet) for packet in self._proven(fresh, now, reliably=True)
+        ]
+        for batch in _batches([*more, *fresh]):
+            self._reliable.append(self._datagram(batch, now, reliable=True))
+        self._count(fresh, (), (), more)
+        self._first_at = now
 
     def _rides(self, now: float) -> bool:
         """Whether keyframes wait for the next datagram of sound or motion, since headers of their
@@ -199,21 +281,35 @@ class Outgoing:
             for kind, at in self._seen.items()
             if kind is not Kind.STREAM and newest - at < 2 * self.together_s
         }
-        kinds = [packet.kind for packet in self._prompt]
+        kinds = [packet.kind for _, packet in self._prompt]
         wanted = 2 if self.kbps < _THIN_KBPS else 1
         return all(kinds.count(kind) >= wanted for kind in regular)
 
+    def _ready(self, now: float) -> list[Packet]:
+        """What leaves of sound and motion. While more is on its way than the line holds, they wait
+        for a moment, in which a report may come; what is too old then is left out.
+        """
+        ready: list[Packet] = []
+        kept: list[tuple[float, Packet]] = []
+        for since, packet in self._prompt:
+            if self._has_line(packet, now):
+                ready.append(packet)
+            elif now - since < _HELD_S:
+                kept.append((since, packet))
+            else:
+                self.statistics.held_back += 1
+        self._prompt = kept
+        self._since = kept[0][0] if kept else None
+        return ready
+
     def _has_line(self, packet: Packet, now: float) -> bool:
-        """Whether a full line still takes a prompt packet: sound is the last thing to stop. Before
-        the first picture has arrived, what fills the line is that picture, and motion follows it.
+        """Whether the line takes a packet of sound or motion. Sound is the last thing to stop.
+        Before the first picture has arrived, that picture is what fills the line, and motion
+        follows it.
         """
         if packet.kind is Kind.STREAM or not self._confirmed:
             return True
-        over = _SOUND_OVER if packet.kind is Kind.AUDIO else 0
-        if self.line.room(now) >= -over:
-            return True
-        self.statistics.held_back += 1
-        return False
+        return self.line.room(now) >= (-_SOUND_OVER if packet.kind is Kind.AUDIO else 0)
 
     def _may_send(self, packet: Packet, now: float) -> bool:
         """Whether rate and line have room for a packet of a keyframe."""
@@ -240,6 +336,10 @@ class Outgoing:
         self._sequence = (self._sequence + 1) % WRAP
         return numbered
 
+    def _numbered_control(self, packet: Packet) -> Packet:
+        self._controls = (self._controls + 1) % WRAP
+        return replace(packet, sequence=self._controls)
+
     def _copied(self, fresh: Sequence[Packet]) -> tuple[Packet, ...]:
         """Copies of the sound and the motion of the datagram before, where datagrams are lost."""
         copies = self._copies if self._copying and fresh else ()
@@ -247,19 +347,24 @@ class Outgoing:
             self._copies = tuple(p for p in fresh if p.kind in (Kind.AUDIO, Kind.MOTION))
         return copies
 
-    def _datagram(self, packets: Sequence[Packet], now: float) -> bytes:
+    def _datagram(self, packets: Sequence[Packet], now: float, *, reliable: bool = False) -> bytes:
         session = self.encoder.header.session % WRAP
         data = bytes(Datagram(session, self._number % WRAP, int(now * 1000) % WRAP, (*packets,)))
-        size = len(data) + self._config.overhead_bytes
+        size = len(data) + (_RELIABLE_BYTES if reliable else self._config.overhead_bytes)
         self._tokens -= size
-        self.line.sent(self._number, size, now)
+        if not reliable:
+            self.line.sent(self._number, size, now)
         self._number += 1
         self.statistics.headers += size - sum(map(_size, packets))
         self.statistics.datagrams += 1
         return data
 
     def _count(
-        self, fresh: Sequence[Packet], reports: Sequence[Packet], copies: Sequence[Packet]
+        self,
+        fresh: Sequence[Packet],
+        reports: Sequence[Packet],
+        copies: Sequence[Packet],
+        proofs: Sequence[Packet],
     ) -> None:
         done = self.statistics
         for packet in fresh:
@@ -269,9 +374,10 @@ class Outgoing:
                 done.motion += _size(packet)
             else:
                 done.references += _size(packet)
-        more = sum(map(_size, reports)), sum(map(_size, copies))
+        more = [sum(map(_size, packets)) for packets in (reports, copies, proofs)]
         done.reports += more[0]
         done.copies += more[1]
+        done.proofs += more[2]
         self._counted += sum(more)
 
     def _refill(self, now: float) -> None:
@@ -289,7 +395,8 @@ class Outgoing:
             self._more += (self._counted * 8 / 1000 / max(passed, 1e-3) - self._more) * share
         self._counted, self._adapted = 0, now
         headers = (self._config.overhead_bytes + HEAD_BYTES) * 8 / 1000 / self.together_s
-        self.encoder.set_rate(max(self.kbps - headers - self._more, 1.0))
+        waiting = sum(len(packet.payload) for packet in self._patient)
+        self.encoder.set_rate(max(self.kbps - headers - self._more, 1.0), waiting)
 
 
 def _size(packet: Packet) -> int:

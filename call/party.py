@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..codec.control import State
 from ..receiver.outputs import PictureOutput
 from .devices.ports import Frame, Sound
-from .session import CallStatistics
+from .session import CallStatistics, Transmit
+from .signing import PublicKey, SigningKey
 
 __all__ = ["Party"]
 
@@ -30,7 +30,10 @@ class Party(Protocol):
     def failure(self) -> Exception | None:
         """The error that ended the session's work, None while it works."""
 
-    def start(self, transmit: Callable[[Sequence[bytes]], None]) -> None:
+    def bind(self, key: SigningKey, peer: PublicKey, ends: bytes) -> None:
+        """Sign what is sent, and show only what the other side signed."""
+
+    def start(self, transmit: Transmit) -> None:
         """The line is there: begin to send."""
 
     def see(self, frame: Frame, now: float) -> None:

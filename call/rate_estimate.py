@@ -16,9 +16,9 @@ It departs from it where a call of 6 to 64 kbit/s differs from one of megabits:
   carries a sixth of what it did, no report says so in time, but reports fail to come.
 - When the rate is cut, it goes further below what arrives, the longer the queue is, so that the
   queue is gone after about a second. It then returns to a little less than what arrived.
-- When reports come but name nothing that arrived, the line has nearly stopped: a quarter of the
-  rate is kept. If what arrives next was not delayed by a queue, it was an outage, and the whole
-  rate is back at once.
+- When reports come but name nothing that arrived, the line has nearly stopped, or a burst was lost.
+  A quarter of the rate is kept. If what arrives next was not delayed by a queue, the whole rate is
+  back at once.
 """
 
 from __future__ import annotations
@@ -46,10 +46,11 @@ _HOLD_S = 1.0  # after a cut, before the rate is raised again
 _AHEAD = 1.6  # the estimate is at most so many times what arrives
 _MUCH_LOST = 0.25
 _OUTAGE_S = 0.8  # of datagrams that were all lost
-_SLACK_S = 0.02  # more than the usual time until a report may be on its way
+_SLACK_S = 0.018  # more than the usual time until a report, what reports waver by apart
 _LEAST_ROOM = 600  # bytes that may always be on their way: two datagrams
 _SOME_LOST = 0.03  # loss from which a missing report is no sign of a full line
-_FORGOTTEN_S = 2.0  # what no report mentions is no longer on its way
+_FORGOTTEN_S = 2.0  # after so long, what no report mentions is no longer on its way
+_LOST_S = 0.5  # beyond the usual time: the same, where there is no queue
 _USUAL_S = 0.4  # until a report, before one came
 _BETWEEN_S = 0.12  # between two reports, before two came
 
@@ -93,6 +94,7 @@ class LineEstimate:
         self._waits: deque[tuple[float, float]] = deque()
         self._usual = _USUAL_S
         self._between = _BETWEEN_S  # seconds from one report to the next, smoothed
+        self._uneven = 0.0  # by how much that differs from one time to another, smoothed
 
     def set_ceiling(self, kbps: float) -> None:
         """Another highest rate, from now on."""
@@ -113,16 +115,25 @@ class LineEstimate:
         """
         self._flying[number] = (now, size)
         self._in_flight += size
-        while self._flying and next(iter(self._flying.values()))[0] < now - _FORGOTTEN_S:
+        self._forget(now)
+
+    def _forget(self, now: float) -> None:
+        """What no report mentions for long is no longer on its way. Where there was no queue when
+        something arrived last, it was lost, and that is known sooner.
+        """
+        late = self._usual + self._between + 3 * self._uneven
+        sooner = _LOST_S if self.loss <= _SOME_LOST else _LOST_S / 2
+        after = _FORGOTTEN_S if self.queue_s > _QUEUE_S else late + sooner
+        while self._flying and next(iter(self._flying.values()))[0] < now - after:
             self._landed(next(iter(self._flying)))
 
     def room(self, now: float) -> float:
         """Bytes that may be sent now without more on its way than a line of this rate holds."""
-        while self._flying and next(iter(self._flying.values()))[0] < now - _FORGOTTEN_S:
-            self._landed(next(iter(self._flying)))
-        late = self._between * (2 if self.loss > _SOME_LOST else 1)  # as a report may be
+        self._forget(now)
+        late = self._between * (2 if self.loss > _SOME_LOST else 1) + 3 * self._uneven
         may_fly = self.kbps * 125 * (self._usual + late + _SLACK_S)
-        return max(may_fly, _LEAST_ROOM) - self._in_flight
+        least = _LEAST_ROOM if self.queue_s <= _FULL_S else _LEAST_ROOM / 2
+        return max(may_fly, least) - self._in_flight
 
     def report(self, arrivals: Sequence[tuple[int, float | None]], now: float) -> None:
         """Take a report of the peer.
@@ -149,13 +160,15 @@ class LineEstimate:
         for number, _ in known:
             self._landed(number)
         elapsed = 0.0 if self._last is None else min(max(now - self._last, 0.0), 1.0)
-        self._between += (elapsed - self._between) * 0.1 if elapsed else 0.0
+        if elapsed:
+            self._uneven += (abs(elapsed - self._between) - self._uneven) * 0.1
+            self._between += (elapsed - self._between) * 0.1
         self._last = now
         if came:
             self._measure(came)
             self._decide(now, elapsed)
-        elif self._is_starving(now):
-            self._before = self._before or self.kbps
+        elif self._before is None and self._is_starving(now):
+            self._before = self.kbps
             self._cut_to(self.kbps * _STARVING, now)
         elif known and self.loss > _MUCH_LOST and now - self._cut >= _HOLD_S:
             self._cut_to(self.kbps * 0.7, now)
@@ -174,8 +187,10 @@ class LineEstimate:
             self.loss += (share - self.loss) * min(len(counted) / 40, 1.0)
 
     def _is_starving(self, now: float) -> bool:
-        """Whether nothing arrives that should have long since: the line has nearly stopped."""
-        if not self._flying or now - self._cut < _CUT_APART_S:
+        """Whether nothing arrives that should have long since: the line has nearly stopped. Where
+        datagrams are lost all the time, it is no sign.
+        """
+        if not self._flying or now - self._cut < _CUT_APART_S or self.loss > _SOME_LOST:
             return False
         oldest = next(iter(self._flying.values()))[0]
         return now - oldest > self._usual + self._between + _FULL_S
@@ -220,6 +235,8 @@ class LineEstimate:
             if now - self._cut >= _CUT_APART_S:
                 drain = max(1 - self.queue_s / _DRAIN_S, 0.5)
                 carried = min(self.kbps, self.arriving_kbps) * _BELOW
+                if self.queue_s <= _FULL_S:  # less may have been sent than the line carries
+                    carried = max(carried, self.kbps * _BELOW * _BELOW)
                 self._held = carried
                 self._cut_to(carried * drain, now)
             return
@@ -238,7 +255,8 @@ class LineEstimate:
         # What is not sent proves nothing: the estimate runs ahead of it only so far.
         bound = max(self.arriving_kbps * _AHEAD, MIN_KBPS)
         if self.kbps < bound:
-            self.kbps = min(self.kbps * growth**elapsed, bound, self._ceiling)
+            carried = self.arriving_kbps * _BELOW  # without a queue
+            self.kbps = min(max(self.kbps * growth**elapsed, carried), bound, self._ceiling)
 
     def _cut_to(self, kbps: float, now: float) -> None:
         self.kbps = min(max(kbps, MIN_KBPS), self._ceiling)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +27,14 @@ from ..receiver.outputs import PictureOutput
 from ..receiver.tracks.pictures import DuePicture
 from ..sender.encoder import Encoder
 from ..sender.observed import ObservedFrame
+from .checking import Checks
 from .config import CallConfig
 from .incoming import Incoming, Received
 from .outgoing import Outgoing
 from .playback import Playback
+from .signing import Proofs, PublicKey, SigningKey
 
-__all__ = ["CallSession", "CallStatistics"]
+__all__ = ["CallSession", "CallStatistics", "Transmit"]
 
 Frame = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
@@ -39,9 +42,18 @@ Sound = npt.NDArray[np.float32]
 _REPORTS = ((40.0, 0.08), (24.0, 0.12), (10.0, 0.24), (0.0, 0.36))
 """From so many kbit/s on, so many seconds between two reports."""
 _STATE_S = 1.0  # between two reports that tell state and clock
+_SHARE = 0.1  # of the rate that reports may take, headers apart
+_RIDES = 1.5  # times as long as sound lasts in a datagram, a report waits for one to go with
 _GOODBYES = 3  # times that leaving is said, since a datagram may be lost
 _IDLE_S = 1.0  # between two reports to a peer from whom nothing comes
 _TICK_S = 0.02
+
+
+class Transmit(Protocol):
+    """Sends what a session gives out."""
+
+    def __call__(self, datagrams: Sequence[bytes], *, reliably: bool = False) -> None:
+        """Send datagrams; with `reliably`, all in one message that is not lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +68,13 @@ class CallStatistics:
         peer_loss: part of the peer's datagrams that never came, since the beginning.
         round_trip_s: there and back, None before it was measured.
         delay_s: from the arrival of sound to its playing.
+        held_back: packets of sound and motion that this side left out, since the line was full.
         shown, made_up, skipped: pictures of the peer so far.
         sound_made_up_s: seconds of the peer's sound that had to be made up.
         restarts: how often the peer began anew.
         damaged, strangers: datagrams that could not be read, or were of another session.
+        proven: keyframes of the peer that he signed; None where signatures are not checked.
+        unproven: STREAM packets and keyframes that were dropped, since he did not sign them.
         peer_gone: nothing has come for seconds.
         refused: why the peer's stream cannot be shown, else None.
     """
@@ -72,6 +87,7 @@ class CallStatistics:
     peer_loss: float
     round_trip_s: float | None
     delay_s: float
+    held_back: int
     shown: int
     made_up: int
     skipped: int
@@ -79,6 +95,8 @@ class CallStatistics:
     restarts: int
     damaged: int
     strangers: int
+    proven: int | None
+    unproven: int
     peer_gone: bool
     refused: str | None
 
@@ -126,7 +144,7 @@ class CallSession:
         self._told_state: State | None = None
         self._told_references: tuple[ReferenceState, ...] | None = None
         self._full = float("-inf")  # when one with state and clock left last
-        self._controls = 0
+        self._cost = 0  # bytes of the last report
         self._round_trip: float | None = None
         self._shown = self._made_up = 0
         self._output: PictureOutput | None = None
@@ -138,6 +156,17 @@ class CallSession:
         self._check_open()
         self.outgoing.encoder.prepare()
         self.incoming.decoder.prepare()
+
+    def bind(self, key: SigningKey, peer: PublicKey, ends: bytes) -> None:
+        """Sign what is sent, and show only what the peer signed. Before anything is sent.
+
+        Args:
+            key: of this side.
+            peer: the key of the other side.
+            ends: stands for both ends, see `signing.ends_of`.
+        """
+        self.outgoing.bind(Proofs(key, ends))
+        self.incoming.bind(Checks(peer, ends))
 
     @property
     def peer_state(self) -> State | None:
@@ -200,6 +229,10 @@ class CallSession:
         self.playback.take(self.incoming.tick(now), now)
         return self.emit(now, [self.report(now)] if self.wants_report(now) else [])
 
+    def reliably(self) -> list[bytes]:
+        """Datagrams that are to leave by the reliable channel, in one message; see `CallConfig`."""
+        return self.outgoing.reliably()
+
     def emit(self, now: float, reports: Sequence[Packet] = ()) -> list[bytes]:
         """The sending half of `send`, with a report that was made elsewhere."""
         now = self._at(now)
@@ -210,7 +243,7 @@ class CallSession:
         """Whether a report is to leave now: it waits a little for a datagram to go with."""
         waited = now - self._report_due(now)
         leaves = self.outgoing.due(now) <= now
-        return (waited >= 0 and leaves) or waited >= self.outgoing.together_s
+        return (waited >= 0 and leaves) or waited >= _RIDES * self.outgoing.together_s
 
     def report(self, now: float) -> Packet:
         """A CONTROL packet that tells the peer what came. What has not changed is told only once a
@@ -226,8 +259,9 @@ class CallSession:
         else:
             self._full, self._told_state = now, self.state
         self._told = now
-        self._controls += 1
-        return report.to_packet(self._controls)
+        packet = report.to_packet(0)
+        self._cost = len(packet.payload)
+        return packet
 
     def picture(self, now: float) -> PictureOutput | None:
         """The peer's picture at this moment: the newest that is due, rendered if it is new. It is
@@ -279,6 +313,7 @@ class CallSession:
             peer_loss=arrivals.lost / there if there else 0.0,
             round_trip_s=self._round_trip,
             delay_s=self.playback.playout.buffered_s,
+            held_back=outgoing.statistics.held_back,
             shown=self._shown,
             made_up=self._made_up,
             skipped=self.playback.pictures.skipped,
@@ -286,6 +321,8 @@ class CallSession:
             restarts=incoming.restarts,
             damaged=incoming.damaged,
             strangers=incoming.strangers,
+            proven=None if incoming.checks is None else incoming.checks.proven,
+            unproven=0 if incoming.checks is None else incoming.checks.unproven,
             peer_gone=incoming.heard is not None and not incoming.is_heard(self._now),
             refused=incoming.refused,
         )
@@ -330,7 +367,10 @@ class CallSession:
             return now
         if not self.incoming.is_heard(now):
             return self._told + _IDLE_S
-        return self._told + next(s for least, s in _REPORTS if self.outgoing.kbps >= least)
+        kbps = self.outgoing.kbps
+        paid = self._cost * 8 / (_SHARE * kbps * 1000)
+        usual = next(seconds for least, seconds in _REPORTS if kbps >= least)
+        return self._told + min(max(usual, paid), _IDLE_S)
 
     def _measure(self, report: Control, now: float) -> None:
         """The round trip, from this side's clock reading that comes back."""

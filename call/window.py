@@ -93,6 +93,9 @@ class View:
         level: of the microphone, 0 to 1.
         muted, camera_off: what this side switched off.
         words: to compare.
+        signed: whether `face` was signed by the side whose words these are; None where that is not
+            known.
+        unsigned: pieces that were dropped, since that side did not sign them.
         message: a sentence, in the middle while there is no face, else above the line.
         help: whether the line of help is there.
     """
@@ -106,6 +109,8 @@ class View:
     muted: bool = False
     camera_off: bool = False
     words: Sequence[str] = ()
+    signed: bool | None = None
+    unsigned: int = 0
     message: str = ""
     help: bool = True
 
@@ -179,9 +184,21 @@ def _bar(canvas: Frame, view: View, top: int) -> None:
         canvas[top + 10 : top + 20, width - 130 : width - 20] = (50, 54, 60)
         canvas[top + 10 : top + 20, width - 130 : width - 130 + filled] = _GREEN
     if view.words:
-        _text(canvas, f"say to each other: {' '.join(view.words)}", 12, top + 43, 0.46, _GREEN)
+        words = f"say to each other: {' '.join(view.words)}"
+        _text(canvas, words, 12, top + 43, 0.46, _GREEN)
+        note, colour = _binding(view)
+        _text(canvas, note, 32 + _wide(words, 0.46), top + 43, 0.46, colour)
     if view.help:
         _text(canvas, _HELP, 12, top + 65, 0.4, _DIM)
+
+
+def _binding(view: View) -> tuple[str, tuple[int, int, int]]:
+    """Whether the picture belongs to the words."""
+    if view.unsigned:
+        return f"not signed by that side, dropped: {view.unsigned}", _WARM
+    if view.signed is None:
+        return "", _DIM
+    return ("the picture is signed", _GREEN) if view.signed else ("no signed picture yet", _DIM)
 
 
 def _scaled(frame: Frame, width: int, height: int) -> Frame:

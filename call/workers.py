@@ -14,7 +14,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
@@ -25,7 +25,9 @@ from ..codec.errors import FacewireError
 from ..receiver.outputs import PictureOutput
 from ..sender.observed import ObservedFrame
 from .incoming import Received
-from .session import CallSession, CallStatistics
+from .render_load import RenderLoad
+from .session import CallSession, CallStatistics, Transmit
+from .signing import PublicKey, SigningKey
 
 __all__ = ["CallWorkers"]
 
@@ -63,8 +65,10 @@ class CallWorkers:
         self.session = session
         self.failure: Exception | None = None
         self.render_s = 0.0
+        self._load = RenderLoad()
+        self._left_out = 0  # pictures skipped by the last one that was rendered
         self.dropped = 0
-        self._transmit: Callable[[Sequence[bytes]], None] | None = None
+        self._transmit: Transmit | None = None
         self._clock = clock
         self._ceiling: deque[float] = deque(maxlen=1)
         self._camera: deque[tuple[Frame, float]] = deque(maxlen=1)
@@ -87,11 +91,17 @@ class CallWorkers:
             )
         ]
 
-    def start(self, transmit: Callable[[Sequence[bytes]], None]) -> None:
+    def bind(self, key: SigningKey, peer: PublicKey, ends: bytes) -> None:
+        """As `CallSession.bind`; before `start`."""
+        self.session.bind(key, peer, ends)
+
+    def start(self, transmit: Transmit) -> None:
         """Begin to send and receive.
 
         Args:
-            transmit: sends datagrams. It is called from one thread, and must not block.
+            transmit: sends datagrams, with `reliably=True` by the reliable channel, which only
+                happens where `CallConfig.reliable` says that there is one. It is called from one
+                thread, and must not block.
         """
         self._transmit = transmit
         for thread in self._threads:
@@ -115,6 +125,13 @@ class CallWorkers:
     def statistics(self) -> CallStatistics:
         """See `CallStatistics`."""
         return self.session.statistics
+
+    @property
+    def light(self) -> bool:
+        """Whether pictures are made by the smallest network, since the computer did not keep up
+        with the one that the peer chose.
+        """
+        return self._load.light
 
     def set_ceiling(self, kbps: float) -> None:
         """Send at most so many kbit/s from now on."""
@@ -151,7 +168,8 @@ class CallWorkers:
             self._transmit(self.session.leave(now))
 
     def close(self) -> None:
-        """End the threads and close the session."""
+        """End the threads and close the session. Whatever is asked for after it does nothing."""
+        self._transmit = None
         if self._end():
             self.session.close()
 
@@ -218,8 +236,12 @@ class CallWorkers:
             finally:
                 self._receiving.release()
         datagrams = self.session.emit(now, reports)
-        if datagrams and self._transmit is not None:
-            self._transmit(datagrams)
+        first = self.session.reliably()
+        if self._transmit is not None:
+            if first:
+                self._transmit(first, reliably=True)
+            if datagrams:
+                self._transmit(datagrams)
 
     def _receive(self) -> None:
         """Decode what came."""
@@ -244,11 +266,21 @@ class CallWorkers:
         now = self._clock()
         with self._playing:
             due = self.session.choose(now)
+            skipped = self.session.playback.pictures.skipped
         if due is None:
-            self._ended.wait(_TICK_S / 2)
+            if not self.session.incoming.decoder.work_ahead():
+                self._ended.wait(_TICK_S / 2)
             return
+        light = self._load.light
+        began = self._clock()
         self._output = self.session.render(due)
-        self.render_s = self._clock() - now
+        done = self._clock()
+        self.render_s = done - began
+        self._load.add(done, self.render_s, max(skipped - self._left_out, 0))
+        self._left_out = skipped
+        if self._load.light != light:
+            self.session.incoming.decoder.lighten(self._load.light)
+            _log.info("pictures are now made by the %s network", "full" if light else "smallest")
 
 
 def _first(queue: deque[T]) -> T | None:

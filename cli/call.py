@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..codec.errors import ConfigError, DeviceError
 from . import names
-from .call_settings import check_extra, line_settings, own_abilities
+from .call_settings import check_extra, line_settings
 from .rendezvous import port
 
 if TYPE_CHECKING:
@@ -147,6 +147,7 @@ def _parts(
     from ..call.devices.files import FileSink, FileSource
     from ..call.line_thread import LineThread
     from ..call.recording import FigureLog, Recording
+    from ..call.signing import PublicKey, SigningKey
 
     with names.readable(args.source) if args.source else contextlib.nullcontext() as source:
         film = FileSource(source, loop=args.loop) if source is not None else None
@@ -155,11 +156,13 @@ def _parts(
     say("loading the networks")
     session = make_session(args, time.monotonic())
     stack.callback(session.close)
-    own = own_abilities(args)
+    key = SigningKey()
+    own = Abilities.here(args.network, key.public)
 
-    def check(data: bytes) -> None:
+    def check(data: bytes, ends: bytes) -> None:
         other = Abilities.parse(data)
         own.fit(other)
+        session.bind(key, PublicKey(other.key), ends)
         if other.sends and other.sends != own.sends:
             _load(session, other.sends.partition(":")[0])
 
@@ -205,6 +208,7 @@ def make_session(args: argparse.Namespace, now: float) -> Party:
     config = CallConfig(
         kbps=args.kbps,
         overhead_bytes=_OVERHEAD,
+        reliable=True,
         encoder=EncoderConfig(model=args.network, identity=identity),
     )
     session = CallSession(config, now=now)

@@ -1,4 +1,4 @@
-"""What `facewire call` is asked for: how to meet, and what this side can run."""
+"""What `facewire call` is asked for: how to meet."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
     from aiortc import RTCIceServer
 
-    from ..call.abilities import Abilities
     from ..call.line_thread import LineSettings
 
-__all__ = ["check_extra", "line_settings", "own_abilities"]
+__all__ = ["check_extra", "line_settings"]
 
 
 def line_settings(args: argparse.Namespace) -> LineSettings:
@@ -71,26 +70,3 @@ def check_extra() -> None:
     for name in ("aiortc", "aiohttp", "cryptography"):
         if importlib.util.find_spec(name) is None:
             raise MissingExtraError("a call", "call")
-
-
-def own_abilities(args: argparse.Namespace) -> Abilities:
-    """What this side can run."""
-    from .. import __version__
-    from ..call.abilities import Abilities
-    from ..call.pack import VERSION as DATAGRAMS
-    from ..codec.motion.profiles import Profile
-    from ..codec.stream import VERSION as WIRE
-    from ..models.weights import load_card, shipped
-
-    def name(size: str) -> str:
-        card = load_card(size)
-        return f"{card.name}:{card.sha256.hex()[:8]}"
-
-    return Abilities(
-        version=__version__,
-        wire=WIRE,
-        datagrams=DATAGRAMS,
-        networks=tuple(name(size) for size in shipped()),
-        sends=name(args.network),
-        profiles=tuple(Profile),
-    )

@@ -18,6 +18,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntFlag
+from typing import ClassVar
 
 from .counters import WRAP
 from .errors import ConfigError, StreamError, TruncatedError, UnsupportedError
@@ -27,10 +28,12 @@ __all__ = [
     "MAX_CONTROL",
     "MAX_MAP_BYTES",
     "MAX_MISSING",
+    "SIGNATURE_BYTES",
     "Arrivals",
     "Clock",
     "Control",
     "Missing",
+    "Proof",
     "Received",
     "ReferenceState",
     "State",
@@ -42,7 +45,7 @@ MAX_CONTROL = 1024
 VERSION = 1
 _HEAD = struct.Struct("<BI")
 _ITEM = struct.Struct("<BB")
-_RECEIVED, _DECODED, _REFERENCES, _WANTS, _MISSING, _CLOCK, _STATE, _ARRIVALS = range(1, 9)
+_RECEIVED, _DECODED, _REFERENCES, _WANTS, _MISSING, _CLOCK, _STATE, _ARRIVALS, _PROOF = range(1, 10)
 _U16, _U32 = struct.Struct("<H"), struct.Struct("<I")
 _REFERENCE = struct.Struct("<BI")
 _CLOCKS = struct.Struct("<IIH")
@@ -51,6 +54,7 @@ MAX_MAP_BYTES = 32
 MAX_REFERENCES = 16
 MAX_MISSING = 60
 MAX_ARRIVALS = 100
+SIGNATURE_BYTES = 64
 _LOST = -0x8000  # in place of an arrival
 _TICKS = 4000  # a second, of arrivals
 
@@ -191,6 +195,29 @@ class Arrivals:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """A signature of the writer on his own STREAM packet, or on a keyframe of his (item 9):
+    `of u8`, then 64 bytes of Ed25519. What is signed, `call/signing.py` says.
+
+    Attributes:
+        of: id of the keyframe, 0..15; `Proof.STREAM` for the STREAM packet.
+        signature: `SIGNATURE_BYTES` bytes.
+    """
+
+    STREAM: ClassVar[int] = 16
+
+    of: int
+    signature: bytes
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.of <= self.STREAM or len(self.signature) != SIGNATURE_BYTES:
+            raise ConfigError(
+                f"a proof is of a keyframe below 16 or of the stream (16), not {self.of}, and has "
+                f"a signature of {SIGNATURE_BYTES} bytes, not {len(self.signature)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class Control:
     """One report. Every part may be left out.
 
@@ -204,6 +231,7 @@ class Control:
         clock: for the estimate of delay and drift.
         state: of the writer's own camera and microphone; None where nothing is said.
         arrivals: when the peer's datagrams arrived.
+        proof: a signature on what the writer sends.
     """
 
     session: int = 0
@@ -215,6 +243,7 @@ class Control:
     clock: Clock | None = None
     state: State | None = None
     arrivals: Arrivals | None = None
+    proof: Proof | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.session < 1 << 32:
@@ -256,6 +285,8 @@ class Control:
             yield _STATE, bytes([self.state])
         if self.arrivals is not None:
             yield _ARRIVALS, _pack_arrivals(self.arrivals)
+        if self.proof is not None:
+            yield _PROOF, bytes([self.proof.of]) + self.proof.signature
 
     @classmethod
     def from_payload(cls, data: bytes) -> Control:
@@ -297,7 +328,7 @@ class Control:
         def one(kind: int, form: struct.Struct) -> int | None:
             return form.unpack(bodies[kind])[0] if kind in bodies else None
 
-        received = missing = clock = references = state = arrivals = None
+        received = missing = clock = references = state = arrivals = proof = None
         if (body := bodies.get(_RECEIVED)) is not None:
             received = Received(_U16.unpack(body[:2])[0], int.from_bytes(body[2:], "little"))
         if (body := bodies.get(_REFERENCES)) is not None:
@@ -311,9 +342,12 @@ class Control:
             state = State(value & _KNOWN_STATES)
         if (body := bodies.get(_ARRIVALS)) is not None:
             arrivals = _unpack_arrivals(body)
+        if (body := bodies.get(_PROOF)) is not None:
+            proof = Proof(body[0], body[1:])
         wants = Wants((one(_WANTS, _BYTE) or 0) & _KNOWN_WANTS)
         decoded = one(_DECODED, _U32)
-        return cls(session, received, decoded, references, wants, missing, clock, state, arrivals)
+        about = received, decoded, references, wants, missing, clock, state, arrivals, proof
+        return cls(session, *about)
 
 
 _BYTE = struct.Struct("B")

@@ -47,6 +47,7 @@ __all__ = [
     "StillCodec",
     "decode_picture",
     "encode_picture",
+    "fragment_body",
     "fragment_of",
     "fragment_pts",
 ]
@@ -184,6 +185,11 @@ def fragment_of(packet: Packet) -> tuple[int, int, int]:
     """
     index, check, count, _ = _parse_fragment(packet)
     return index, count, check
+
+
+def fragment_body(packet: Packet) -> bytes:
+    """The part of the body in a KEYFRAME packet. Raises as `fragment_of`."""
+    return _parse_fragment(packet)[3]
 
 
 def fragment_pts(packet: Packet) -> int | None:

@@ -34,6 +34,10 @@ class DecoderConfig:
             the one that the stream names.
         identity: what the network learned of the person (`facewire enroll`), if it comes beside
             the stream or was kept from an earlier one. An identity in the stream needs no setting.
+        live: for a call whose pictures are made in a thread of their own. Keyframes are prepared by
+            `Decoder.work_ahead`, or when the first picture needs them, and not when they come. The
+            smallest shipped network is loaded as well, so that `Decoder.lighten` can change to it
+            where the computer does not keep up.
         badge: draw the corner badge on every frame. Off by default, since an application may
             have its own place for it; on in decoded files.
         reorder_window: how many later packets may come before a missing one counts as lost, where
@@ -61,6 +65,7 @@ class DecoderConfig:
     lookahead_ms: int = 100
     weights: Path | None = None
     identity: Identity | None = None
+    live: bool = False
     badge: bool = False
     reorder_window: int = 8
     reorder_ms: int = 60

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..codec.control import Control
@@ -85,6 +86,7 @@ class Decoder:
         self._reports = Reports(self.config, self.statistics, self._order, self._assembler)
         self._picture: Frame | None = None  # the newest one
         self._now: float | None = None
+        self._admits: Callable[[Keyframe], bool] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -156,6 +158,21 @@ class Decoder:
         if network is not None or asked is None:
             asked = header_for(network or self.config.weights or "s")
         self._networks.prepare(asked, self._people.find(asked))
+
+    def lighten(self, light: bool) -> None:
+        """Render with the smallest network from now on, or again with the one that the stream
+        names. It changes nothing unless `DecoderConfig.live` is set. Any thread may call it.
+        """
+        self._networks.lighten(light)
+
+    def work_ahead(self) -> bool:
+        """Prepare one of the keyframes that came, before a picture needs it. It does nothing unless
+        `DecoderConfig.live` is set, and belongs into the thread that renders.
+
+        Returns:
+            Whether there was one.
+        """
+        return self._networks.work_ahead()
 
     def decode(self, packet: Packet | bytes, now: float | None = None) -> list[Output]:
         """Take one packet.
@@ -237,6 +254,19 @@ class Decoder:
         """
         self._check_open()
         return self._reports.due(self._stream, self._advance(now))
+
+    def guard(self, admits: Callable[[Keyframe], bool]) -> None:
+        """From now on, use only those keyframes of the packets that `admits` lets in. One that
+        turns out to be good later is for `admit`.
+        """
+        self._admits = admits
+
+    def admit(self, keyframe: Keyframe) -> None:
+        """Use a keyframe, whoever vouches for it."""
+        if self._stream is None:
+            self._early.append(keyframe)
+        else:
+            self._use(keyframe, self._stream)
 
     def close(self) -> None:
         """Free the network and everything that waits. Nothing can be decoded afterwards."""
@@ -404,10 +434,8 @@ class Decoder:
         except (StreamError, MotionError) as error:
             self._refuse_keyframe(error)
             return
-        if keyframe is not None and self._stream is None:
-            self._early.append(keyframe)
-        elif keyframe is not None and self._stream is not None:
-            self._use(keyframe, self._stream)
+        if keyframe is not None and (self._admits is None or self._admits(keyframe)):
+            self.admit(keyframe)
 
     def _use(self, keyframe: Keyframe, stream: StreamTracks) -> None:
         try:

@@ -216,12 +216,14 @@ class Encoder:
         """
         return self._rate.together_ms
 
-    def set_rate(self, kbps: float) -> None:
+    def set_rate(self, kbps: float, waiting: int = 0) -> None:
         """Change the rate of a call, from now on: the quantiser step of motion, how long packets
         last, the references' bytes, and the rate of the sound. No keyframe is needed for it.
 
         Args:
             kbps: 1000 bits a second of all packets with their headers (6 bytes each).
+            waiting: bytes of packets that the caller holds back, since the line had no room for
+                them yet. No more keyframes are sent until they fit the rate.
 
         Raises:
             ConfigError: no such rate, or not a call.
@@ -230,7 +232,7 @@ class Encoder:
             raise ConfigError("the rate of a file is set once, in EncoderConfig")
         if not 0 < kbps < 1e6:
             raise ConfigError(f"a rate lies between 0 and 1000000 kbps, not at {kbps:g}")
-        self._rate.set_rate(kbps, self._time.seconds)
+        self._rate.set_rate(kbps, self._time.seconds, waiting)
         self._ready += self._counted(self._animation.adapt(self._rate.motion, self._rate.bundle))
         if self._sound is not None and self._rate.sound is not None:
             self._sound.change(*self._rate.sound)

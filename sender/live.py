@@ -42,7 +42,8 @@ _FIRST = 3000  # bytes of the first picture, which everybody waits for
 _FIRST_S = 1.0  # or so many seconds of the rate, where that is more
 _AT_ONCE_S = 0.4  # of the rate that the first picture takes where there is a clock
 _FIRST_PART = 300  # bytes of it in a packet, so that sound may go between
-_UNBEARABLE, _URGENT = 0.15, 3  # avoidable loss, and in how many candidates, that justifies debt
+_UNBEARABLE, _URGENT = 0.06, 2  # avoidable loss, and in how many candidates, that justifies debt
+_URGENT_S, _URGENT_SMALL = 0.4, 1000  # of the rate, and bytes at least, that such a picture takes
 _UNEARNED_S = 0.5  # seconds of the rate that may be overdrawn without counting as debt
 _DEBT_S = 5.0  # seconds of the rate that debt may reach
 _JOIN_S = Fraction(1)  # from one keyframe that the receiver asks for to the next
@@ -125,9 +126,13 @@ class LiveCoder:
             packets += self._animation.animate(None, frame.pts)
         self._rate.count(packets)
         if view is not None and self._config.references > 1:
-            news = self._keep(view, frame.pts, now) or self._has_earned(now)
-            if news and self._trickle.takes_another(self._free):
-                self._begin_next(now)
+            kept = self._keep(view, frame.pts, now)
+            choice = self._urgent(now) if kept and self._trickle.takes_urgent() else None
+            news = kept or self._has_earned(now)
+            if choice is None and news and self._trickle.takes_another(self._free):
+                choice = self._choose(now)
+            if choice is not None:
+                self._begin(choice)
         packets += self._trickle.step(now)
         self._fragments.keep((p for p in packets if p.kind == Kind.KEYFRAME), now)
         return packets
@@ -170,6 +175,8 @@ class LiveCoder:
         self._animation.add(reference, join=True)
         self._candidates.clear()
         self._trickle.clear()
+        if self._config.references > 1:
+            self._trickle.prepare(reference)
         part = _FIRST_PART if self._rate.clocked else FRAGMENT_BYTES
         return before + keyframe.to_packets(0, part=part)
 
@@ -203,11 +210,8 @@ class LiveCoder:
         rate = self._rate.per_second
         return rate is not None and self._rate.left(now) >= -_UNEARNED_S * rate
 
-    def _begin_next(self, now: Fraction) -> None:
-        """Begin the next reference, if one pays."""
-        choice = self._choose(now)
-        if choice is None:
-            return
+    def _begin(self, choice: _Choice) -> None:
+        """Begin the next reference."""
         candidate = choice.candidate
         try:
             reference = self._animation.refer(candidate.view, candidate.pts, join=False)
@@ -217,20 +221,33 @@ class LiveCoder:
         if self._rate.per_second is None:
             self._candidates.clear()  # later ones are judged with the new reference there
 
+    def _urgent(self, now: Fraction) -> _Choice | None:
+        """The candidate without which what is shown is not bearable now, if there is one. Its
+        picture goes out at once, and is small where a rate is set, so that it comes soon.
+        """
+        rate = self._rate.per_second
+        if rate is not None and self._rate.left(now) <= -_DEBT_S * rate:
+            return None
+        size = self._config.keyframe_bytes
+        if rate is not None:
+            size = round(min(max(_URGENT_S * rate, _URGENT_SMALL), _LARGE))
+        avoids = self._avoids()
+        best = len(avoids) - 1 - int(avoids[::-1].argmax())  # the newest of equals
+        if avoids[best] < _URGENT:
+            return None
+        return _Choice(self._candidates[best], size, at_once=True)
+
     def _choose(self, now: Fraction) -> _Choice | None:
-        """The candidate whose picture would have lowered the loss of the last two seconds most, or
-        without which the face is not bearable now; None if nothing is to be sent.
+        """The candidate whose picture would have lowered the loss of the last two seconds most;
+        None if nothing is to be sent.
         """
         rate = self._rate.per_second
         size = self._config.keyframe_bytes
         if rate is not None:
             size = round(min(max(self._free * _SPREAD_S, _SMALL), _LARGE))
-        gains, avoidable = self._weigh(size)
-        in_debt = rate is not None and self._rate.left(now) <= -_DEBT_S * rate
-        if avoidable.max() >= _URGENT and not in_debt:
-            return _Choice(self._candidates[int(avoidable.argmax())], size, at_once=True)
         if len(self._candidates) < _CANDIDATES:
             return None
+        gains = self._gains(size)
         best, gain = int(gains.argmax()), float(gains.max())
         if rate is None or self._candidates[best].view.faceless:
             worth = gain * _LIFE >= WORTH * size / 1000
@@ -241,19 +258,29 @@ class LiveCoder:
             return _Choice(self._candidates[-1], 2 * size)
         return _Choice(self._candidates[best], size)
 
-    def _weigh(self, size: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:
-        """What each candidate would do for all of them, if its picture had so many bytes.
-
-        Returns:
-            The mean loss that it would take off, and the number of candidates in which it would
-            avoid an unbearable loss, 0 if the newest is not one of them. That loss does not include
-            what pictures lose when they are coded. Both are `[N]`.
+    def _gains(self, size: int) -> npt.NDArray[np.float64]:
+        """The mean loss that each candidate would take off all of them if its picture had so many
+        bytes, `[N]`.
         """
-        known, coming = self._animation.known, self._trickle.coming
+        looks, shown = self._shown()
+        known = self._animation.known
+        before = known.losses(looks, self._trickle.coming)
+        gains = before - np.minimum(before, shown + known.picture_loss(AFTER_GAIN * size))
+        return np.asarray(gains.mean(1))
+
+    def _avoids(self) -> npt.NDArray[np.intp]:
+        """In how many candidates each of them would avoid an unbearable loss, without what pictures
+        lose when they are coded; 0 if the newest is not one of them. `[N]`.
+        """
+        looks, shown = self._shown()
+        bearable = self._animation.known.losses(looks, pictures=False)
+        avoids = bearable - shown > _UNBEARABLE
+        return np.asarray(avoids.sum(1) * avoids[:, -1])
+
+    def _shown(self) -> tuple[Appearance, npt.NDArray[np.float64]]:
+        """What the candidates look like, and what each of them loses if it is shown from each:
+        `[from, of]`.
+        """
         looks = Appearance.stack([candidate.view.look for candidate in self._candidates])
         shown = np.stack([shown_losses(one.view.look, looks) for one in self._candidates])
-        before = known.losses(looks, coming)
-        gains = before - np.minimum(before, shown + known.picture_loss(AFTER_GAIN * size))
-        bearable = known.losses(looks, coming, pictures=False)
-        avoids = bearable - shown > _UNBEARABLE
-        return gains.mean(1), avoids.sum(1) * avoids[:, -1]
+        return looks, shown

@@ -9,6 +9,7 @@ rate may change at any time.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable
 from fractions import Fraction
@@ -24,12 +25,16 @@ from ..codec.stream import StreamHeader
 from .config import MAX_PICTURE, EncoderConfig
 from .ladder import sound_bitrate, together_ms
 
-__all__ = ["LIVE_SPAN", "MIN_PICTURE", "RateControl"]
+__all__ = ["LIVE_SPAN", "MIN_PICTURE", "MOST", "RateControl"]
+
+_LOG = logging.getLogger(__name__)
 
 LIVE_SPAN = Fraction(10)
 """Seconds over which a call earns back its first keyframe, if no keyframe interval is set."""
 MIN_PICTURE = 700
 """With fewer bytes, a face of 256x256 can no longer be recognised."""
+MOST = 12
+"""References of one stretch that is planned as a whole, at most."""
 _BODY = 12 + FP16_BYTES  # bytes of a keyframe before its shape and picture (codec/keyframe.py)
 _SHAPE = 320  # usual bytes of the landmarks
 _FINEST, _COARSEST = 3, 10  # quantiser steps
@@ -84,6 +89,7 @@ class RateControl:
     def reset(self) -> None:
         """Begin a new stream."""
         self.spent = self._around(1)
+        self._waiting = 0
         self._allowed, self._allowed_at = 0.0, Fraction(0)
         self.clocked = False
         self._together = 120
@@ -99,11 +105,13 @@ class RateControl:
         self.clocked = True
         self._lengthen()
 
-    def set_rate(self, kbps: float, now: Fraction) -> None:
+    def set_rate(self, kbps: float, now: Fraction, waiting: int = 0) -> None:
         """Change the rate of a call, from `now` (seconds) on. Sound and motion become coarser at
-        once; they become finer only where the new rate is clearly enough.
+        once; they become finer only where the new rate is clearly enough. So many bytes that were
+        counted are still `waiting` to be sent.
         """
         self.left(now)
+        self._waiting = waiting
         self.per_second = kbps * 125
         if self.sound is not None:
             now_bps = self.sound[0]
@@ -160,7 +168,7 @@ class RateControl:
         self._allowed_at += passed
         most = self.spent + _SAVED_S * self.per_second
         self._allowed = min(self._allowed + self.per_second * float(passed), most)
-        return self._allowed - self.spent
+        return self._allowed - self.spent - self._waiting
 
     def free(self, span: Fraction = LIVE_SPAN) -> float:
         """Bytes a second that sound and motion are expected to leave of the rate; infinite without
@@ -218,6 +226,26 @@ class RateControl:
         floor += count * (stream + self.overhead(_SHAPE) + MIN_PICTURE)
         if (self.per_second or 0) * span < floor:
             raise self._below(floor, span)
+        most = self.expected(span) + count * stream + self._most_pictures(span, count)
+        if (self.per_second or 0) * span > most:
+            _LOG.warning(
+                "%g kbit/s cannot be used up: at most about %d go into one scene, with the largest "
+                "reference pictures",
+                (self.per_second or 0) / 125,
+                math.ceil(most / 125 / float(span)),
+            )
+
+    def _most_pictures(self, span: Fraction, joins: int) -> int:
+        """Bytes of the largest references that so many seconds of one scene can have, if one can
+        join at so many places.
+        """
+        together = self._config.planned_together(span if self._in_file else None)
+        if self._live or not together:  # a part of one reference behind each frame
+            return math.ceil(span * self._header.fps) * self.framed(MAX_DATAGRAM - HEADER_BYTES)
+        fragments = math.ceil(MAX_PICTURE / FRAGMENT_BYTES)
+        each = MAX_PICTURE + self.overhead(_SHAPE) + (fragments - 1) * self._fragment()
+        most = 1 if self._config.references == 1 else MOST
+        return (math.ceil(span / together) + joins - 1) * most * each
 
     def expected_motion(self, frames: int) -> int:
         """Bytes that the motion of so many frames is expected to take."""

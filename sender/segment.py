@@ -17,9 +17,9 @@ from .appearance import Appearance
 from .config import EncoderConfig
 from .motion.animation import Animation
 from .observed import ObservedFrame, View
-from .rate import RateControl
+from .rate import MOST, RateControl
 from .references.expected import USUAL, PictureLoss, typical
-from .references.planning import MOST, Budget, Planned, plan_references
+from .references.planning import Budget, Planned, plan_references
 from .references.reference import Reference
 
 __all__ = ["Item", "SegmentCoder"]

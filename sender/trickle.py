@@ -11,6 +11,9 @@ A reference passes through four states. The class of `Trickle`'s slot says which
 Each slot holds one reference at most, so the next reference can be coded while the last parts of
 the one ahead go out. Receivers that confirm nothing leave out the last state. A reference that is
 not confirmed in time goes back from `_Awaiting` to `_Sending`, until it is given up.
+
+One that is to go out at once does not wait for those before it: it takes the place of one that is
+being coded, and one that is being sent is put aside until it is through.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from fractions import Fraction
 
 from ..codec.keyframe import FRAGMENT_BYTES, Keyframe
 from ..codec.packet import Packet
+from ..codec.picture.after import Anchor
 from ..codec.picture.steps import Steps
 from .motion.animation import Animation
 from .rate import RateControl
@@ -32,6 +36,7 @@ _PART_S = 0.3  # seconds of the free rate that one part takes
 _SMALLEST, _LARGEST = 64, 400  # bytes of a part
 _AHEAD_S = 0.5  # the next reference begins when the rest of this one takes no longer than this
 _ANSWER_S = 1  # seconds that the receiver has to confirm a reference
+_DONE = object()
 _TRIES = 3  # times that a reference is sent before it is given up
 
 
@@ -103,11 +108,19 @@ class Trickle:
         """Drop everything that is under way."""
         self._behind: _Coding | _Ready | None = None
         self._ahead: _Sending | _Awaiting | None = None
+        self._aside: _Sending | None = None
+        self._preparing: Steps[Anchor | None] | None = None
+
+    def prepare(self, base: Reference) -> None:
+        """Find out, one coding a frame while nothing else is coded, what pictures after this
+        reference need. Those that are to come at once then come sooner.
+        """
+        self._preparing = base.anchor()
 
     @property
     def coming(self) -> list[Reference]:
         """References that the receiver will soon have."""
-        return [] if self._ahead is None else [self._ahead.ready.reference]
+        return [one.ready.reference for one in (self._ahead, self._aside) if one is not None]
 
     def takes_another(self, free: float) -> bool:
         """Whether to `begin` the next reference now, given the bytes a second for references."""
@@ -115,6 +128,12 @@ class Trickle:
             return False
         rest = self._ahead.rest if isinstance(self._ahead, _Sending) else ()
         return sum(len(packet.payload) for packet in rest) <= _AHEAD_S * free
+
+    def takes_urgent(self) -> bool:
+        """Whether one may `begin` that is to go out at once."""
+        ahead = self._ahead is not None and self._ahead.ready.at_once
+        behind = self._behind is not None and self._behind.at_once
+        return not (ahead or behind or self._animation.sent is not None)
 
     def begin(self, reference: Reference, size: int, free: float, *, at_once: bool) -> None:
         """Start to code a reference, and send it when it is coded.
@@ -125,10 +144,12 @@ class Trickle:
             free: bytes a second for references.
             at_once: send it without regard to the rate.
         """
-        part = _LARGEST if self._rate.clocked else FRAGMENT_BYTES
+        part = FRAGMENT_BYTES
+        if self._rate.clocked or self._rate.per_second is not None:
+            part = _LARGEST
         if not at_once and self._rate.per_second is not None:
             part = round(min(max(_PART_S * free, _SMALLEST), _LARGEST))
-        self._behind = _Coding(reference, reference.coding(size), part, at_once)
+        self._behind = _Coding(reference, reference.coding(size, quick=at_once), part, at_once)
 
     def sent_again(self, identity: int, now: Fraction) -> None:
         """Parts of the reference of this id were sent again: wait for its confirmation anew."""
@@ -144,10 +165,17 @@ class Trickle:
         """
         if isinstance(self._behind, _Coding):
             self._behind = self._behind.advance()
+        elif self._preparing is not None and next(self._preparing, _DONE) is _DONE:
+            self._preparing = None
         if isinstance(self._ahead, _Awaiting):
             self._ahead = self._after_waiting(self._ahead, now)
-        if self._ahead is None and isinstance(self._behind, _Ready):
-            self._ahead, self._behind = self._behind.sending(attempt=1), None
+        if isinstance(self._behind, _Ready):
+            if self._behind.at_once and isinstance(self._ahead, _Sending):
+                self._ahead, self._aside = None, self._ahead
+            if self._ahead is None:
+                self._ahead, self._behind = self._behind.sending(attempt=1), None
+        if self._ahead is None:
+            self._ahead, self._aside = self._aside, None
         if isinstance(self._ahead, _Sending) and self._has_room(self._ahead, now):
             return self._send(self._ahead, now)
         return []

@@ -49,8 +49,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "call": (
         "pack rate_estimate stretch simulated arrivals config link words description abilities rtp "
-        "traffic",
-        "playout pictures sealing rooms codes transport devices window",
+        "traffic signing",
+        "playout pictures render_load checking sealing rooms codes transport devices window",
         "playback incoming outgoing flood meeting line",
         "session rendezvous",
         "party recording line_thread workers",
@@ -74,7 +74,7 @@ MAY_IMPORT = {
     "models": {"codec"},
     "sender": {"codec", "models"},
     "receiver": {"codec", "models"},
-    "call": {"codec", "models", "sender", "receiver"},
+    "call": {"codec", "models", "sender", "receiver", "__version__"},
     "eval": {"codec", "models", "sender", "receiver", "call"},
     "cli": {"codec", "models", "sender", "receiver", "call", "eval", "__version__"},
 }

@@ -34,6 +34,7 @@ class Anchor:
     Attributes:
         picture: as given.
         size: width and height of the picture.
+        crf: its CRF, in quarters.
 
     Raises:
         ConfigError: the picture is not what this machine's encoder makes of `rgb`.
@@ -52,7 +53,7 @@ class Anchor:
         self.picture = picture
         self.size = (rgb.shape[1], rgb.shape[0])
         self._frame = to_frame(rgb, _CODER.pixels)
-        self._crf = finish(_find_crf(self._frame, picture)) if crf is None else crf
+        self.crf = finish(_find_crf(self._frame, picture)) if crf is None else crf
 
     @classmethod
     def of(cls, rgb: npt.NDArray[np.uint8], picture: CodedPicture) -> Steps[Anchor]:
@@ -73,15 +74,11 @@ class Anchor:
         Raises:
             MediaError: the encoder refuses.
         """
-        return encode(_CODER, [self._frame, frame], self._crf, offset)
+        return encode(_CODER, [self._frame, frame], self.crf, offset)
 
     def quality(self, offset: int) -> int:
         """The whole CRF that is nearest to an offset of the quantiser index."""
-        return min(max(round(self._crf + offset / 4), _CODER.best), _CODER.worst)
-
-    def offset(self, crf: float) -> int:
-        """The offset that is nearest to a CRF, between `BEST` and `WORST`."""
-        return min(max(round(4 * (crf - self._crf)), self.BEST), self.WORST)
+        return min(max(round(self.crf + offset / 4), _CODER.best), _CODER.worst)
 
 
 def _find_crf(frame: av.VideoFrame, picture: CodedPicture) -> Steps[float]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from ...codec.errors import ConfigError, MissingExtraError, UnsupportedError, WeightsError
 from ...codec.stream import StreamHeader
 from ...models.weights import Card, changed_tensors, find_card, load_card
 from ..config import Backend, DecoderConfig, Precision
+from .live import LiveGenerator
 from .protocol import Array, Generator
 
 __all__ = ["load_generator", "open_generator"]
 
 _FAMILY = "avfr-"
+_LIGHTEST = "xs"
 
 
 def open_generator(header: StreamHeader, config: DecoderConfig) -> Generator:
@@ -52,13 +56,25 @@ def open_generator(header: StreamHeader, config: DecoderConfig) -> Generator:
             f"{card.name} makes {side}x{side}"
         )
     changes = None if config.identity is None else changed_tensors(card, config.identity)
+    generator = _load(card, config, changes)
+    return LiveGenerator(generator, _lighter(card, config)) if config.live else generator
+
+
+def _lighter(card: Card, config: DecoderConfig) -> Generator | None:
+    """The smallest network, if the stream's is a larger one with the same landmarks."""
+    lightest = load_card(_LIGHTEST)
+    if lightest.name == card.name or lightest.config["size"] != card.config["size"]:
+        return None
+    ours, theirs = vars(card.face_table()), vars(lightest.face_table())
+    if any(not np.array_equal(ours[name], theirs[name]) for name in ours):
+        return None
+    return _load(lightest, config, None)
+
+
+def _load(card: Card, config: DecoderConfig, changes: Mapping[str, Array] | None) -> Generator:
+    threads = config.threads or None
     return load_generator(
-        card,
-        config.backend,
-        config.threads or None,
-        config.precision,
-        changes,
-        parallel=config.parallel,
+        card, config.backend, threads, config.precision, changes, parallel=config.parallel
     )
 
 

@@ -16,6 +16,7 @@ from ...codec.identity import Identity
 from ...codec.stream import StreamHeader
 from ...models.weights import load_card
 from ..config import DecoderConfig
+from .live import LiveGenerator
 from .load import open_generator
 
 if TYPE_CHECKING:
@@ -72,6 +73,19 @@ class Networks:
         self._given = given
         self._loaded: dict[_Key, Generator] = {}
         self._allowed = self._left = _LOADS
+        self._light = False
+
+    def lighten(self, light: bool) -> None:
+        """Render with the lighter network from now on, or no longer; see `LiveGenerator`."""
+        self._light = light
+        for generator in self._loaded.values():
+            if isinstance(generator, LiveGenerator):
+                generator.light = light
+
+    def work_ahead(self) -> bool:
+        """Prepare a keyframe that no picture needed yet; whether there was one."""
+        loaded = self._loaded.values()
+        return any(isinstance(one, LiveGenerator) and one.work_ahead() for one in loaded)
 
     def reset(self) -> None:
         """The application begins another stream: packets may cause as many loads as before."""
@@ -115,6 +129,8 @@ class Networks:
     def _load(self, header: StreamHeader, person: Person | None) -> Generator:
         identity = None if person is None else person.identity
         generator = open_generator(header, replace(self._config, identity=identity))
+        if isinstance(generator, LiveGenerator):
+            generator.light = self._light
         # Replaced as a whole, since `prepare` may run in another thread than `get`.
         kept = list(self._loaded.items())[1 - _KEPT :]
         self._loaded = {**dict(kept), _key(header, person): generator}

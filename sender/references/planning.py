@@ -8,16 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..appearance import Appearance
-from ..rate import MIN_PICTURE
+from ..rate import MIN_PICTURE, MOST
 from .expected import AFTER_GAIN, USUAL, PictureLoss, typical
 from .shown_losses import shown_losses
 
-__all__ = ["MOST", "WORTH", "Budget", "Planned", "plan_references"]
+__all__ = ["WORTH", "Budget", "Planned", "plan_references"]
 
 Losses = npt.NDArray[np.float64]
 
-MOST = 12
-"""References of one stretch, at most."""
 WORTH = 0.035
 """Where no rate is set, a reference pays if it lowers the loss by this much for each 1000 bytes.
 The unit is seconds of a loss of 1: 3000 bytes pay if they lower it by 0.02 over five seconds.

@@ -80,10 +80,12 @@ class Reference:
         """
         return finish(self.coding(max_bytes, fill=fill))
 
-    def coding(self, max_bytes: int, *, fill: bool = False) -> Steps[Keyframe]:
-        """The same in steps, one coding each."""
+    def coding(self, max_bytes: int, *, fill: bool = False, quick: bool = False) -> Steps[Keyframe]:
+        """The same in steps, one coding each; with `quick` they are as few as can be."""
         after = (yield from self.base.anchor()) if self.base is not None else None
-        picture = yield from fit_picture(self.picture, max_bytes, smallest=True, after=after)
+        picture = yield from fit_picture(
+            self.picture, max_bytes, smallest=True, after=after, quick=quick
+        )
         self._source = self.picture
         for softness in _SOFTER if fill and picture.quality >= _COARSE else ():
             if len(picture.data) >= _FULL * max_bytes:
@@ -105,9 +107,9 @@ class Reference:
     def anchor(self) -> Steps[Anchor | None]:
         """What pictures that are coded after this one need, in steps; None if none can be."""
         if not self._tried and self.coded is not None and self._source is not None:
-            self._tried = True
             with suppress(ConfigError):
                 self._anchor = yield from Anchor.of(self._source, self.coded)
+            self._tried = True
         return self._anchor
 
     @property

@@ -1,22 +1,16 @@
-"""A session without networks: sound is sent as it is, and a picture is its mean colour.
-
-Run as a program, it is `facewire` with this session in place of the real one.
-"""
+"""A session without networks: sound is sent as it is, and a picture is its mean colour."""
 
 from __future__ import annotations
 
 import argparse
 import struct
-import sys
 from collections import deque
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-import facewire.cli.call as command
 from facewire.call.session import CallStatistics
-from facewire.cli.main import main
 from facewire.codec.control import State
 from facewire.receiver.outputs import PictureOutput
 
@@ -38,7 +32,12 @@ class FakeParty:
         self._next = 0.0
         self.closed = False
         self.failure: Exception | None = None
+        self.proven: int | None = None
+        self.unproven = 0
         self._transmit: Any = None
+
+    def bind(self, key: Any, peer: Any, ends: bytes) -> None:
+        self.bound = peer, ends
 
     def start(self, transmit: Any) -> None:
         self._transmit = transmit
@@ -109,6 +108,7 @@ class FakeParty:
             peer_loss=0.0,
             round_trip_s=None,
             delay_s=0.1,
+            held_back=0,
             shown=self._shown,
             made_up=0,
             skipped=0,
@@ -116,6 +116,8 @@ class FakeParty:
             restarts=0,
             damaged=0,
             strangers=0,
+            proven=self.proven,
+            unproven=self.unproven,
             peer_gone=False,
             refused=None,
         )
@@ -123,8 +125,3 @@ class FakeParty:
 
 def make(args: argparse.Namespace, now: float) -> Any:
     return FakeParty()
-
-
-if __name__ == "__main__":
-    command.make_session = make
-    sys.exit(main())

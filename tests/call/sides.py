@@ -6,7 +6,7 @@ face is, and a generator that paints nothing new.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from facewire.call.config import CallConfig
 from facewire.call.session import CallSession
+from facewire.call.signing import PublicKey, SigningKey, ends_of
 from facewire.call.simulated import Clock, Line, LineSettings, World
 from facewire.codec.motion.frame import MotionFrame
 from facewire.models.face.mesh import POINTS
@@ -28,6 +29,7 @@ Sound = npt.NDArray[np.float32]
 RATE = 16000
 SIZE = 256
 DELAY = 0.08  # of the line by default
+ENDS = ends_of(bytes(32), bytes(range(32)))
 BLOCK = 320  # samples that microphone and loudspeaker take at once
 
 
@@ -91,6 +93,7 @@ class Shown:
     at: float
     taken: float
     made_up: bool
+    picture: Frame
 
 
 @dataclass
@@ -100,9 +103,14 @@ class Side:
     Attributes:
         clock: of his machine.
         screen_s: how long his machine takes for a picture.
+        messages: what he sent by the reliable channel, if his configuration has one.
+        delivers: whether that channel works.
         shown: pictures that he saw.
         heard: (time of the world, how long ago it was said), ten times a second.
         lips: (time of the world, how far the picture is ahead of the sound), ten times a second.
+        film: what the camera shows, forwards and backwards in turn, for the real networks; None:
+            the networks are none, and the camera shows one picture.
+        filmed: (time of the world, frame of the camera).
     """
 
     world: World
@@ -114,14 +122,20 @@ class Side:
     heard: list[tuple[float, float]] = field(default_factory=list)
     lips: list[tuple[float, float]] = field(default_factory=list)
     sent: list[tuple[float, int]] = field(default_factory=list)
+    messages: list[list[bytes]] = field(default_factory=list)
+    delivers: bool = True
     captured: int = 0
     first_arrival: float = float("inf")
+    key: SigningKey | None = field(default_factory=SigningKey)
     talking: bool = True
     filming: bool = True
     seed: int = 0
+    film: Sequence[Frame] | None = None
+    filmed: list[tuple[float, Frame]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.frame = picture()
+        self.peer: Side | None = None
         self.begin()
 
     @property
@@ -131,20 +145,30 @@ class Side:
     def begin(self) -> None:
         """Open the session; a second time, begin anew as after a crash."""
         self.face = SwayingFace()
-        encoder = Encoder(
-            replace(self.config.encoder, model=str(self.card), crop=False),
-            fps=self.config.fps,
-            sound=self.config.sound,
-            tracker=self.face,
-        )
-        decoder = Decoder(self.config.decoder, generator=NoGenerator())
-        self.session = CallSession(self.config, now=self.now, encoder=encoder, decoder=decoder)
+        if self.film is not None:
+            self.session = CallSession(self.config, now=self.now)
+        else:
+            encoder = Encoder(
+                replace(self.config.encoder, model=str(self.card), crop=False),
+                fps=self.config.fps,
+                sound=self.config.sound,
+                tracker=self.face,
+            )
+            decoder = Decoder(self.config.decoder, generator=NoGenerator())
+            self.session = CallSession(self.config, now=self.now, encoder=encoder, decoder=decoder)
         self.origin = self.now  # of the stream's time
         self.samples = 0
+        if self.peer is not None:
+            self._bind(self.peer)
+
+    def _bind(self, peer: Side) -> None:
+        if self.key is not None and peer.key is not None:
+            self.session.bind(self.key, PublicKey(peer.key.public), ENDS)
 
     def connect(self, peer: Side, line: Line) -> None:
         """Send to a peer over a line; the devices start."""
         self.peer, self.line = peer, line
+        self._bind(peer)
         for period, act in (
             (float(1 / self.config.fps), self._film),
             (BLOCK / RATE, self._talk),
@@ -170,8 +194,16 @@ class Side:
 
     def _film(self) -> None:
         if self.filming:
+            if self.film is not None:
+                self.frame = self._next_of(self.film)
+                self.filmed.append((self.world.now, self.frame))
             self.captured += 1
             self.session.see(self.frame, self.now)
+
+    def _next_of(self, film: Sequence[Frame]) -> Frame:
+        """The film's frames, forwards and backwards in turn."""
+        turn = self.captured % (2 * len(film) - 2)
+        return film[min(turn, 2 * len(film) - 2 - turn)]
 
     def _talk(self) -> None:
         if self.talking:
@@ -185,18 +217,29 @@ class Side:
         before = self.session.statistics.shown
         output = self.session.picture(self.now)
         if output is not None and self.session.statistics.shown > before:
+            assert self.peer is not None
             taken = self.peer.clock.time_of(self.peer.origin + float(output.pts))
-            self.shown.append(Shown(self.world.now, taken, output.concealed))
+            self.shown.append(Shown(self.world.now, taken, output.concealed, output.frame))
 
     def _send(self) -> None:
+        message = self.session.reliably()
+        if message:
+            self.messages.append(message)
+            self.world.at(self.world.now + DELAY, lambda: self._deliver(message))
         for datagram in self.session.send(self.now):
             self.sent.append((self.world.now, len(datagram) + self.line.settings.overhead))
             self.line.send(datagram)
 
+    def _deliver(self, message: list[bytes]) -> None:
+        """What went by the reliable channel arrives, all of it."""
+        assert self.peer is not None
+        for datagram in message if self.delivers else ():
+            self.peer.receive(datagram)
+
     def measure(self) -> None:
         """Note how old the sound is that is heard now, and whether the picture fits it."""
         position = self.session.playback.position(self.now)
-        if position is None:
+        if position is None or self.peer is None:
             return
         said = self.peer.clock.time_of(self.peer.origin + position)
         self.heard.append((self.world.now, self.world.now - said))
@@ -225,6 +268,7 @@ class Call:
         config: of both sides.
         there, back: how the lines behave.
         clocks: of both machines.
+        signed: whether each signs what it sends, and shows only what the other signed.
     """
 
     def __init__(
@@ -237,11 +281,19 @@ class Call:
         *,
         seed: int = 0,
         screen_s: float = 0.02,
+        film: Sequence[Frame] | None = None,
+        signed: bool = True,
     ) -> None:
         self.world = World()
         config = config or CallConfig()
         self.a, self.b = (
-            Side(self.world, clock, config, card, screen_s=screen_s, seed=number)
+            Side(
+                *(self.world, clock, config, card),
+                screen_s=screen_s,
+                seed=number,
+                key=SigningKey() if signed else None,
+                film=film,
+            )
             for number, clock in enumerate(clocks)
         )
         self.there = self._line(self.b, there or LineSettings(), seed)

@@ -245,6 +245,27 @@ def test_work_that_fails_is_told() -> None:
         Conversation(Parts(party, line, desk, desk, desk, desk), lambda: desk.now).run()
 
 
+def test_whether_the_picture_is_signed_is_said_and_shown() -> None:
+    party = FakeParty()
+    party.proven = 0
+
+    def set_counts(proven: int, unproven: int) -> Callable[[Desk], None]:
+        def step(desk: Desk) -> None:
+            party.proven, party.unproven = proven, unproven
+
+        return step
+
+    steps = [(60, set_counts(1, 0)), (200, set_counts(1, 2)), (300, set_counts(1, 3))]
+    desk, _, _, _ = talk(leave_at(400, *steps), session=party)
+    views = [(view.signed, view.unsigned) for view in desk.views]
+    assert views[0] == (False, 0)
+    assert (True, 0) in views
+    assert views[-1] == (True, 3)
+    signed = [sentence for sentence in desk.said if "signed by the side" in sentence]
+    assert signed == [f"the picture is signed by the side with the words: {' '.join(desk.words)}"]
+    assert sum("did not sign" in sentence for sentence in desk.said) == 1
+
+
 def test_figures(tmp_path: Path) -> None:
     log = FigureLog(tmp_path / "a.jsonl")
     desk, _, _, _ = talk(leave_at(150), figures=log)

@@ -18,7 +18,9 @@ from facewire.codec.errors import ConfigError, LinkError, PeerError
 HOST = Candidate("host", "192.168.0.2", 50000, 2130706431)
 RELAY = Candidate("relay", "2001:db8::2", 443, 1)
 OURS = Description("abcd", "p" * 22, bytes(range(32)), (HOST, RELAY), bytes(16), b"abilities")
-ABLE = Abilities("0.1.0", 1, 1, ("avfr-s:00112233", "avfr-xs:44556677"), "avfr-s:00112233", ("e",))
+NETWORKS = ("avfr-s:00112233", "avfr-xs:44556677")
+ABLE = Abilities("0.1.0", 1, 1, NETWORKS, "avfr-s:00112233", ("e",), bytes(range(32)))
+OTHER = replace(ABLE, key=bytes(range(1, 33)))
 
 
 def test_round_trip() -> None:
@@ -84,18 +86,33 @@ def test_a_name_is_no_address() -> None:
         Candidate("host", "printer.local", 1, 1)
 
 
-def test_sides_that_fit() -> None:
-    ABLE.fit(replace(ABLE, sends="avfr-xs:44556677", networks=(ABLE.sends,)))
+@pytest.mark.parametrize(
+    "other",
+    [
+        OTHER,
+        replace(OTHER, sends="avfr-xs:44556677", networks=(ABLE.sends,)),
+        replace(OTHER, sends=""),
+        replace(OTHER, profiles=("new", "e"), networks=(*NETWORKS, "avfr-l:00000000")),
+    ],
+)
+def test_sides_that_fit(other: Abilities) -> None:
+    """What goes over the line fits in both directions, and one network less does not."""
+    there, back = Abilities.parse(bytes(other)), Abilities.parse(bytes(ABLE))
+    back.fit(there)
+    there.fit(back)
+    with pytest.raises(PeerError, match="lacks the network"):
+        back.fit(replace(there, networks=()))
 
 
 @pytest.mark.parametrize(
     ("other", "sentence"),
     [
-        (replace(ABLE, wire=2), "another version"),
-        (replace(ABLE, datagrams=2, version="0.9"), "facewire 0.9"),
-        (replace(ABLE, sends="avfr-l:00000000"), "which is not here"),
-        (replace(ABLE, networks=("avfr-xs:44556677",)), "--network"),
-        (replace(ABLE, profiles=("new",)), "no way to code motion"),
+        (replace(OTHER, wire=2), "another version"),
+        (replace(OTHER, datagrams=2, version="0.9"), "facewire 0.9"),
+        (replace(OTHER, sends="avfr-l:00000000"), "which is not here"),
+        (replace(OTHER, networks=("avfr-xs:44556677",)), "--network"),
+        (replace(OTHER, profiles=("new",)), "no way to code motion"),
+        (ABLE, "own key"),
     ],
 )
 def test_sides_that_do_not_fit(other: Abilities, sentence: str) -> None:

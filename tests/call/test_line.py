@@ -39,8 +39,9 @@ class Side:
         )
         self.task = asyncio.ensure_future(self.line.run())
 
-    def _able(self, abilities: bytes) -> None:
+    def _able(self, abilities: bytes, ends: bytes) -> None:
         self.abilities.append(abilities)
+        self.ends = ends
         if self._refuse:
             raise PeerError("it does not fit")
 
@@ -89,8 +90,10 @@ def test_a_call() -> None:
         assert one.line.words == other.line.words
         assert (one.abilities, other.abilities) == ([b"guest"], [b"maker"])
         await exchange(one, other, b"hello")
-        one.line.send(b"first picture", reliably=True)
-        await until(lambda: b"first picture" in other.datagrams)
+        parts = [b"first" * 400, b"", b"picture"]
+        one.line.send_reliably(parts)
+        await until(lambda: b"picture" in other.datagrams)
+        assert other.datagrams[-3:] == parts  # whole, in order, once
         totals = one.line.totals()
         assert totals.connections == 1
         assert totals.sent_bytes > 1000
@@ -147,6 +150,9 @@ def test_a_quiet_line_that_comes_back_is_kept() -> None:
             type(traffic[0]).receive = receive  # type: ignore[method-assign]
         await exchange(one, other, b"back")
         await until(lambda: one.line.state == other.line.state == LineState.CONNECTED)
+        for side in (one, other):
+            assert side.states[-3:] == [LineState.CONNECTED, LineState.QUIET, LineState.CONNECTED]
+            assert side.line.totals().connections == 1  # the old path, and no other
         await one.end()
         await other.end()
 
@@ -158,8 +164,13 @@ def test_an_address_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
         one, other = await connected(link)
         gone = iter([False])
         monkeypatch.setattr(line_module, "_is_here", lambda address: next(gone, True))
+        words, both = one.line.words, (one, other)
         await until(lambda: one.line.totals().connections + other.line.totals().connections == 4)
         await exchange(one, other, b"elsewhere")
+        assert [side.line.totals().connections for side in both] == [2, 2]
+        assert sum(LineState.LOST in side.states for side in both) >= 1  # who asked first
+        assert [side.states[-1] for side in both] == [LineState.CONNECTED] * 2
+        assert one.line.words == other.line.words == words
         await one.end()
         await other.end()
 

@@ -56,7 +56,7 @@ class Side:
             self.process = subprocess.Popen(
                 [
                     *(str(IP), "netns", "exec", space),
-                    *(sys.executable, "-m", "tests.call.fake_party", "call", *words),
+                    *(sys.executable, "-m", "tests.call.fake_program", "call", *words),
                 ],
                 stdout=out,
                 stderr=err,

@@ -35,19 +35,23 @@ def link_to(server: Rendezvous) -> Link:
     return Link.make(f"http://127.0.0.1:{server.port}")
 
 
-async def call(link: Link, number: int) -> None:
-    """Both sides of one call."""
+async def call(link: Link, number: int) -> tuple[bytes, bytes]:
+    """Both sides of one call: the offer and the answer as they came."""
     async with Meeting(link) as maker, Meeting(link) as guest:
         await maker.open(b"offer %d" % number)
         waiting = asyncio.ensure_future(maker.answer())
-        assert await guest.enter() == b"offer %d" % number
+        offer = await guest.enter()
         await guest.reply(b"answer %d" % number)
-        assert await waiting == b"answer %d" % number
+        return offer, await waiting
 
 
 def test_a_call() -> None:
     async def test(server: Rendezvous) -> None:
-        await call(link_to(server), 1)
+        link = link_to(server)
+        assert await call(link, 1) == (b"offer 1", b"answer 1")
+        async with Meeting(link) as late:  # the room is used up, and the offer is gone
+            with pytest.raises(RoomError, match="used"):
+                await late.enter()
 
     serve(test)
 
@@ -188,7 +192,7 @@ async def raw(server: Rendezvous, data: bytes, seconds: float = 5.0) -> bytes:
 def test_garbage(data: bytes, expected: bytes) -> None:
     async def test(server: Rendezvous) -> None:
         assert expected in await raw(server, data)
-        await call(link_to(server), 2)  # it goes on
+        assert await call(link_to(server), 2) == (b"offer 2", b"answer 2")  # it goes on
 
     serve(test)
 
@@ -256,7 +260,7 @@ def test_behind_a_proxy_the_callers_are_told_apart() -> None:
 
 def test_no_address_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def test(server: Rendezvous) -> None:
-        await call(link_to(server), 3)
+        assert await call(link_to(server), 3) == (b"offer 3", b"answer 3")
         await raw(server, b"garbage\r\n\r\n")
 
         server._rooms = None  # type: ignore[assignment]

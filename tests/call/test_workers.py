@@ -8,21 +8,23 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from facewire.call.config import CallConfig
+from facewire.call.pack import Datagram
 from facewire.call.session import CallSession
 from facewire.call.workers import CallWorkers
 from facewire.codec.control import State
+from facewire.codec.errors import ConfigError
+from facewire.codec.packet import Kind
 from facewire.receiver.decoder import Decoder
 from facewire.sender.encoder import Encoder
 
 from .sides import BLOCK, NoGenerator, SwayingFace, picture, voice
 
 
-def workers(card: Path) -> CallWorkers:
-    config = CallConfig(kbps=40)
+def workers(card: Path, *, reliable: bool = False) -> CallWorkers:
+    config = CallConfig(kbps=40, reliable=reliable)
     encoder = Encoder(
         replace(config.encoder, model=str(card), crop=False), fps=config.fps, tracker=SwayingFace()
     )
@@ -37,8 +39,21 @@ def pair(card: Path) -> Iterator[tuple[CallWorkers, CallWorkers]]:
         yield one, two
 
 
-def to(other: CallWorkers) -> Callable[[Sequence[bytes]], None]:
-    return lambda datagrams: [other.receive(d, time.monotonic()) for d in datagrams] and None
+class To:
+    """The network to the other side.
+
+    Attributes:
+        reliable: datagrams that took the reliable channel.
+    """
+
+    def __init__(self, other: CallWorkers) -> None:
+        self._other = other
+        self.reliable: list[bytes] = []
+
+    def __call__(self, datagrams: Sequence[bytes], *, reliably: bool = False) -> None:
+        self.reliable += datagrams if reliably else ()
+        for datagram in datagrams:
+            self._other.receive(datagram, time.monotonic())
 
 
 def talk(one: CallWorkers, two: CallWorkers, until: Callable[[], bool], most: float = 60.0) -> None:
@@ -59,8 +74,8 @@ def talk(one: CallWorkers, two: CallWorkers, until: Callable[[], bool], most: fl
 
 def test_pictures_and_sound_go_both_ways(pair: tuple[CallWorkers, CallWorkers]) -> None:
     one, two = pair
-    one.start(to(two))
-    two.start(to(one))
+    one.start(To(two))
+    two.start(To(one))
     talk(one, two, lambda: min(s.statistics.shown for s in pair) > 20)
     for side in pair:
         output = side.picture(time.monotonic())
@@ -71,10 +86,21 @@ def test_pictures_and_sound_go_both_ways(pair: tuple[CallWorkers, CallWorkers]) 
         assert side.failure is None
 
 
+def test_the_first_keyframe_takes_the_reliable_channel(card: Path) -> None:
+    with workers(card, reliable=True) as one, workers(card, reliable=True) as two:
+        there, back = To(two), To(one)
+        one.start(there)
+        two.start(back)
+        talk(one, two, lambda: min(s.statistics.shown for s in (one, two)) > 0)
+        for way in (there, back):
+            packets = [p for data in way.reliable for p in Datagram.parse(data).packets]
+            assert {Kind.STREAM, Kind.KEYFRAME} == {packet.kind for packet in packets}
+
+
 def test_state_and_goodbye_reach_the_other_side(pair: tuple[CallWorkers, CallWorkers]) -> None:
     one, two = pair
-    one.start(to(two))
-    two.start(to(one))
+    one.start(To(two))
+    two.start(To(one))
     one.state = State.MUTED
     talk(one, two, lambda: two.peer_state == State.MUTED)
     one.leave(time.monotonic())
@@ -92,8 +118,8 @@ def test_nothing_that_comes_from_outside_waits(pair: tuple[CallWorkers, CallWork
     one.session.outgoing.encoder.look = (  # type: ignore[method-assign]
         lambda frame, now: look(frame, now) if held.wait(60) else None
     )
-    one.start(to(two))
-    two.start(to(one))
+    one.start(To(two))
+    two.start(To(one))
     try:
         talk(one, two, lambda: two.session.playback.playout.statistics.played > 16_000)
         talk(one, two, lambda: one.dropped > 3)
@@ -107,17 +133,37 @@ def test_nothing_that_comes_from_outside_waits(pair: tuple[CallWorkers, CallWork
 def test_a_thread_that_fails_is_told(pair: tuple[CallWorkers, CallWorkers]) -> None:
     one, two = pair
 
-    def broken(datagrams: Sequence[bytes]) -> None:
+    def broken(datagrams: Sequence[bytes], *, reliably: bool = False) -> None:
         raise ValueError("broken")
 
     one.start(broken)
-    two.start(to(one))
+    two.start(To(one))
     talk(one, two, lambda: one.failure is not None)
     assert str(one.failure) == "broken"
 
 
-def test_it_can_be_closed_at_any_time(card: Path) -> None:
-    side = workers(card)
+@pytest.mark.parametrize("started", [False, True])
+def test_it_can_be_closed_at_any_time(card: Path, started: bool) -> None:
+    """Its threads end, what it used is freed, and what still comes changes nothing."""
+    before, side = threading.active_count(), workers(card)
+    sent: list[bytes] = []
+
+    def keep(datagrams: Sequence[bytes], *, reliably: bool = False) -> None:
+        sent.extend(datagrams)
+
+    if started:
+        side.start(keep)
+        assert threading.active_count() == before + 4
+        side.see(picture(), time.monotonic())
     side.close()
     side.close()
-    side.see(np.zeros((256, 256, 3), np.uint8), time.monotonic())
+    assert threading.active_count() == before
+    assert side.failure is None
+    number = len(sent)
+    side.see(picture(), time.monotonic())
+    side.hear(voice(0, BLOCK), time.monotonic())
+    side.receive(b"datagram", time.monotonic())
+    side.leave(time.monotonic() + 1)
+    assert len(sent) == number
+    with pytest.raises(ConfigError, match="over"):
+        side.session.send(time.monotonic())

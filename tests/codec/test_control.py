@@ -14,6 +14,7 @@ from facewire.codec.control import (
     Clock,
     Control,
     Missing,
+    Proof,
     Received,
     ReferenceState,
     State,
@@ -43,6 +44,7 @@ reports = st.builds(
     st.none() | st.sampled_from([*State, State.MUTED | State.CAMERA_OFF]),
     st.none()
     | st.builds(Arrivals, u16, u32, st.lists(st.none() | quarters, max_size=100).map(tuple)),
+    st.none() | st.builds(Proof, st.integers(0, 16), st.binary(min_size=64, max_size=64)),
 )
 FULL = Control(
     session=0x01020304,
@@ -54,6 +56,7 @@ FULL = Control(
     clock=Clock(123_456, 654_321, 40),
     state=State.MUTED,
     arrivals=Arrivals(77, 123_400, (0.0, None, 0.06025, 0.05)),
+    proof=Proof(Proof.STREAM, bytes(range(64))),
 )
 GOLDEN = (
     "01 04030201"  # version, session
@@ -65,6 +68,7 @@ GOLDEN = (
     "06 0a 40e20100 f1fb0900 2800"  # clock
     "07 01 01"  # state
     "08 0e 4d00 08e20100 0000 0080 f100 d7ff"  # arrivals
+    f"09 41 10 {bytes(range(64)).hex()}"  # proof
 )
 
 

@@ -118,8 +118,13 @@ def test_a_rate_that_is_missed_is_said(
     why: str,
 ) -> None:
     config = EncoderConfig(model=str(card), references=1, **settings)  # type: ignore[arg-type]
+    said = list[int]()  # warnings before each frame
     with caplog.at_level("WARNING", logger="facewire"):
-        report = encode_file(clip, tmp_path / "o.fwire", config)
+        report = encode_file(
+            clip, tmp_path / "o.fwire", config, lambda *_: said.append(len(caplog.messages))
+        )
+    assert said[0] == 1
+    assert "cannot be used up" in caplog.messages[0]
     assert report.asked_kbps is not None
     assert report.kbps < 0.98 * report.asked_kbps
     (warning,) = report.warnings

@@ -40,6 +40,34 @@ def test_what_is_sent_is_counted_with_its_headers() -> None:
     assert rate.left(TEN) == pytest.approx(before)
 
 
+@pytest.mark.parametrize(
+    ("settings", "duration", "most"),
+    [
+        ({}, TEN, 603),  # twelve pictures of 60,000 bytes
+        ({"references": 1}, TEN, 64),
+        ({}, Fraction(600), 603),
+        ({"keyframe_interval": 5.0}, TEN, 1188),
+        ({"plan_ahead_s": 0}, TEN, 259),  # 25 datagrams
+        ({}, None, 254),
+    ],
+)
+def test_a_rate_that_nothing_can_use_is_said_at_once(
+    settings: dict[str, Any],
+    duration: Fraction | None,
+    most: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level("WARNING", logger="facewire"):
+        RateControl(EncoderConfig(kbps=0.97 * most, **settings), SPEAKING, duration)
+        assert not caplog.messages
+        RateControl(EncoderConfig(kbps=2000, **settings), SPEAKING, duration)
+    (message,) = caplog.messages
+    assert message.startswith("2000 kbit/s cannot be used up")
+    found = re.search(r"at most about (\d+)", message)
+    assert found
+    assert int(found[1]) == pytest.approx(most, rel=0.01)
+
+
 @pytest.mark.parametrize("profile", ["fp16", "entropy"])
 @pytest.mark.parametrize("header", [SILENT, SPEAKING])
 @pytest.mark.parametrize("interval", ["auto", 2.0])

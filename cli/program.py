@@ -1,0 +1,56 @@
+"""`program`: runs a command line as a whole process that Ctrl-C ends with a sentence, always.
+
+`guarded` does that while a command runs. But Ctrl-C may come while modules are still loaded, or
+while Python ends. Then Python would show a traceback, and end itself by the bare signal.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+
+__all__ = ["codec_eval", "facewire", "program"]
+
+
+def program(name: str, run: Callable[[], int]) -> int:
+    """Run a command line. Nothing of the process but its end comes after it.
+
+    Args:
+        name: to put before the sentence.
+        run: loads what it needs, and returns the exit code.
+
+    Returns:
+        What `run` returns; 130 after Ctrl-C. From here on Ctrl-C is ignored: what was to be closed
+        is closed, and the exit code is decided.
+    """
+    try:
+        code = run()
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        print(f"\n{name}: interrupted", file=sys.stderr)
+        return 130
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return code
+
+
+def facewire() -> int:
+    """The command `facewire`."""
+
+    def run() -> int:
+        from .main import main
+
+        return main()
+
+    return program("facewire", run)
+
+
+def codec_eval() -> int:
+    """The command `codec-eval`."""
+
+    def run() -> int:
+        from .evaluate import main
+
+        return main()
+
+    return program("codec-eval", run)

@@ -1,0 +1,89 @@
+"""A bot: it answers a call of `facewire call`, shows a video, and keeps what it sees.
+
+    facewire call                                      prints a link
+    python examples/call_bot.py LINK talk.mp4 seen.mp4
+
+ICE, DTLS and SRTP are aiortc's, in a thread of their own (`LineThread`); `CallWorkers` codes and
+decodes in others. This program carries pictures, sound and datagrams between them.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from facewire.call.abilities import Abilities
+from facewire.call.config import CallConfig
+from facewire.call.devices.files import FileSink, FileSource
+from facewire.call.line import LineState
+from facewire.call.line_thread import LineSettings, LineThread
+from facewire.call.link import Link
+from facewire.call.session import CallSession
+from facewire.call.signing import PublicKey, SigningKey
+from facewire.call.workers import CallWorkers
+from facewire.codec.control import State
+from facewire.codec.errors import FacewireError
+
+
+def make_session() -> CallSession:
+    """The media of a call, at 16 kbit/s with all headers."""
+    return CallSession(CallConfig(overhead_bytes=43, reliable=True), now=time.monotonic())
+
+
+def answer(link: str, film: Path, seen: Path) -> int:
+    """Hold a call until the film ends or the other side leaves; the number of pictures seen."""
+    key = SigningKey()
+    own = Abilities.here("s", key.public)
+    with ExitStack() as stack:
+        workers = stack.enter_context(CallWorkers(make_session()))
+
+        def check(abilities: bytes, ends: bytes) -> None:
+            other = Abilities.parse(abilities)
+            own.fit(other)  # raises, and so ends the call, if one could not show the other
+            workers.bind(key, PublicKey(other.key), ends)
+
+        settings = LineSettings(link=Link.parse(link))
+        line = LineThread(settings, abilities=bytes(own), check=check)
+        stack.callback(line.close)
+        source, sink = FileSource(film), FileSink(seen)
+        stack.callback(source.close)
+        stack.callback(sink.close)
+        workers.session.prepare()
+        line.start()
+        started, shown = False, None
+        while not source.ended and line.state is not LineState.ENDED:
+            now = time.monotonic()
+            for datagram in line.receive():
+                workers.receive(datagram, now)
+            if line.state is LineState.CONNECTED and not started:
+                workers.start(line.send)
+                started = True
+            if started and (frame := source.look(now)) is not None:
+                workers.see(frame, now)
+            if started:
+                workers.hear(source.listen(now), now)
+                sink.play(workers.sound(sink.wants(now), now))
+            if (output := workers.picture(now)) is not shown and output is not None:
+                sink.show(output.frame, now)
+                shown = output
+            if workers.failure is not None:
+                raise workers.failure
+            if State.LEAVING in (workers.peer_state or State.PRESENT):
+                break
+            line.wait(0.01)
+        workers.leave(time.monotonic())
+        time.sleep(0.2)  # the goodbye leaves before the line closes
+        if line.error is not None:
+            raise line.error
+        return workers.statistics.shown
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit("usage: python examples/call_bot.py LINK FILM.mp4 SEEN.mp4")
+    try:
+        print(f"{answer(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))} pictures seen")
+    except FacewireError as error:
+        sys.exit(f"call_bot: {error}")
