@@ -8,7 +8,7 @@ import numpy as np
 
 from ...codec.picture.still import encode_picture
 from ..face.table import FaceTable
-from .chain import STEEP, Chain, code_chain
+from .chain import OWN, Chain, code_chain
 from .prepare import Animator, Piece, Talker
 from .samples import Samples
 
@@ -16,14 +16,17 @@ __all__ = ["held_out_piece", "usual_layers"]
 
 
 def usual_layers(still_crf: float) -> list[Chain]:
-    """Base layers to measure with: four qualities, a small one, and one that skips frames.
+    """Base layers to measure with: four qualities as SVT-AV1 codes a stream by itself, the same
+    four as they continue from the reference's still, a small one, and one that skips frames.
 
     Args:
-        still_crf: of the still that they continue from.
+        still_crf: of the reference's still.
     """
-    whole = [Chain(crf, still_crf) for crf in (44, 50, 56, 63)]
-    small = Chain(44, max(still_crf - 8, 20), side=128)
-    return [*whole, small, Chain(56, still_crf, every=3, layers=STEEP)]
+    qualities = (44, 50, 56, 63)
+    alone = [Chain(crf, crf, layers=OWN) for crf in qualities]
+    after = [Chain(crf, still_crf) for crf in qualities]
+    small = Chain(44, 44, side=128, layers=OWN)
+    return [*alone, *after, small, Chain(56, still_crf, every=3)]
 
 
 def held_out_piece(

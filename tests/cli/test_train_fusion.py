@@ -37,7 +37,7 @@ def test_from_clips_to_a_network(
     assert main([*train, *data, "--steps", "1"]) == 0
     said = capsys.readouterr()
     assert "broken.mp4" in said.err
-    assert said.out.count("fused") == 6
+    assert said.out.count("fused") == 10
     assert [piece.person for piece in read_samples(out / "cache")] == ["person1"]
     Fusion(fusion_card(out))  # it was exported
     assert main([*train, "--steps", "2"]) == 1
