@@ -164,7 +164,7 @@ class BaseLayer:
                 lambda level: self._code(
                     anchor, reference, plan.times, plan.frames, COARSEST - level / _QUARTERS
                 ),
-                GROWTH / _QUARTERS * np.arange(_QUARTERS * (COARSEST - FINEST) + 1),
+                np.linspace(0, GROWTH * (COARSEST - FINEST), _QUARTERS * (COARSEST - FINEST) + 1),
                 int(room),
                 round(_QUARTERS * (COARSEST - plan.quantiser)),
             )
