@@ -35,9 +35,9 @@ __all__ = ["GROWTH", "BaseLayer", "BasePlan", "Moment", "pays", "weave"]
 
 _FROM_BPP = 0.011
 """Bits a pixel of motion and pictures, sound apart, from which a base layer is considered."""
-_FUSED = 1.2
-"""What a fused picture loses for each part that the base layer's loses by `coded_loss`. That does
-not see the finest details, which are lost too; so it is more than 1.
+_FUSED = 0.75
+"""What a fused picture loses for each part that the base layer's loses by `coded_loss`: so that it
+compares with what references are expected to lose (docs/rate.md).
 """
 _COARSER = 0.016
 """By how much the logarithm of a chain's loss grows with each step of its quantiser."""

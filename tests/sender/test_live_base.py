@@ -55,8 +55,8 @@ def test_chains_are_whole(sent: list[list[Packet]]) -> None:
 
 
 def test_the_rate_is_kept_and_used(sent: list[list[Packet]]) -> None:
-    """The first keyframe is a burst, which is earned back; so the first second does not count. Later
-    references may be bursts, too, but the base layer is none.
+    """The first keyframe is a burst, which is earned back, so the first second does not count.
+    Later references may be bursts, too, but the base layer is none.
     """
     rest = all_of(sent[25:])
     bits = 8 * size(rest, in_file=False)
