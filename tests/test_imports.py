@@ -30,7 +30,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "sender": (
         "config tracking",
-        "ladder frame_grid sound_clock stream_time resending announcing version",
+        "ladder frame_grid sound_clock stream_time resending announcing statistics version",
         "appearance observed rate sound_coder",
         "references",
         "motion",
@@ -38,6 +38,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "live_base",
         "segment",
         "live",
+        "feedback",
         "encoder",
         "files",
     ),
