@@ -164,7 +164,7 @@ def test_clocks_that_drift(card: Path) -> None:
 def test_reordered_doubled_and_jittering(card: Path) -> None:
     settings = LineSettings(jitter_s=0.02, reorder=0.1, double=0.1)
     # Without signatures: with their bytes, this seed delays other datagrams.
-    call = Call(card, SLOW, settings, seed=5, signed=False)
+    call = Call(card, SLOW, settings, seed=5)
     call.run(15)
     assert share_shown(call.b, 5, 15) > 0.9
     assert call.b.session.statistics.sound_made_up_s < 0.15
