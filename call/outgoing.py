@@ -287,14 +287,15 @@ class Outgoing:
 
     def _ready(self, now: float) -> list[Packet]:
         """What leaves of sound and motion. While more is on its way than the line holds, they wait
-        for a moment, in which a report may come; what is too old then is left out.
+        for a moment, in which a report may come; what is too old then is left out. Where nothing
+        arrives at all, only the newest waits: sound that begins again should not begin late.
         """
         ready: list[Packet] = []
         kept: list[tuple[float, Packet]] = []
         for since, packet in self._prompt:
             if self._has_line(packet, now):
                 ready.append(packet)
-            elif now - since < _HELD_S:
+            elif now - since < (_HELD_S / 4 if self.line.stalled(now) else _HELD_S):
                 kept.append((since, packet))
             else:
                 self.statistics.held_back += 1

@@ -64,6 +64,8 @@ class SoundPlayout:
         self._least = least_delay_s
         self.statistics = PlayoutStatistics()
         self._late: deque[tuple[float, float]] = deque()  # now, lateness
+        self._newest = (0.0, 0.0)  # the same of the newest piece, not yet among them
+        self._goes_on: int | None = None  # sample with which the piece after it begins
         self._waiting: deque[Sound] = deque()
         self._buffered = 0
         self._next: int | None = None  # sample of the stream that is played next
@@ -100,12 +102,19 @@ class SoundPlayout:
             start: sample of the stream's clock at which it begins; rising from piece to piece.
             now: seconds of this side's clock.
             timely: whether it came when it could. Sound that was made up or a pause that was told
-                late say nothing about how late sound is.
+                late say nothing about how late sound is. Nor does the last piece before a pause,
+                for which the sender may have waited in vain for more; so a piece counts as soon as
+                another one follows it.
         """
         if not len(pcm):
             return
+        if timely and start == self._goes_on:
+            self._late.append(self._newest)
         if timely or not self._late:
-            self._late.append((now, now - start / SAMPLE_RATE))
+            self._newest = (now, now - start / SAMPLE_RATE)
+            self._goes_on = start + len(pcm) if timely else None
+        if not self._late:
+            self._late.append(self._newest)
         while len(self._late) > 1000 or (
             len(self._late) > _FEWEST and self._late[0][0] < now - _REMEMBERED_S
         ):
@@ -209,9 +218,8 @@ class SoundPlayout:
         self._buffered = 0
         self._next = start
         self._playing = False
-        newest = self._late[-1]
         self._late.clear()
-        self._late.append(newest)
+        self._late.append(self._newest)
 
 
 def _fade_out(pcm: Sound) -> Sound:

@@ -47,6 +47,7 @@ _AHEAD = 1.6  # the estimate is at most so many times what arrives
 _MUCH_LOST = 0.25
 _OUTAGE_S = 0.8  # of datagrams that were all lost
 _SLACK_S = 0.018  # more than the usual time until a report, what reports waver by apart
+_SILENT_S = 1.0  # without a report: the line stands still
 _LEAST_ROOM = 600  # bytes that may always be on their way: two datagrams
 _SOME_LOST = 0.03  # loss from which a missing report is no sign of a full line
 _FORGOTTEN_S = 2.0  # after so long, what no report mentions is no longer on its way
@@ -95,6 +96,11 @@ class LineEstimate:
         self._usual = _USUAL_S
         self._between = _BETWEEN_S  # seconds from one report to the next, smoothed
         self._uneven = 0.0  # by how much that differs from one time to another, smoothed
+
+    def stalled(self, now: float) -> bool:
+        """Whether nothing has arrived lately, so that the estimate is a guess."""
+        silent = self._last is not None and now - self._last > _SILENT_S
+        return silent or self._before is not None
 
     def set_ceiling(self, kbps: float) -> None:
         """Another highest rate, from now on."""

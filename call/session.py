@@ -32,6 +32,7 @@ from .config import CallConfig
 from .incoming import Incoming, Received
 from .outgoing import Outgoing
 from .playback import Playback
+from .rate_estimate import MIN_KBPS
 from .signing import Proofs, PublicKey, SigningKey
 
 __all__ = ["CallSession", "CallStatistics", "Transmit"]
@@ -43,6 +44,7 @@ _REPORTS = ((40.0, 0.08), (24.0, 0.12), (10.0, 0.24), (0.0, 0.36))
 """From so many kbit/s on, so many seconds between two reports."""
 _STATE_S = 1.0  # between two reports that tell state and clock
 _SHARE = 0.1  # of the rate that reports may take, headers apart
+_EARLY_S = 0.02  # that a report may leave before it is due, to go with a datagram
 _RIDES = 1.5  # times as long as sound lasts in a datagram, a report waits for one to go with
 _GOODBYES = 3  # times that leaving is said, since a datagram may be lost
 _IDLE_S = 1.0  # between two reports to a peer from whom nothing comes
@@ -243,7 +245,7 @@ class CallSession:
         """Whether a report is to leave now: it waits a little for a datagram to go with."""
         waited = now - self._report_due(now)
         leaves = self.outgoing.due(now) <= now
-        return (waited >= 0 and leaves) or waited >= _RIDES * self.outgoing.together_s
+        return (waited >= -_EARLY_S and leaves) or waited >= _RIDES * self.outgoing.together_s
 
     def report(self, now: float) -> Packet:
         """A CONTROL packet that tells the peer what came. What has not changed is told only once a
@@ -368,6 +370,8 @@ class CallSession:
         if not self.incoming.is_heard(now):
             return self._told + _IDLE_S
         kbps = self.outgoing.kbps
+        if self.outgoing.line.room(now) < 0:  # the line carries less than the estimate by now
+            kbps = MIN_KBPS
         paid = self._cost * 8 / (_SHARE * kbps * 1000)
         usual = next(seconds for least, seconds in _REPORTS if kbps >= least)
         return self._told + min(max(usual, paid), _IDLE_S)

@@ -33,8 +33,7 @@ __all__ = ["KEY_BYTES", "Proofs", "PublicKey", "SigningKey", "ends_of", "of_keyf
 
 KEY_BYTES = 32
 _SESSION = struct.Struct("<IB")
-_FIRST_S = 0.3  # from one sending of a proof to the next, until the peer knows the stream
-_AGAIN_S = 0.8  # and after that; doubled each time
+_AGAIN_S = 0.8  # from one sending of a keyframe's proof to the next; doubled each time
 _TIMES = 6  # that a proof is sent, at most
 _KEPT = 4  # keyframes that are under way
 
@@ -185,12 +184,9 @@ class Proofs:
             return proofs
         for sent in self._sent.values():
             if now >= sent.next and sent.times < _TIMES:
-                sent.next, sent.times = now + self._wait(sent.times), sent.times + 1
+                sent.next, sent.times = now + _AGAIN_S * (1 << sent.times), sent.times + 1
                 proofs.append(sent.proof)
         return proofs
-
-    def _wait(self, times: int) -> float:
-        return _AGAIN_S * (1 << times) if self._known else _FIRST_S
 
     def _of_stream(self, payload: bytes) -> Proof:
         if self._stream is None or self._stream[0] != payload:
@@ -215,7 +211,7 @@ class Proofs:
         body = b"".join(parts[at] for at in range(count))
         signature = self._key.sign(of_keyframe(self._ends, session, packet.reference, body))
         proof = Proof(packet.reference, signature)
-        self._sent[key] = _Sent(proof, now + (_AGAIN_S if self._known else _FIRST_S))
+        self._sent[key] = _Sent(proof, now + _AGAIN_S)
         while len(self._sent) > _KEPT:
             self._sent.popitem(last=False)
         return [proof]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
@@ -22,17 +22,19 @@ from ..codec.counters import WRAP
 from ..codec.errors import ConfigError, NoFaceError
 from ..codec.packet import Packet
 from ..codec.stream import AudioParameters, StreamHeader
-from ..models.weights import Card, check_identity, load_card
+from ..models.weights import check_identity, load_card
 from .announcing import Announcer
 from .config import EncoderConfig
+from .feedback import Feedback
 from .frame_grid import FrameGrid
 from .live import LiveCoder
 from .motion.animation import Animation
-from .motion.keypoints import KeypointSource, MeshSource
+from .motion.keypoints import KeypointSource, keypoint_source
 from .observed import ObservedFrame, View
 from .rate import RateControl
 from .segment import Item, SegmentCoder
 from .sound_coder import SoundCoder
+from .statistics import EncoderStatistics
 from .stream_time import StreamTime
 from .tracking.finder import FaceTracker
 from .tracking.observer import Observer
@@ -44,8 +46,6 @@ __all__ = ["Encoder", "EncoderStatistics"]
 _MOST = 1000  # frames and packets of sound that wait at most, at any frame rate
 _FAR = WRAP // 2  # ticks: a 16-bit pts cannot tell such a jump from one backwards
 _TICK_MS = 20  # of the pts of sound, in a call with a clock
-_REFRESH_S = Fraction(2, 5)  # from one refresh that the receiver asks for to the next
-_U32 = 1 << 32
 
 Frame = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
@@ -53,27 +53,6 @@ Sound = npt.NDArray[np.float32]
 
 def _random_session() -> int:
     return int.from_bytes(os.urandom(4)) or 1
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderStatistics:
-    """What was sent so far.
-
-    Attributes:
-        frames: frames of motion.
-        repeated: those of them that show no face and repeat the motion before.
-        keyframes: references, including keyframes at which one can join.
-        early: frames that were left out, because they came before the next tick.
-        resent: fragments of keyframes that were sent again.
-        foreign: reports on another session, which were ignored.
-    """
-
-    frames: int = 0
-    repeated: int = 0
-    keyframes: int = 0
-    early: int = 0
-    resent: int = 0
-    foreign: int = 0
 
 
 class Encoder:
@@ -141,7 +120,7 @@ class Encoder:
             identity=None if identity is None else identity.id,
         )
         self._rate = RateControl(self.config, self.header, duration_s)
-        self._keypoints = keypoints or _keypoint_source(card)
+        self._keypoints = keypoints or keypoint_source(card)
         self._owns_keypoints = keypoints is None
         self._smoothing = Smoothing(self.config.smoothing_strength)
         name = self.config.tracker
@@ -193,6 +172,8 @@ class Encoder:
         )
         parts = (self._animation, self._rate, self._announce)
         self._live = LiveCoder(self.config, *parts) if live else None
+        session = self.header.session
+        self._feedback = Feedback(session, self._announcer, self._animation, self._live)
         self._segment = SegmentCoder(self.config, self.header.fps, *parts)
         self._items: list[Item] = []
         self._until = self._together
@@ -203,7 +184,6 @@ class Encoder:
         self._start = 0
         self._joined_pts = 0
         self._wanted = True
-        self._refreshed: Fraction | None = None
         self._spoke: Fraction | None = None  # when a packet of sound was complete last
         self._speaks = False  # one was just now
         self._announced = False
@@ -258,35 +238,11 @@ class Encoder:
         if self._time.clocked is None:  # nothing was sent yet
             return
         self._time.read(now)
-        at = self._time.seconds
-        if report.session not in (0, self.header.session):
-            self.statistics = replace(self.statistics, foreign=self.statistics.foreign + 1)
-            return
-        if report.session or not self.header.session:
-            self._announcer.named()
-            self._take_answers(report, at)
-        if report.wants & Wants.STREAM:
-            self._announcer.want_stream()
-        if report.wants & Wants.IDENTITY:
-            self._announcer.want_identity(at)
-        if report.wants & Wants.KEYFRAME:
+        feedback = self._feedback
+        self._ready += feedback.take(report, self._pts, self._time.seconds)
+        self.statistics = replace(self.statistics, resent=feedback.resent, foreign=feedback.foreign)
+        if report.wants & Wants.KEYFRAME and feedback.concerns(report):
             self.request_keyframe()
-        if report.wants & Wants.REFRESH and (
-            self._refreshed is None or at - self._refreshed >= _REFRESH_S
-        ):
-            self._refreshed = at
-            self.request_refresh()
-
-    def _take_answers(self, report: Control, at: Fraction) -> None:
-        """What a report on this stream says of frames, references and fragments."""
-        if report.decoded is not None and self._pts is not None:
-            self.acknowledge(self._pts - (self._pts - report.decoded) % _U32)
-        if report.references is not None:
-            self._animation.confirm(report.references)
-        if report.missing is not None and self._live is not None:
-            again = self._live.send_again(report.missing, at)
-            self._ready += again
-            self.statistics = replace(self.statistics, resent=self.statistics.resent + len(again))
 
     def request_refresh(self) -> None:
         """Make the next motion depend on the keyframe alone (a receiver has lost frames)."""
@@ -603,12 +559,3 @@ class Encoder:
             return []
         self._rate.count_entry()
         return [self._announcer.stream(pts, self._time.seconds)]
-
-
-def _keypoint_source(card: Card) -> KeypointSource:
-    """What the network was trained with: the closed form of the mesh, or a detector of its own."""
-    if card.config.get("keypoint_mode", "mesh") == "mesh":
-        return MeshSource(card.face_table())
-    from ..models.avfr.detector_source import DetectorSource
-
-    return DetectorSource(card.folder)

@@ -42,7 +42,9 @@ _FIRST = 3000  # bytes of the first picture, which everybody waits for
 _FIRST_S = 1.0  # or so many seconds of the rate, where that is more
 _AT_ONCE_S = 0.4  # of the rate that the first picture takes where there is a clock
 _FIRST_PART = 300  # bytes of it in a packet, so that sound may go between
-_UNBEARABLE, _URGENT = 0.06, 2  # avoidable loss, and in how many candidates, that justifies debt
+_URGENCIES = (0.15, 3, 5.0), (0.06, 2, 1.0)
+"""Avoidable loss, in how many candidates, and the seconds of the rate that may be overdrawn for it:
+what cannot be borne, and what can be seen at once."""
 _URGENT_S, _URGENT_SMALL = 0.4, 1000  # of the rate, and bytes at least, that such a picture takes
 _UNEARNED_S = 0.5  # seconds of the rate that may be overdrawn without counting as debt
 _DEBT_S = 5.0  # seconds of the rate that debt may reach
@@ -222,20 +224,22 @@ class LiveCoder:
             self._candidates.clear()  # later ones are judged with the new reference there
 
     def _urgent(self, now: Fraction) -> _Choice | None:
-        """The candidate without which what is shown is not bearable now, if there is one. Its
-        picture goes out at once, and is small where a rate is set, so that it comes soon.
+        """The candidate without which what is shown is wrong now, if there is one. Its picture goes
+        out at once, and is small where a rate is set, so that it comes soon. The worse it is, the
+        deeper may the call go into debt for it.
         """
         rate = self._rate.per_second
-        if rate is not None and self._rate.left(now) <= -_DEBT_S * rate:
-            return None
         size = self._config.keyframe_bytes
         if rate is not None:
             size = round(min(max(_URGENT_S * rate, _URGENT_SMALL), _LARGE))
-        avoids = self._avoids()
-        best = len(avoids) - 1 - int(avoids[::-1].argmax())  # the newest of equals
-        if avoids[best] < _URGENT:
-            return None
-        return _Choice(self._candidates[best], size, at_once=True)
+        avoided = self._avoided()
+        for loss, times, debt_s in _URGENCIES:
+            avoids = avoided > loss
+            counts = avoids.sum(1) * avoids[:, -1]  # none if the newest is not one of them
+            best = len(counts) - 1 - int(counts[::-1].argmax())  # the newest of equals
+            if counts[best] >= times and self._within(debt_s, now):
+                return _Choice(self._candidates[best], size, at_once=True)
+        return None
 
     def _choose(self, now: Fraction) -> _Choice | None:
         """The candidate whose picture would have lowered the loss of the last two seconds most;
@@ -268,14 +272,12 @@ class LiveCoder:
         gains = before - np.minimum(before, shown + known.picture_loss(AFTER_GAIN * size))
         return np.asarray(gains.mean(1))
 
-    def _avoids(self) -> npt.NDArray[np.intp]:
-        """In how many candidates each of them would avoid an unbearable loss, without what pictures
-        lose when they are coded; 0 if the newest is not one of them. `[N]`.
+    def _avoided(self) -> npt.NDArray[np.float64]:
+        """How much less each candidate would lose if it were shown from each, without what pictures
+        lose when they are coded: `[from, of]`.
         """
         looks, shown = self._shown()
-        bearable = self._animation.known.losses(looks, pictures=False)
-        avoids = bearable - shown > _UNBEARABLE
-        return np.asarray(avoids.sum(1) * avoids[:, -1])
+        return np.asarray(self._animation.known.losses(looks, pictures=False) - shown)
 
     def _shown(self) -> tuple[Appearance, npt.NDArray[np.float64]]:
         """What the candidates look like, and what each of them loses if it is shown from each:

@@ -9,6 +9,7 @@ arrival, which are the stream. Decoding plays them to a session with the real ge
 
 from __future__ import annotations
 
+import shlex
 import struct
 from collections import deque
 from collections.abc import Iterator
@@ -32,12 +33,9 @@ from ...codec.errors import MediaError
 from ...codec.motion.frame import MotionFrame
 from ...codec.sound.opus import SAMPLE_RATE
 from ...models.weights import load_card
-from ...receiver.config import Precision
 from ...receiver.decoder import Decoder
-from ...receiver.generators.precision import missing
 from ...receiver.generators.protocol import Array, Source
 from ...receiver.tracks.pictures import DuePicture
-from ...sender.config import EncoderConfig
 from ..clips import Clip, Frame
 from ..files import cpu_seconds
 from .base import Encoded
@@ -73,20 +71,12 @@ class CallCodec(FacewireCodec):
     def encode(self, clip: Clip, setting: float, out: Path, scratch: Path) -> Encoded:
         """Hold the call, and keep what arrived."""
         sound = clip.pcm()
-        encoder = EncoderConfig(
-            profile=self.profile,
-            model=self.network,
-            crop=False,
-            size=clip.width,
-            audio_kbps=AUDIO_KBPS if len(sound) else None,
-            plan_ahead_s=0,
-        )
         most = setting / 1000 + (AUDIO_KBPS if len(sound) else 0.0)
         config = CallConfig(
             kbps=min(max(most, MIN_KBPS), MAX_KBPS),
             fps=Fraction(clip.fps),
             sound=len(sound) > 0,
-            encoder=encoder,
+            encoder=self._encoder(clip, has_sound=len(sound) > 0),
         )
         began = cpu_seconds()
         with out.open("wb") as file, CallSession(config, now=0.0) as session:
@@ -98,17 +88,16 @@ class CallCodec(FacewireCodec):
             "motion": 8 * done.motion,
             "container": 8 * (done.headers + done.reports + done.copies),
         }
-        command = f"codec-eval --codecs {self.name} --keep kept {clip.name}"
-        return Encoded(out, bits, setting, command, cpu_seconds() - began)
+        bpp = setting / float(clip.width * clip.height * clip.fps)
+        command = ["codec-eval", "--codecs", self.name, "--data", clip.name, "--bpp", f"{bpp:.6g}"]
+        return Encoded(out, bits, setting, shlex.join(command), cpu_seconds() - began)
 
     def decode(self, clip: Clip, encoded: Encoded, scratch: Path) -> Iterator[Frame]:
         """Play what arrived, and give for each frame what was shown in its place."""
-        folder = Path(self.network) if Path(self.network).is_dir() else None
-        precision: Precision = "float32" if missing(load_card(self.network), "bf16") else "bf16"
-        config = replace(CallConfig().decoder, threads=1, weights=folder, precision=precision)
+        config = replace(CallConfig().decoder, live=False)
         shown: Frame | None = None
         given = 0
-        with Decoder(config) as decoder:
+        with Decoder(self._decoder(config)) as decoder:
             for due in _seen(decoder, encoded.path, clip):
                 index = min(round(due.pts * Fraction(clip.fps)), clip.frames)
                 while shown is not None and given < index:
@@ -202,13 +191,13 @@ def _arrivals(path: Path) -> Iterator[tuple[float, bytes]]:
 
 
 class _Unseen:
-    """A `Generator` for a listener whose pictures nobody looks at."""
+    """A `Generator` for a listener whose pictures nobody looks at: it shows keyframes unmoved."""
 
     def set_source(self, rgb: Frame, motion: MotionFrame, points: Array) -> Source:
-        return Source(motion.to_array(), points, None)
+        return Source(motion.to_array(), points, rgb)
 
     def points(self, source: Source, motion: MotionFrame) -> Array:
         return source.points
 
     def render(self, source: Source, motion: MotionFrame, mel: Array | None) -> Frame:
-        raise NotImplementedError("nobody looks at these pictures")
+        return np.asarray(source.features, np.uint8)

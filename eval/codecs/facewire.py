@@ -93,14 +93,7 @@ class FacewireCodec(Codec):
     def encode(self, clip: Clip, setting: float, out: Path, scratch: Path) -> Encoded:
         """Encode frames and sound, uncropped: the clip is the crop."""
         sound = clip.pcm()
-        config = EncoderConfig(
-            profile=self.profile,
-            model=self.network,
-            crop=False,
-            size=clip.width,
-            audio_kbps=AUDIO_KBPS if len(sound) else None,
-            plan_ahead_s=0 if self.live else "auto",
-        )
+        config = self._encoder(clip, has_sound=len(sound) > 0)
         config = replace(config, kbps=(setting + _sound_bits(sound, config) / clip.seconds) / 1000)
         picture, other = BitCount(), BitCount()
         if not self.live:
@@ -130,19 +123,31 @@ class FacewireCodec(Codec):
         return Encoded(out, bits, setting, shlex.join(command), seconds)
 
     def decode(self, clip: Clip, encoded: Encoded, scratch: Path) -> Iterator[Frame]:
-        """Decode with the runtime that a receiver uses, on one thread.
-
-        In a precision that the processor decides, not a clock: the same figures each time.
-        """
-        folder = Path(self.network) if Path(self.network).is_dir() else None
-        precision: Precision = "float32" if missing(load_card(self.network), "bf16") else "bf16"
-        decoder = Decoder(
-            DecoderConfig(threads=1, weights=folder, precision=precision, max_renders=100_000)
-        )
+        """Decode with the runtime that a receiver uses."""
+        decoder = Decoder(self._decoder(DecoderConfig(max_renders=100_000)))
         with encoded.path.open("rb") as file:
             for packet in Reader(file):
                 yield from (o.frame for o in decoder.decode(packet) if isinstance(o, PictureOutput))
         yield from (o.frame for o in decoder.flush() if isinstance(o, PictureOutput))
+
+    def _encoder(self, clip: Clip, *, has_sound: bool) -> EncoderConfig:
+        """Settings of the sender, without a rate."""
+        return EncoderConfig(
+            profile=self.profile,
+            model=self.network,
+            crop=False,
+            size=clip.width,
+            audio_kbps=AUDIO_KBPS if has_sound else None,
+            plan_ahead_s=0 if self.live else "auto",
+        )
+
+    def _decoder(self, config: DecoderConfig) -> DecoderConfig:
+        """The settings with this network, on one thread, and in a precision that the processor
+        decides, not a clock: the same figures each time.
+        """
+        folder = Path(self.network) if Path(self.network).is_dir() else None
+        precision: Precision = "float32" if missing(load_card(self.network), "bf16") else "bf16"
+        return replace(config, threads=1, weights=folder, precision=precision)
 
 
 def _sound_bits(sound: npt.NDArray[np.float32], config: EncoderConfig) -> int:

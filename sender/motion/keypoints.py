@@ -8,8 +8,9 @@ from ...codec.motion.frame import MotionFrame
 from ...models.face.keypoints import MeshKeypoints
 from ...models.face.observation import Observation
 from ...models.face.table import FaceTable
+from ...models.weights import Card
 
-__all__ = ["KeypointSource", "MeshSource"]
+__all__ = ["KeypointSource", "MeshSource", "keypoint_source"]
 
 
 class KeypointSource(Protocol):
@@ -44,3 +45,12 @@ class MeshSource:
 
     def close(self) -> None:
         """There is nothing to free."""
+
+
+def keypoint_source(card: Card) -> KeypointSource:
+    """What a network was trained with: the closed form of the mesh, or a detector of its own."""
+    if card.config.get("keypoint_mode", "mesh") == "mesh":
+        return MeshSource(card.face_table())
+    from ...models.avfr.detector_source import DetectorSource
+
+    return DetectorSource(card.folder)

@@ -6,6 +6,7 @@ face is, and a generator that paints nothing new.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -104,7 +105,7 @@ class Side:
         clock: of his machine.
         screen_s: how long his machine takes for a picture.
         messages: what he sent by the reliable channel, if his configuration has one.
-        delivers: whether that channel works.
+        channel: seconds that a message in that channel takes; infinite where it never arrives.
         shown: pictures that he saw.
         heard: (time of the world, how long ago it was said), ten times a second.
         lips: (time of the world, how far the picture is ahead of the sound), ten times a second.
@@ -123,7 +124,7 @@ class Side:
     lips: list[tuple[float, float]] = field(default_factory=list)
     sent: list[tuple[float, int]] = field(default_factory=list)
     messages: list[list[bytes]] = field(default_factory=list)
-    delivers: bool = True
+    channel: float = DELAY
     captured: int = 0
     first_arrival: float = float("inf")
     key: SigningKey | None = field(default_factory=SigningKey)
@@ -225,7 +226,8 @@ class Side:
         message = self.session.reliably()
         if message:
             self.messages.append(message)
-            self.world.at(self.world.now + DELAY, lambda: self._deliver(message))
+            if math.isfinite(self.channel):
+                self.world.at(self.world.now + self.channel, lambda: self._deliver(message))
         for datagram in self.session.send(self.now):
             self.sent.append((self.world.now, len(datagram) + self.line.settings.overhead))
             self.line.send(datagram)
@@ -233,7 +235,7 @@ class Side:
     def _deliver(self, message: list[bytes]) -> None:
         """What went by the reliable channel arrives, all of it."""
         assert self.peer is not None
-        for datagram in message if self.delivers else ():
+        for datagram in message:
             self.peer.receive(datagram)
 
     def measure(self) -> None:

@@ -95,7 +95,7 @@ def test_an_outage_leaves_no_trace(card: Path) -> None:
     call.run(4)
     assert not call.b.session.statistics.peer_gone
     assert share_shown(call.b, 16.5, 19) > 0.9
-    assert sound_age(call.b, 16.5, 19) < 0.55  # 0.2 s after a second more
+    assert sound_age(call.b, 16.5, 19) < 0.5
     assert call.b.session.incoming.decoder.statistics.keyframes <= keyframes + 1
 
 
@@ -158,7 +158,7 @@ def test_clocks_that_drift(card: Path) -> None:
     early, late = sound_age(call.b, 5, 10), sound_age(call.b, 20, 30)
     assert abs(late - early) < 0.06
     # A picture stands for 0.1 s here, and may be 0.08 s late.
-    assert percentile([abs(ahead) for at, ahead in call.b.lips if at > 5], 99) < 0.2
+    assert percentile([abs(ahead) for at, ahead in call.b.lips if at > 5], 99) < 0.15
 
 
 def test_reordered_doubled_and_jittering(card: Path) -> None:
@@ -206,7 +206,7 @@ def test_the_first_keyframe_goes_reliably_and_nowhere_else(card: Path) -> None:
 def test_a_reliable_channel_that_delivers_nothing(card: Path) -> None:
     """As when it ended with its connection: the next keyframe takes the datagrams."""
     call = Call(card, RELIABLE)
-    call.a.delivers = False
+    call.a.channel = math.inf
     sent = recorded(call.a)
     call.run(9)
     assert len(call.a.messages) == 1

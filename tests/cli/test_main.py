@@ -149,5 +149,9 @@ def test_decoding_needs_neither_torch_nor_mediapipe(shipped: Path, tmp_path: Pat
 
 
 def test_the_demos_clip_needs_no_torch() -> None:
-    code = "import sys; sys.modules['torch'] = None; import facewire.cli.demo.clip"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    code = (
+        "import sys; from facewire.cli.demo.clip import make_demo_clip; "
+        "print(make_demo_clip.__name__, 'torch' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert run.stdout.split() == ["make_demo_clip", "False"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -351,6 +352,18 @@ def test_the_printed_command_makes_the_stream_again(
         assert first == second
     else:
         assert found[0].read_bytes() == found[1].read_bytes()
+
+
+def test_a_call_names_its_clip_and_its_rate(talking: Clip, tmp_path: Path) -> None:
+    (codec,) = make_codecs(["facewire-call"])
+    encoded = run(codec, talking, tmp_path, 12_000.0)
+    words = shlex.split(encoded.command)
+    assert words[:5] == ["codec-eval", "--codecs", "facewire-call", "--data", talking.name]
+    bpp = float(words[words.index("--bpp") + 1])
+    assert bpp * 256 * 256 * float(talking.fps) == pytest.approx(12_000, rel=1e-4)
+    assert encoded.path.stat().st_size > 1000
+    assert set(encoded.bits) == {"keyframe", "motion", "container"}
+    assert all(encoded.bits.values())
 
 
 def _payloads(path: Path) -> list[tuple[int, bytes]]:
