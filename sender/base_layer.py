@@ -39,8 +39,6 @@ _FUSED = 0.75
 """What a fused picture loses for each part that the base layer's loses by `coded_loss`: so that it
 compares with what references are expected to lose (docs/rate.md).
 """
-_WORST_CRF = 60
-"""A chain that is coarser shows a face less well than references do."""
 _COARSER = 0.016
 """By how much the logarithm of a chain's loss grows with each step of its quantiser."""
 GROWTH = 0.0142
@@ -141,8 +139,6 @@ class BaseLayer:
         probe = self._code(anchor, 0, times[:count], frames[:count], _PROBE)
         taken = len(probe) * len(chosen) / count
         quantiser = _PROBE + math.log(taken / max(room - size, 1)) / GROWTH
-        if anchor.crf + quantiser / 4 > _WORST_CRF:
-            return None
         loss = _FUSED * _lost(anchor, probe, chosen) * math.exp(_COARSER * (quantiser - _PROBE))
         # The still gets coarser or finer with the chain, by so much of a quantiser index.
         change = _FOLLOWS * (quantiser - _USUAL)

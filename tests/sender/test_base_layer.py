@@ -100,14 +100,6 @@ def test_it_can_be_left_out(card: Path) -> None:
     assert not groups_of(packets)
 
 
-def test_a_scene_that_would_be_too_coarse_has_none(card: Path) -> None:
-    """Noise that moves fast: at the worst quality it would take more than there is."""
-    packets = all_of(send(card, 3, live=False, kbps=24.0, speed=0.5, detail=128))
-    assert not groups_of(packets)
-    bits = 8 * (HEAD_BYTES + TRAILER + size(packets))
-    assert bits / 3000 == pytest.approx(24.0, rel=0.02)
-
-
 def test_at_sixty_frames_a_second_every_second_one_is_in_it(card: Path) -> None:
     face = Turning(detail=64)
     config = EncoderConfig(model=str(card), crop=False, kbps=80.0)
