@@ -9,11 +9,11 @@ A datagram is little-endian:
 7..8    sequence     u16, sequence number of the first packet of the stream in it
 9..     packets      each: tag u8, [reference u8], pts u16, length, payload
 
-The tag holds the packet's kind (three bits), its flags INTRA (8) and SYNTHETIC (16), and whether a
-reference follows (32). CONTROL packets are numbered apart (bit 64: their number u16 takes the
-place of the time); all others count on from `sequence`, and bit 128 says that numbers were skipped
-before this packet, how many follows as u8. The length is one byte below 128, else two: the low
-seven bits with the highest bit set, then the rest.
+The tag holds the packet's kind modulo 8 (three bits), its flags INTRA (8) and SYNTHETIC (16), and
+whether a reference follows (32). CONTROL packets are numbered apart (bit 64: their number u16 takes
+the place of the time); all others count on from `sequence`, and bit 128 says that numbers were
+skipped before this packet, how many follows as u8. The length is one byte below 128, else two: the
+low seven bits with the highest bit set, then the rest.
 """
 
 from __future__ import annotations
@@ -105,8 +105,7 @@ class Datagram:
             if len(packets) == MAX_PACKETS:
                 raise StreamError(f"a datagram carries at most {MAX_PACKETS} packets")
             packet, sequence, rest = _read_entry(rest, sequence)
-            if packet is not None:
-                packets.append(packet)
+            packets.append(packet)
         return cls(session, number, sent, tuple(packets))
 
 
@@ -122,7 +121,7 @@ def _first_sequence(packets: Sequence[Packet]) -> int:
 
 def _entry(packet: Packet, skipped: int) -> bytes:
     """A packet as it stands in a datagram; `skipped` sequence numbers are left out before it."""
-    tag = int(packet.kind)
+    tag = int(packet.kind) & _KIND
     tag |= _INTRA if Flags.INTRA in packet.flags else 0
     tag |= _SYNTHETIC if Flags.SYNTHETIC in packet.flags else 0
     tag |= _REFERENCE if packet.reference else 0
@@ -139,8 +138,8 @@ def _entry(packet: Packet, skipped: int) -> bytes:
     return head + _U16.pack(time) + size + packet.payload
 
 
-def _read_entry(data: memoryview, sequence: int) -> tuple[Packet | None, int, memoryview]:
-    """The next packet (None: of a kind unknown here), the sequence number after it, the rest."""
+def _read_entry(data: memoryview, sequence: int) -> tuple[Packet, int, memoryview]:
+    """The next packet, the sequence number after it, and the rest."""
     reader = _Reader(data)
     tag = reader.byte()
     control = bool(tag & _CONTROL)
@@ -159,10 +158,7 @@ def _read_entry(data: memoryview, sequence: int) -> tuple[Packet | None, int, me
         sequence = (sequence + skipped) % WRAP
     number, pts = (time, 0) if control else (sequence, time)
     following = sequence if control else (sequence + 1) % WRAP
-    try:
-        kind = Kind(tag & _KIND)
-    except ValueError:
-        return None, following, reader.rest
+    kind = Kind(tag & _KIND or _KIND + 1)
     if control != (kind == Kind.CONTROL):
         raise StreamError("a packet is numbered as its kind is not")
     return Packet(kind, flags, reference, number, pts, payload), following, reader.rest

@@ -122,6 +122,12 @@ def _add_references(group: argparse._ArgumentGroup) -> None:
         "does (default: %(default)s, 10)",
     )
     group.add_argument(
+        "--no-base",
+        action="store_true",
+        help="send no base layer, also where the rate is more than motion and pictures to animate "
+        "from can use well",
+    )
+    group.add_argument(
         "--keyframe-interval",
         type=_interval,
         default="auto",
@@ -196,6 +202,7 @@ def run(args: argparse.Namespace) -> int:
         keyframe_interval=args.keyframe_interval,
         keyframe_bytes=args.keyframe_bytes,
         references=args.references,
+        base=not args.no_base,
         plan_ahead_s=args.plan_ahead,
         smoothing=args.smoothing,
         crop=not args.no_crop,

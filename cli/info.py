@@ -102,6 +102,7 @@ class _Survey:
     """Counts over the packets of a stream, for which no network is needed."""
 
     def __init__(self) -> None:
+        from ..codec.base_packets import BaseAssembler
         from ..codec.file.accounting import BitCount
         from ..codec.identity_packets import IdentityAssembler
         from ..codec.keyframe import KeyframeAssembler
@@ -117,6 +118,9 @@ class _Survey:
         self._identity_whole = False
         self._references: list[dict[str, Any]] = []
         self._known: dict[int, dict[str, Any]] = {}
+        self._groups = BaseAssembler()
+        self._base_frames = 0
+        self._qualities: dict[tuple[int, int], int] = {}  # of each chain
         self._joinable = False
         self._frames = 0
         self._damaged = 0
@@ -140,6 +144,11 @@ class _Survey:
                 if self.header is None:
                     self._motion = motion_reader(header.profile, header.tables)
                 self.header = self.header or header
+            elif packet.kind == Kind.BASE:
+                group = self._groups.push(packet)
+                if group is not None:
+                    self._base_frames += len(group.frames)
+                    self._qualities[group.reference, group.chain] = group.quality
             elif packet.kind == Kind.IDENTITY:
                 self._identity_bytes += len(packet.payload)
                 self._identity_whole |= self._introductions.push(packet) is not None
@@ -212,8 +221,18 @@ class _Survey:
         return self._clock.place(self.header, after, duration)
 
     def facts(self, header: StreamHeader, damaged_records: int) -> dict[str, Any]:
-        """The keys of `facewire info --json`, in this order; `identity` only if there is one."""
+        """The keys of `facewire info --json`, in this order; `base` and `identity` only if there is
+        one.
+        """
         duration = self._clock.end if self._frames else Fraction(0)
+        base: dict[str, Any] = {}
+        if self._base_frames:
+            crf = self._qualities.values()
+            base["base"] = {
+                "frames": self._base_frames,
+                "chains": len(crf),
+                "crf": [min(crf), max(crf)],
+            }
         identity: dict[str, Any] = {}
         if header.identity is not None:
             identity["identity"] = {
@@ -236,6 +255,7 @@ class _Survey:
             "keyframes": len(self._references),
             "damaged_packets": damaged_records + self._damaged,
             "references": self._references,
+            **base,
             **identity,
         }
 
@@ -254,6 +274,18 @@ def _reference_lines(facts: dict[str, Any]) -> list[str]:
             f"{coded}{joined}"
         )
     return lines + ([f"… and {len(known) - _SHOWN} more (--json)"] if len(known) > _SHOWN else [])
+
+
+def _base_line(facts: dict[str, Any]) -> list[str]:
+    base = facts.get("base")
+    if base is None:
+        return []
+    best, worst = base["crf"]
+    crf = f"{best}" if best == worst else f"{best} to {worst}"
+    return [
+        f"base layer: {base['frames']} frames in {base['chains']} chain"
+        f"{'s' * (base['chains'] != 1)}, CRF {crf}, counted as residual"
+    ]
 
 
 def _identity_line(facts: dict[str, Any]) -> list[str]:
@@ -276,6 +308,7 @@ def table(facts: dict[str, Any]) -> str:
         f"motion payload: mean {motion['mean']:.1f} bits a frame, p95 {motion['p95']:g}, "
         f"max {motion['max']:g}",
         f"damaged packets: {facts['damaged_packets']}",
+        *_base_line(facts),
         *_identity_line(facts),
         *_reference_lines(facts),
         "",

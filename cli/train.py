@@ -21,6 +21,7 @@ __all__ = ["add_parser", "run"]
 
 _DISTILLATION = 5.0  # what `xs` was trained with
 _ROUND_MINUTES = 60.0  # of `--more`
+_RATE = 4e-4
 _RUN = ("checkpoint.pt", "model.safetensors", "curves.csv")  # files that make a folder a run
 
 _EPILOG = """\
@@ -37,6 +38,8 @@ examples:
       --start-from s --person-least 4                           pairs of stills beside clips
   facewire train --more --data clips/ --out runs/more --minutes 60
                                                                 go on from the last weights
+  facewire train --network fusion --data clips/ --held-out other-people/ --out runs/fusion
+                                                                what restores a base layer
   facewire export runs/first                                    then make it ready to decode with
 
 --data holds videos of talking heads, one person in each. A CSV (--people) says who is seen in each
@@ -51,6 +54,11 @@ with fewer blocks, as `s` has compared with `l`: the new blocks then begin witho
 names a network whose pictures and motion are imitated, as one more loss; only its picture size must
 be that of the new network. The new network takes over the face table of the start, or else of the
 teacher.
+
+--network fusion trains the network that makes one picture of a generated one and of a base layer.
+--data is prepared into samples, which take about 5 MB for each second of video; of each person 75
+seconds at most are used. --held-out holds samples, or videos of other people, which are prepared
+into OUT/held-out. At the end the graph is exported, and a table of the held-out people is printed.
 
 --more trains in rounds, OUT/0001, OUT/0002 and so on. Each begins with the weights of the round
 before, the first one with --start-from (default: s), and ends after --minutes, with its learning
@@ -100,6 +108,9 @@ def _add_data(add: Callable[..., object]) -> None:
 
 
 def _add_network(add: Callable[..., object]) -> None:
+    add("--network", choices=("generator", "fusion"), default="generator", help="what is trained; "
+        "a fusion network takes --data, --cache, --people, --held-out, --start-from, --steps, "
+        "--minutes, --learning-rate, --seed and --threads (default: %(default)s)")  # fmt: skip
     add("--size", help="xs, s, l or paper (default: as --start-from, else s)")
     add("--set", metavar="NAME=VALUE", action="append", default=[], help="change the network, "
         "for example audio_prior=false or keypoint_mode=unsupervised")  # fmt: skip
@@ -115,7 +126,8 @@ def _add_training(add: Callable[..., object]) -> None:
         help="source pictures in a step (default: %(default)s)")  # fmt: skip
     add("--drivings", metavar="N", type=int, default=3,
         help="driving frames for each source (default: %(default)s)")  # fmt: skip
-    add("--learning-rate", metavar="X", type=float, default=4e-4, help="default: %(default)g")
+    add("--learning-rate", metavar="X", type=float, help=f"default: {_RATE:g}; of a fusion "
+        "network 0.001")  # fmt: skip
     add("--perceptual", choices=("alex", "vgg"), default="alex", help="network "
         "whose features the perceptual loss compares (default: %(default)s)")  # fmt: skip
     add("--adversarial", metavar="W", type=float, default=0.0, help="weight of the GAN loss")
@@ -139,6 +151,8 @@ def _add_machine(add: Callable[..., object]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prepare and train."""
+    if args.network == "fusion":
+        return _run_fusion(args)
     try:
         import lightning_fabric  # noqa: F401
         import PIL  # noqa: F401
@@ -196,6 +210,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _run_fusion(args: argparse.Namespace) -> int:
+    """Prepare and train a fusion network."""
+    try:
+        from . import train_fusion
+    except ImportError as error:
+        raise MissingExtraError("training", "train") from error
+    if not (args.resume or args.prepare_only or args.force):
+        _refuse_a_run(args.out)
+    return train_fusion.run(args)
+
+
 def _as_round(args: argparse.Namespace, turn: Round) -> argparse.Namespace:
     """The arguments of one round of `--more`."""
     try:
@@ -243,7 +268,7 @@ def _settings(args: argparse.Namespace, size: int, *, has_teacher: bool) -> Trai
         steps=args.steps,
         batch=args.batch,
         drivings=args.drivings,
-        learning_rate=args.learning_rate,
+        learning_rate=args.learning_rate or _RATE,
         perceptual_net=args.perceptual,
         precision=args.precision,
         threads=args.threads,

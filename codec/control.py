@@ -71,6 +71,8 @@ class Wants(IntFlag):
     """The identity that the stream names."""
     STREAM = 8
     """The STREAM packet."""
+    BASE = 16
+    """Another chain of the base layer, since a part of this one never came."""
 
 
 class State(IntFlag):

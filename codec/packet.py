@@ -46,6 +46,7 @@ class Kind(IntEnum):
     PARITY = 5
     CONTROL = 6
     IDENTITY = 7
+    BASE = 8
 
 
 class Flags(IntFlag):

@@ -2,7 +2,7 @@
 
 packet ─┬→ order ─┬→ MOTION → PictureTrack ─────────→ PictureOutput
         │         └→ AUDIO  → SoundTrack ─(mel)┘ └──→ SoundOutput
-        └→ STREAM, IDENTITY, KEYFRAME at once: they serve later packets, whatever their order
+        └→ STREAM, IDENTITY, KEYFRAME, BASE at once: they serve later packets, whatever their order
 
 and back: what came, what is ready and what is wanted → CONTROL
 """
@@ -320,6 +320,8 @@ class Decoder:
                 self._adapt()
         elif packet is not None and packet.kind == Kind.KEYFRAME:
             self._on_keyframe(packet, now)
+        elif packet is not None and packet.kind == Kind.BASE and self._stream is not None:
+            self._stream.pictures.push_base(packet)
         if self._order.push(sequence, packet, now):
             due += self._begin_anew(now, paced)
         return [*due, *self._in_order(now), *self._due(now, paced=paced)]
@@ -378,7 +380,7 @@ class Decoder:
         self._people.check(header)
         # Everything that can refuse the stream comes first: then the old one goes on as it was.
         generator = self._generator(header)
-        stream = StreamTracks(header, generator, self.config, self.statistics)
+        stream = StreamTracks(header, generator, self._networks.fuser, self.config, self.statistics)
         due: list[Due] = []
         early = [*self._early]
         self._early.clear()

@@ -82,6 +82,7 @@ class Reports:
         wants = Wants.KEYFRAME if counts.wants_keyframe else Wants.NOTHING
         wants |= Wants.REFRESH if counts.wants_refresh else Wants.NOTHING
         wants |= Wants.IDENTITY if counts.wants_identity else Wants.NOTHING
+        wants |= Wants.BASE if counts.wants_base else Wants.NOTHING
         unknown = bool(self._packets) and not self._announced
         return wants | (Wants.STREAM if unknown else Wants.NOTHING)
 

@@ -30,6 +30,7 @@ class Statistics:
         missing_reference: frames' packets whose keyframe is not known (any more) or that depend
             on a frame that never came, and keyframes that depend on a keyframe that never came.
         keyframes: keyframes that were taken into use.
+        based: pictures that were made with the base layer.
         streams: streams that were followed; each change of stream adds one, and so does a sender
             that begins to count anew.
         ignored_streams: STREAM packets that named another stream and were not followed, because
@@ -39,6 +40,8 @@ class Statistics:
             (`Encoder.request_refresh`); cleared when that arrives.
         wants_identity: the stream names an identity that has not arrived; until then the face is
             shown without it.
+        wants_base: a part of the base layer never came, and more of it waits; cleared when it, or
+            another chain, is shown.
         wants_prepare: the packets ask for a network that is not loaded, and `decode` may not load
             it; `Decoder.prepare()` does.
     """
@@ -54,11 +57,13 @@ class Statistics:
     lost: int = 0
     missing_reference: int = 0
     keyframes: int = 0
+    based: int = 0
     streams: int = 0
     ignored_streams: int = 0
     wants_keyframe: bool = False
     wants_refresh: bool = False
     wants_identity: bool = False
+    wants_base: bool = False
     wants_prepare: bool = False
 
     def ask_for_keyframe(self, reason: str) -> None:

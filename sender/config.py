@@ -59,6 +59,9 @@ class EncoderConfig:
         references: how many references the receiver keeps for this stream, 1 to 4. With more than
             1, frames between the keyframes become references where that pays; if a rate is set,
             they get what motion and sound leave of it.
+        base: whether a base layer may be added, where the rate is more than motion and references
+            can use well: False, True (in files), or "calls" (in calls too, whose receivers should
+            know it).
         plan_ahead_s: seconds of video that are planned together, 0 to 30. Packets wait for that
             long. "auto" is 10 in a file (the file is cut into equal parts of 10 s at most) and 0
             in a call, where every frame is coded at once.
@@ -91,6 +94,7 @@ class EncoderConfig:
     keyframe_interval: KeyframeInterval = "auto"
     keyframe_bytes: int = 3000
     references: int = MAX_REFERENCES
+    base: bool | Literal["calls"] = True
     plan_ahead_s: float | Literal["auto"] = "auto"
     size: int = 256
     crop: bool = True
@@ -119,6 +123,8 @@ class EncoderConfig:
         for name, rate in (("bpp", self.bpp), ("kbps", self.kbps)):
             if rate is not None and not 0 < rate < 1e6:
                 raise ConfigError(f"a rate lies between 0 and 1000000 {name}, not at {rate:g}")
+        if self.base not in (True, False, "calls"):
+            raise ConfigError(f"base is True, False or 'calls', not {self.base!r}")
         if self.audio_kbps and not 0.5 <= self.audio_kbps <= 128:
             raise ConfigError(
                 f"sound takes 0.5 to 128 kbps, so that a packet fits a datagram, not "

@@ -171,7 +171,7 @@ class Encoder:
             live=live,
         )
         parts = (self._animation, self._rate, self._announce)
-        self._live = LiveCoder(self.config, *parts) if live else None
+        self._live = LiveCoder(self.config, *parts, self.header.fps) if live else None
         session = self.header.session
         self._feedback = Feedback(session, self._announcer, self._animation, self._live)
         self._segment = SegmentCoder(self.config, self.header.fps, *parts)
@@ -213,6 +213,7 @@ class Encoder:
         if not 0 < kbps < 1e6:
             raise ConfigError(f"a rate lies between 0 and 1000000 kbps, not at {kbps:g}")
         self._rate.set_rate(kbps, self._time.seconds, waiting)
+        self._ready += self._waiting_base()
         self._ready += self._counted(self._animation.adapt(self._rate.motion, self._rate.bundle))
         if self._sound is not None and self._rate.sound is not None:
             self._sound.change(*self._rate.sound)
@@ -243,6 +244,9 @@ class Encoder:
         self.statistics = replace(self.statistics, resent=feedback.resent, foreign=feedback.foreign)
         if report.wants & Wants.KEYFRAME and feedback.concerns(report):
             self.request_keyframe()
+        wants_base = bool(report.wants & Wants.BASE) and feedback.concerns(report)
+        if wants_base and self._live is not None and self._live.base is not None:
+            self._live.base.want_another()
 
     def request_refresh(self) -> None:
         """Make the next motion depend on the keyframe alone (a receiver has lost frames)."""
@@ -386,6 +390,8 @@ class Encoder:
     def close(self) -> None:
         """Free the tracker and the source of keypoints, unless the caller gave them."""
         self._observer.close()
+        if self._live is not None and self._live.base is not None:
+            self._live.base.clear()
         if self._owns_keypoints:
             self._keypoints.close()
         if self._late is not None:
@@ -419,7 +425,7 @@ class Encoder:
         if self._live is None:
             end = self._duration if self._duration is not None else Fraction(0)
             sound += self._drain(max(end, self._end()))
-        self._ready += self._animation.flush() + sound
+        self._ready += self._waiting_base() + self._animation.flush() + sound
 
     def _place(self, pts: int | None, at: Fraction) -> int | None:
         """The time in ticks of a frame that comes `at` so many seconds; None if it is too early."""
@@ -448,8 +454,12 @@ class Encoder:
         talks = self._spoke is not None and at - self._spoke < 2 * together
         waited = at - since * self.header.time_base + 1 / self.header.fps / 4  # frames jitter
         if spoke or waited >= (together if talks else together - 1 / self.header.fps):
-            return self._counted(self._animation.flush())
+            return [*self._waiting_base(), *self._counted(self._animation.flush())]
         return []
+
+    def _waiting_base(self) -> list[Packet]:
+        """What waits of a call's base layer. It goes before motion, so that it is not late."""
+        return [] if self._live is None or self._live.base is None else self._live.base.flush()
 
     def _see(self, observed: ObservedFrame) -> list[Packet]:
         """Code a frame, or keep it until those that are planned together are there."""

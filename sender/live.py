@@ -22,6 +22,7 @@ from ..codec.keyframe import FRAGMENT_BYTES
 from ..codec.packet import Kind, Packet
 from .appearance import Appearance
 from .config import EncoderConfig
+from .live_base import LiveBase
 from .motion.animation import Animation
 from .observed import ObservedFrame, View
 from .rate import LIVE_SPAN, MIN_PICTURE, RateControl
@@ -80,9 +81,11 @@ class LiveCoder:
         rate: its bytes.
         announce: gives the packets that go before a keyframe at which one can join, for a time
             in ticks.
+        fps: frames a second.
 
     Attributes:
         joined: false if a requested join keyframe could not be made.
+        base: the base layer; None if the call has none.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class LiveCoder:
         animation: Animation,
         rate: RateControl,
         announce: Callable[[int], list[Packet]],
+        fps: Fraction,
     ) -> None:
         self._config, self._animation = config, animation
         self._rate, self._announce = rate, announce
@@ -98,6 +102,8 @@ class LiveCoder:
         self._candidates: deque[_Candidate] = deque(maxlen=_CANDIDATES)
         self._trickle = Trickle(animation, rate)
         self._fragments = SentFragments()
+        live_base = config.base == "calls"
+        self.base = LiveBase(fps, animation, rate) if live_base else None
         self._joined_at: Fraction | None = None
         interval = config.keyframe_interval
         self._span = Fraction(interval) if isinstance(interval, int | float) else LIVE_SPAN
@@ -127,6 +133,7 @@ class LiveCoder:
         except MotionError:
             packets += self._animation.animate(None, frame.pts)
         self._rate.count(packets)
+        packets = self._with_base(packets, frame.pts, view, now)
         if view is not None and self._config.references > 1:
             kept = self._keep(view, frame.pts, now)
             choice = self._urgent(now) if kept and self._trickle.takes_urgent() else None
@@ -138,6 +145,19 @@ class LiveCoder:
         packets += self._trickle.step(now)
         self._fragments.keep((p for p in packets if p.kind == Kind.KEYFRAME), now)
         return packets
+
+    def _with_base(
+        self, packets: list[Packet], pts: int, view: View | None, now: Fraction
+    ) -> list[Packet]:
+        """The packets of a frame, with those of the base layer before the motion."""
+        if self.base is None:
+            return packets
+        early = self.base.push(view, pts, now)
+        motion = [n for n, packet in enumerate(packets) if packet.kind == Kind.MOTION]
+        if not motion and not self.base.is_full:
+            return [*early, *packets]
+        place = motion[0] if motion else len(packets)
+        return [*packets[:place], *early, *self.base.flush(), *packets[place:]]
 
     def has_just_joined(self, now: Fraction) -> bool:
         """Whether a keyframe at which one can join was sent within the last second: it may still be
@@ -177,6 +197,8 @@ class LiveCoder:
         self._animation.add(reference, join=True)
         self._candidates.clear()
         self._trickle.clear()
+        if self.base is not None:
+            self.base.clear()
         if self._config.references > 1:
             self._trickle.prepare(reference)
         part = _FIRST_PART if self._rate.clocked else FRAGMENT_BYTES
@@ -196,8 +218,9 @@ class LiveCoder:
 
     @property
     def _free(self) -> float:
-        """Bytes a second that sound and motion leave."""
-        return self._rate.free(self._span)
+        """Bytes a second that sound, motion and the base layer leave."""
+        share = 0.0 if self.base is None else self.base.share
+        return (1 - share) * self._rate.free(self._span)
 
     def _keep(self, view: View, pts: int, now: Fraction) -> bool:
         """Make the frame a candidate if the last one is old enough; whether it became one."""

@@ -170,6 +170,15 @@ class RateControl:
         self._allowed = min(self._allowed + self.per_second * float(passed), most)
         return self._allowed - self.spent - self._waiting
 
+    @property
+    def picture_bpp(self) -> float | None:
+        """Bits a pixel that sound leaves of the rate; None if no rate is set."""
+        if self.per_second is None:
+            return None
+        left = self.per_second - self._sound(LIVE_SPAN) / float(LIVE_SPAN)
+        header = self._header
+        return 8 * left / float(header.fps) / (header.width * header.height)
+
     def free(self, span: Fraction = LIVE_SPAN) -> float:
         """Bytes a second that sound and motion are expected to leave of the rate; infinite without
         one. They are expected over `span` seconds.
@@ -227,7 +236,7 @@ class RateControl:
         if (self.per_second or 0) * span < floor:
             raise self._below(floor, span)
         most = self.expected(span) + count * stream + self._most_pictures(span, count)
-        if (self.per_second or 0) * span > most:
+        if not (self._in_file and self._config.base) and (self.per_second or 0) * span > most:
             _LOG.warning(
                 "%g kbit/s cannot be used up: at most about %d go into one scene, with the largest "
                 "reference pictures",

@@ -1,25 +1,30 @@
 """`SegmentCoder`: codes a stretch of video that is known as a whole, within its bytes.
 
 Motion is coded first, since it does not depend on the references' pictures. The pictures then
-share what sound and motion leave of the rate, to the byte.
+share what sound and motion leave of the rate, to the byte. Where that is more than pictures can use
+well, the base layer takes the most of it (`base_layer.py`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+
+import numpy as np
 
 from ..codec.errors import MotionError
 from ..codec.packet import Packet
+from ..codec.picture.steps import finish
 from .appearance import Appearance
+from .base_layer import BaseLayer, BasePlan, Moment, weave
 from .config import EncoderConfig
 from .motion.animation import Animation
 from .observed import ObservedFrame, View
 from .rate import MOST, RateControl
 from .references.expected import USUAL, PictureLoss, typical
-from .references.planning import Budget, Planned, plan_references
+from .references.planning import Budget, Losses, Planned, expected_with, plan_references
 from .references.reference import Reference
 
 __all__ = ["Item", "SegmentCoder"]
@@ -73,6 +78,7 @@ class SegmentCoder:
         self._config, self._fps = config, fps
         self._animation, self._rate, self._announce = animation, rate, announce
         self._pictures = USUAL
+        self._base = BaseLayer(fps, rate)
         self.joined = True
 
     def code(self, items: Sequence[Item], end: Fraction) -> list[Packet]:
@@ -86,7 +92,7 @@ class SegmentCoder:
         Returns:
             Its packets, not numbered yet.
         """
-        planned = self._plan(items, end)
+        planned, base = self._plan(items, end)
         self.joined = not any(isinstance(item, ObservedFrame) and item.join for item in items)
         coded: list[Packet | _Place] = []
         for item in items:
@@ -94,32 +100,48 @@ class SegmentCoder:
                 coded.append(item)
             else:
                 coded += self._frame(item, planned.get(item.pts))
-        return self._fill([*coded, *self._animation.flush()], end)
+        coded += self._animation.flush()
+        return self._fill(coded, end) if base is None else self._fill_base(coded, end, base)
 
-    def _plan(self, items: Sequence[Item], end: Fraction) -> dict[int, _Shown]:
-        """The references that pay, by the time of the frame before which each is sent."""
+    def _plan(
+        self, items: Sequence[Item], end: Fraction
+    ) -> tuple[dict[int, _Shown], BasePlan | None]:
+        """The references that pay, by the time of the frame before which each is sent; and the base
+        layer, if that is expected to lose less. It leaves room for one reference.
+        """
         frames = [item for item in items if isinstance(item, ObservedFrame)]
         views = [(frame, frame.view) for frame in frames if frame.view is not None]
         if not views:
-            return {}
+            return {}, None
         looks = Appearance.stack([view.look for _, view in views])
         first, single = views[0][0].join, self._config.references == 1
+        middle = views[typical(looks.points)][1].seen.picture
         if first and not single:  # another face, of which nothing is coded yet
-            self._pictures = PictureLoss.of(views[typical(looks.points)][1].seen.picture)
-        planned = plan_references(
-            looks,
-            self._animation.known.losses(looks),
-            Budget(
-                room=self._room(items, len(frames), end, join=first),
-                overhead=self._rate.overhead(1),
-                size=self._config.keyframe_bytes,
-                most=1 if single else MOST,
-            ),
-            fps=float(self._fps),
-            first=first,
-            pictures=self._pictures,
+            self._pictures = PictureLoss.of(middle)
+        room, overhead = self._room(items, len(frames), end, join=first), self._rate.overhead(1)
+        known = self._animation.known
+        before = np.full(len(looks), np.inf) if first else known.losses(looks)
+        budget = Budget(room, overhead, self._config.keyframe_bytes, 1 if single else MOST)
+        planned = self._references(looks, before, budget, first=first)
+        base = None
+        if self._config.base:
+            moments = [Moment(frame.pts, view.seen.picture) for frame, view in views]
+            base = self._base.plan(middle, moments, room)
+        if base is not None:
+            if base.loss < expected_with(planned, looks, before):
+                budget = replace(budget, room=base.still + overhead, most=1)
+                planned = self._references(looks, before, budget, first=first)
+            else:
+                base = None
+        shown = {views[one.use][0].pts: _Shown(one, views[one.frame][1]) for one in planned}
+        return shown, base
+
+    def _references(
+        self, looks: Appearance, before: Losses, budget: Budget, *, first: bool
+    ) -> list[Planned]:
+        return plan_references(
+            looks, before, budget, fps=float(self._fps), first=first, pictures=self._pictures
         )
-        return {views[one.use][0].pts: _Shown(one, views[one.frame][1]) for one in planned}
 
     def _room(self, items: Sequence[Item], frames: int, end: Fraction, *, join: bool) -> int | None:
         """Bytes for the references of a stretch of so many frames; None where no rate is set."""
@@ -189,6 +211,30 @@ class SegmentCoder:
             places.pop(0)
             result += sent
         return result
+
+    def _fill_base(
+        self, coded: Sequence[Packet | _Place], end: Fraction, base: BasePlan
+    ) -> list[Packet]:
+        """The same with a base layer: it follows the first picture, and takes what is left."""
+        self._rate.count(item for item in coded if isinstance(item, Packet))
+        result: list[Packet] = []
+        first: Reference | None = None
+        for item in coded:
+            if isinstance(item, Packet):
+                result.append(item)
+                continue
+            sent = self._announce(item.reference.pts) if item.join else []
+            item.reference.alone = first is None
+            first = first or item.reference
+            sent += item.reference.keyframe(base.still).to_packets(0)
+            self._rate.count(sent)
+            result += sent
+        anchor = None if first is None else finish(first.anchor())
+        if first is None or anchor is None:
+            return result
+        chain = self._base.code(anchor, first.id, base, self._rate.left(end))
+        self._rate.count(chain)
+        return weave(result, chain, self._config.profile)
 
     def _send(self, reference: Reference, room: float, *, last: bool) -> list[Packet]:
         if not math.isfinite(room):

@@ -17,7 +17,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "errors counters clean_stop",
         "whole_file",
         "untrusted packet motion picture sound identity",
-        "keyframe stream identity_packets control",
+        "keyframe stream identity_packets base_packets control",
         "file",
     ),
     "models": (
@@ -26,6 +26,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "avfr",
         "judges",
         "training",
+        "fusion",
     ),
     "sender": (
         "config tracking",
@@ -33,7 +34,9 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "appearance observed rate sound_coder",
         "references",
         "motion",
-        "trickle segment",
+        "trickle base_layer",
+        "live_base",
+        "segment",
         "live",
         "feedback",
         "encoder",

@@ -16,6 +16,7 @@ _PART = {
     Kind.IDENTITY: "keyframe",
     Kind.MOTION: "motion",
     Kind.AUDIO: "audio",
+    Kind.BASE: "residual",
 }
 
 
@@ -26,10 +27,10 @@ class BitCount:
     """Counts the bits of packets by their purpose.
 
     The payloads of KEYFRAME, MOTION and AUDIO packets count under their own names. IDENTITY counts
-    as `keyframe`, since both describe what the person looks like. Everything else is `container`:
-    packet headers, marks, lengths and checksums of records, STREAM, PARITY and CONTROL packets,
-    the file's head and its index. `residual` is 0 in this version. Memory is bounded: of the sizes
-    of motion packets only a histogram is kept.
+    as `keyframe`, since both describe what the person looks like, and BASE counts as `residual`.
+    Everything else is `container`: packet headers, marks, lengths and checksums of records, STREAM,
+    PARITY and CONTROL packets, the file's head and its index. Memory is bounded: of the sizes of
+    motion packets only a histogram is kept.
     """
 
     def __init__(self) -> None:

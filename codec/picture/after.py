@@ -35,6 +35,7 @@ class Anchor:
         picture: as given.
         size: width and height of the picture.
         crf: its CRF, in quarters.
+        frame: the pixels, as the encoder takes them.
 
     Raises:
         ConfigError: the picture is not what this machine's encoder makes of `rgb`.
@@ -52,8 +53,8 @@ class Anchor:
             raise ConfigError(f"no picture can be coded after one of codec {picture.codec.name}")
         self.picture = picture
         self.size = (rgb.shape[1], rgb.shape[0])
-        self._frame = to_frame(rgb, _CODER.pixels)
-        self.crf = finish(_find_crf(self._frame, picture)) if crf is None else crf
+        self.frame = to_frame(rgb, _CODER.pixels)
+        self.crf = finish(_find_crf(self.frame, picture)) if crf is None else crf
 
     @classmethod
     def of(cls, rgb: npt.NDArray[np.uint8], picture: CodedPicture) -> Steps[Anchor]:
@@ -74,7 +75,7 @@ class Anchor:
         Raises:
             MediaError: the encoder refuses.
         """
-        return encode(_CODER, [self._frame, frame], self.crf, offset)
+        return encode(_CODER, [self.frame, frame], self.crf, offset)
 
     def quality(self, offset: int) -> int:
         """The whole CRF that is nearest to an offset of the quantiser index."""

@@ -19,7 +19,20 @@ from ..errors import MediaError, StreamError, UnsupportedError
 from .coded_picture import StillCodec
 from .colour import rgb_to_yuv420, yuv420_to_rgb
 
-__all__ = ["CODERS", "Coder", "create", "decode", "encode", "own_priority", "to_frame", "to_rgb"]
+__all__ = [
+    "CODERS",
+    "LAYERS",
+    "MAX_PIXELS",
+    "Coder",
+    "create",
+    "decode",
+    "encode",
+    "open_encoder",
+    "own_priority",
+    "to_frame",
+    "to_rgb",
+    "without_delimiter",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,8 @@ class Coder:
     options: dict[str, str]
 
 
+LAYERS = 3
+"""Layers of AV1's frames after a still, as `_LOW_DELAY` sets them."""
 _LOW_DELAY = ":".join(
     [
         "lp=1",
@@ -75,7 +90,8 @@ CODERS = {
         options={"compression_level": "6"},
     ),
 }
-_MAX_PIXELS = 1 << 20
+MAX_PIXELS = 1 << 20
+"""Of a picture, at most."""
 _MIN_SIDE = 64  # SVT-AV1 takes no less
 _DEPTHS = {"yuv420p": 8, "yuvj420p": 8, "yuv420p10le": 10}
 
@@ -94,18 +110,7 @@ def encode(coder: Coder, frames: Sequence[av.VideoFrame], quality: float, offset
         MediaError: the encoder refuses.
         UnsupportedError: PyAV was built without the encoder.
     """
-    os.environ.setdefault("SVT_LOG", "1")  # 1: errors only; else SVT-AV1 writes a banner to stderr
-    context = create(coder.encoder, "w")
-    context.height, context.width = frames[0].height, frames[0].width
-    context.pix_fmt = coder.pixels
-    context.time_base = Fraction(1, 25)
-    context.framerate = Fraction(25)
-    options = {**coder.options, coder.option: f"{math.ceil(quality)}"}
-    if quality % 1:  # FFmpeg's option takes whole numbers, the library's own takes fractions
-        options["svtav1-params"] += f":crf={quality:g}"
-    if offset:  # one number for each layer of frames
-        options["svtav1-params"] += f":qindex-offsets=[{offset},{offset},{offset}]"
-    context.options = options
+    context = open_encoder(coder, frames[0], quality, (offset,) * LAYERS if offset else ())
     packets = []
     try:
         with own_priority():
@@ -117,7 +122,40 @@ def encode(coder: Coder, frames: Sequence[av.VideoFrame], quality: float, offset
         raise MediaError(f"{coder.encoder} cannot code the picture: {error}") from error
     if len(packets) != len(frames):
         raise MediaError(f"{coder.encoder} made {len(packets)} packets of {len(frames)} frames")
-    return _without_delimiter(bytes(packets[-1]), coder)
+    return without_delimiter(bytes(packets[-1]), coder)
+
+
+def open_encoder(
+    coder: Coder, frame: av.VideoFrame, quality: float, offsets: Sequence[int] = ()
+) -> VideoCodecContext:
+    """An encoder for frames like this one.
+
+    Args:
+        coder: how it is run.
+        frame: has the size of all frames.
+        quality: on the coder's scale; for AV1 in quarters.
+        offsets: for AV1, what is added to the quantiser index of the frames after the first, one
+            number for each layer of the hierarchy, from the layer that others are predicted from
+            to the layer that none is. Three are the usual hierarchy.
+
+    Raises:
+        UnsupportedError: PyAV was built without the encoder.
+    """
+    os.environ.setdefault("SVT_LOG", "1")  # 1: errors only; else SVT-AV1 writes a banner to stderr
+    context = create(coder.encoder, "w")
+    context.height, context.width = frame.height, frame.width
+    context.pix_fmt = coder.pixels
+    context.time_base = Fraction(1, 25)
+    context.framerate = Fraction(25)
+    options = {**coder.options, coder.option: f"{math.ceil(quality)}"}
+    if quality % 1:  # FFmpeg's option takes whole numbers, the library's own takes fractions
+        options["svtav1-params"] += f":crf={quality:g}"
+    if offsets:
+        options["svtav1-params"] += f":qindex-offsets=[{','.join(map(str, offsets))}]"
+    if len(offsets) > LAYERS:
+        options["svtav1-params"] += f":hierarchical-levels={len(offsets) - 1}"
+    context.options = options
+    return context
 
 
 def decode(coder: Coder, data: Sequence[bytes]) -> av.VideoFrame:
@@ -128,7 +166,7 @@ def decode(coder: Coder, data: Sequence[bytes]) -> av.VideoFrame:
         UnsupportedError: PyAV was built without the decoder.
     """
     context = create(coder.decoder, "r")
-    context.options = {"max_pixels": str(_MAX_PIXELS)}
+    context.options = {"max_pixels": str(MAX_PIXELS)}
     frames: list[av.VideoFrame] = []
     try:
         for each in data:
@@ -223,7 +261,7 @@ def own_priority() -> Iterator[None]:
             os.sched_setscheduler(0, policy, parameters)
 
 
-def _without_delimiter(data: bytes, coder: Coder) -> bytes:
+def without_delimiter(data: bytes, coder: Coder) -> bytes:
     """Leave out AV1's temporal delimiter, two bytes that tell a separate packet nothing."""
     return data.removeprefix(b"\x12\x00") if coder.encoder == "libsvtav1" else data
 
@@ -232,9 +270,9 @@ def _check_picture(rgb: npt.NDArray[np.uint8]) -> None:
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise MediaError(f"a picture is uint8 [H, W, 3], not {rgb.dtype} {list(rgb.shape)}")
     height, width = rgb.shape[:2]
-    small = min(height, width) < _MIN_SIDE or height * width > _MAX_PIXELS
+    small = min(height, width) < _MIN_SIDE or height * width > MAX_PIXELS
     if small or height % 2 or width % 2:
         raise MediaError(
             f"a keyframe of {width}x{height}; sides must be even, {_MIN_SIDE} pixels or more, "
-            f"and {_MAX_PIXELS} pixels at most in all"
+            f"and {MAX_PIXELS} pixels at most in all"
         )

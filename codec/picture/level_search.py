@@ -7,7 +7,8 @@ three or four codings in place of the eight of a bisection.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,20 +19,21 @@ __all__ = ["NEAR", "best_level"]
 
 NEAR = 0.985
 """Part of the limit that is near enough to it: one level more is 1.4 % of the bytes."""
+T = TypeVar("T", bound=Sized)
 _FLATTEST = 0.25  # of the usual growth: codecs are not always monotone
 
 
 def best_level(
-    code: Callable[[int], bytes],
+    code: Callable[[int], T],
     usual: npt.NDArray[np.float64],
     limit: int,
     first: int,
     near: float = NEAR,
-) -> Steps[tuple[int, bytes]]:
+) -> Steps[tuple[int, T]]:
     """Search among the levels of quality, from 0, the coarsest, on.
 
     Args:
-        code: codes the picture at a level.
+        code: codes at a level; the length of the result is what counts.
         usual: the logarithm of the bytes that a picture usually takes at each level, increasing;
             float64 `[levels]`. Only its shape counts, not a number that is added to all of them.
         limit: most bytes.
@@ -39,13 +41,13 @@ def best_level(
         near: a level that takes at least this part of the limit, and fits, ends the search.
 
     Returns:
-        Level and bytes of the finest level that fits, or of one before it that leaves next to
+        Level and result of the finest level that fits, or of one before it that leaves next to
         nothing of the limit over. Where none fits, those of level 0. The search rests after each
         coding.
     """
     fits, fails = -1, len(usual)  # the finest level known to fit, the coarsest known not to
     below = above = 0.0  # logarithm of their bytes, relative to the limit
-    best = b""
+    best = list[T]()
     codings: list[tuple[int, float]] = []
     level, fitted = first, False
     while fits + 1 < fails:
@@ -55,13 +57,13 @@ def best_level(
         again, fitted = fitted == (len(data) <= limit), len(data) <= limit
         codings.append((level, math.log(len(data) / limit)))
         if fitted:
-            fits, below, best = level, codings[-1][1], data
+            fits, below, best = level, codings[-1][1], [data]
             above /= 2 if again else 1  # or one bound might never move (the Illinois method)
         else:
             fails, above = level, codings[-1][1]
             below /= 2 if again else 1
         if not best and level == 0:
-            best = data
+            best = [data]
         if near * limit <= len(data) <= limit:
             break
         if fits >= 0 and fails < len(usual):
@@ -69,7 +71,7 @@ def best_level(
             level = _level(usual, usual[fits] + part * (usual[fails] - usual[fits]))
         else:
             level = _beyond(usual, codings[-2:])
-    return max(fits, 0), best
+    return max(fits, 0), best[0]
 
 
 def _beyond(usual: npt.NDArray[np.float64], codings: Sequence[tuple[int, float]]) -> int:

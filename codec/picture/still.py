@@ -6,8 +6,6 @@ measurements behind this choice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +14,7 @@ from .after import Anchor
 from .coded_picture import DEFAULT_CODEC, MAX_PICTURE, CodedPicture, StillCodec
 from .coders import CODERS, decode, encode, to_frame, to_rgb
 from .fitting import fit_picture
+from .obus import begins_sequence, count_frames
 from .steps import finish
 
 __all__ = [
@@ -109,27 +108,7 @@ def _check_single(picture: CodedPicture) -> None:
         raise StreamError("a keyframe's picture is not a simple lossy WebP file")
     if picture.codec == StillCodec.WEBP:
         return
-    kinds = list(_obus(picture.data))
-    if sum(kind in (3, 6) for kind in kinds) != 1:
+    if count_frames(picture.data) != 1:
         raise StreamError("a keyframe's picture is not exactly one frame of AV1")
-    if picture.codec == StillCodec.AV1_AFTER and 1 in kinds:
+    if picture.codec == StillCodec.AV1_AFTER and begins_sequence(picture.data):
         raise StreamError("a picture that was coded after another one begins a sequence of its own")
-
-
-def _obus(data: bytes) -> Iterator[int]:
-    """Types of the open bitstream units (AV1, 5.3): 1 begins a sequence, 3 and 6 a frame."""
-    at = 0
-    while at < len(data):
-        head = data[at]
-        yield head >> 3 & 15
-        at += 2 if head & 4 else 1
-        if not head & 2:  # without a size it is the last
-            return
-        size = 0
-        for shift in range(0, 56, 7):
-            byte = data[at] if at < len(data) else 0
-            at += 1
-            size |= (byte & 127) << shift
-            if byte < 128:
-                break
-        at += size

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...codec.errors import RateError
-from ...codec.file.accounting import BitCount
+from ...codec.file.accounting import PARTS, BitCount
 from ...codec.file.container import HEAD_BYTES, Reader, Writer, record_overhead
 from ...codec.motion.profiles import MotionSettings, Profile
 from ...codec.motion.tables import TABLES_VERSION
@@ -115,7 +115,7 @@ class FacewireCodec(Codec):
         seconds = cpu_seconds() - began
         if not self.live:
             picture.fill_to(written - other.bits["total"] // 8)
-        bits = {part: picture.bits[part] for part in ("keyframe", "motion", "container")}
+        bits = {part: picture.bits[part] for part in PARTS[:-1] if part != "audio"}
         command = ["facewire", "encode", "crop.mkv", f"out{self.suffix}", "--no-crop"]
         command += ["--profile", self.profile, "--kbps", f"{config.kbps!r}"]
         command += ["--plan-ahead", "0"] if self.live else []

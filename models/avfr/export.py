@@ -31,8 +31,10 @@ __all__ = [
     "example_inputs",
     "export_onnx",
     "export_openvino",
+    "keep_exact",
     "openvino_graphs",
     "parity",
+    "trace",
 ]
 
 
@@ -133,7 +135,7 @@ def openvino_graphs(model: Avfr) -> dict[str, Any]:
     for part in _parts(model):
         example = tuple(part.inputs.values())
         with torch.no_grad():
-            traced = _trace(part.module, example)
+            traced = trace(part.module, example)
             converted = ov.convert_model(traced, example_input=example)
         for port, (name, value) in zip(converted.inputs, part.inputs.items(), strict=True):
             port.get_tensor().set_names({name})
@@ -142,11 +144,11 @@ def openvino_graphs(model: Avfr) -> dict[str, Any]:
         for out, name in zip(converted.outputs, part.outputs, strict=True):
             out.get_tensor().set_names({name})
         converted.validate_nodes_and_infer_types()
-        graphs[part.name] = _exact(converted)
+        graphs[part.name] = keep_exact(converted, _COORDINATES)
     return graphs
 
 
-def _exact(graph: Any) -> Any:
+def keep_exact(graph: Any, coordinates: re.Pattern[str]) -> Any:
     """Mark all nodes that compute coordinates, so that they stay in float32 at any precision.
 
     The 8 bits of a bf16 mantissa would displace pixels by half their size. The mark is an attribute
@@ -159,7 +161,7 @@ def _exact(graph: Any) -> Any:
         ov.save_model(graph, path, compress_to_fp16=False)
         tree = ElementTree.parse(path).getroot()
         layers = {layer.get("id", ""): layer for layer in tree.iter("layer")}
-        exact = {key for key, layer in layers.items() if _COORDINATES.match(layer.get("name", ""))}
+        exact = {key for key, layer in layers.items() if coordinates.match(layer.get("name", ""))}
         for edge in tree.iter("edge"):  # their constants stay in float32 too
             start = edge.get("from-layer", "")
             if edge.get("to-layer") in exact and layers[start].get("type") == "Const":
@@ -177,12 +179,13 @@ def export_openvino(model: Avfr, folder: Path) -> list[Path]:
     return [_save_pair(g, folder / f"{name}.xml") for name, g in openvino_graphs(model).items()]
 
 
-def _trace(module: nn.Module, example: tuple[Tensor, ...]) -> Any:
-    trace: Any = torch.jit.trace  # untyped in torch
+def trace(module: nn.Module, example: tuple[Tensor, ...]) -> Any:
+    """A module as TorchScript, for inputs of exactly these shapes."""
+    tracer: Any = torch.jit.trace  # untyped in torch
     with warnings.catch_warnings():
         # It warns that shapes become constants, which is intended here.
         warnings.simplefilter("ignore")
-        return torch.jit.freeze(trace(module.eval(), example))
+        return torch.jit.freeze(tracer(module.eval(), example))
 
 
 def _save_pair(model: Any, path: Path) -> Path:

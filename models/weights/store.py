@@ -1,6 +1,6 @@
 """Weights on disk: each network has a folder.
 
-models/weights/s/
+models/weights/s/            and so on; `fusion/` holds a fusion network instead
 ├── model.safetensors    the network and its face table, with its configuration as metadata
 ├── runtime.zip          its graphs, which run without torch (`weights.runtime_graphs`)
 └── README.md            the model card
@@ -21,10 +21,11 @@ from safetensors import SafetensorError, safe_open
 from ...codec.errors import WeightsError
 from ..face.table import FaceTable
 
-__all__ = ["Card", "find_card", "load_card", "shipped"]
+__all__ = ["Card", "find_card", "fusion_card", "load_card", "shipped"]
 
 _HERE = Path(__file__).parent
 WEIGHTS_FILE = "model.safetensors"
+_FUSION = "fusion"
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,9 @@ class Card:
 
 
 def shipped() -> list[str]:
-    """Sizes whose weights come with facewire."""
-    return sorted(path.parent.name for path in _HERE.glob(f"*/{WEIGHTS_FILE}"))
+    """Sizes of generators whose weights come with facewire."""
+    found = (path.parent.name for path in _HERE.glob(f"*/{WEIGHTS_FILE}"))
+    return sorted(name for name in found if name != _FUSION)
 
 
 @lru_cache(maxsize=16)
@@ -75,22 +77,51 @@ def load_card(size_or_folder: str | Path = "s") -> Card:
     folder = Path(size_or_folder)
     if not folder.is_dir():
         folder = _HERE / str(size_or_folder)
-    path = folder / WEIGHTS_FILE
-    if not path.is_file():
+    if not (folder / WEIGHTS_FILE).is_file():
         raise WeightsError(
             f"no network {str(size_or_folder)!r}: facewire brings {', '.join(shipped())}; "
             f"or give a folder that holds {WEIGHTS_FILE}"
         )
+    config = _config(folder)
+    if config["name"] == _FUSION:
+        raise WeightsError(f"{folder} holds a fusion network, where a generator is needed")
+    return Card(f"avfr-{config['name']}", _sha256(folder), folder, config)
+
+
+def fusion_card(name_or_folder: str | Path = _FUSION) -> Card:
+    """Card of the fusion network that facewire brings, or of one in a folder.
+
+    Raises:
+        WeightsError: there are no weights, or the file is not a fusion network.
+    """
+    folder = Path(name_or_folder)
+    if not folder.is_dir():
+        folder = _HERE / str(name_or_folder)
+    if not (folder / WEIGHTS_FILE).is_file():
+        raise WeightsError(f"no fusion network in {folder}: it holds no {WEIGHTS_FILE}")
+    config = _config(folder)
+    if config["name"] != _FUSION:
+        raise WeightsError(f"{folder} holds a generator, where a fusion network is needed")
+    return Card(_FUSION, _sha256(folder), folder, config)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """The configuration of the network in a folder; it has a `name`."""
+    path = folder / WEIGHTS_FILE
     try:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
-        config = json.loads(metadata["config"])
-        name = f"avfr-{config['name']}"
+        config: dict[str, Any] = json.loads(metadata["config"])
+        config["name"] = str(config["name"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{path} is not a facewire network: {error}") from error
+    return config
+
+
+def _sha256(folder: Path) -> bytes:
+    path = folder / WEIGHTS_FILE
     status = path.stat()
-    digest = _digest(path.resolve(), status.st_mtime_ns, status.st_size)
-    return Card(name, digest, folder, config)
+    return _digest(path.resolve(), status.st_mtime_ns, status.st_size)
 
 
 def find_card(name: str, sha256: bytes) -> Card:

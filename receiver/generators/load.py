@@ -8,12 +8,13 @@ import numpy as np
 
 from ...codec.errors import ConfigError, MissingExtraError, UnsupportedError, WeightsError
 from ...codec.stream import StreamHeader
-from ...models.weights import Card, changed_tensors, find_card, load_card
+from ...models.weights import Card, changed_tensors, find_card, fusion_card, load_card
 from ..config import Backend, DecoderConfig, Precision
+from .base_alone import BaseAlone
 from .live import LiveGenerator
-from .protocol import Array, Generator
+from .protocol import Array, Fuser, Generator
 
-__all__ = ["load_generator", "open_generator"]
+__all__ = ["load_generator", "open_fuser", "open_generator"]
 
 _FAMILY = "avfr-"
 _LIGHTEST = "xs"
@@ -76,6 +77,22 @@ def _load(card: Card, config: DecoderConfig, changes: Mapping[str, Array] | None
     return load_generator(
         card, config.backend, threads, config.precision, changes, parallel=config.parallel
     )
+
+
+def open_fuser(config: DecoderConfig) -> Fuser:
+    """What puts generated pictures and those of the base layer together: the fusion network, or
+    what stands in for it where its weights are not here.
+
+    Raises:
+        WeightsError: the exported files of the network are missing or damaged.
+    """
+    try:
+        card = fusion_card()
+    except WeightsError:
+        return BaseAlone()
+    from .fusion import Fusion
+
+    return Fusion(card, config.threads or None, parallel=config.parallel)
 
 
 def load_generator(

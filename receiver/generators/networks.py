@@ -16,11 +16,12 @@ from ...codec.identity import Identity
 from ...codec.stream import StreamHeader
 from ...models.weights import load_card
 from ..config import DecoderConfig
+from .base_alone import BaseAlone
 from .live import LiveGenerator
-from .load import open_generator
+from .load import open_fuser, open_generator
 
 if TYPE_CHECKING:
-    from .protocol import Generator
+    from .protocol import Fuser, Generator
 
 __all__ = ["Networks", "NotLoadedError", "Person", "header_for"]
 
@@ -66,11 +67,17 @@ class Networks:
     Args:
         config: of the decoder.
         given: a generator that serves every stream; then nothing is ever loaded.
+
+    Attributes:
+        fuser: puts generated pictures and those of the base layer together, in every stream. It is
+            loaded with the first generator.
     """
 
     def __init__(self, config: DecoderConfig, given: Generator | None = None) -> None:
         self._config = config
         self._given = given
+        self.fuser: Fuser = BaseAlone()
+        self._fuses = False
         self._loaded: dict[_Key, Generator] = {}
         self._allowed = self._left = _LOADS
         self._light = False
@@ -129,6 +136,8 @@ class Networks:
     def _load(self, header: StreamHeader, person: Person | None) -> Generator:
         identity = None if person is None else person.identity
         generator = open_generator(header, replace(self._config, identity=identity))
+        if not self._fuses:
+            self.fuser, self._fuses = open_fuser(self._config), True
         if isinstance(generator, LiveGenerator):
             generator.light = self._light
         # Replaced as a whole, since `prepare` may run in another thread than `get`.

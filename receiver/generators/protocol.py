@@ -17,6 +17,7 @@ from ...codec.motion.frame import MotionFrame
 from ...models.mel import MEL_BANDS, MEL_STEPS, SILENCE
 
 __all__ = [
+    "Fuser",
     "Generator",
     "Source",
     "from_picture",
@@ -74,6 +75,28 @@ class Generator(Protocol):
 
         Returns:
             uint8 RGB `[256, 256, 3]`.
+        """
+
+
+class Fuser(Protocol):
+    """Makes one picture of a generated one and one of the base layer. It is called from as many
+    threads at a time as the generator.
+    """
+
+    def fuse(
+        self, generated: Frame, base: Frame, points: Array, *, age: int = 0, trust: float = 1.0
+    ) -> Frame:
+        """Fuse a frame.
+
+        Args:
+            generated: uint8 `[H, W, 3]`, what the generator made.
+            base: uint8 `[H, W, 3]`, the newest picture of the base layer.
+            points: float32 `[P, 2]` on [-1, 1], the landmarks of the frame (`Generator.points`).
+            age: frames since the picture of the base was coded.
+            trust: how much of the fused picture is shown, from 0 (the generated picture) to 1.
+
+        Returns:
+            uint8 RGB `[H, W, 3]`.
         """
 
 

@@ -23,13 +23,15 @@ from ..config import DecoderConfig
 from ..outputs import Frame
 from ..statistics import Statistics
 from .badge import draw_badge
+from .base import BaseTrack
 from .motion import MotionTrack, TimedFrame
 from .pace import Pace
 from .references import ReferencePool
+from .seam import Seam, UsedBase
 from .sound import SoundTrack
 
 if TYPE_CHECKING:
-    from ..generators.protocol import Array, Generator, Source
+    from ..generators.protocol import Array, Fuser, Generator, Source
 
 __all__ = ["DuePicture", "PictureTrack", "Rendering"]
 
@@ -39,17 +41,33 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rendering:
-    """Everything that a generator needs to make one picture."""
+    """Everything that is needed to make one picture.
+
+    Attributes:
+        generator: makes it of the next three.
+        source: the keyframe.
+        motion: of the frame.
+        mel: its sound, None for silence.
+        badge: whether the badge is drawn into it.
+        fuser: puts generated picture and base layer together.
+        base: what is used of the base layer, None if nothing is.
+    """
 
     generator: Generator
     source: Source
     motion: MotionFrame
     mel: Array | None
     badge: bool
+    fuser: Fuser
+    base: UsedBase | None = None
 
     def picture(self) -> Frame:
         """Render it: uint8 RGB `[H, W, 3]`."""
         picture = self.generator.render(self.source, self.motion, self.mel)
+        if self.base is not None:
+            points = self.generator.points(self.source, self.motion)
+            base, age, trust = self.base.picture, self.base.age, self.base.trust
+            picture = self.fuser.fuse(picture, base, points, age=age, trust=trust)
         return draw_badge(picture) if self.badge else picture
 
 
@@ -75,6 +93,7 @@ class PictureTrack:
     Args:
         header: of the stream.
         generator: makes the pictures.
+        fuser: puts them together with those of the base layer.
         config: of the decoder.
         statistics: of the decoder; counted into.
         sound: the stream's sound; None if it has none, then nothing waits.
@@ -87,17 +106,20 @@ class PictureTrack:
         self,
         header: StreamHeader,
         generator: Generator,
+        fuser: Fuser,
         config: DecoderConfig,
         statistics: Statistics,
         sound: SoundTrack | None,
     ) -> None:
         self._time_base = header.time_base
-        self._generator = generator
+        self._generator, self._fuser = generator, fuser
         self._config = config
         self._statistics = statistics
         self._sound = sound
         self._pool = ReferencePool(generator, config.references, (header.height, header.width))
         self._motion = MotionTrack(header, config, statistics, self._pool)
+        self._base = BaseTrack(header, statistics, self._pool)
+        self._seam = Seam(header.fps * header.time_base)
         self._waiting: deque[tuple[TimedFrame, float | None]] = deque()  # and when it came
         self._since: float | None = None  # when the first frame came
         self._begun = False  # whether there is a picture that can be shown again
@@ -125,6 +147,7 @@ class PictureTrack:
     def restart(self) -> None:
         """The sender began anew: the next frame may have any time. The keyframes stay."""
         self._motion.restart()
+        self._base.restart()
         self._pace = Pace()
 
     def follows(self, packet: Packet) -> bool:
@@ -144,6 +167,10 @@ class PictureTrack:
             StreamError, MotionError: its picture or shape cannot be used.
         """
         self._statistics.keyframes += self._pool.add(keyframe)
+
+    def push_base(self, packet: Packet) -> None:
+        """Take a BASE packet, in whatever order it comes."""
+        self._base.push(packet, self._motion.newest)
 
     def push(self, packet: Packet, lost: int, now: float | None = None) -> int:
         """Take a MOTION packet; `lost` sequence numbers directly before it never came.
@@ -223,7 +250,11 @@ class PictureTrack:
         if frame.sample is not None:
             mel = self._sound.mel(self._centre(frame.ticks)) if self._sound else None
             source, motion = frame.sample.reference.source, frame.sample.motion
-            rendering = Rendering(self._generator, source, motion, mel, self._config.badge)
+            base = self._seam.next(self._base.at(frame.ticks), frame.ticks)
+            rendering = Rendering(
+                self._generator, source, motion, mel, self._config.badge, self._fuser, base
+            )
+            self._statistics.based += base is not None
             self._begun = True
         if not self._begun:
             return None  # no picture was shown yet: there is none to show again

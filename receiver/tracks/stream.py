@@ -17,7 +17,7 @@ from .pictures import DuePicture, PictureTrack
 from .sound import Sound, SoundTrack
 
 if TYPE_CHECKING:
-    from ..generators.protocol import Generator
+    from ..generators.protocol import Fuser, Generator
 
 __all__ = ["Due", "StreamTracks"]
 
@@ -30,6 +30,7 @@ class StreamTracks:
     Args:
         header: of the stream.
         generator: makes the pictures.
+        fuser: puts them together with those of the base layer.
         config: of the decoder.
         statistics: of the decoder; counted into.
 
@@ -45,13 +46,14 @@ class StreamTracks:
         self,
         header: StreamHeader,
         generator: Generator,
+        fuser: Fuser,
         config: DecoderConfig,
         statistics: Statistics,
     ) -> None:
         self.header = header
         audio = header.audio
         self._sound = None if audio is None else SoundTrack(audio, config, statistics)
-        self.pictures = PictureTrack(header, generator, config, statistics, self._sound)
+        self.pictures = PictureTrack(header, generator, fuser, config, statistics, self._sound)
         self._placed = False  # whether the sound was told about what time it is
 
     def restart(self) -> None:

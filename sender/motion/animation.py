@@ -64,6 +64,7 @@ class Animation:
         self.known = KnownReferences(config.references)
         self.sent: Reference | None = None
         self._answers = False
+        self._confirmed: frozenset[int | ReferenceState] = frozenset()
         self._live = live
         self.waiting: list[int] = []
         self.frames = self.repeated = self.references = 0
@@ -127,11 +128,20 @@ class Animation:
         is taken at its word, and one with the keyframe's CRC-32 confirms that keyframe only.
         """
         self._answers = True
+        self._confirmed = frozenset(references)
         if self.sent is None:
             return
         if self.sent.id in references or self.sent.state in references:
             self.known.add(self.sent)
             self.sent = None
+
+    def is_confirmed(self, reference: Reference) -> bool:
+        """Whether the receiver has said that it has a reference; true of each that was sent if it
+        says nothing.
+        """
+        if not self._answers:
+            return True
+        return reference.state in self._confirmed or reference.id in self._confirmed
 
     def animate(self, view: View | None, pts: int) -> list[Packet]:
         """Code the next frame. One without the face repeats the motion before, or shows another

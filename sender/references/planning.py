@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,14 @@ from ..rate import MIN_PICTURE, MOST
 from .expected import AFTER_GAIN, USUAL, PictureLoss, typical
 from .shown_losses import shown_losses
 
-__all__ = ["WORTH", "Budget", "Planned", "plan_references"]
+__all__ = [
+    "WORTH",
+    "Budget",
+    "Losses",
+    "Planned",
+    "expected_with",
+    "plan_references",
+]
 
 Losses = npt.NDArray[np.float64]
 
@@ -21,6 +29,7 @@ WORTH = 0.035
 The unit is seconds of a loss of 1: 3000 bytes pay if they lower it by 0.02 over five seconds.
 """
 _CANDIDATES = 120
+_TOO_LOW = 0.038  # by so much a loss is estimated too low, on average
 _ROUNDS = 3  # of exchanges
 
 
@@ -100,6 +109,21 @@ def plan_references(
         # what is left, in case the estimate is wrong.
         return [Planned(0, typical(looks.points), rest, pictures(AFTER_GAIN * rest))]
     return plan
+
+
+def expected_with(planned: Sequence[Planned], looks: Appearance, before: Losses) -> float:
+    """What the frames of a stretch are expected to lose on average with planned references.
+
+    Args:
+        planned: at least one, unless `before` is finite.
+        looks: the frames, a stack of N.
+        before: what each frame loses with the references from before, `[N]`.
+
+    Returns:
+        In the unit of `expected_loss`, and not too low as that is (docs/rate.md).
+    """
+    each = [shown_losses(looks[one.frame], looks) + one.loss for one in planned]
+    return float(np.min([before, *each], axis=0).mean()) + _TOO_LOW
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ class Reference:
         hardness: that loss, relative to what a picture of so many bytes usually loses.
         coded: the picture as it is sent; None until it is coded.
         state: id and CRC-32, as the receiver reports it; None until it is coded.
+        alone: code the picture as a still, even if that takes more bytes than after another one.
     """
 
     id: int
@@ -63,6 +64,7 @@ class Reference:
     hardness: float = 1.0
     coded: CodedPicture | None = None
     state: ReferenceState | None = None
+    alone: bool = False
     _source: Frame | None = None
     _anchor: Anchor | None = None
     _tried: bool = False
@@ -82,7 +84,9 @@ class Reference:
 
     def coding(self, max_bytes: int, *, fill: bool = False, quick: bool = False) -> Steps[Keyframe]:
         """The same in steps, one coding each; with `quick` they are as few as can be."""
-        after = (yield from self.base.anchor()) if self.base is not None else None
+        after = None
+        if self.base is not None and not self.alone:
+            after = yield from self.base.anchor()
         picture = yield from fit_picture(
             self.picture, max_bytes, smallest=True, after=after, quick=quick
         )

@@ -106,7 +106,9 @@ def test_what_is_no_datagram_is_refused(data: bytes, error: type[Exception]) -> 
         Datagram.parse(data)
 
 
-def test_a_kind_of_a_later_version_is_left_aside() -> None:
+def test_the_base_layer_has_the_kind_zero_as_three_bits() -> None:
     data = b"\x01" + bytes(8) + bytes([0, 0, 0, 1, 99]) + bytes([3, 5, 0, 0])
-    (packet,) = Datagram.parse(data).packets
-    assert (packet.kind, packet.sequence, packet.pts) == (Kind.MOTION, 1, 5)
+    base, motion = Datagram.parse(data).packets
+    assert (base.kind, base.sequence, base.payload) == (Kind.BASE, 0, b"c")
+    assert (motion.kind, motion.sequence, motion.pts) == (Kind.MOTION, 1, 5)
+    assert bytes(Datagram(0, 0, 0, (base, motion))) == data

@@ -65,6 +65,17 @@ def test_references_that_stand_on_others(capsys: pytest.CaptureFixture[str]) -> 
     assert f"  after {later['base']}\n" in capsys.readouterr().out
 
 
+def test_a_base_layer_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    golden = Path(__file__).parents[1] / "golden" / "v1-entropy2-av1-base.fwire"
+    assert main(["info", str(golden), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["base"] == {"frames": 18, "chains": 2, "crf": [25, 25]}
+    assert facts["bits"]["residual"] > 0
+    assert facts["damaged_packets"] == 0
+    assert main(["info", str(golden)]) == 0
+    assert "base layer: 18 frames in 2 chains, CRF 25" in capsys.readouterr().out
+
+
 def test_without_sound_audio_is_0(silent: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["info", str(silent), "--json"])
     facts = json.loads(capsys.readouterr().out)

@@ -112,7 +112,7 @@ def test_nothing_but_documented_errors(data: bytes) -> None:
 
 
 def test_items_and_bits_of_later_versions_are_skipped() -> None:
-    data = bytes.fromhex("01 00000000") + bytes([200, 3, 1, 2, 3]) + bytes([4, 1, 0b1111_0001])
+    data = bytes.fromhex("01 00000000") + bytes([200, 3, 1, 2, 3]) + bytes([4, 1, 0b1110_0001])
     assert Control.from_payload(data) == Control(wants=Wants.KEYFRAME)
 
 

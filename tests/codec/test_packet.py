@@ -38,6 +38,7 @@ def test_wire_numbers_never_change() -> None:
         "PARITY": 5,
         "CONTROL": 6,
         "IDENTITY": 7,
+        "BASE": 8,
     }
     assert (Flags.SYNTHETIC, Flags.INTRA) == (1, 2)
 
@@ -60,7 +61,7 @@ def test_any_bytes_are_a_packet_or_a_stream_error(data: bytes) -> None:
     assert bytes(packet)[1] == data[1] & 0x3F
 
 
-@pytest.mark.parametrize("kind", [0, 8, 255])
+@pytest.mark.parametrize("kind", [0, 9, 255])
 def test_an_unknown_kind(kind: int) -> None:
     with pytest.raises(UnsupportedError, match=str(kind)):
         Packet.parse(bytes([kind, 0, 0, 0, 0, 0]))

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
+from facewire.codec.base_packets import PART_BYTES
 from facewire.codec.identity import ID_BYTES
 from facewire.codec.identity_packets import FRAGMENT_BYTES as IDENTITY_PART
 from facewire.codec.keyframe import FRAGMENT_BYTES as KEYFRAME_PART
 from facewire.codec.packet import MAX_PAYLOAD, Flags, Kind, Packet
 
-__all__ = ["change_packets", "identity_packets", "keyframe_packets", "mutate"]
+__all__ = ["base_packets", "change_packets", "identity_packets", "keyframe_packets", "mutate"]
 
 _EDGES = (0, 1, 5, 16, 64, 127, 128, 254, 255, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
 _KEYFRAME = struct.Struct("<BBI")
@@ -65,6 +66,23 @@ def keyframe_packets(body: bytes, reference: int, pts: int) -> list[Packet]:
             _KEYFRAME.pack(index, len(parts), check) + part,
         )
         for index, part in enumerate(parts)
+    ]
+
+
+def base_packets(body: bytes, pts: int) -> list[Packet]:
+    """Any body as parts with the right check, so that it is read."""
+    parts = [body[at : at + PART_BYTES] for at in range(0, len(body), PART_BYTES)][:255]
+    check = zlib.crc32(body) & 0xFFFF
+    return [
+        Packet(
+            Kind.BASE,
+            Flags.SYNTHETIC,
+            0,
+            0,
+            pts % 65536,
+            struct.pack("<BHBBBH", 0, 1, 50, number, len(parts), check) + part,
+        )
+        for number, part in enumerate(parts)
     ]
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facewire.call.pack import Datagram
+from facewire.codec.base_packets import BaseAssembler, BaseGroup
 from facewire.codec.control import Clock, Control, Missing, Received, Wants
 from facewire.codec.errors import FacewireError, MotionError, StreamError, UnsupportedError
 from facewire.codec.file.container import HEAD_BYTES, Reader
@@ -28,6 +29,7 @@ from facewire.codec.identity_packets import IdentityAssembler
 from facewire.codec.keyframe import Keyframe, KeyframeAssembler
 from facewire.codec.motion.profiles import Profile, motion_reader, motion_ticks
 from facewire.codec.packet import MAX_PAYLOAD, Kind, Packet
+from facewire.codec.picture.chain import MAX_FRAME, ChainDecoder
 from facewire.codec.picture.still import CodedPicture, decode_picture
 from facewire.codec.sound.opus import OpusDecoder
 from facewire.codec.stream import StreamHeader
@@ -36,7 +38,7 @@ from facewire.receiver.config import DecoderConfig
 from facewire.receiver.decoder import Decoder
 from facewire.receiver.files.player import file_config
 
-from .mutations import change_packets, identity_packets, keyframe_packets, mutate
+from .mutations import base_packets, change_packets, identity_packets, keyframe_packets, mutate
 
 __all__ = ["TARGETS", "Attack"]
 
@@ -87,6 +89,22 @@ class Corpus:
             for packet in self.packets
             if packet.kind == Kind.IDENTITY and (identity := assembler.push(packet))
         ]
+
+    @cached_property
+    def groups(self) -> list[BaseGroup]:
+        assembler = BaseAssembler()
+        return [
+            group
+            for packet in self.packets
+            if packet.kind == Kind.BASE and (group := assembler.push(packet))
+        ]
+
+    @cached_property
+    def chained(self) -> set[bytes]:
+        """The stills that the first chain follows."""
+        sample = next(s for s in self.samples if any(p.kind == Kind.BASE for p in s.packets))
+        reference = self.groups[0].reference
+        return {known.picture.data for known in sample.keyframes if known.id == reference}
 
     @cached_property
     def stills(self) -> list[tuple[CodedPicture, CodedPicture | None]]:
@@ -269,6 +287,37 @@ def attack_still(rng: Random) -> int:
     return 1
 
 
+def attack_base(rng: Random) -> int:
+    """`BaseAssembler`: changed parts, or the right parts of a changed body."""
+    packets = [packet for packet in CORPUS.packets if packet.kind == Kind.BASE]
+    if rng.random() < 0.5:
+        packets = change_packets(rng, packets, CORPUS.packets)
+    else:
+        bodies = [group.body() for group in CORPUS.groups]
+        packets = base_packets(mutate(rng, rng.choice(bodies), bodies), rng.randrange(65536))
+        rng.shuffle(packets)
+    assembler = BaseAssembler()
+    for packet in packets:
+        with suppress(StreamError):
+            assembler.push(packet)
+    return 1 + len(packets)
+
+
+def attack_chain(rng: Random) -> int:
+    """`ChainDecoder`: changed, lost and mixed frames after the right still, or after another."""
+    group = CORPUS.groups[0]
+    still = next(picture for picture, _ in CORPUS.stills if picture.data in CORPUS.chained)
+    if rng.random() < 0.2:
+        still = rng.choice(CORPUS.stills)[0]
+    frames = [data for _, data in group.frames]
+    with suppress(StreamError):
+        decoder = ChainDecoder(still)
+        for data in rng.choices(frames, k=3) if rng.random() < 0.2 else frames[:3]:
+            rgb = decoder.decode(mutate(rng, data, frames)[:MAX_FRAME])
+            assert rgb.size <= 3 << 20
+    return 3
+
+
 def attack_sound(rng: Random) -> int:
     """`OpusDecoder`: a stream of changed and lost packets."""
     sound = [payload for sample in CORPUS.samples for payload in sample.sound]
@@ -386,6 +435,8 @@ TARGETS: dict[str, Attack] = {
         attack_identity,
         attack_motion,
         attack_still,
+        attack_base,
+        attack_chain,
         attack_sound,
         attack_file,
         attack_decoder,

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from facewire.codec.base_packets import BaseAssembler, BaseGroup
 from facewire.codec.file.accounting import BitCount
 from facewire.codec.file.container import Reader, Writer
 from facewire.codec.identity import Identity
@@ -34,6 +35,7 @@ from facewire.codec.motion.frame import MotionFrame
 from facewire.codec.motion.profiles import MotionSettings, Profile, motion_writer
 from facewire.codec.motion.tables import load_tables
 from facewire.codec.packet import Flags, Kind, Packet
+from facewire.codec.picture.chain import ChainDecoder, ChainEncoder
 from facewire.codec.picture.still import (
     Anchor,
     CodedPicture,
@@ -64,6 +66,7 @@ class Recipe:
     identity: Identity | None = None
     tables: int = 1  # of the motion
     later: bool = False  # another reference after five frames, standing on the keyframe
+    base: bool = False  # a chain after each keyframe, in two groups
 
 
 def identity() -> Identity:
@@ -107,6 +110,14 @@ RECIPES = (
         profile=Profile.ENTROPY,
         bundles=(1, 1, 5, 3),
         tables=2,
+    ),
+    Recipe(
+        "v1-entropy2-av1-base",
+        StillCodec.AV1,
+        profile=Profile.ENTROPY,
+        bundles=(1, 1, 5, 3),
+        tables=2,
+        base=True,
     ),
 )
 
@@ -166,6 +177,10 @@ def make(recipe: Recipe) -> Iterator[Packet]:
             packets = [header.to_packet(0), *keyframe.to_packets(0)]
             if frame == 0 and recipe.identity is not None:
                 packets[1:1] = introduce(recipe.identity, 0, pts)
+        if recipe.base and frame % 10 == 0:
+            chain = list(make_chain(frame, still, identity, pts, step))
+        if recipe.base and frame % 10 in (0, 6):
+            packets += chain[frame % 10 > 0]
         if recipe.later and frame % 10 == 5:
             # Of a moment that has passed, and in small parts.
             anchor = Anchor(picture(frame - 5), still)
@@ -198,6 +213,24 @@ def make(recipe: Recipe) -> Iterator[Packet]:
             sequence += 1
 
 
+def make_chain(
+    first: int, still: CodedPicture, reference: int, pts: int, step: int
+) -> Iterator[list[Packet]]:
+    """The base layer of ten frames in two groups; the second has no picture for one of them."""
+    with ChainEncoder(Anchor(picture(first), still), -20) as encoder:
+        for start, shown in ((0, (0, 1, 2, 3, 4, 5)), (6, (6, 7, 9))):
+            times = [0, *np.diff(shown).tolist()]
+            frames = [
+                (after * step, encoder.encode(picture(first + n)))
+                for n, after in zip(shown, times, strict=True)
+            ]
+            chain = (250 + first) % 256  # the numbers of chains wrap
+            group = BaseGroup(
+                reference, chain, start + 1, 25, (pts + start * step) % 65536, tuple(frames)
+            )
+            yield group.to_packets()
+
+
 def digest(data: bytes | npt.NDArray[Any]) -> str:
     return hashlib.sha256(data if isinstance(data, bytes) else data.tobytes()).hexdigest()
 
@@ -213,6 +246,8 @@ def describe(path: Path) -> dict[str, Any]:
     integers: MotionDecoder | None = None
     times: list[tuple[int, int, int]] = []
     rms: list[float] = []
+    groups, chains = BaseAssembler(), dict[tuple[int, int], ChainDecoder]()
+    base: list[dict[str, Any]] = []
     with path.open("rb") as file:
         reader = Reader(file)
         index = [[entry.pts, entry.offset] for entry in reader.index]
@@ -228,6 +263,10 @@ def describe(path: Path) -> dict[str, Any]:
                 if keyframe is not None:
                     stills[keyframe.id] = keyframe.picture
                     keyframes.append(describe_keyframe(keyframe, stills))
+            elif packet.kind == Kind.BASE:
+                group = groups.push(packet)
+                if group is not None:
+                    base.append(describe_group(group, stills, chains))
             elif packet.kind == Kind.IDENTITY:
                 whole = introductions.push(packet)
                 identities += [] if whole is None else [whole]
@@ -248,6 +287,7 @@ def describe(path: Path) -> dict[str, Any]:
         "motion_packets": reader.motion_packets,
         "rms": [round(value, 4) for value in rms],
         "bits": count.bits,
+        **({"base": base} if base else {}),
         **({"identities": [describe_identity(i) for i in identities]} if identities else {}),
     }
 
@@ -273,6 +313,26 @@ def describe_identity(identity: Identity) -> dict[str, Any]:
         "model": identity.model,
         "weights": identity.weights_sha256.hex(),
         "changes": {name: digest(change.delta()) for name, change in identity.changes.items()},
+    }
+
+
+def describe_group(
+    group: BaseGroup,
+    stills: dict[int, CodedPicture],
+    chains: dict[tuple[int, int], ChainDecoder],
+) -> dict[str, Any]:
+    key = (group.reference, group.chain)
+    if group.index == 1:
+        chains[key] = ChainDecoder(stills[group.reference])
+    return {
+        "reference": group.reference,
+        "chain": group.chain,
+        "index": group.index,
+        "quality": group.quality,
+        "pts": group.pts,
+        "times": list(group.times),
+        "bytes": [len(data) for _, data in group.frames],
+        "rgb": [digest(chains[key].decode(data)) for _, data in group.frames],
     }
 
 

@@ -21,6 +21,7 @@ def test_they_are_there() -> None:
         "v1-fp16-av1-identity",
         "v1-entropy-av1-references",
         "v1-entropy2-av1",
+        "v1-entropy2-av1-base",
     }
 
 

@@ -11,6 +11,7 @@ import msgpack
 import numpy as np
 import pytest
 
+from facewire.codec.base_packets import BaseAssembler
 from facewire.codec.file.container import Reader
 from facewire.codec.identity import Identity
 from facewire.codec.identity_packets import IdentityAssembler
@@ -129,6 +130,7 @@ def test_a_strangers_decoder_finds_the_same(path: Path) -> None:
     assert [bytes(packet) for packet in packets] == [packet for _, packet in found]
     assembler, parts, motion = KeyframeAssembler(), dict[int, bytes](), 0
     introductions, keyframes = IdentityAssembler(), list[int]()
+    groups = BaseAssembler()
     for (_, raw), packet in zip(found, packets, strict=True):
         kind, tail, sequence, pts = struct.unpack_from("<BBHH", raw)
         assert (kind, tail >> 4, tail & 15) == (packet.kind, packet.flags, packet.reference)
@@ -175,7 +177,34 @@ def test_a_strangers_decoder_finds_the_same(path: Path) -> None:
                 assert identity is not None
                 check_identity(body, identity)
                 parts.clear()
+        elif kind == 8:
+            index, count, check = struct.unpack_from("<BBH", payload, 4)
+            parts[index] = payload[8:]
+            group = groups.push(packet)
+            if len(parts) == count:
+                body = b"".join(parts[n] for n in range(count))
+                assert zlib.crc32(body) & 0xFFFF == check
+                assert group is not None
+                head = struct.unpack_from("<BHB", payload)
+                assert head == (group.chain, group.index, group.quality)
+                assert frames_of(body) == list(group.frames)
+                parts.clear()
     check_trailer(trailer, found, keyframes, motion)
+
+
+def frames_of(body: bytes) -> list[tuple[int, bytes]]:
+    """Frames of a group of the base layer."""
+    frames = []
+    while body:
+        after, length, at = body[0], 0, 1
+        for shift in (0, 7, 14):
+            length |= (body[at] & 0x7F) << shift
+            at += 1
+            if not body[at - 1] & 0x80:
+                break
+        frames.append((after, body[at : at + length]))
+        body = body[at + length :]
+    return frames
 
 
 def check_identity(body: bytes, identity: Identity) -> None:

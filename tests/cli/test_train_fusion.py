@@ -1,0 +1,71 @@
+"""`facewire train --network fusion` on real files: made clips, a few steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from facewire.cli.demo.clip import make_demo_clip
+from facewire.cli.main import main
+from facewire.models.fusion.samples import read_samples
+from facewire.models.weights import fusion_card
+from facewire.receiver.generators.fusion import Fusion
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clips")
+    make_demo_clip(folder / "person1.mp4", seconds=1.2, seed=1)
+    (folder / "broken.mp4").write_bytes(b"no video at all")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("others")
+    make_demo_clip(folder / "person2.mp4", seconds=1.2, seed=2)
+    return folder
+
+
+def test_from_clips_to_a_network(
+    clips: Path, others: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    train = ["train", "--network", "fusion", "--out", str(out), "--threads", "1", "--quiet"]
+    data = ["--data", str(clips), "--held-out", str(others)]
+    assert main([*train, *data, "--steps", "1"]) == 0
+    said = capsys.readouterr()
+    assert "broken.mp4" in said.err
+    assert said.out.count("fused") == 10
+    assert [piece.person for piece in read_samples(out / "cache")] == ["person1"]
+    Fusion(fusion_card(out))  # it was exported
+    assert main([*train, "--steps", "2"]) == 1
+    assert "go on with --resume" in capsys.readouterr().err
+    assert main([*train, "--steps", "2", "--resume"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--teacher", "s"], "--teacher is for generators"),
+        (["--size", "xs"], "--size is for generators"),
+        (["--more"], "--more is for generators"),
+        (["--start-from", "s"], "holds a generator, where a fusion network is needed"),
+    ],
+)
+def test_what_only_generators_have(
+    more: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = ["train", "--network", "fusion", "--out", str(tmp_path / "run"), *more]
+    assert main([*train, "--cache", str(tmp_path)]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_nobody_is_learned_from_and_measured_on(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = ["train", "--network", "fusion", "--out", str(tmp_path / "run"), "--quiet"]
+    data = ["--data", str(clips), "--held-out", str(clips)]
+    assert main([*train, *data, "--threads", "1"]) == 1
+    assert "must hold other people" in capsys.readouterr().err
