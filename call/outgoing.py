@@ -291,10 +291,12 @@ class Outgoing:
         arrives at all, only the newest waits: sound that begins again should not begin late.
         """
         ready: list[Packet] = []
+        size = 0
         kept: list[tuple[float, Packet]] = []
         for since, packet in self._prompt:
-            if self._has_line(packet, now):
+            if self._has_line(packet, size, now):
                 ready.append(packet)
+                size += _size(packet)
             elif now - since < (_HELD_S / 4 if self.line.stalled(now) else _HELD_S):
                 kept.append((since, packet))
             else:
@@ -303,14 +305,15 @@ class Outgoing:
         self._since = kept[0][0] if kept else None
         return ready
 
-    def _has_line(self, packet: Packet, now: float) -> bool:
-        """Whether the line takes a packet of sound or motion. Sound is the last thing to stop.
+    def _has_line(self, packet: Packet, before: int, now: float) -> bool:
+        """Whether the line takes a packet of sound or motion after so many bytes. Sound is the
+        last thing to stop.
         Before the first picture has arrived, that picture is what fills the line, and motion
         follows it.
         """
         if packet.kind is Kind.STREAM or not self._confirmed:
             return True
-        return self.line.room(now) >= (-_SOUND_OVER if packet.kind is Kind.AUDIO else 0)
+        return self.line.room(now) - before >= (-_SOUND_OVER if packet.kind is Kind.AUDIO else 0)
 
     def _may_send(self, packet: Packet, now: float) -> bool:
         """Whether rate and line have room for a packet of a keyframe."""

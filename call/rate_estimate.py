@@ -47,6 +47,7 @@ _AHEAD = 1.6  # the estimate is at most so many times what arrives
 _MUCH_LOST = 0.25
 _OUTAGE_S = 0.8  # of datagrams that were all lost
 _SLACK_S = 0.018  # more than the usual time until a report, what reports waver by apart
+_MOST_MISSED = 256  # datagrams that are remembered in case that they arrive after all
 _SILENT_S = 1.0  # without a report: the line stands still
 _LEAST_ROOM = 600  # bytes that may always be on their way: two datagrams
 _SOME_LOST = 0.03  # loss from which a missing report is no sign of a full line
@@ -87,11 +88,13 @@ class LineEstimate:
         self._lately: deque[tuple[float, int]] = deque()  # arrived, size
         self._signs = 0
         self._last: float | None = None
+        self._decided: float | None = None  # when a report came that named something new
         self._cut = float("-inf")
         self._held: float | None = None  # kbit/s to go on with once the queue is gone
         self._before: float | None = None  # kbit/s before nothing arrived any more
         self._flying: dict[int, tuple[float, int]] = {}
         self._in_flight = 0
+        self._missed: dict[int, tuple[float, int]] = {}  # no longer counted, but may still arrive
         self._waits: deque[tuple[float, float]] = deque()
         self._usual = _USUAL_S
         self._between = _BETWEEN_S  # seconds from one report to the next, smoothed
@@ -131,7 +134,11 @@ class LineEstimate:
         sooner = _LOST_S if self.loss <= _SOME_LOST else _LOST_S / 2
         after = _FORGOTTEN_S if self.queue_s > _QUEUE_S else late + sooner
         while self._flying and next(iter(self._flying.values()))[0] < now - after:
-            self._landed(next(iter(self._flying)))
+            number = next(iter(self._flying))
+            self._missed[number] = self._flying[number]
+            self._landed(number)
+        while len(self._missed) > _MOST_MISSED:
+            del self._missed[next(iter(self._missed))]
 
     def room(self, now: float) -> float:
         """Bytes that may be sent now without more on its way than a line of this rate holds."""
@@ -150,29 +157,29 @@ class LineEstimate:
                 they were never sent or are reported twice, are left aside.
             now: seconds of this side's clock.
         """
-        known = [(n, time) for n, time in arrivals if n in self._flying]
-        came = [
-            _Arrival(self._flying[n][0], time, self._flying[n][1])
-            for n, time in known
-            if time is not None
-        ]
+        sent = {n: self._flying.get(n) or self._missed.get(n) for n, _ in arrivals}
+        known = [(n, time, *found) for n, time in arrivals if (found := sent[n]) is not None]
+        came = [_Arrival(at, time, size) for _, time, at, size in known if time is not None]
         if known:
-            waited = now - self._flying[known[-1][0]][0]
+            waited = now - known[-1][2]
             self._waits.append((now, waited))
             while self._waits[0][0] < now - _BASE_S:
                 self._waits.popleft()
             self._usual = min(wait for _, wait in self._waits)
-            self._count_loss([(self._flying[n][0], time is None) for n, time in known])
-        for number, _ in known:
+            self._count_loss([(at, time is None) for _, time, at, _ in known])
+        for number, *_ in known:
             self._landed(number)
         elapsed = 0.0 if self._last is None else min(max(now - self._last, 0.0), 1.0)
-        if elapsed:
-            self._uneven += (abs(elapsed - self._between) - self._uneven) * 0.1
-            self._between += (elapsed - self._between) * 0.1
+        if elapsed:  # one that is very late, as on a line that is suddenly full, counts for little
+            apart = min(elapsed, 2 * self._between)
+            self._uneven += (abs(apart - self._between) - self._uneven) * 0.1
+            self._between += (apart - self._between) * 0.1
         self._last = now
         if came:
             self._measure(came)
-            self._decide(now, elapsed)
+            passed = 0.0 if self._decided is None else min(max(now - self._decided, 0.0), 1.0)
+            self._decided = now
+            self._decide(now, passed)
         elif self._before is None and self._is_starving(now):
             self._before = self.kbps
             self._cut_to(self.kbps * _STARVING, now)
@@ -202,8 +209,10 @@ class LineEstimate:
         return now - oldest > self._usual + self._between + _FULL_S
 
     def _landed(self, number: int) -> None:
-        _, size = self._flying.pop(number)
-        self._in_flight -= size
+        if number in self._flying:
+            self._in_flight -= self._flying.pop(number)[1]
+        else:
+            self._missed.pop(number, None)
 
     def _measure(self, came: Sequence[_Arrival]) -> None:
         """The queue's delay, and the bytes that arrived in the last second."""

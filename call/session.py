@@ -42,6 +42,7 @@ Sound = npt.NDArray[np.float32]
 
 _REPORTS = ((40.0, 0.08), (24.0, 0.12), (10.0, 0.24), (0.0, 0.36))
 """From so many kbit/s on, so many seconds between two reports."""
+_THIN_KBPS = 8.0
 _STATE_S = 1.0  # between two reports that tell state and clock
 _SHARE = 0.1  # of the rate that reports may take, headers apart
 _EARLY_S = 0.02  # that a report may leave before it is due, to go with a datagram
@@ -249,14 +250,17 @@ class CallSession:
 
     def report(self, now: float) -> Packet:
         """A CONTROL packet that tells the peer what came. What has not changed is told only once a
-        second. Which packets came is left out, since the arrivals of the datagrams say it.
+        second. Which packets came is left out, since the arrivals of the datagrams say it. On a
+        thin line, references are told every other second, although they change.
         """
         report = replace(self.incoming.report(now, self.state), received=None)
-        if report.references == self._told_references and now - self._full < _STATE_S:
+        thin = self.outgoing.kbps < _THIN_KBPS and self._told_references
+        often = 2 * _STATE_S if thin else _STATE_S
+        if (thin or report.references == self._told_references) and now - self._full < often:
             report = replace(report, references=None)
         else:
             self._told_references = report.references
-        if now - self._full < _STATE_S and self.state == self._told_state:
+        if now - self._full < often and self.state == self._told_state:
             report = replace(report, state=None, clock=None)
         else:
             self._full, self._told_state = now, self.state

@@ -122,10 +122,10 @@ def _add_references(group: argparse._ArgumentGroup) -> None:
         "does (default: %(default)s, 10)",
     )
     group.add_argument(
-        "--no-base",
+        "--base",
         action="store_true",
-        help="send no base layer, also where the rate is more than motion and pictures to animate "
-        "from can use well",
+        help="let a base layer follow, where the rate is more than motion and pictures to animate "
+        "from can use well; it helps some faces and harms others",
     )
     group.add_argument(
         "--keyframe-interval",
@@ -202,7 +202,7 @@ def run(args: argparse.Namespace) -> int:
         keyframe_interval=args.keyframe_interval,
         keyframe_bytes=args.keyframe_bytes,
         references=args.references,
-        base=not args.no_base,
+        base=args.base,
         plan_ahead_s=args.plan_ahead,
         smoothing=args.smoothing,
         crop=not args.no_crop,

@@ -13,6 +13,7 @@ __all__ = ["Announcer"]
 
 _UNKNOWN_S = Fraction(1, 2)  # between two STREAM packets until the receiver knows the stream
 _KNOWN_S = Fraction(3)  # and after that
+_SHARE = 25  # STREAM packets that are repeated take no more than such a part of the rate
 _ASKED_S = Fraction(1, 4)  # and where it asks for one
 _IDENTITY_S = Fraction(10)  # from one sending of the identity to the next, however often asked
 
@@ -32,16 +33,29 @@ class Announcer:
         self._introduced: Fraction | None = None
         self._introduce = True
 
+    def describe(self, header: StreamHeader) -> None:
+        """The stream that begins is this one."""
+        self._header = header
+
     def stream(self, pts: int, now: Fraction) -> Packet:
         """A STREAM packet that is sent `now` (seconds), before a packet of the time `pts`."""
         self._said, self._asked = now, False
         return self._header.to_packet(0, pts)
 
-    def repeat(self, now: Fraction) -> list[Packet]:
-        """The STREAM packet again, if it is time: a receiver may have missed it, or be new."""
+    def repeat(self, now: Fraction, per_second: float | None = None) -> list[Packet]:
+        """The STREAM packet again, if it is time: a receiver may have missed it, or be new.
+
+        Args:
+            now: seconds.
+            per_second: bytes a second of the whole rate, None where none is set. The fewer, the
+                more seldom a stream that is known is repeated.
+        """
         if self._said is None:
             return []
-        wait = _ASKED_S if self._asked else _KNOWN_S if self._known else _UNKNOWN_S
+        known = _KNOWN_S
+        if per_second is not None:
+            known = max(known, Fraction(_SHARE * len(self._header.to_payload()) / per_second))
+        wait = _ASKED_S if self._asked else known if self._known else _UNKNOWN_S
         return [self.stream(0, now)] if now - self._said >= wait else []
 
     def identity(self, pts: int, now: Fraction) -> list[Packet]:

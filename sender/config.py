@@ -61,7 +61,8 @@ class EncoderConfig:
             they get what motion and sound leave of it.
         base: whether a base layer may be added, where the rate is more than motion and references
             can use well: False, True (in files), or "calls" (in calls too, whose receivers should
-            know it).
+            know it). It helps faces that the network draws badly and harms others
+            (`docs/rate.md`), so it is not on by itself.
         plan_ahead_s: seconds of video that are planned together, 0 to 30. Packets wait for that
             long. "auto" is 10 in a file (the file is cut into equal parts of 10 s at most) and 0
             in a call, where every frame is coded at once.
@@ -94,7 +95,7 @@ class EncoderConfig:
     keyframe_interval: KeyframeInterval = "auto"
     keyframe_bytes: int = 3000
     references: int = MAX_REFERENCES
-    base: bool | Literal["calls"] = True
+    base: bool | Literal["calls"] = False
     plan_ahead_s: float | Literal["auto"] = "auto"
     size: int = 256
     crop: bool = True

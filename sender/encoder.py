@@ -355,7 +355,7 @@ class Encoder:
         at = self._time.seconds
         clocked = self._live is not None and self._time.clocked
         if clocked:
-            self._ready += self._counted(self._announcer.repeat(at))
+            self._ready += self._counted(self._announcer.repeat(at, self._rate.per_second))
         self._ready += self._announcer.identity((pts or 0) % WRAP, at)
         if self._sound is not None and pcm is not None:
             self._ready += self._hear(self._sound.push(pcm, at if clocked else None))
@@ -414,7 +414,7 @@ class Encoder:
             audio = self.header.audio
             if audio is not None:
                 self.header = replace(self.header, audio=replace(audio, frame_ms=_TICK_MS))
-                self._announcer = Announcer(self.header, self.config.identity)
+                self._announcer.describe(self.header)
         if self._rate.sound is not None:
             self._sound = SoundCoder(*self._rate.sound, clocked=clocked)
         self._ready += self._counted([self._announcer.stream(pts, self._time.seconds)])

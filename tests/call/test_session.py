@@ -55,6 +55,23 @@ def test_sixteen_kilobits_all_headers_counted(card: Path) -> None:
     assert b.session.statistics.sound_made_up_s == 0
 
 
+def test_a_stream_that_is_known_is_told_seldom(card: Path) -> None:
+    call = Call(card, SLOW)
+    told: list[float] = []
+    send = call.there.send
+
+    def spy(datagram: bytes) -> None:
+        kinds = [packet.kind for packet in Datagram.parse(datagram).packets]
+        told.extend([call.world.now] * kinds.count(Kind.STREAM))
+        send(datagram)
+
+    call.there.send = spy  # type: ignore[method-assign]
+    call.run(14)
+    assert told[0] < 1
+    late = [at for at in told if at > 2]
+    assert 2 <= len(late) <= 4  # every three seconds: somebody may join
+
+
 def test_ten_per_cent_of_the_datagrams_lost(card: Path) -> None:
     call = Call(card, SLOW, LineSettings(loss=0.1), LineSettings(loss=0.1), seed=2)
     call.run(25)

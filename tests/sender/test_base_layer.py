@@ -27,7 +27,7 @@ HIGH = 40.0  # kbit/s: far more than motion and references can use
 @pytest.fixture(scope="module")
 def based(card: Path) -> list[Packet]:
     """Four seconds with a base layer."""
-    return all_of(send(card, 4, live=False, kbps=HIGH, detail=64))
+    return all_of(send(card, 4, live=False, kbps=HIGH, detail=64, base=True))
 
 
 def groups_of(packets: list[Packet]) -> list[BaseGroup]:
@@ -78,7 +78,7 @@ def test_a_group_comes_before_the_motion_of_its_frames(based: list[Packet]) -> N
 
 
 def test_each_stretch_has_a_chain_of_its_own(card: Path) -> None:
-    sent = send(card, 4, live=False, kbps=HIGH, detail=64, plan_ahead_s=2)
+    sent = send(card, 4, live=False, kbps=HIGH, detail=64, plan_ahead_s=2, base=True)
     groups = groups_of(all_of(sent))
     assert sorted({group.chain for group in groups}) == [0, 1]
     assert next(group.index for group in groups if group.chain == 1) == 1
@@ -102,7 +102,7 @@ def test_it_can_be_left_out(card: Path) -> None:
 
 def test_at_sixty_frames_a_second_every_second_one_is_in_it(card: Path) -> None:
     face = Turning(detail=64)
-    config = EncoderConfig(model=str(card), crop=False, kbps=80.0)
+    config = EncoderConfig(model=str(card), crop=False, kbps=80.0, base=True)
     encoder = Encoder(config, fps=60, tracker=face, duration_s=Fraction(1), sound=False)
     packets = [p for _ in range(60) for p in encoder.encode(face.frame())] + encoder.flush()
     groups = groups_of(packets)

@@ -191,7 +191,7 @@ def test_after_the_first_keyframe_a_call_has_no_bursts(narrow_call: list[list[Pa
 def test_every_frame_is_shown_from_references_that_came(
     card: Path, narrow_call: list[list[Packet]], live: bool
 ) -> None:
-    packets = all_of(narrow_call if live else send(card, 14, live=False, kbps=24, base=False))
+    packets = all_of(narrow_call if live else send(card, 14, live=False, kbps=24))
     generator = FakeGenerator()
     decoder = Decoder(DecoderConfig(badge=False), generator)
     outputs = [o for p in packets for o in decoder.decode(Packet.parse(bytes(p)))]
