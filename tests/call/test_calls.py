@@ -213,7 +213,7 @@ def test_a_side_that_is_killed(start: Start, clip: Path, tmp_path: Path) -> None
     one.waits_for("nothing comes from the other side")
     assert one.code is None
     one.signal(signal.SIGINT)
-    assert one.wait() == 130
+    assert one.wait() == 130, one.said
     assert Capture(tmp_path / "one.mp4").info.timing.frames > 1
 
 
@@ -227,7 +227,7 @@ def test_copy_and_paste(start: Start, clip: Path, tmp_path: Path) -> None:
     one.waits_for("connected")
     two.waits_for("connected")
     one.signal(signal.SIGINT)
-    assert one.wait() == 130
+    assert one.wait() == 130, one.said
     assert two.wait() == 0
 
 
