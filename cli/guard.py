@@ -45,7 +45,16 @@ def guarded(program: str, call: Callable[[], int], *, debug: bool = False) -> in
         if debug:
             traceback.print_exc()
         print(f"{program}: {sentence(error)}", file=sys.stderr)
+        if _interrupted(error):  # closing what was open has failed, after Ctrl-C
+            print(f"{program}: interrupted", file=sys.stderr)
+            return 130
         return 1
+
+
+def _interrupted(error: BaseException) -> bool:
+    """Whether an error came while Ctrl-C ended the command."""
+    before = error.__context__
+    return before is not None and (isinstance(before, KeyboardInterrupt) or _interrupted(before))
 
 
 def sentence(error: Exception) -> str:
