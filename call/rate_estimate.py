@@ -134,9 +134,13 @@ class LineEstimate:
         sooner = _LOST_S if self.loss <= _SOME_LOST else _LOST_S / 2
         after = _FORGOTTEN_S if self.queue_s > _QUEUE_S else late + sooner
         while self._flying and next(iter(self._flying.values()))[0] < now - after:
-            number = next(iter(self._flying))
-            self._missed[number] = self._flying[number]
-            self._landed(number)
+            self._miss(next(iter(self._flying)))
+
+    def _miss(self, number: int) -> None:
+        """A datagram is no longer on its way."""
+        found = self._flying[number]
+        self._landed(number)
+        self._missed[number] = found
         while len(self._missed) > _MOST_MISSED:
             del self._missed[next(iter(self._missed))]
 
@@ -157,6 +161,9 @@ class LineEstimate:
                 they were never sent or are reported twice, are left aside.
             now: seconds of this side's clock.
         """
+        if self.stalled(now) and self.queue_s <= _QUEUE_S:  # the line is whole again
+            for number in list(self._flying):
+                self._miss(number)
         sent = {n: self._flying.get(n) or self._missed.get(n) for n, _ in arrivals}
         known = [(n, time, *found) for n, time in arrivals if (found := sent[n]) is not None]
         came = [_Arrival(at, time, size) for _, time, at, size in known if time is not None]

@@ -42,6 +42,7 @@ Sound = npt.NDArray[np.float32]
 _REPORTS = ((40.0, 0.08), (24.0, 0.12), (10.0, 0.24), (0.0, 0.36))
 """From so many kbit/s on, so many seconds between two reports."""
 _THIN_KBPS = 8.0
+_OVER = 400  # bytes on their way beyond the line's room
 _FULL_S = 0.24  # between two reports, at least, where more is on its way than the line holds
 _STATE_S = 1.0  # between two reports that tell state and clock
 _SHARE = 0.1  # of the rate that reports may take, headers apart
@@ -376,7 +377,7 @@ class CallSession:
         kbps = self.outgoing.kbps
         paid = self._cost * 8 / (_SHARE * kbps * 1000)
         usual = next(seconds for least, seconds in _REPORTS if kbps >= least)
-        if self.outgoing.line.room(now) < 0:  # the line may carry less than the estimate by now
+        if self.outgoing.line.room(now) < -_OVER:  # the line carries less than the estimate by now
             usual = max(usual, _FULL_S)
         return self._told + min(max(usual, paid), _IDLE_S)
 
