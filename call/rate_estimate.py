@@ -102,8 +102,10 @@ class LineEstimate:
 
     def stalled(self, now: float) -> bool:
         """Whether nothing has arrived lately, so that the estimate is a guess."""
-        silent = self._last is not None and now - self._last > _SILENT_S
-        return silent or self._before is not None
+        return self._is_silent(now) or self._before is not None
+
+    def _is_silent(self, now: float) -> bool:
+        return self._last is not None and now - self._last > _SILENT_S
 
     def set_ceiling(self, kbps: float) -> None:
         """Another highest rate, from now on."""
@@ -161,7 +163,7 @@ class LineEstimate:
                 they were never sent or are reported twice, are left aside.
             now: seconds of this side's clock.
         """
-        if self.stalled(now) and self.queue_s <= _QUEUE_S:  # the line is whole again
+        if self._is_silent(now) and self.queue_s <= _QUEUE_S:  # the line is whole again
             for number in list(self._flying):
                 self._miss(number)
         sent = {n: self._flying.get(n) or self._missed.get(n) for n, _ in arrivals}

@@ -6,11 +6,14 @@ while Python ends. Then Python would show a traceback, and end itself by the bar
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
 
 __all__ = ["codec_eval", "facewire", "program"]
+
+_INTERRUPTED = 130
 
 
 def program(name: str, run: Callable[[], int]) -> int:
@@ -21,16 +24,22 @@ def program(name: str, run: Callable[[], int]) -> int:
         run: loads what it needs, and returns the exit code.
 
     Returns:
-        What `run` returns; 130 after Ctrl-C. From here on Ctrl-C is ignored: what was to be closed
-        is closed, and the exit code is decided.
+        What `run` returns. After Ctrl-C it ends the process with 130 and does not return. From
+        here on Ctrl-C is ignored: what was to be closed is closed, and the exit code is decided.
     """
     try:
         code = run()
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         print(f"\n{name}: interrupted", file=sys.stderr)
-        return 130
+        code = _INTERRUPTED
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if code == _INTERRUPTED:
+        # Where Ctrl-C passed through code that an extension module ran, Python remembers it as not
+        # handled, and ends itself by the bare signal in spite of the exit code.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     return code
 
 
