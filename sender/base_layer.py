@@ -7,6 +7,7 @@ bytes are met.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from .references.expected import coded_loss
 
 __all__ = ["GROWTH", "BaseLayer", "BasePlan", "Moment", "pays", "weave"]
 
+_log = logging.getLogger(__name__)
 _FROM_BPP = 0.011
 """Bits a pixel of motion and pictures, sound apart, from which a base layer is considered."""
 _FUSED = 0.75
@@ -136,7 +138,11 @@ class BaseLayer:
         times = tuple(moment.pts for moment in chosen)
         frames = tuple(_frame(moment.picture) for moment in chosen)
         count = min(len(chosen), _PROBED)
-        probe = self._code(anchor, 0, times[:count], frames[:count], _PROBE)
+        try:
+            probe = self._code(anchor, 0, times[:count], frames[:count], _PROBE)
+        except ConfigError as error:
+            _log.warning("no base layer, and further pictures instead: %s", error)
+            return None
         taken = len(probe) * len(chosen) / count
         quantiser = _PROBE + math.log(taken / max(room - size, 1)) / GROWTH
         loss = _FUSED * _lost(anchor, probe, chosen) * math.exp(_COARSER * (quantiser - _PROBE))

@@ -74,7 +74,10 @@ class ChainEncoder:
         self._closed = False
         if self._code(anchor.frame) != anchor.picture.data:
             self.close()
-            raise ConfigError("this machine's encoder does not repeat the still of the chain")
+            raise ConfigError(
+                "the SVT-AV1 of this PyAV does not repeat the still that frames are to follow; "
+                "that of PyAV 18 does"
+            )
 
     def encode(self, frame: npt.NDArray[np.uint8] | av.VideoFrame) -> bytes:
         """Code the next frame.

@@ -54,7 +54,8 @@ def test_a_datagram_that_is_cut_is_refused_or_lacks_whole_packets(
 @given(st.binary(max_size=300) | st.binary(max_size=200).map(lambda b: b"\x01" + b))
 def test_nothing_but_documented_errors(data: bytes) -> None:
     with contextlib.suppress(StreamError):
-        Datagram.parse(data)
+        found = Datagram.parse(data)
+        assert Datagram.parse(bytes(found)) == found
 
 
 def test_golden_bytes() -> None:

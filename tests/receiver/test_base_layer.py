@@ -15,8 +15,11 @@ from facewire.codec.picture.chain import ChainEncoder
 from facewire.codec.picture.still import Anchor
 from facewire.receiver.decoder import Decoder
 from facewire.receiver.outputs import PictureOutput
+from tests.codec.picture.able import codes_chains
 
 from .conftest import FakeGenerator, Synthetic, picture
+
+pytestmark = codes_chains
 
 
 def with_base(frames: int = 12) -> tuple[list[Packet], list[npt.NDArray[np.uint8]]]:

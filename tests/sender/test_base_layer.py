@@ -10,16 +10,20 @@ import numpy as np
 import pytest
 
 from facewire.codec.base_packets import BaseAssembler, BaseGroup
+from facewire.codec.errors import ConfigError
 from facewire.codec.file.container import HEAD_BYTES
 from facewire.codec.keyframe import Keyframe, KeyframeAssembler
 from facewire.codec.motion.profiles import motion_ticks
 from facewire.codec.packet import Kind, Packet
-from facewire.codec.picture.chain import ChainDecoder
+from facewire.codec.picture.chain import ChainDecoder, ChainEncoder
 from facewire.sender.base_layer import _cut, weave
 from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
+from tests.codec.picture.able import codes_chains
 
 from .test_rate_kept import TRAILER, Turning, all_of, send, size
+
+pytestmark = codes_chains
 
 HIGH = 40.0  # kbit/s: far more than motion and references can use
 
@@ -93,6 +97,21 @@ def test_below_the_crossing_nothing_changes(card: Path, kbps: float) -> None:
     packets = [all_of(send(card, 3, live=False, kbps=kbps, base=base)) for base in (True, False)]
     assert packets[0] == packets[1]
     assert not groups_of(packets[0])
+
+
+def test_an_encoder_that_does_not_repeat_the_still(
+    card: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As that of PyAV 19: the stream is the one without a base layer, and a warning says so."""
+
+    def refuse(anchor: object, quantiser: float) -> ChainEncoder:
+        raise ConfigError("this encoder does not repeat the still")
+
+    plain = all_of(send(card, 3, live=False, kbps=HIGH, detail=64))
+    monkeypatch.setattr("facewire.sender.base_layer.ChainEncoder", refuse)
+    packets = all_of(send(card, 3, live=False, kbps=HIGH, detail=64, base=True))
+    assert packets == plain
+    assert "no base layer" in caplog.text
 
 
 def test_it_can_be_left_out(card: Path) -> None:

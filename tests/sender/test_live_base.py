@@ -18,9 +18,13 @@ from facewire.receiver.decoder import Decoder
 from facewire.receiver.outputs import PictureOutput
 from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
+from tests.codec.picture.able import codes_chains
 
 from ..receiver.conftest import FakeGenerator
 from .test_rate_kept import FPS, Turning, all_of, send, size
+
+pytestmark = codes_chains
+
 
 KBPS = 30.0
 

@@ -17,8 +17,12 @@ from facewire.receiver.outputs import Frame
 from facewire.receiver.statistics import Statistics
 from facewire.receiver.tracks.base import BaseTrack
 from facewire.receiver.tracks.references import ReferencePool
+from tests.codec.picture.able import codes_chains
 
 from ..conftest import SIZE, FakeGenerator, Synthetic, picture
+
+pytestmark = codes_chains
+
 
 COUNT = 24
 
