@@ -67,6 +67,10 @@ class Process:
 
     def link(self) -> str:
         self.waits_for("#")
+        ends = time.monotonic() + 60
+        while not self.out.read_text().endswith("\n"):  # its line may end a moment later
+            assert time.monotonic() < ends
+            time.sleep(0.01)
         found = LINK.search(self.out.read_text())
         assert found is not None
         assert self.out.read_text() == f"{found[0]}\n"  # alone on a line
