@@ -195,11 +195,13 @@ def slow(card: Path, seed: int) -> Iterator[Row]:
 
 
 def hours(card: Path, seed: int, count: float = 8.0) -> Iterator[Row]:
-    """Hours with drifting clocks and some loss; five pictures a second to bound the work."""
+    """Hours with drifting clocks and some loss. Five pictures a second, and fifty looks a second at
+    what is to leave, bound the work.
+    """
     clocks = Clock(100.0, ppm=150), Clock(5000.0, ppm=-150)
     config = CallConfig(kbps=16, fps=5)
     lines = LineSettings(loss=0.02), LineSettings(loss=0.02)
-    call = Call(card, config, *lines, clocks, seed=seed)
+    call = Call(card, config, *lines, clocks, seed=seed, send_s=0.02)
     call.run(60)
     early = beyond(call.b, 20, 60)
     call.run(540)

@@ -64,6 +64,7 @@ class SoundPlayout:
         self._least = least_delay_s
         self.statistics = PlayoutStatistics()
         self._late: deque[tuple[float, float]] = deque()  # now, lateness
+        self._spread: float | None = None  # percentile of the lateness; None: to be found anew
         self._newest = (0.0, 0.0)  # the same of the newest piece, not yet among them
         self._goes_on: int | None = None  # sample with which the piece after it begins
         self._waiting: deque[Sound] = deque()
@@ -82,8 +83,10 @@ class SoundPlayout:
         """
         if not self._late:
             return self._least
-        spread = np.percentile([late for _, late in self._late], _PERCENTILE)
-        return max(float(spread) + _MARGIN_S + self.block_s, self._least)
+        if self._spread is None:
+            late = [late for _, late in self._late]
+            self._spread = float(np.percentile(late, _PERCENTILE))
+        return max(self._spread + _MARGIN_S + self.block_s, self._least)
 
     @property
     def buffered_s(self) -> float:
@@ -108,6 +111,7 @@ class SoundPlayout:
         """
         if not len(pcm):
             return
+        self._spread = None
         if timely and start == self._goes_on:
             self._late.append(self._newest)
         if timely or not self._late:
@@ -220,6 +224,7 @@ class SoundPlayout:
         self._playing = False
         self._late.clear()
         self._late.append(self._newest)
+        self._spread = None
 
 
 def _fade_out(pcm: Sound) -> Sound:

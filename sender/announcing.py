@@ -27,7 +27,8 @@ class Announcer:
     """
 
     def __init__(self, header: StreamHeader, identity: Identity | None) -> None:
-        self._header, self._identity = header, identity
+        self._identity = identity
+        self.describe(header)
         self._known = self._asked = False
         self._said: Fraction | None = None
         self._introduced: Fraction | None = None
@@ -35,7 +36,7 @@ class Announcer:
 
     def describe(self, header: StreamHeader) -> None:
         """The stream that begins is this one."""
-        self._header = header
+        self._header, self._size = header, len(header.to_payload())
 
     def stream(self, pts: int, now: Fraction) -> Packet:
         """A STREAM packet that is sent `now` (seconds), before a packet of the time `pts`."""
@@ -54,7 +55,7 @@ class Announcer:
             return []
         known = _KNOWN_S
         if per_second is not None:
-            known = max(known, Fraction(_SHARE * len(self._header.to_payload()) / per_second))
+            known = max(known, Fraction(_SHARE * self._size / per_second))
         wait = _ASKED_S if self._asked else known if self._known else _UNKNOWN_S
         return [self.stream(0, now)] if now - self._said >= wait else []
 

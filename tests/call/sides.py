@@ -104,6 +104,7 @@ class Side:
     Attributes:
         clock: of his machine.
         screen_s: how long his machine takes for a picture.
+        send_s: how often it asks whether something is to leave.
         messages: what he sent by the reliable channel, if his configuration has one.
         channel: seconds that a message in that channel takes; infinite where it never arrives.
         shown: pictures that he saw.
@@ -119,6 +120,7 @@ class Side:
     config: CallConfig
     card: Path
     screen_s: float = 0.02
+    send_s: float = 0.005
     shown: list[Shown] = field(default_factory=list)
     heard: list[tuple[float, float]] = field(default_factory=list)
     lips: list[tuple[float, float]] = field(default_factory=list)
@@ -175,7 +177,7 @@ class Side:
             (BLOCK / RATE, self._talk),
             (BLOCK / RATE, self._listen),
             (self.screen_s, self._look),
-            (0.005, self._send),
+            (self.send_s, self._send),
         ):
             self._repeat(self.now, period, act)
 
@@ -283,6 +285,7 @@ class Call:
         *,
         seed: int = 0,
         screen_s: float = 0.02,
+        send_s: float = 0.005,
         film: Sequence[Frame] | None = None,
         signed: bool = True,
     ) -> None:
@@ -292,6 +295,7 @@ class Call:
             Side(
                 *(self.world, clock, config, card),
                 screen_s=screen_s,
+                send_s=send_s,
                 seed=number,
                 key=SigningKey() if signed else None,
                 film=film,
