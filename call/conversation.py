@@ -170,6 +170,7 @@ class Conversation:
         finally:
             with contextlib.suppress(KeyboardInterrupt, FacewireError):  # the first one counts
                 self._goodbye()
+                self._log(self._clock(), last=True)
 
     # -- what goes out
 
@@ -359,9 +360,9 @@ class Conversation:
             None if self.connected_after is None else 1000 * statistics.delay_s,
         )
 
-    def _log(self, now: float) -> None:
+    def _log(self, now: float, *, last: bool = False) -> None:
         figures = self._parts.figures
-        if figures is not None and now - self._logged >= _FIGURES_S:
+        if figures is not None and (last or now - self._logged >= _FIGURES_S):
             self._logged = now
             state = self._parts.line.state.value
             statistics = self._parts.session.statistics

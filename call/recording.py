@@ -1,8 +1,10 @@
-"""Files that are written during a call: what came (`Recording`), and figures (`Statistics`)."""
+"""Files that are written during a call: what came (`Recording`), and figures (`FigureLog`)."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import time
 from collections import deque
 from contextlib import ExitStack
@@ -79,7 +81,8 @@ class FigureLog:
         self._file = self._stack.enter_context(whole_file(path, overwrite=overwrite))
 
     def write(self, seconds: float, state: str, totals: Totals, call: CallStatistics) -> None:
-        """Add a line.
+        """Add a line. It also has the time of day, and the CPU seconds and the memory (MB that are
+        in use, or the most so far where the system does not tell) of this program.
 
         Args:
             seconds: since the call began.
@@ -91,6 +94,8 @@ class FigureLog:
             "time": round(time.time(), 3),
             "seconds": round(seconds, 3),
             "state": state,
+            "cpu_s": round(time.process_time(), 3),
+            "memory_mb": round(_memory_mb(), 1),
             "line": asdict(totals),
             "call": asdict(call),
         }
@@ -99,3 +104,15 @@ class FigureLog:
     def close(self) -> None:
         """Finish the file. It may be called twice."""
         self._stack.close()
+
+
+def _memory_mb() -> float:
+    """Memory that this program uses."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # macOS counts bytes

@@ -72,6 +72,10 @@ class CallStatistics:
         peer_loss: part of the peer's datagrams that never came, since the beginning.
         round_trip_s: there and back, None before it was measured.
         delay_s: from the arrival of sound to its playing.
+        own_s: time of this side's stream now, in seconds: what the camera sees now is sent with it.
+        picture_s, sound_s: times of the peer's stream of the picture that is shown and of the sound
+            that is heard; None while there is none. The peer's `own_s` at the same moment, less
+            these, is the delay from camera to screen and from mouth to ear.
         held_back: packets of sound and motion that this side left out, since the line was full.
         shown, made_up, skipped: pictures of the peer so far.
         sound_made_up_s: seconds of the peer's sound that had to be made up.
@@ -91,6 +95,9 @@ class CallStatistics:
     peer_loss: float
     round_trip_s: float | None
     delay_s: float
+    own_s: float
+    picture_s: float | None
+    sound_s: float | None
     held_back: int
     shown: int
     made_up: int
@@ -142,7 +149,7 @@ class CallSession:
         self.outgoing = Outgoing(self.config, encoder, now)
         self.incoming = Incoming(decoder or Decoder(self.config.decoder))
         self.playback = Playback()
-        self._now = now
+        self._now = self._began = now
         self.state = State.PRESENT
         self._told = float("-inf")  # when a report left last
         self._told_state: State | None = None
@@ -307,7 +314,7 @@ class CallSession:
 
     @property
     def statistics(self) -> CallStatistics:
-        """See `CallStatistics`."""
+        """See `CallStatistics`, at the time of the last call that had one."""
         incoming, outgoing = self.incoming, self.outgoing
         arrivals = incoming.arrivals
         there = arrivals.received + arrivals.lost
@@ -320,6 +327,9 @@ class CallSession:
             peer_loss=arrivals.lost / there if there else 0.0,
             round_trip_s=self._round_trip,
             delay_s=self.playback.playout.buffered_s,
+            own_s=self._now - self._began,
+            picture_s=None if self._output is None else float(self._output.pts),
+            sound_s=self.playback.position(self._now),
             held_back=outgoing.statistics.held_back,
             shown=self._shown,
             made_up=self._made_up,

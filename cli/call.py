@@ -110,8 +110,10 @@ def run(args: argparse.Namespace) -> int:
         parts.line.start()
         _announce(parts.line, settings, say)
         conversation = Conversation(parts)
-        why = conversation.run()
-        _summary(parts, conversation, say)
+        try:
+            why = conversation.run()
+        finally:
+            _summary(parts, conversation, say)
         say(f"the call is over: {why.value}" if why.value != "left" else "the call is over")
     return 0
 
@@ -327,7 +329,10 @@ def _summary(parts: Parts, conversation: Conversation, say: _Sayer) -> None:
     if conversation.connected_after is None or seconds <= 0:
         return
     out, into = (8 * count / seconds / 1000 for count in (totals.sent_bytes, totals.received_bytes))
+    first = conversation.first_picture_after
+    seen = "no picture came" if first is None else f"first picture after {first:.1f} s"
     say(
+        f"connected after {conversation.connected_after:.1f} s, {seen}; "
         f"{seconds:.0f} s; sent {out:.1f} kbit/s, received {into:.1f}, with all headers; "
         f"{statistics.shown} pictures shown"
     )
