@@ -1,8 +1,8 @@
 """`SoundPlayout`: decoded sound to the loudspeaker, on time although it arrives unevenly.
 
 A jitter buffer in time. How late sound arrives after the time that it belongs to is measured for
-every piece; playing is delayed by nearly the largest lateness of the last seconds. When that
-changes, and where the clocks of both machines drift apart, the sound that is played is shortened or
+the end of every piece; playing is delayed by nearly the largest lateness of the last seconds, and
+by the longest of the newest pieces, whose first sample waits for its last. When that changes, and where the clocks of both machines drift apart, the sound that is played is shortened or
 lengthened by whole pitch periods, by 3 % at most. Pictures follow the sound's clock.
 """
 
@@ -24,6 +24,7 @@ Sound = npt.NDArray[np.float32]
 _PERCENTILE = 97.0  # of the lateness of the last pieces
 _REMEMBERED_S = 10.0
 _FEWEST = 5  # pieces that are remembered even if they came before that
+_NEWEST = 5  # pieces of which the longest counts: the sender may make them longer or shorter
 _MARGIN_S = 0.01
 _TOO_LONG_S, _TOO_SHORT_S = 0.012, 0.004  # the delay is left alone within these of its target
 _PACE = 0.03  # the most by which sound is played faster or slower
@@ -63,9 +64,10 @@ class SoundPlayout:
     def __init__(self, least_delay_s: float = 0.0) -> None:
         self._least = least_delay_s
         self.statistics = PlayoutStatistics()
-        self._late: deque[tuple[float, float]] = deque()  # now, lateness
+        self._late: deque[tuple[float, float]] = deque()  # now, lateness of the end
+        self._lengths: deque[float] = deque(maxlen=_NEWEST)  # seconds
         self._spread: float | None = None  # percentile of the lateness; None: to be found anew
-        self._newest = (0.0, 0.0)  # the same of the newest piece, not yet among them
+        self._newest = (0.0, 0.0)  # now and lateness of the newest piece, not yet among them
         self._goes_on: int | None = None  # sample with which the piece after it begins
         self._waiting: deque[Sound] = deque()
         self._buffered = 0
@@ -86,7 +88,8 @@ class SoundPlayout:
         if self._spread is None:
             late = [late for _, late in self._late]
             self._spread = float(np.percentile(late, _PERCENTILE))
-        return max(self._spread + _MARGIN_S + self.block_s, self._least)
+        longest = max(self._lengths, default=0.0)
+        return max(self._spread + longest + _MARGIN_S + self.block_s, self._least)
 
     @property
     def buffered_s(self) -> float:
@@ -115,8 +118,10 @@ class SoundPlayout:
         if timely and start == self._goes_on:
             self._late.append(self._newest)
         if timely or not self._late:
-            self._newest = (now, now - start / SAMPLE_RATE)
-            self._goes_on = start + len(pcm) if timely else None
+            end = start + len(pcm)
+            self._newest = (now, now - end / SAMPLE_RATE)
+            self._lengths.append(len(pcm) / SAMPLE_RATE)
+            self._goes_on = end if timely else None
         if not self._late:
             self._late.append(self._newest)
         while len(self._late) > 1000 or (
