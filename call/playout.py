@@ -2,8 +2,9 @@
 
 A jitter buffer in time. How late sound arrives after the time that it belongs to is measured for
 the end of every piece; playing is delayed by nearly the largest lateness of the last seconds, and
-by the longest of the newest pieces, whose first sample waits for its last. When that changes, and where the clocks of both machines drift apart, the sound that is played is shortened or
-lengthened by whole pitch periods, by 3 % at most. Pictures follow the sound's clock.
+by the longest of the newest pieces, whose first sample waits for its last. When that changes, and
+where the clocks of both machines drift apart, the sound that is played is shortened or lengthened
+by whole pitch periods, by 3 % at most. Pictures follow the sound's clock.
 """
 
 from __future__ import annotations
