@@ -17,6 +17,7 @@ from typing import Protocol
 
 from ..codec.control import State
 from ..codec.errors import FacewireError
+from ..codec.sound.opus import SAMPLE_RATE
 from ..receiver.outputs import PictureOutput
 from .devices.echo import EchoCanceller
 from .devices.ports import DeviceEvent, Ear, Eye, Frame, Mouth
@@ -33,6 +34,7 @@ _FIGURES_S = 1.0
 _LONGEST_WAIT_S = 0.01
 _AFTER_FILM_S = 1.0  # sound and pictures of a file's end are still on their way
 _GOODBYE_S = 0.15
+_UNHEARD_S = 0.1  # after which sound that no loudspeaker wants is dropped
 _MESSAGE_S = 6.0  # that a sentence stays in the window
 _QUALITIES = (8.0, 12.0, 16.0, 20.0, 24.0, 32.0, 40.0, 64.0)
 
@@ -124,7 +126,7 @@ class Conversation:
         self._picture: PictureOutput | None = None
         self._kbps = parts.kbps
         self._line_state: LineState | None = None
-        self._shown = self._logged = self._looked = self._film_ends = 0.0
+        self._shown = self._logged = self._looked = self._heard = self._film_ends = 0.0
         self._began = 0.0
         self.connected_after: float | None = None
         self.first_picture_after: float | None = None
@@ -198,6 +200,11 @@ class Conversation:
             mouth.play(pcm)
             if self._parts.echo is not None:
                 self._parts.echo.played(pcm)
+            self._heard = now
+        elif now - self._heard > _UNHEARD_S:  # without a loudspeaker, time goes on all the same
+            passed = min(now - self._heard, 2 * _UNHEARD_S)
+            session.sound(round(passed * SAMPLE_RATE), now)
+            self._heard = now
         made = session.picture(now)
         if made is not None and made is not self._picture:
             self._picture = made

@@ -13,6 +13,7 @@ An application needs only the names below. Each of them is loaded when it is fir
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,21 @@ _HOMES = {
 # OpenVINO reports each import to Google Analytics unless its telemetry package cannot be imported,
 # and so does NNCF. facewire films faces: in its processes nothing reports to anybody.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+
+def _load_opencv_before_pyav() -> None:
+    """On Linux, PyAV brings a libxcb of its own, and OpenCV's windows (by Qt) hang for ever if that
+    is loaded before they are (PyAV's issue 1050). So an OpenCV that has windows is loaded first.
+    The headless one has none, and is left alone: importing it takes time.
+    """
+    if not sys.platform.startswith("linux") or {"av", "cv2"} & set(sys.modules):
+        return
+    found = importlib.util.find_spec("cv2")
+    if found is not None and found.origin and Path(found.origin).with_name("qt").is_dir():
+        importlib.import_module("cv2")
+
+
+_load_opencv_before_pyav()
 
 # In a checkout the other folders lie beside this one; so Python finds them there too.
 if not Path(__file__).with_name("codec").exists():

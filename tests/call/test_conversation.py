@@ -122,6 +122,23 @@ def leave_at(last: int, *steps: tuple[int, Callable[[Desk], None]]) -> Callable[
     return script
 
 
+def test_without_a_loudspeaker_the_sound_goes_on() -> None:
+    """Else it would wait, and pictures with it, until a loudspeaker is there."""
+    asked: list[tuple[float, int]] = []
+
+    class Listened(FakeParty):
+        def sound(self, count: int, now: float) -> Any:
+            asked.append((now, count))
+            return super().sound(count, now)
+
+    desk, party = Desk(leave_at(200)), Listened()
+    line: Any = desk
+    Conversation(Parts(party, line, desk, desk, None, desk), lambda: desk.now).run()
+    passed = asked[-1][0] - asked[0][0]
+    assert passed > 0.5
+    assert sum(count for _, count in asked[1:]) == pytest.approx(16_000 * passed, rel=0.01)
+
+
 def test_media_goes_both_ways() -> None:
     films: list[Any] = []
     wait_for_picture = (5, lambda desk: desk.came.append(datagram()))
