@@ -27,6 +27,8 @@ from facewire.sender.tracking.tracker import Face, Tracker
 from ..receiver.conftest import FakeGenerator
 from .conftest import Frame
 
+pytestmark = pytest.mark.usefixtures("quick_stills")
+
 FPS = 25
 Clip = list[Frame]
 LOW = (slice(200, 240), slice(0, 256))

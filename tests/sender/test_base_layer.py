@@ -23,7 +23,7 @@ from tests.codec.picture.able import codes_chains
 
 from .test_rate_kept import TRAILER, Turning, all_of, send, size
 
-pytestmark = codes_chains
+pytestmark = [codes_chains, pytest.mark.usefixtures("quick_stills")]
 
 HIGH = 40.0  # kbit/s: far more than motion and references can use
 

@@ -24,6 +24,8 @@ from facewire.sender.encoder import Encoder
 from .conftest import Box, FakeTracker
 from .test_rate_kept import Turning
 
+pytestmark = pytest.mark.usefixtures("quick_stills")
+
 HERE: Box = (60, 60, 180, 200)
 BLANK = np.full((256, 256, 3), 90, np.uint8)
 FPS = 25

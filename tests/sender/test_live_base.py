@@ -23,7 +23,7 @@ from tests.codec.picture.able import codes_chains
 from ..receiver.conftest import FakeGenerator
 from .test_rate_kept import FPS, Turning, all_of, send, size
 
-pytestmark = codes_chains
+pytestmark = [codes_chains, pytest.mark.usefixtures("quick_stills")]
 
 
 KBPS = 30.0

@@ -29,6 +29,8 @@ from facewire.sender.tracking.tracker import Face
 from ..receiver.conftest import FakeGenerator
 from .conftest import Frame, mesh
 
+pytestmark = pytest.mark.usefixtures("quick_stills")
+
 FPS = 25
 TRAILER = 21 + 16
 
