@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_nothing_crashes_hangs_or_grows() -> None:
     """In a process of its own, so that memory is its own and a crash is seen as one."""
-    seconds = os.environ.get("FACEWIRE_FUZZ_SECONDS", "15")
+    seconds = os.environ.get("FACEWIRE_FUZZ_SECONDS", "5")
     command = [sys.executable, "-m", "tests.fuzz", "--first", "0", "--seconds", seconds]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
