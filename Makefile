@@ -9,8 +9,8 @@ FOLDERS := $(shell find facewire codec models sender receiver call eval cli -typ
 demo: $(VENV)/installed            ## make a clip, encode it, decode it, show the figures
 	$(BIN)/facewire demo --out out/demo
 
-test: $(VENV)/installed            ## all tests
-	$(BIN)/python -m pytest -n auto --dist loadscope
+test: $(VENV)/installed            ## all tests, on all cores, a process each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
 fuzz: $(VENV)/installed            ## hostile bytes for FACEWIRE_FUZZ_SECONDS (default: 600)
 	$(BIN)/python -m tests.fuzz

@@ -1,4 +1,4 @@
-"""For all tests: a demo clip, made once, and no deadlines: a test is no benchmark."""
+"""For all tests: a demo clip, made once, no deadlines (a test is no benchmark), and the order."""
 
 from __future__ import annotations
 
@@ -14,6 +14,37 @@ from safetensors.numpy import save_file
 from facewire.cli.demo.clip import make_demo_clip
 from facewire.models.face.table import FaceTable
 from facewire.sender.tracking.capture import Capture
+
+LONGEST = (
+    "tests/call/test_calls.py",
+    "tests/cli/test_train.py",
+    "tests/cli/test_evaluate.py",
+    "tests/sender/test_call.py",
+    "tests/sender/test_rate_kept.py",
+    "tests/sender/test_files.py",
+    "tests/cli/test_train_fusion.py",
+    "tests/call/test_session.py",
+    "tests/call/test_line.py",
+    "tests/cli/test_enroll.py",
+    "tests/test_snippets.py",
+    "tests/test_silence.py",
+    "tests/sender/test_appearance.py",
+    "tests/test_end_to_end.py",
+    "tests/eval/test_codecs.py",
+    "tests/sender/test_base_layer.py",
+    "tests/sender/tracking/test_clock.py",
+    "tests/eval/test_report.py",
+)
+"""Modules that take longest, the longest first. A worker of pytest-xdist takes a module at a time,
+so one that takes long and begins last leaves the other workers idle. By itself, xdist begins with
+the modules of the most tests; hence `--no-loadscope-reorder` in the Makefile.
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    turns = {name: turn for turn, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: turns.get(item.nodeid.partition("::")[0], len(turns)))
+
 
 settings.register_profile("facewire", deadline=None)
 settings.load_profile("facewire")
