@@ -132,13 +132,14 @@ def test_frames_that_change_their_form_are_a_new_scene(frames: list[Frame]) -> N
     assert changed
 
 
-def slide_and_speaker(frames: list[Frame], count: int) -> list[Frame]:
+@pytest.fixture(scope="module")
+def slides(frames: list[Frame]) -> list[Frame]:
     """A still portrait, large on a slide, and a small speaker in the corner, as after a codec."""
     noise = np.random.default_rng(1)
     scene = np.full((360, 640, 3), 235, np.uint8)
     scene[20:340, 20:340] = resize(frames[0][:, ::-1], 320, 320)
     pictures = []
-    for index in range(count):
+    for index in range(90):
         picture = scene.copy()
         picture[220:350, 500:630] = resize(frames[index % len(frames)], 130, 130)
         noisy = picture + noise.normal(0, 1.5, picture.shape)
@@ -151,11 +152,11 @@ def slide_and_speaker(frames: list[Frame], count: int) -> list[Frame]:
     ("choice", "side"),
     [("largest", "left"), ("moving", "right"), (1, "left"), (2, "right"), (9, "right")],
 )
-def test_which_face(frames: list[Frame], choice: FaceChoice, side: str, spread: bool) -> None:
+def test_which_face(slides: list[Frame], choice: FaceChoice, side: str, spread: bool) -> None:
     still = partial(Tracker, still=True)
     with Tracker() as tracker:
         watched = Observer(tracker, 256, still, face=choice, spread=spread)
-        for index, frame in enumerate(slide_and_speaker(frames, 90 if spread else 40)):
+        for index, frame in enumerate(slides if spread else slides[:40]):
             watched.observe(frame, 0.04, 40 * index)
             assert spread or watched._last is not None
     assert watched._last is not None
@@ -174,11 +175,11 @@ def test_the_face_in_the_middle(frames: list[Frame]) -> None:
     assert watched._last.left > 240
 
 
-def test_a_speaker_who_sits_still_for_a_while_is_kept(frames: list[Frame]) -> None:
+def test_a_speaker_who_sits_still_for_a_while_is_kept(slides: list[Frame]) -> None:
     """ "moving" prefers faces that move; it does not leave one for a face that is still too."""
     with Tracker() as tracker:
         watched = Observer(tracker, 256, partial(Tracker, still=True), face="moving")
-        script = slide_and_speaker(frames, 40) + [slide_and_speaker(frames, 1)[0]] * 60
+        script = slides[:40] + slides[:1] * 60
         for index, frame in enumerate(script):
             watched.observe(frame, 0.1, 100 * index)
     assert watched._last is not None
