@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -28,21 +31,36 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_from_clips_to_a_network(
-    clips: Path, others: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "run"
-    train = ["train", "--network", "fusion", "--out", str(out), "--threads", "1", "--quiet"]
+@dataclass
+class Run:
+    """A run of one step, and what it said."""
+
+    out: Path
+    said: str
+    told: str
+
+
+@pytest.fixture(scope="module")
+def run(clips: Path, others: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    out, said, told = tmp_path_factory.mktemp("runs") / "run", StringIO(), StringIO()
     data = ["--data", str(clips), "--held-out", str(others)]
-    assert main([*train, *data, "--steps", "1"]) == 0
-    said = capsys.readouterr()
-    assert "broken.mp4" in said.err
-    assert said.out.count("fused") == 10
-    assert [piece.person for piece in read_samples(out / "cache")] == ["person1"]
-    Fusion(fusion_card(out))  # it was exported
-    assert main([*train, "--steps", "2"]) == 1
+    with redirect_stdout(said), redirect_stderr(told):
+        assert main([*train(out), *data, "--steps", "1"]) == 0
+    return Run(out, said.getvalue(), told.getvalue())
+
+
+def train(out: Path) -> list[str]:
+    return ["train", "--network", "fusion", "--out", str(out), "--threads", "1", "--quiet"]
+
+
+def test_from_clips_to_a_network(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "broken.mp4" in run.told
+    assert run.said.count("fused") == 10
+    assert [piece.person for piece in read_samples(run.out / "cache")] == ["person1"]
+    Fusion(fusion_card(run.out))  # it was exported
+    assert main([*train(run.out), "--steps", "2"]) == 1
     assert "go on with --resume" in capsys.readouterr().err
-    assert main([*train, "--steps", "2", "--resume"]) == 0
+    assert main([*train(run.out), "--steps", "2", "--resume"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -63,9 +81,8 @@ def test_what_only_generators_have(
 
 
 def test_nobody_is_learned_from_and_measured_on(
-    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train = ["train", "--network", "fusion", "--out", str(tmp_path / "run"), "--quiet"]
-    data = ["--data", str(clips), "--held-out", str(clips)]
-    assert main([*train, *data, "--threads", "1"]) == 1
+    cache = str(run.out / "cache")
+    assert main([*train(tmp_path / "run"), "--cache", cache, "--held-out", cache]) == 1
     assert "must hold other people" in capsys.readouterr().err
