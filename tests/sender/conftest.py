@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,16 @@ Box = tuple[float, float, float, float]
 CLIP_FRAMES = 75  # of the demo clip in tests/conftest.py
 
 
+@cache
+def _unit_mesh() -> npt.NDArray[np.float64]:
+    unit = np.random.default_rng(7).uniform(0, 1, (478, 2))
+    return np.asarray((unit - unit.min(0)) / (unit.max(0) - unit.min(0)))
+
+
 def mesh(box: Box) -> npt.NDArray[np.float32]:
     """A mesh of 478 points that fills a box; the same face each time."""
-    rng = np.random.default_rng(7)
-    unit = rng.uniform(0, 1, (478, 2))
-    unit = (unit - unit.min(0)) / (unit.max(0) - unit.min(0))
     low, high = np.array(box[:2]), np.array(box[2:])
-    return (low + unit * (high - low)).astype(np.float32)
+    return (low + _unit_mesh() * (high - low)).astype(np.float32)
 
 
 class FakeTracker:
