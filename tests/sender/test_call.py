@@ -91,12 +91,12 @@ def test_bundles_stay_whole_though_frames_jitter(card: Path) -> None:
     encoder = Call(card, audio_kbps=None, kbps=14.0).encoder
     rng = np.random.default_rng(1)
     packets = []
-    for index in range(250):
+    for index in range(150):
         now = 7 + index / FPS + float(np.clip(rng.normal(0, 0.0015), -0.009, 0.009))
         packets += encoder.encode(BLANK, now=7.0 if index == 0 else now)
     motion = of(Kind.MOTION, packets)
     assert encoder.together_ms == 120
-    assert len(motion) <= 84
+    assert len(motion) <= 51
     assert all(p.pts % 40 == 0 for p in motion)
     assert {len(motion_ticks("entropy", p.payload)) for p in motion} == {3}
 
@@ -178,7 +178,7 @@ def test_sound_whose_card_drifts_stays_with_the_clock(card: Path, ppm: int) -> N
 
     def pieces() -> Iterator[tuple[float, int]]:
         given = 0
-        for n in range(6000):  # four minutes
+        for n in range(3000):  # two minutes: 60 ms off, if nothing were done
             now = n * 0.04 + float(rng.uniform(0, 0.004))
             due = int(n * 640 * (1 + ppm / 1e6))
             yield now, due - given
@@ -268,20 +268,20 @@ def test_bad_sound_and_late_pieces_leave_the_stream_whole(card: Path) -> None:
 
 
 @pytest.mark.parametrize("clocked", [True, False])
-def test_a_minute_without_a_face_saves_nothing(card: Path, clocked: bool) -> None:
+def test_time_without_a_face_saves_nothing(card: Path, clocked: bool) -> None:
     face = Turning()
     call = Call(card, face, kbps=20.0)
     track, call.tracker.track = face.track, lambda *_: []  # type: ignore[method-assign]
-    now = 0.0
+    now, empty = 0.0, 20 * FPS
     each: list[int] = []
-    for n in range(70 * FPS):
-        if n == 60 * FPS:
+    for n in range(empty + 10 * FPS):
+        if n == empty:
             face.track = track  # type: ignore[method-assign]
         now += 1 / FPS
-        frame = face.frame() if n >= 60 * FPS else BLANK
+        frame = face.frame() if n >= empty else BLANK
         each.append(size(call.encoder.encode(frame, voice(640), now=now if clocked else None)))
     # The first keyframe is not all earned back yet; STREAM packets take 3 kbit/s with a clock.
-    assert sum(each[60 * FPS :]) * 8 / 10_000 < 20 * 1.25
+    assert sum(each[empty:]) * 8 / 10_000 < 20 * 1.25
 
 
 def test_a_camera_that_is_off_costs_nothing_later(card: Path) -> None:
@@ -290,7 +290,7 @@ def test_a_camera_that_is_off_costs_nothing_later(card: Path) -> None:
     encoder = Call(card, face, kbps=20.0).encoder
     for _ in range(2 * FPS):
         encoder.encode(face.frame(), voice(640))
-    for _ in range(60 * FPS):
+    for _ in range(20 * FPS):
         encoder.encode(pcm=voice(640))
     each = [size(encoder.encode(face.frame(), voice(640))) for _ in range(10 * FPS)]
     assert sum(each) * 8 / 10_000 == pytest.approx(20, rel=0.1)
@@ -305,11 +305,11 @@ def test_the_rate_can_be_changed_at_any_time(card: Path) -> None:
         call.encoder.set_rate(rate)
         assert call.encoder.together_ms == together
         call.run(1)
-        packets = call.run(6)
-        assert kbps(packets, 6) < 1.06 * rate + 3.2, rate  # 3 kbit/s are STREAM packets
-        assert kbps(packets, 6) > 0.85 * rate, rate
+        packets = call.run(4)
+        assert kbps(packets, 4) < 1.06 * rate + 3.2, rate  # 3 kbit/s are STREAM packets
+        assert kbps(packets, 4) > 0.85 * rate, rate
         audio, motion = of(Kind.AUDIO, packets), of(Kind.MOTION, packets)
-        lengths[rate] = kbps(audio, 6)
+        lengths[rate] = kbps(audio, 4)
         steps[rate] = motion[-1].payload[0] >> 4
         assert {packet_samples(p.payload) // 16 for p in audio} == {together}
         together_too = [len(motion_ticks("entropy", p.payload)) for p in motion]
@@ -345,14 +345,14 @@ def test_a_receiver_that_asks_without_end_gets_no_more_than_the_rate(card: Path)
     call.run(1)
     wants = Wants.KEYFRAME | Wants.REFRESH | Wants.IDENTITY | Wants.STREAM
     packets = []
-    for _ in range(20 * FPS):
+    for _ in range(12 * FPS):
         call.feed(wants=wants)
         packets += call.step()
-    assert kbps(packets, 20) < 20 * 1.1
+    assert kbps(packets, 12) < 20 * 1.1
     firsts = [p for p in of(Kind.KEYFRAME, packets) if p.payload[0] == 0]
-    assert 2 <= len(firsts) <= 21
+    assert 2 <= len(firsts) <= 13
     intra = [p for p in of(Kind.MOTION, packets) if p.flags & 2]
-    assert len(intra) <= 20 / 0.4 + len(firsts)
+    assert len(intra) <= 12 / 0.4 + len(firsts)
 
 
 def test_what_was_not_sent_cannot_be_acknowledged(card: Path) -> None:
