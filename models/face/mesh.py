@@ -166,18 +166,33 @@ def region_maps(source: Array, driving: Array, ridge: float = 1e-3) -> Array:
     Returns:
         float32 `[..., 10, 2, 2]`: `driving - its centroid ≈ map @ (source - its centroid)`.
     """
-    prior = _similarity(source, driving)
-    maps = []
-    for region in REGIONS:
-        x = source[..., region, :] - source[..., region, :].mean(-2, keepdims=True)
-        y = driving[..., region, :] - driving[..., region, :].mean(-2, keepdims=True)
-        xx = np.einsum("...ni,...nj->...ij", x, x).astype(np.float64)
-        yx = np.einsum("...ni,...nj->...ij", y, x).astype(np.float64)
-        weight = ridge * np.trace(xx, axis1=-2, axis2=-1)[..., None, None] + 1e-9
-        system = xx + weight * np.eye(2)
-        right = yx + weight * prior
-        maps.append(np.linalg.solve(system.swapaxes(-1, -2), right.swapaxes(-1, -2)))
-    return np.stack([m.swapaxes(-1, -2) for m in maps], axis=-3).astype(np.float32)
+    prior = _similarity(source, driving)[..., None, :, :]
+    x, y = _about_centroids(source), _about_centroids(driving)
+    xx = _sums(x[..., :, None] * x[..., None, :]).astype(np.float64)
+    yx = _sums(y[..., :, None] * x[..., None, :]).astype(np.float64)
+    weight = ridge * np.trace(xx, axis1=-2, axis2=-1)[..., None, None] + 1e-9
+    system = xx + weight * np.eye(2)
+    right = yx + weight * prior
+    maps = np.linalg.solve(system.swapaxes(-1, -2), right.swapaxes(-1, -2))
+    return np.asarray(maps.swapaxes(-1, -2), np.float32)
+
+
+_INDICES = np.concatenate([np.array(region) for region in REGIONS])
+_COUNTS = np.array([len(region) for region in REGIONS])
+_STARTS = np.cumsum(_COUNTS) - _COUNTS
+_REGION = np.repeat(np.arange(len(REGIONS)), _COUNTS)  # of each index
+
+
+def _about_centroids(landmarks: Array) -> Array:
+    """The landmarks of all regions, one region after the other, less its centroid."""
+    points = landmarks[..., _INDICES, :]
+    means = np.add.reduceat(points, _STARTS, axis=-2) / _COUNTS[:, None].astype(np.float32)
+    return np.asarray(points - means[..., _REGION, :])
+
+
+def _sums(products: Array) -> Array:
+    """Sums of `[..., points, 2, 2]` over the points of each region: `[..., 10, 2, 2]`."""
+    return np.asarray(np.add.reduceat(products, _STARTS, axis=-3))
 
 
 def _similarity(source: Array, driving: Array) -> npt.NDArray[np.float64]:
