@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 _PAGE = """\
 This is a link to a video call with facewire, which runs on your computer:
 
-    pip install 'facewire[call]'
+    pip install '.[call]'          (in a clone of facewire)
     facewire call 'THE WHOLE LINK, WITH THE PART AFTER #'
 
 The link works for one guest and for ten minutes.

@@ -29,16 +29,23 @@ __all__ = ["add_parser", "run"]
 
 _EPILOG = """\
 examples:
-  facewire call                                  makes a room and prints its link for somebody
-  facewire call 'http://10.0.0.2:40123/ROOM#SECRET'           joins; mind the quotes
-  facewire call --server https://call.example:8443            the room is on that server
-  facewire call --copy-paste                     no server: two codes, by any messenger
-  facewire call --in talk.mp4 --out seen.mp4 LINK             files in place of camera and window
+  facewire call                                      starts a call and prints its link
+  facewire call 'http://10.0.0.2:40123/ROOM#SECRET'  joins the call of this link; keep the quotes
+  facewire call --server https://call.example:8443   starts a call that others can join through
+                                                     this server, also from another network
+  facewire call --copy-paste                         needs no server: you exchange two codes by any
+                                                     messenger
+  facewire call --in talk.mp4 --out seen.mp4 LINK    uses files in place of camera and window
 
-The link is for one guest and for ten minutes. Whoever has it can join, so send it to one person
-only. Read the four words to each other: if they are equal, nobody stands between you.
+You see your own picture first, and nothing is sent before you agree. The link lets in one guest and
+works for ten minutes. Whoever has it can join, so send it to one person only. Then read the four
+words in the window to each other: if both of you see the same ones, nobody is listening in between.
 
-keys in the window: m mute, c camera, h hide own picture, f full screen, + and - quality, q leave
+The link without --server works only within your own network. docs/calling.md tells how to call
+somebody in another one.
+
+keys in the window: m mute, c camera, h hide own picture, f full screen, + and - quality, ? help,
+q leave
 environment: FACEWIRE_TURN_USER and FACEWIRE_TURN_PASSWORD for a TURN server
 """
 _MOVIES = (".mp4", ".m4v", ".mov", ".mkv")
@@ -49,47 +56,89 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Describe `facewire call`."""
     parser = subparsers.add_parser(
         "call",
-        help="a call between two people",
-        description="Call somebody. Without a link, a room is made and its link printed.",
+        help="call somebody, with a camera and a microphone",
+        description="Call somebody. Without LINK, a call is started and its link printed, for the "
+        "other person.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("link", metavar="LINK", nargs="?", help="to join; in quotes")
-    meet = parser.add_argument_group("meeting")
-    meet.add_argument("--server", metavar="URL", help="make the room on this rendezvous server")
-    meet.add_argument("--host", metavar="NAME", help="this machine's address in the link")
-    meet.add_argument(
-        "--port", type=port, default=0, help="of the server here (default: a free one)"
+    parser.add_argument(
+        "link", metavar="LINK", nargs="?", help="the link of a call to join, in quotes"
     )
-    meet.add_argument("--copy-paste", action="store_true", help="no server: exchange two codes")
+    names.add_force(parser)
+    parser.add_argument("--yes", action="store_true", help="start without asking")
+    parser.add_argument("--quiet", action="store_true", help="print only the link and errors")
+    _add_meeting(parser.add_argument_group("meeting"))
+    _add_media(parser.add_argument_group("picture and sound"))
+    _add_files(parser.add_argument_group("files"))
+
+
+def _add_meeting(meet: argparse._ArgumentGroup) -> None:
+    meet.add_argument("--server", metavar="URL", help="let both meet at this rendezvous server")
+    meet.add_argument(
+        "--host", metavar="NAME", help="put this address of your machine into the link"
+    )
+    meet.add_argument(
+        "--port",
+        type=port,
+        default=0,
+        help="where this machine waits for the guest, without --server (default: any free port)",
+    )
+    meet.add_argument(
+        "--copy-paste", action="store_true", help="use no server, but exchange two codes"
+    )
     meet.add_argument(
         "--ice-server",
         metavar="URL",
         action="append",
         default=[],
-        help="stun:HOST or turn:HOST, at most one of each; none by default",
+        help="stun:HOST or turn:HOST, for networks behind routers; at most one of each "
+        "(default: none)",
     )
-    media = parser.add_argument_group("picture and sound")
+
+
+def _add_media(media: argparse._ArgumentGroup) -> None:
     media.add_argument(
-        "--kbps", type=float, default=16.0, help="send at most so many kbit/s (default: 16)"
+        "--kbps",
+        type=float,
+        default=16.0,
+        help="send at most so many kbit/s, 6 to 64, all headers counted (default: 16)",
     )
     media.add_argument(
-        "--network", default="s", metavar="NAME", help="that the other side shows you with: xs, s"
+        "--network",
+        default="s",
+        metavar="NAME",
+        help="the neural network that shows you on the other side: s, or xs for slow computers "
+        "(default: s)",
     )
-    media.add_argument("--identity", metavar="ME.fwid", help="see facewire enroll")
-    media.add_argument("--camera", default="0", help="number, path, or `none`")
-    media.add_argument("--microphone", help="number or part of the name, or `none`")
-    media.add_argument("--loudspeaker", help="number or part of the name, or `none`")
-    media.add_argument("--list-devices", action="store_true", help="list them and exit")
-    files = parser.add_argument_group("files")
-    files.add_argument("--in", dest="source", metavar="FILE", help="a video in place of camera")
+    media.add_argument(
+        "--identity", metavar="ME.fwid", help="what `facewire enroll` learned of you"
+    )
+    media.add_argument("--camera", default="0", help="its number or path, or `none` (default: 0)")
+    media.add_argument("--microphone", help="its number or a part of its name, or `none`")
+    media.add_argument("--loudspeaker", help="its number or a part of its name, or `none`")
+    media.add_argument("--list-devices", action="store_true", help="list these devices and exit")
+
+
+def _add_files(files: argparse._ArgumentGroup) -> None:
+    files.add_argument(
+        "--in",
+        dest="source",
+        metavar="FILE",
+        help="send this video in place of camera and microphone",
+    )
     files.add_argument("--loop", action="store_true", help="begin the video again at its end")
-    files.add_argument("--out", metavar="FILE.mp4", help="write what is seen and heard; no window")
-    files.add_argument("--record", metavar="FILE.fwire", help="what came, for facewire decode")
-    files.add_argument("--stats", metavar="FILE.jsonl", help="figures, one line a second")
-    names.add_force(parser)
-    parser.add_argument("--yes", action="store_true", help="start without asking")
-    parser.add_argument("--quiet", action="store_true", help="print only the link and errors")
+    files.add_argument(
+        "--out",
+        metavar="FILE.mp4",
+        help="write what you see and hear to this file, and open no window",
+    )
+    files.add_argument(
+        "--record", metavar="FILE.fwire", help="write what was received, for `facewire decode`"
+    )
+    files.add_argument(
+        "--stats", metavar="FILE.jsonl", help="write figures about the call, one line a second"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -264,7 +313,7 @@ def _sound(
         if parts.echo is None:
             say(
                 "use headphones: without them the other side hears itself "
-                "(pip install 'facewire[echo]' cancels the echo)"
+                "(in a clone of facewire, pip install '.[echo]' cancels the echo)"
             )
 
 

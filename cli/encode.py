@@ -20,9 +20,9 @@ __all__ = ["add_parser", "run"]
 
 _EPILOG = """\
 examples:
-  facewire encode talk.mp4 talk.fwire                        the default: what pays is sent
+  facewire encode talk.mp4 talk.fwire                        sends what is worth its bits
   facewire encode talk.mp4 talk.fwire --kbps 20              20 kbit/s, everything included
-  facewire encode talk.mp4 talk.fwire --bpp 0.014            the same, as bits a pixel
+  facewire encode talk.mp4 talk.fwire --bpp 0.012            about the same, in bits a pixel
   facewire encode talk.mp4 talk.fwire --profile fp16         960 bits a frame, as in the paper
   facewire encode talk.mp4 talk.fwire --keyframe-interval 2  so that viewers can join or seek
   facewire encode talk.mp4 talk.fwire --audio-kbps 0         without sound
@@ -33,12 +33,12 @@ IN is any video with one person in it: any size, any frame rate, with or without
 pipe. The face is cropped to a steady square of 256x256 pixels. While no face is seen, the last
 picture stands still; of two people the larger one is followed, unless --face says otherwise.
 
-What it costs: motion takes about 50 bits a frame (1.3 kbit/s; with --profile fp16: 960 bits, 24
-kbit/s), sound about 10 kbit/s and its headers 2. With --bpp or --kbps, the rest is spent on
-reference pictures, planned ten seconds at a time so that the total is what was asked for; a rate
-that is too low is refused, and the lowest possible one is named. Without a rate, a picture is sent
-whenever it improves the result by more than its bytes cost. An identity is sent once and comes on
-top.
+What it costs: motion takes 26 to 58 bits a frame, as the rate allows (at 25 frames a second 0.7 to
+1.5 kbit/s; with --profile fp16 it is 960 bits a frame, or 24 kbit/s). Sound takes about 10 kbit/s.
+With --bpp or --kbps, the rest is spent on reference pictures, planned ten seconds at a time so that
+the total is what was asked for. A rate that is too low is refused, and the lowest possible one is
+named. Without a rate, a picture is sent whenever it improves the result by more than its bytes
+cost. An identity is sent once and comes on top.
 
 OUT ends in .fwire, or is `-` or a pipe. A file appears only when it is complete, and one that
 exists is replaced only with --force.
@@ -78,13 +78,13 @@ def _add_rate(group: argparse._ArgumentGroup) -> None:
         type=int,
         default=3000,
         metavar="N",
-        help="bytes of each picture if no rate is set (default: %(default)s)",
+        help="bytes of each picture, if no rate is set (default: %(default)s)",
     )
     group.add_argument(
         "--profile",
         choices=("fp16", "entropy"),
         default="entropy",
-        help="how motion is coded: entropy, about 50 bits a frame, or fp16, exactly 960 "
+        help="how motion is coded: entropy, 26 to 58 bits a frame, or fp16, exactly 960 "
         "(default: %(default)s)",
     )
     group.add_argument(
@@ -109,7 +109,7 @@ def _add_references(group: argparse._ArgumentGroup) -> None:
         type=int,
         default=4,
         metavar="N",
-        help="how many pictures the receiver keeps to animate from, 1 to 4; with 1 every picture "
+        help="how many pictures the receiver keeps to animate from, 1 to 4; with 1, every picture "
         "is a keyframe (default: %(default)s)",
     )
     group.add_argument(
@@ -124,8 +124,9 @@ def _add_references(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--base",
         action="store_true",
-        help="let a base layer follow, where the rate is more than motion and pictures to animate "
-        "from can use well; it helps some faces and harms others",
+        help="also send a base layer, if the rate is high enough: a coarse ordinary video of the "
+        "face, which the receiver combines with the animated pictures. It makes some videos "
+        "better and others worse",
     )
     group.add_argument(
         "--keyframe-interval",

@@ -18,12 +18,12 @@ from .guard import guarded
 __all__ = ["COMMANDS", "main", "parse"]
 
 COMMANDS = {
+    "call": "call somebody, with a camera and a microphone",
     "encode": "video to .fwire",
     "decode": ".fwire to video",
     "play": "decode a .fwire and show it in a video player",
     "info": "what is in a .fwire, and what each part costs",
-    "call": "a call between two people",
-    "rendezvous": "the server where two sides of a call find each other",
+    "rendezvous": "run a server where the two sides of a call find each other",
     "demo": "make a clip, encode it, decode it, show the figures; needs no input",
     "enroll": "fit the network to one person, into a file of at most 300 kB",
     "train": "train a network from a folder of clips",
@@ -33,13 +33,14 @@ COMMANDS = {
 
 _EPILOG = """\
 examples:
-  facewire demo                                    shows how it works; needs no input
-  facewire encode talk.mp4 talk.fwire              pictures where they pay, about 50 bits a frame
-  facewire info talk.fwire                         frames, bits by kind, kbit/s
-  facewire decode talk.fwire back.mp4              the face again, marked as generated
+  facewire call                           starts a video call and prints a link for the other side
+  facewire demo                           shows how it works; needs no input
+  facewire encode talk.mp4 talk.fwire     makes a stream of a few pictures and the motion between
+  facewire info talk.fwire                shows what its bits went into
+  facewire decode talk.fwire back.mp4     draws the face again, marked as generated
   facewire decode talk.fwire both.mp4 --side-by-side talk.mp4
-  facewire play talk.fwire                         the same in a video player
-  facewire call                                    a video call; prints the link for the other side
+                                          the same, with the original beside it
+  facewire play talk.fwire                shows it in a video player
 
 facewire COMMAND --help tells more about each command.
 """

@@ -12,12 +12,14 @@ __all__ = ["add_parser", "run"]
 
 _EPILOG = """\
 examples:
-  facewire rendezvous --port 8080 --behind-proxy               a proxy before it adds TLS
   facewire rendezvous --port 8443 --certificate cert.pem --key key.pem
-  facewire call --server https://call.example:8443             makes a room there
+                                                       serves https
+  facewire rendezvous --port 8080 --behind-proxy       serves http to a proxy that adds TLS
+  facewire call --server https://call.example:8443     starts a call through this server
 
-It relays two sealed messages for each call and forgets them. It keeps nothing on disk, and writes
-no address anywhere. http://HOST:PORT/health says how many rooms there are.
+Each call meets in a room of the server. For each room, the server passes on two sealed messages and
+then forgets them. It cannot read them, keeps nothing on disk, and writes no address anywhere.
+Pictures and sound do not go through it. http://HOST:PORT/health says how many rooms there are.
 """
 
 
@@ -25,20 +27,29 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Describe `facewire rendezvous`."""
     parser = subparsers.add_parser(
         "rendezvous",
-        help="the server where two sides of a call find each other",
-        description="Relay the sealed offer and answer of calls.",
+        help="run a server where the two sides of a call find each other",
+        description="Run a server where the two sides of a call find each other.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")
-    parser.add_argument("--port", type=port, default=8443, help="default: 8443; 0 takes a free one")
-    parser.add_argument("--certificate", metavar="PEM", help="certificate chain, for https")
-    parser.add_argument("--key", metavar="PEM", help="private key of the certificate")
+    parser.add_argument(
+        "--host", default="0.0.0.0", help="address to listen on (default: all of this machine)"
+    )
+    parser.add_argument(
+        "--port",
+        type=port,
+        default=8443,
+        help="port to listen on (default: 8443); 0 takes any free one",
+    )
+    parser.add_argument(
+        "--certificate", metavar="PEM", help="file with the certificate chain, for https"
+    )
+    parser.add_argument("--key", metavar="PEM", help="file with the private key of the certificate")
     parser.add_argument(
         "--behind-proxy",
         action="store_true",
-        help="limits count for the last address in X-Forwarded-For: only behind a proxy that "
-        "writes it",
+        help="take the last address in the header X-Forwarded-For for that of the caller, when "
+        "requests are limited; use it only behind a proxy that writes this header",
     )
 
 

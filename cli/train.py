@@ -26,21 +26,22 @@ _RUN = ("checkpoint.pt", "model.safetensors", "curves.csv")  # files that make a
 
 _EPILOG = """\
 examples:
-  facewire train --data clips/ --out runs/first                 prepare, then train size `s`
-  facewire train --data clips/ --out runs/first --resume        go on where it stopped
+  facewire train --data clips/ --out runs/first                 prepares clips, then trains size `s`
+  facewire train --data clips/ --out runs/first --resume        goes on where it stopped
   facewire train --cache runs/first/cache --out runs/gan --start-from runs/first --adversarial 0.1
-                                                                with a GAN loss
+                                                                adds a GAN loss
   facewire train --cache runs/first/cache --out runs/l --size l --start-from s
-                                                                `s` with more blocks
+                                                                begins with `s`, with more blocks
   facewire train --cache runs/first/cache --out runs/xs --size xs --teacher s --steps 50000
-                                                                a small one that imitates `s`
+                                                                trains a small one to imitate `s`
   facewire train --data pairs/ --cache pairs.cache runs/first/cache --out runs/more \\
-      --start-from s --person-least 4                           pairs of stills beside clips
+      --start-from s --person-least 4                           learns from pairs of stills too
   facewire train --more --data clips/ --out runs/more --minutes 60
-                                                                go on from the last weights
+                                                                goes on from the last weights
   facewire train --network fusion --data clips/ --held-out other-people/ --out runs/fusion
-                                                                what restores a base layer
-  facewire export runs/first                                    then make it ready to decode with
+                                                                trains the network that
+                                                                restores a base layer
+  facewire export runs/first                                    then makes it ready to decode with
 
 --data holds videos of talking heads, one person in each. A CSV (--people) says who is seen in each
 file. Without it, all videos in one subfolder show the same person, and each video that lies in
@@ -55,15 +56,17 @@ names a network whose pictures and motion are imitated, as one more loss; only i
 be that of the new network. The new network takes over the face table of the start, or else of the
 teacher.
 
---network fusion trains the network that makes one picture of a generated one and of a base layer.
---data is prepared into samples, which take about 5 MB for each second of video; of each person 75
-seconds at most are used. --held-out holds samples, or videos of other people, which are prepared
-into OUT/held-out. At the end the graph is exported, and a table of the held-out people is printed.
+--network fusion trains the network that combines a generated picture and a base layer into one
+picture. --data is prepared into samples, which take about 5 MB for each second of video; at most 75
+seconds of each person are used. --held-out is a folder of samples, or of videos of other people,
+which are prepared into OUT/held-out. At the end, the trained network is exported as by `facewire
+export`, and a table of the held-out people is printed.
 
---more trains in rounds, OUT/0001, OUT/0002 and so on. Each begins with the weights of the round
-before, the first one with --start-from (default: s), and ends after --minutes, with its learning
-rate. It may be stopped at any moment: the same command goes on. At its end a round is compared on
-held-out people with the network of --against, by every measure, and the table is printed.
+--more trains in rounds, OUT/0001, OUT/0002 and so on. Each round begins with the weights of the
+round before, and the first one with --start-from (default: s). A round lasts --minutes, in which
+its learning rate falls to its end. You may stop it at any moment: the same command goes on. At its
+end, a round is compared on held-out people with the network of --against, by every measure, and
+the table is printed.
 """
 
 
@@ -103,31 +106,32 @@ def _add_data(add: Callable[..., object]) -> None:
     add("--every", metavar="N", type=int, default=3,
         help="keep every N-th frame as a picture (default: %(default)s)")  # fmt: skip
     add("--prepare-only", action="store_true", help="prepare --data and stop")
-    add("--person-least", metavar="S", type=float, default=0.0, help="count nobody for fewer "
-        "seconds than S, so that a pair of stills has some weight")  # fmt: skip
+    add("--person-least", metavar="S", type=float, default=0.0, help="count every person for at "
+        "least S seconds, so that a pair of stills has some weight")  # fmt: skip
 
 
 def _add_network(add: Callable[..., object]) -> None:
-    add("--network", choices=("generator", "fusion"), default="generator", help="what is trained; "
-        "a fusion network takes --data, --cache, --people, --held-out, --start-from, --steps, "
-        "--minutes, --learning-rate, --seed and --threads (default: %(default)s)")  # fmt: skip
+    add("--network", choices=("generator", "fusion"), default="generator", help="the "
+        "network to train; fusion uses only --data, --cache, --people, --held-out, --start-from, "
+        "--steps, --minutes, --learning-rate, --seed and --threads (default: %(default)s)")  # fmt: skip
     add("--size", help="xs, s, l or paper (default: as --start-from, else s)")
     add("--set", metavar="NAME=VALUE", action="append", default=[], help="change the network, "
         "for example audio_prior=false or keypoint_mode=unsupervised")  # fmt: skip
-    add("--start-from", metavar="SIZE|DIR", help="begin with these weights")
+    add("--start-from", metavar="SIZE|DIR", help="begin with the weights of this network")
     add("--teacher", metavar="SIZE|DIR", help="imitate this network")
 
 
 def _add_training(add: Callable[..., object]) -> None:
-    add("--steps", metavar="N", type=int, default=20_000, help="default: %(default)s")
-    add("--minutes", metavar="M", type=float, default=0.0, help="end after so many minutes, those "
-        "before --resume included (with --more: 60)")  # fmt: skip
+    add("--steps", metavar="N", type=int, default=20_000,
+        help="end after so many steps (default: %(default)s)")  # fmt: skip
+    add("--minutes", metavar="M", type=float, default=0.0, help="end after so many minutes "
+        "if that is earlier; those before --resume count (with --more: 60)")  # fmt: skip
     add("--batch", metavar="N", type=int, default=4,
         help="source pictures in a step (default: %(default)s)")  # fmt: skip
     add("--drivings", metavar="N", type=int, default=3,
         help="driving frames for each source (default: %(default)s)")  # fmt: skip
-    add("--learning-rate", metavar="X", type=float, help=f"default: {_RATE:g}; of a fusion "
-        "network 0.001")  # fmt: skip
+    add("--learning-rate", metavar="X", type=float, help="highest learning rate "
+        f"(default: {_RATE:g}; for a fusion network 0.001)")  # fmt: skip
     add("--perceptual", choices=("alex", "vgg"), default="alex", help="network "
         "whose features the perceptual loss compares (default: %(default)s)")  # fmt: skip
     add("--adversarial", metavar="W", type=float, default=0.0, help="weight of the GAN loss")
@@ -136,7 +140,7 @@ def _add_training(add: Callable[..., object]) -> None:
     add("--evaluate-every", metavar="N", type=int, default=500,
         help="measure and draw every N steps (default: %(default)s)")  # fmt: skip
     add("--seed", metavar="N", type=int, default=0,
-        help="of weights and samples (default: %(default)s)")  # fmt: skip
+        help="of the random choices (default: %(default)s)")  # fmt: skip
 
 
 def _add_machine(add: Callable[..., object]) -> None:
