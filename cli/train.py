@@ -113,7 +113,7 @@ def _add_data(add: Callable[..., object]) -> None:
 def _add_network(add: Callable[..., object]) -> None:
     add("--network", choices=("generator", "fusion"), default="generator", help="the "
         "network to train; fusion uses only --data, --cache, --people, --held-out, --start-from, "
-        "--steps, --minutes, --learning-rate, --seed and --threads (default: %(default)s)")  # fmt: skip
+        "--steps, --minutes, --learning-rate, --seed, --threads (default: generator)")  # fmt: skip
     add("--size", help="xs, s, l or paper (default: as --start-from, else s)")
     add("--set", metavar="NAME=VALUE", action="append", default=[], help="change the network, "
         "for example audio_prior=false or keypoint_mode=unsupervised")  # fmt: skip
