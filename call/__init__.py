@@ -1,4 +1,5 @@
-"""A call without any network: what goes in and comes out are pictures, sound, datagrams and times.
+"""Video calls between two people: the media, the line, the meeting, devices and the window.
 
-Nothing here opens a socket, starts a thread or reads a clock. The time is passed in.
+`session.py` and the parts of a session open no socket, start no thread and read no clock: the time
+is passed in.
 """

@@ -1,8 +1,8 @@
-"""`Abilities`: what a side of a call can run, told before the first frame.
+"""`Abilities`: what a side of a call can run. Each side tells the other before the first frame.
 
-A map in msgpack: `v` version of facewire, `w` version of the wire format, `d` version of datagrams,
-`n` networks that it can show, `s` the network that it sends for, `p` motion profiles, `k` public
-key. A network is named with the first 8 letters of its hash: "avfr-s:0123abcd".
+They are a map in msgpack: `v` version of facewire, `w` version of the wire format, `d` version of
+datagrams, `n` networks that it can show, `s` the network that it sends for, `p` motion profiles,
+`k` public key. A network is named with the first 8 letters of its hash: "avfr-s:0123abcd".
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ class Abilities:
     """What a side can run.
 
     Attributes:
-        version: of facewire, for messages.
+        version: version of facewire, for messages.
         wire: version of the wire format.
         datagrams: version of datagrams, see `pack.py`.
-        networks: that can be shown.
+        networks: the networks whose streams this side can show.
         sends: the network for which this side sends; "" if that is left open.
-        profiles: of motion, that can be read.
+        profiles: the profiles of motion that this side can read.
         key: this side's public key for the call, 32 bytes: it signs STREAM and keyframes
             (`signing.py`).
 
     Raises:
-        ConfigError: a name that is none, or too many of them.
+        ConfigError: a name is not a valid one, or there are too many of them.
     """
 
     version: str
@@ -65,7 +65,7 @@ class Abilities:
         """What this installation can run.
 
         Args:
-            network: a shipped one that this side sends for, "xs" or "s".
+            network: the shipped network for which this side sends, "xs" or "s".
             key: see the attributes.
 
         Raises:
@@ -103,7 +103,7 @@ class Abilities:
         """Read what the other side says.
 
         Raises:
-            PeerError: it is something else.
+            PeerError: the bytes are not abilities.
         """
         try:
             fields: Any = unpack(data, containers=4, entries=_MOST)
@@ -121,7 +121,7 @@ class Abilities:
         """Check that both sides can show what the other sends.
 
         Raises:
-            PeerError: says what does not fit, and what helps.
+            PeerError: something does not fit; the message says what, and what helps.
         """
         if other.key == self.key:
             raise PeerError("the other side has this side's own key: the server repeats")

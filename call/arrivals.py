@@ -1,4 +1,4 @@
-"""`ArrivalLog`: when the peer's datagrams came, for the reports that it estimates the line from."""
+"""`ArrivalLog`: when the peer's datagrams came. Reports tell the peer, who estimates the line."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _FAR = 4096  # numbers: a jump by more begins the log anew
 
 
 class ArrivalLog:
-    """Collects arrivals and reports those that no report has told yet.
+    """Collects arrivals, and reports each of them.
 
     Attributes:
-        received: datagrams that came, without copies.
-        lost: datagrams that did not come, among those that were reported.
+        received: how many datagrams came; one that came twice counts once.
+        lost: how many of the datagrams that were reported on did not come.
     """
 
     def __init__(self) -> None:
@@ -31,10 +31,10 @@ class ArrivalLog:
         self._told = -1  # every number up to this one was reported
 
     def add(self, number: int, now: float) -> bool:
-        """A datagram came.
+        """Note that a datagram came.
 
         Args:
-            number: as it stands in the datagram, 0..65535.
+            number: the number in the datagram, 0..65535.
             now: seconds of this side's clock.
 
         Returns:
@@ -56,7 +56,9 @@ class ArrivalLog:
         return True
 
     def report(self, now: float) -> Arrivals | None:
-        """What came since the last report, and some of what that one told; None for nothing."""
+        """What came since the last report, and some of what the last report said already, in case
+        it was lost. None if nothing came.
+        """
         if self._newest is None:
             return None
         end = self._settled(now)
@@ -75,7 +77,7 @@ class ArrivalLog:
         return Arrivals(first % WRAP, start % (1 << 32), times)
 
     def _settled(self, now: float) -> int:
-        """The newest number before which nothing is missing that may still come."""
+        """The newest number of which all earlier datagrams have come, or will not come any more."""
         newest = self._newest if self._newest is not None else -1
         missing = deque(n for n in range(self._told + 1, newest) if n not in self._times)
         for number in missing:

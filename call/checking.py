@@ -1,7 +1,7 @@
 """`Checks`: lets in only those STREAM packets and keyframes that the other side signed.
 
-Nothing else is decoded, and so nothing else is seen. A keyframe may be complete before its
-signature comes, since they may travel in different datagrams: then it waits for a moment.
+Others are not decoded, and so are never seen. A keyframe may be complete before its signature
+comes, because the two may travel in different datagrams: then it waits for a moment.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class Checks:
     """The receiving half of `signing.py`.
 
     Args:
-        key: of the other side.
+        key: the public key of the other side.
         ends: see `signing.ends_of`.
 
     Attributes:
-        unproven: STREAM packets and keyframes that were dropped, since the other side did not
-            sign them.
-        proven: keyframes that it did sign.
+        unproven: number of STREAM packets and keyframes that were dropped, because the other side
+            did not sign them.
+        proven: number of keyframes that it signed.
     """
 
     def __init__(self, key: PublicKey, ends: bytes) -> None:
@@ -48,12 +48,12 @@ class Checks:
         self._streams: deque[bytes] = deque(maxlen=_STREAMS)
 
     def follow(self, session: int) -> None:
-        """From now on, keyframes are those of the stream with this number."""
+        """From now on, keyframes belong to the stream with this session number."""
         self._session = session
         self._waiting.clear()
 
     def take(self, proof: Proof) -> Keyframe | None:
-        """Take a signature; the keyframe that waited for it, if there is one."""
+        """Take a signature; returns the keyframe that waited for it, if there is one."""
         self._signatures[proof.of] = proof.signature
         waiting = self._waiting.get(proof.of)
         if waiting is None or not self._is_signed(waiting.keyframe):
@@ -62,7 +62,7 @@ class Checks:
         return waiting.keyframe
 
     def stream(self, payload: bytes) -> bool:
-        """Whether a STREAM packet is the other side's; one that is not is counted."""
+        """Whether the other side signed a STREAM packet. One that it did not sign is counted."""
         if payload in self._streams:
             return True
         signature = self._signatures.get(Proof.STREAM, b"")
@@ -73,7 +73,9 @@ class Checks:
         return False
 
     def admits(self, keyframe: Keyframe) -> bool:
-        """Whether a keyframe is the other side's. If not, it waits for its signature."""
+        """Whether the other side signed a keyframe. If no signature is here yet, the keyframe
+        waits.
+        """
         if self._is_signed(keyframe):
             return True
         before = self._waiting.get(keyframe.id)
@@ -83,7 +85,7 @@ class Checks:
         return False
 
     def tick(self, now: float) -> None:
-        """Time passes: keyframes whose signature does not come are dropped, and counted."""
+        """Drop and count keyframes whose signature has not come in time."""
         self._now = now
         for identity, waiting in list(self._waiting.items()):
             if now - waiting.since > _WAIT_S:

@@ -1,9 +1,11 @@
-"""Two codes in place of a server: whoever begins sends one by any messenger, and gets one back.
+"""Two codes that take the place of a server: one side sends a code by any messenger, and the other
+sends one back.
 
-A code is `FW1.` (of the one who begins) or `FW2.`, then base64url. The first holds the room, the
-secret and the sealed offer, the second the sealed answer; both end with a checksum, so that a code
-that was cut is told from one that is wrong. Whoever can read the messenger reads them too, and
-could stand between: the words that both read to each other tell.
+A code begins with `FW1.` (the first one) or `FW2.` (the one that comes back), and base64url
+follows. The first holds the room, the secret and the sealed offer, the second the sealed answer;
+both end with a checksum, which shows if a code was cut or mistyped. Whoever can read the messenger
+can read the codes too, and could put himself between the two; the words that both read to each
+other then differ.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ class OfferCode:
     """The first code.
 
     Attributes:
-        link: room and secret; its server is nowhere.
+        link: room and secret; its server does not exist.
         sealed: the offer.
     """
 
@@ -40,7 +42,7 @@ class OfferCode:
 
     @classmethod
     def nowhere(cls) -> Link:
-        """Room and secret of a new call without a server."""
+        """Make the room and the secret of a new call without a server."""
         return Link.make(_NOWHERE)
 
     def __str__(self) -> str:
@@ -49,7 +51,7 @@ class OfferCode:
 
     @classmethod
     def parse(cls, text: str) -> OfferCode:
-        """Read the first code. Raises `LinkError`: something else, cut, or with a wrong letter."""
+        """Read the first code. Raises `LinkError` if it is something else, cut or mistyped."""
         data = _data("FW1", text)
         head = _ROOM_BYTES + SECRET_BYTES
         if len(data) <= head:
@@ -73,7 +75,7 @@ class AnswerCode:
 
     @classmethod
     def parse(cls, text: str) -> AnswerCode:
-        """Read the second code. Raises `LinkError`: something else, cut, or wrong."""
+        """Read the second code. Raises `LinkError` if it is something else, cut or mistyped."""
         return cls(_data("FW2", text))
 
 

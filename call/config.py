@@ -27,16 +27,17 @@ class CallConfig:
 
     Attributes:
         kbps: the most that this side sends, 6 to 64, in 1000 bits a second. Sound, pictures, the
-            way back and all headers count, also those of the network. What the line carries
-            decides below it.
+            reports and all headers count, also those of the network. Below this limit, the
+            estimate of the line decides.
         fps: pictures a second that are sent, at most.
-        overhead_bytes: what the network adds to each datagram, counted in the rate: 50 for SRTP
-            over UDP and IPv4.
+        overhead_bytes: what the network adds to each datagram, which the rate includes: 50 for
+            SRTP over UDP and IPv4.
         sound: whether sound is sent.
-        reliable: whether the network has a channel beside the datagrams that loses nothing: the
-            first picture then leaves by `CallSession.reliably`, and only there.
-        encoder: how pictures and sound are coded; its rate is set by the session.
-        decoder: how the peer is decoded. By default a picture does not wait for later sound.
+        reliable: whether the network has a channel beside the datagrams that loses nothing. The
+            first picture then leaves by `CallSession.reliably`, and only by it.
+        encoder: how pictures and sound are coded; the session sets its rate.
+        decoder: how the peer's stream is decoded. By default, a picture does not wait for later
+            sound.
 
     Raises:
         ConfigError: a value out of range.

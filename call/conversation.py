@@ -2,8 +2,8 @@
 
     eye, ear ──→ session ──→ line ──→ network ──→ line ──→ session ──→ mouth, screen
 
-One thread carries everything; the line has its own, and so have the session's coding and pictures
-(`CallWorkers`), because they take longer than sound may wait.
+One thread carries everything between them. The line has a thread of its own, and so have coding and
+rendering (`CallWorkers`), because they take longer than sound may wait.
 """
 
 from __future__ import annotations
@@ -62,18 +62,18 @@ class Screen(Protocol):
 
 @dataclass(slots=True)
 class Parts:
-    """What a conversation is made of; each may be missing but session and line.
+    """What a conversation is made of. Any part but session and line may be missing.
 
     Attributes:
         session: the call's media.
-        line: the way to the other side.
-        eye, ear, mouth: camera, microphone, loudspeaker, or files.
+        line: the connection to the other side.
+        eye, ear, mouth: camera, microphone and loudspeaker, or files in their place.
         screen: the window.
-        film: takes each picture of the other side once, with its time: a file.
-        echo: cleans the microphone.
+        film: takes each picture of the other side once, with its time, to write it to a file.
+        echo: removes the loudspeaker's sound from the microphone's.
         recording, figures: files that are written.
         say: shows a sentence on the terminal.
-        kbps: ceiling at the start.
+        kbps: the highest rate at the start.
     """
 
     session: Party
@@ -92,7 +92,7 @@ class Parts:
 
 @dataclass(slots=True)
 class _Seen:
-    """What the window shows and what was said, as far as it stays from one picture to the next."""
+    """What is remembered from one picture of the window to the next."""
 
     face: Frame | None = None
     own: Frame | None = None
@@ -109,11 +109,11 @@ class _Seen:
 
 
 class Conversation:
-    """Runs a call that has a line.
+    """Runs a call over its line.
 
     Args:
         parts: see `Parts`. They are used, not closed.
-        clock: seconds, never back; `time.monotonic` does not mind if the clock is set.
+        clock: gives seconds and never goes back, as `time.monotonic` does.
 
     Attributes:
         connected_after: seconds from the beginning of `run` to the first connection, None before.
@@ -133,13 +133,13 @@ class Conversation:
 
     @property
     def seconds(self) -> float:
-        """Since the first connection; 0 before."""
+        """Seconds since the first connection; 0 before it."""
         if self.connected_after is None:
             return 0.0
         return self._clock() - self._began - self.connected_after
 
     def run(self) -> Ended:
-        """Until somebody leaves, the file in place of a camera ends, or the line is given up.
+        """Run until somebody leaves, the file in place of a camera ends, or the line is given up.
 
         Raises:
             CallError: the line could not be made, or did not come back.
@@ -217,7 +217,7 @@ class Conversation:
     # -- line, keys, window
 
     def _line(self, now: float) -> Ended | None:
-        """Notice how the line is; whether the call is over."""
+        """Notice the state of the line; returns why the call is over, if it is."""
         line, session = self._parts.line, self._parts.session
         state = line.state
         if state == LineState.ENDED:
@@ -269,7 +269,7 @@ class Conversation:
         self._message(f"at most {self._kbps:g} kbit/s", now)
 
     def _device(self, event: DeviceEvent, now: float) -> None:
-        """A device failed, or works again: it is said, and the other side is told."""
+        """Report that a device failed or works again, here and to the other side."""
         stopped = self._seen.stopped
         if event.works:
             if event.device not in stopped:
@@ -310,7 +310,7 @@ class Conversation:
         )
 
     def _stale(self) -> str:
-        """Why the other's picture stands."""
+        """Why the other side's picture stands still; "" while it moves."""
         if self._seen.face is None:
             return ""
         if self._line_state == LineState.LOST:
@@ -321,7 +321,7 @@ class Conversation:
         return "camera off" if peer is not None and State.CAMERA_OFF in peer else ""
 
     def _signed(self, now: float) -> None:
-        """Say whether what comes is signed by the side whose words these are."""
+        """Say whether the pictures are signed by the side that has the same words."""
         if now - self._looked < _FIGURES_S:
             return
         self._looked = now

@@ -1,4 +1,4 @@
-"""`Description`: what each side tells the other, sealed, so that the two can connect.
+"""`Description`: what each side tells the other in a sealed message, so that the two can connect.
 
 It is a map in msgpack, with short keys, at most 2048 bytes:
 
@@ -7,8 +7,8 @@ It is a map in msgpack, with short keys, at most 2048 bytes:
     a  abilities, see `abilities.py`
 
 Each candidate is an array: 0 for host, 1 for server reflexive, 2 for relay; the address's 4 or 16
-bytes; port; priority. From these a web page can write the SDP that it needs (`docs/call.md`). An
-address is a number, never a name: a name would be looked up.
+bytes; port; priority. From these, a web page can write the SDP that it needs (`docs/calling.md`).
+An address is a number and never a name, because a name would have to be looked up.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Description:
         password: ICE password.
         fingerprint: 32 bytes, SHA-256 of the DTLS certificate.
         candidates: 1 to `MAX_CANDIDATES`.
-        nonce: of the guest 16 random bytes; of the maker 32 bytes, the commitment (`words.py`).
+        nonce: the guest's 16 random bytes, or the maker's commitment of 32 bytes (`words.py`).
         abilities: at most 1024 bytes, see `abilities.py`.
 
     Raises:
@@ -126,7 +126,7 @@ class Description:
         """Read a description.
 
         Raises:
-            PeerError: it is of another version, or not one.
+            PeerError: the bytes are a description of another version, or none.
         """
         if len(data) > MAX_DESCRIPTION:
             raise PeerError(f"a description of {len(data)} bytes; {MAX_DESCRIPTION} are read")

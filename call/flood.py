@@ -1,7 +1,8 @@
-"""`Flood`: how much each address may ask of a server, counted without keeping addresses.
+"""`Flood`: limits how much each address may ask of a server, without storing addresses.
 
-An address is known by a keyed hash that only this process can make; networks of IPv6 count as one
-(a home has 2^64 addresses). What has been quiet for long is forgotten.
+An address is stored as a keyed hash that only this process can make. All addresses of an IPv6
+network count as one, because a home has 2^64 of them. An address that has been quiet for long is
+forgotten.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Flood:
         self._connections = 0
 
     def caller(self, address: str) -> bytes:
-        """What stands for an address from now on: 8 bytes."""
+        """The 8 bytes that stand for an address from now on."""
         try:
             parsed = ipaddress.ip_address(address.partition("%")[0])
         except ValueError:
@@ -51,7 +52,7 @@ class Flood:
         return hashlib.blake2b(network, key=self._key, digest_size=8).digest()
 
     def allows(self, caller: bytes, now: float) -> bool:
-        """Count a request; False where it is one too many."""
+        """Count a request; returns False if it is one too many."""
         entry = self._entry(caller, now)
         if entry.allowance < 1:
             return False
@@ -59,7 +60,7 @@ class Flood:
         return True
 
     def connect(self, caller: bytes, now: float) -> bool:
-        """Count a connection; False where it is one too many, which does not count."""
+        """Count a connection; returns False if it is one too many, which is then not counted."""
         entry = self._entry(caller, now)
         if self._connections >= self._limits.connections:
             return False
@@ -70,7 +71,7 @@ class Flood:
         return True
 
     def disconnect(self, caller: bytes) -> None:
-        """A connection that counted has ended."""
+        """Note that a connection that was counted has ended."""
         self._connections -= 1
         if caller in self._callers:
             self._callers[caller].connections -= 1

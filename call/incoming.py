@@ -1,9 +1,9 @@
-"""`Incoming`: the half of a call that receives. Datagrams in; decoded media and reports out.
+"""`Incoming`: the half of a call that receives. It makes media and reports out of datagrams.
 
 datagram ─┬→ CONTROL → the peer's reports: they are about what this side sends
           └→ packets → Checks → Decoder → sound, and pictures that are not rendered yet
 
-Without `Checks` (`bind`), as where both ends are one program, everything is let in.
+Before `bind` there are no `Checks`, and everything is let in.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Received:
 
     Attributes:
         reports: the peer's reports on what this side sends.
-        due: sound and pictures, in the order of their times for each of the two.
-        anew: the peer began another stream with this datagram.
+        due: sound and pictures; each of the two is in the order of its times.
+        anew: whether the peer began another stream with this datagram.
     """
 
     reports: Sequence[Control] = ()
@@ -56,7 +56,7 @@ class Incoming:
     Attributes:
         decoder: as given.
         arrivals: when datagrams came.
-        state: what the peer says of his camera and microphone; None before he does.
+        state: what the peer says of his camera and microphone; None before he has said anything.
         heard: time of the last datagram that counted, None before the first.
         damaged: datagrams that could not be read.
         strangers: datagrams of another session than the one that is followed.
@@ -109,18 +109,18 @@ class Incoming:
         self.decoder.guard(checks.admits)
 
     def tick(self, now: float) -> Sequence[Due]:
-        """What is due because time has passed: a gap is waited for only so long."""
+        """What has become due because time passed: the decoder waits for a gap only so long."""
         if self.checks is not None:
             self.checks.tick(now)
         return self.decoder.expire(now)
 
     def is_heard(self, now: float) -> bool:
-        """Whether the peer has sent something lately, also of a session that is not known yet."""
+        """Whether the peer has sent something lately, even of a session that is not known yet."""
         times = [time for time in (self.heard, self._stranger) if time is not None]
         return bool(times) and now - max(times) <= _GONE_S
 
     def report(self, now: float, state: State) -> Control:
-        """What the peer should know: of his stream, of his datagrams, and of this side's state."""
+        """What the peer should know of his stream, of his datagrams and of this side's state."""
         sent = int(now * _MS) % (1 << 32)
         clock = Clock(sent)
         if self._echo is not None:
@@ -132,8 +132,8 @@ class Incoming:
         return replace(report, wants=wants, arrivals=arrivals, clock=clock, state=state)
 
     def _follow(self, datagram: Datagram) -> bool:
-        """Whether another session is followed. It is as soon as it brings its STREAM packet, which
-        a side that begins anew sends again and again. None is followed twice.
+        """Whether another session is followed now: as soon as its STREAM packet comes, which a side
+        that begins anew sends again and again. No session is followed a second time.
         """
         named = [_session(packet) for packet in datagram.packets if packet.kind == Kind.STREAM]
         session = next((n for n in named if n is not None and n & _LOW == datagram.session), None)
@@ -153,8 +153,8 @@ class Incoming:
     def _checked(
         self, datagram: Datagram, reports: Sequence[Control], checks: Checks, now: float
     ) -> Datagram:
-        """The datagram without STREAM packets that the peer did not sign. Signatures come first,
-        wherever in it they stand.
+        """The datagram without the STREAM packets that the peer did not sign. Signatures are read
+        first, wherever they stand in it.
         """
         checks.tick(now)
         for report in reports:

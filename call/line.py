@@ -1,16 +1,16 @@
-"""`Line`: the way to the other side of a call, and again after it was lost.
+"""`Line`: the connection to the other side of a call, made again when it is lost.
 
-    waiting      the room is open, nobody came yet
-    connecting   both have met, a path is being looked for
+    waiting      the room is open, and nobody has come yet
+    connecting   both have met, and a path between them is being looked for
     connected    datagrams go both ways
-    quiet        nothing came for 3 s
-    lost         the path is gone; a new one is being made
-    ended        for good; the sentence says why
+    quiet        nothing has come for 3 s
+    lost         the path is gone, and a new one is being made
+    ended        the line is closed for good; the sentence says why
 
 When a line is quiet for 3 s, when this side's address is gone, or when ICE gives up, both meet
-again in a room whose name only they can tell (`Link.again`), and make a new connection with the
-same certificates. Should the old path come back first, it is kept. Without a server (`codes.py`)
-nobody can meet again: only the old path can come back.
+again in a room whose name only they can compute (`Link.again`), and make a new connection with the
+same certificates. If the old path comes back first, it is kept. Without a server (`codes.py`) the
+two cannot meet again; only the old path can come back.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _LENGTH = struct.Struct("<H")  # before each datagram in one
 
 
 class LineState(Enum):
-    """How a line is; see the module."""
+    """The state of a line; see the module."""
 
     WAITING = "waiting"
     CONNECTING = "connecting"
@@ -82,21 +82,21 @@ class Totals:
 
 
 class Line:
-    """The way to the other side. All of it belongs to one event loop.
+    """The connection to the other side. All of it belongs to one event loop.
 
     Args:
-        link: of the room; None for a call without a server.
+        link: the link of the room; None for a call without a server.
         maker: whether this side made the link.
         abilities: what this side can run, at most 1024 bytes.
         servers: ICE servers, none by default.
-        on_state: told of each state, with a sentence ("" where there is nothing to say).
-        on_datagram: takes each datagram.
-        on_abilities: takes what the other side can run, and what stands for both ends
-            (`signing.ends_of`), before anything else comes; what it raises ends the call.
-        on_code: shows a code that must be sent to the other side.
+        on_state: is called with each state and a sentence ("" if there is nothing to say).
+        on_datagram: is called with each datagram.
+        on_abilities: is called with what the other side can run and what stands for both ends
+            (`signing.ends_of`), before anything else comes. An error that it raises ends the call.
+        on_code: is called with a code that a person must send to the other side.
 
     Attributes:
-        words: four words to compare, once connected; () before.
+        words: four words to compare, once connected; () before that.
         state: see `LineState`.
     """
 
@@ -128,24 +128,22 @@ class Line:
         self._given: asyncio.Queue[str] = asyncio.Queue()
 
     def give_code(self, code: str) -> None:
-        """The code that the other side sent. `run` raises `LinkError` if it is not one."""
+        """Take the code that the other side sent. `run` raises `LinkError` if it is not a code."""
         self._given.put_nowait(code)
 
     def send(self, datagram: bytes) -> None:
-        """Send a datagram; lost without a word while there is no path."""
+        """Send a datagram. While there is no path, it is lost without an error."""
         if self._connection is not None:
             self._connection.send(datagram)
 
     def send_reliably(self, datagrams: Sequence[bytes]) -> None:
-        """Send datagrams of at most 64 kB in one message. It is lost with the path, and else it
-        arrives.
-        """
+        """Send datagrams in one message of at most 64 kB, which arrives unless the path is lost."""
         if self._connection is not None:
             parts = (_LENGTH.pack(len(datagram)) + datagram for datagram in datagrams)
             self._connection.send_reliably(_DATAGRAMS + b"".join(parts))
 
     def totals(self) -> Totals:
-        """Everything that went over the line so far."""
+        """Counts of everything that went over the line so far."""
         totals = Totals(**{name: getattr(self._before, name) for name in Totals.__slots__})
         if self._connection is not None:
             _add(totals, self._connection)
@@ -234,7 +232,7 @@ class Line:
         return other
 
     def _message(self, message: bytes) -> None:
-        """A reliable message: the maker's nonce, or datagrams that must not be lost."""
+        """Take a reliable message: the maker's nonce, or datagrams that must not be lost."""
         kind, body = message[:1], message[1:]
         if kind == _DATAGRAMS:
             while len(body) >= _LENGTH.size:
@@ -252,7 +250,9 @@ class Line:
                 )
 
     def _speak(self, maker_nonce: bytes, guest_nonce: bytes) -> None:
-        """Words of the first connection stay: later ones have the same certificates."""
+        """Make the words. Those of the first connection stay, since later ones have its
+        certificates.
+        """
         if not self.words:
             own, other, _ = self._expected
             pair = (own.fingerprint, other.fingerprint)
@@ -262,7 +262,7 @@ class Line:
     # -- keeping
 
     def _use(self, connection: Connection) -> None:
-        """From now on this is the path."""
+        """Use this connection from now on."""
         if self._connection is not None:
             _add(self._before, self._connection)
         self._connection = connection
@@ -274,7 +274,7 @@ class Line:
         self._left, self._gone = self._left or left, True
 
     async def _keep(self) -> None:
-        """Until the other side leaves."""
+        """Keep the line until the other side leaves."""
         anew: asyncio.Task[Connection] | None = None
         looked = since = 0.0
         try:
@@ -321,7 +321,7 @@ class Line:
             raise CallError("the line was lost and did not come back for five minutes")
 
     async def _meet_again(self) -> Connection:
-        """Try until it works; both go on to the next room where one was used in vain."""
+        """Try until it works. If a room was used in vain, both sides go on to the next one."""
         assert self._link is not None
         while True:
             try:

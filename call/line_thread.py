@@ -1,6 +1,6 @@
-"""`LineThread`: a line in a thread of its own, since a call's media must not wait for its network.
+"""`LineThread`: a line in a thread of its own, because media must not wait for the network.
 
-Datagrams, states and codes are handed over in queues that are bounded.
+Datagrams, states and codes are handed over in bounded queues.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _CLOSE_S = 8.0
 
 @dataclass(frozen=True, slots=True)
 class LineSettings:
-    """Where and how to meet.
+    """Where and how the two sides meet.
 
     Attributes:
-        link: to join; None makes a room, or a call without a server.
+        link: the link to join; None makes a room, or a call without a server.
         server: address of a rendezvous server on which a room is made; None runs one here.
         host: address of this machine for the link, if the server runs here; None finds one.
-        port: on which that server listens; 0 takes a free one.
-        codes: no server at all, but two codes.
-        code: with `codes`: the one that the other side sent first; "" where this side begins.
+        port: the port on which that server listens; 0 takes a free one.
+        codes: use no server at all, but two codes.
+        code: with `codes`, the code that the other side sent first; "" if this side begins.
         servers: ICE servers.
     """
 
@@ -62,12 +62,12 @@ class LineThread:
         settings: see `LineSettings`.
         abilities: what this side can run.
         check: called with what the other side can run and what stands for both ends, in the
-            line's thread; what it raises ends the call.
+            line's thread. An error that it raises ends the call.
         on_code: called with a code that must be sent to the other side, in the line's thread.
 
     Attributes:
         state: see `LineState`.
-        error: why the line ended; None while it runs, and where the other side left.
+        error: why the line ended; None while it runs, and if the other side left.
         link: for the other side, once the room is there.
     """
 
@@ -93,7 +93,7 @@ class LineThread:
         self._thread = threading.Thread(target=self._run, name="facewire-line", daemon=True)
 
     def start(self) -> None:
-        """Begin; returns when the room is open, or when the guest begins to join.
+        """Begin. Returns when the room is open, or when the guest begins to join.
 
         Raises:
             CallError, ConfigError, MissingExtraError: it cannot begin.
@@ -103,7 +103,7 @@ class LineThread:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Words to compare; () before they are known."""
+        """The words to compare; () before they are known."""
         return self._line.words if self._line is not None else ()
 
     def totals(self) -> Totals:
@@ -135,17 +135,17 @@ class LineThread:
         self._call(send)
 
     def wait(self, seconds: float) -> None:
-        """Wait until something came, at most so long."""
+        """Wait until something has come, but at most so many seconds."""
         self._news.wait(max(0.0, seconds))
 
     def give_code(self, code: str) -> None:
-        """The code that the other side sent."""
+        """Take the code that the other side sent."""
         line = self._line
         if line is not None:
             self._call(lambda: line.give_code(code))
 
     def close(self) -> None:
-        """Leave: the other side is told, everything is closed. It may be called twice."""
+        """Tell the other side that this side leaves, and close everything. May be called twice."""
         if self._task is not None:
             task = self._task
             self._call(lambda: task.cancel())
@@ -219,7 +219,7 @@ class LineThread:
 def own_address() -> str:
     """The address under which others in this network reach this machine, as far as it knows.
 
-    Nothing is sent to find it out. 127.0.0.1 where there is no network.
+    Nothing is sent to find it out. Without a network it is 127.0.0.1.
     """
     import ifaddr
 

@@ -1,8 +1,8 @@
-"""`Link`: what one person gives to the other so that both meet: `https://HOST:PORT/ROOM#SECRET`.
+"""`Link`: what one person gives to the other so that they can meet: `https://HOST:PORT/ROOM#SECRET`.
 
 The part after `#` never leaves this program: it is not sent to the server. It is 24 letters of
-base64url: 16 random bytes, and 2 bytes by which a link that was cut or mistyped is told from one
-that is wrong. The room is 9 random bytes, 12 letters.
+base64url: 16 random bytes, and 2 bytes that show whether the link was cut or mistyped. The room is
+9 random bytes, in 12 letters.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Link:
             server: address of a rendezvous server, see `server_address`.
 
         Raises:
-            LinkError: it is no address of a server.
+            LinkError: this is not the address of a server.
         """
         room = _text(secrets.token_bytes(_ROOM_BYTES))
         return cls(server_address(server), room, secrets.token_bytes(SECRET_BYTES))
@@ -65,7 +65,7 @@ class Link:
         """Read a link.
 
         Raises:
-            LinkError: something else, or a link of which letters are missing or wrong.
+            LinkError: this is not a link, or letters of it are missing or wrong.
         """
         text = text.strip().strip("<>\"'")
         if not text or len(text) > _LONGEST:
@@ -98,13 +98,13 @@ class Link:
         return f"{self.server}/{self.room}#{fragment}"
 
     def __repr__(self) -> str:
-        """Without the secret: a representation ends up in logs and tracebacks."""
+        """Without the secret, because a representation ends up in logs and tracebacks."""
         return f"Link({self.server}/{self.room})"
 
     def again(self, number: int) -> Link:
         """The room in which both meet again for the `number`th time, after a line was lost.
 
-        Both sides can tell its name, and nobody else can. Its secret is another one too.
+        Both sides can compute its name, and nobody else can. Its secret is new, too.
 
         Args:
             number: from 1.
@@ -116,11 +116,11 @@ class Link:
 
 
 def server_address(text: str) -> str:
-    """Address of a rendezvous server as it stands in links: scheme, host and port alone.
+    """The address of a rendezvous server as links contain it: scheme, host and port alone.
 
     Raises:
-        LinkError: no such address: another scheme, a path, a name and password, a port that is
-            no number.
+        LinkError: this is not such an address. It has another scheme, a path, a name and a
+            password, or a port that is not a number.
     """
     try:
         parts = urlsplit(text.strip().rstrip("/"))
@@ -146,6 +146,6 @@ def _text(data: bytes) -> str:
 
 
 def _short(text: str) -> str:
-    """For messages: never the part after #."""
+    """The link without the part after #, for messages."""
     text = text.partition("#")[0]
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,7 +1,7 @@
 """`Meeting`: how a side of a call speaks to a rendezvous server.
 
-It opens no other connection than to the server of the link: redirections are not followed, proxies
-of the environment are not used, and no cookie is kept.
+It connects to the server of the link only: it follows no redirections, uses no proxies of the
+environment, and keeps no cookies.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Meeting:
     """One side in one room; an asynchronous context manager.
 
     Args:
-        link: of the room.
+        link: the link of the room.
         connect_s: seconds in which a server must accept a connection.
 
     Raises:
@@ -65,7 +65,7 @@ class Meeting:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close the room, if this side opened it and nobody came."""
+        """Close the room if this side opened it and nobody came."""
         if self._session is None:
             return
         try:
@@ -82,7 +82,7 @@ class Meeting:
 
         Raises:
             UsedRoomError: there is such a room already.
-            RendezvousError: no server there, or one that refuses or does not keep the protocol.
+            RendezvousError: there is no server, or it refuses, or it breaks the protocol.
         """
         self._offer = self._seal.offer(offer)
         door = hashlib.sha256(self._seal.door).hexdigest()
@@ -120,7 +120,7 @@ class Meeting:
 
         Raises:
             UsedRoomError: somebody came in before.
-            RoomError: the link is too old, or has another secret.
+            RoomError: the link is too old, or its secret is wrong.
             SealError: the offer was not made with the link's secret.
             RendezvousError: as `open`.
         """
@@ -146,7 +146,7 @@ class Meeting:
     async def _ask(
         self, method: str, path: str, headers: dict[str, str], body: bytes | None = None
     ) -> tuple[int, bytes, dict[str, str]]:
-        """Status, body and headers of a response."""
+        """Send a request; returns status, body and headers of the response."""
         assert self._session is not None
         server = self._link.server
         try:
@@ -182,7 +182,7 @@ class Meeting:
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    """The body; raises `ValueError` where it is longer than any message of the protocol."""
+    """Read the body; raises `ValueError` if it is longer than any message of the protocol."""
     data = b""
     async for chunk in response.content.iter_chunked(OFFER_BYTES):
         data += chunk

@@ -1,12 +1,13 @@
-"""`Outgoing`: the half of a call that sends. Frames, sound and reports in; datagrams out.
+"""`Outgoing`: the half of a call that sends. It makes datagrams out of frames, sound and reports.
 
 camera, microphone → Encoder → packets ─┬→ prompt: sound, motion, STREAM ─┬→ Datagram → network
                                         └→ patient: keyframes, identity ──┘
                                              (as rate and line allow)
 
-Sound and motion that belong together share a datagram, and keyframes fill it up. Where datagrams
-are lost, each carries a copy of the sound and the motion of the one before. Where the network has a
-reliable channel, the first keyframe takes that one, together with what it needs to be understood.
+Sound and motion of the same time share a datagram, and parts of keyframes fill it up. If datagrams
+are lost, each carries a copy of the sound and the motion of the one before. If the network has a
+reliable channel, the first keyframe goes over it, with the STREAM packet and the signatures of
+both.
 """
 
 from __future__ import annotations
@@ -49,14 +50,14 @@ _PROMPT = (Kind.AUDIO, Kind.MOTION, Kind.STREAM)
 
 @dataclass(slots=True)
 class OutgoingStatistics:
-    """Bytes that left, by what they were for, and what did not leave.
+    """How many bytes left for what, and what did not leave.
 
     Attributes:
         sound, motion, references, reports, copies, proofs: bytes of payloads with their packet's
             head.
         headers: bytes of the datagrams' own heads and of the network around them.
         datagrams: number of datagrams.
-        held_back: packets of sound and motion that were left out because the line was full.
+        held_back: packets of sound and motion that were not sent because the line was full.
     """
 
     sound: int = 0
@@ -120,13 +121,15 @@ class Outgoing:
         self._proofs = proofs
 
     def set_ceiling(self, kbps: float, now: float) -> None:
-        """Another highest rate in 1000 bits a second, from now on."""
+        """Set another highest rate in 1000 bits a second, from now on."""
         self._ceiling = kbps
         self.line.set_ceiling(kbps)
         self._adapt(now)
 
     def greet(self, now: float) -> None:
-        """The peer begins anew: he has nothing of this stream, and the line may be another one."""
+        """Note that the peer begins anew: he has nothing of this stream, and the line may have
+        changed.
+        """
         self.line.restart()
         if self._confirmed:  # what waits of a picture depends on others that he no longer has
             self._patient.clear()
@@ -154,7 +157,7 @@ class Outgoing:
         return taken
 
     def take(self, packets: Iterable[Packet], now: float) -> None:
-        """Queue what the encoder gave."""
+        """Put what the encoder gave into the queues."""
         packets = list(packets)
         first = self._first_keyframe(packets)
         if first:
@@ -182,7 +185,7 @@ class Outgoing:
         self.encoder.feed(self._without_delivered(control, now), now)
 
     def _without_delivered(self, control: Control, now: float) -> Control:
-        """A report without its wish for a keyframe while one is in the reliable channel."""
+        """The report; without its wish for a keyframe while one is on its way reliably."""
         if self._confirmed or not self._is_delivering(now):
             return control
         return replace(control, wants=control.wants & ~Wants.KEYFRAME, missing=None)
@@ -198,7 +201,7 @@ class Outgoing:
         ]
 
     def due(self, now: float) -> float:
-        """When `send` has something to send at the latest; infinite if nothing waits."""
+        """The time by which `send` will have something to send; infinite if nothing waits."""
         if self._since is not None:
             if self._is_whole():
                 return now
@@ -212,7 +215,7 @@ class Outgoing:
 
         Args:
             now: seconds of this side's clock.
-            reports: CONTROL packets that go with them, or alone; they are numbered here.
+            reports: CONTROL packets to send with them, or alone; they get their numbers here.
         """
         self._refill(now)
         if now - self._adapted >= _STEP_S:
@@ -238,9 +241,8 @@ class Outgoing:
         return [Control(proof=proof).to_packet(0) for proof in proofs]
 
     def _first_keyframe(self, packets: Sequence[Packet]) -> list[Packet]:
-        """The packets of a keyframe that leaves by the reliable channel: the first of all, or the
-        first that a peer who begins anew can get. Should it not arrive, the next one takes the
-        datagrams.
+        """The packets of a keyframe that leaves by the reliable channel: the very first one, or the
+        first one for a peer who begins anew. If it does not arrive, the next one goes in datagrams.
         """
         if not self._config.reliable or self._confirmed or self._first_at is not None:
             return []
@@ -253,8 +255,8 @@ class Outgoing:
         return self._first_at is not None and now - self._first_at < _DELIVERED_S
 
     def _send_reliably(self, parts: Sequence[Packet], now: float) -> None:
-        """A message with a keyframe, the stream's parameters, and the proofs of both. The line's
-        estimate does not count it, since what is lost of it comes later, as from a queue.
+        """A message with a keyframe, the stream's parameters, and the proofs of both. The
+        estimate of the line does not count it: parts that are lost come later, as if from a queue.
         """
         stream = self.encoder.header.to_packet(0)
         fresh = [self._numbered(packet) for packet in (stream, *parts)]
@@ -267,14 +269,14 @@ class Outgoing:
         self._first_at = now
 
     def _rides(self, now: float) -> bool:
-        """Whether keyframes wait for the next datagram of sound or motion, since headers of their
-        own cost too much. The first picture does not wait.
+        """Whether keyframes wait for the next datagram of sound or motion, because datagrams of
+        their own would cost too many headers. The first picture does not wait.
         """
         newest = max(self._seen.get(kind, float("-inf")) for kind in (Kind.AUDIO, Kind.MOTION))
         return self._confirmed and now - newest < 2 * self.together_s
 
     def _is_whole(self) -> bool:
-        """Whether each kind that comes regularly is there, so that waiting brings nothing."""
+        """Whether each kind of packet that comes regularly is there: then waiting gains nothing."""
         newest = max(self._seen.values())
         regular = {
             kind
@@ -286,9 +288,9 @@ class Outgoing:
         return all(kinds.count(kind) >= wanted for kind in regular)
 
     def _ready(self, now: float) -> list[Packet]:
-        """What leaves of sound and motion. While more is on its way than the line holds, they wait
-        for a moment, in which a report may come; what is too old then is left out. Where nothing
-        arrives at all, only the newest waits: sound that begins again should not begin late.
+        """The sound and motion that leave now. While more is on its way than the line can take,
+        they wait a moment for a report; what is too old by then is left out. If nothing arrives at
+        all, only the newest waits, so that sound does not begin again late.
         """
         ready: list[Packet] = []
         size = 0
@@ -307,9 +309,8 @@ class Outgoing:
 
     def _has_line(self, packet: Packet, before: int, now: float) -> bool:
         """Whether the line takes a packet of sound or motion after so many bytes. Sound is the
-        last thing to stop.
-        Before the first picture has arrived, that picture is what fills the line, and motion
-        follows it.
+        last thing to stop. Before the first picture has arrived, that picture fills the line, and
+        motion comes after it.
         """
         if packet.kind is Kind.STREAM or not self._confirmed:
             return True
@@ -323,7 +324,7 @@ class Outgoing:
         return self._tokens >= least and self.line.room(now) >= _SPARE_S * self.kbps * 125
 
     def _affordable(self, now: float) -> list[Packet]:
-        """Packets of keyframes for which there is room now."""
+        """The packets of keyframes for which there is room now."""
         most = max(_PATIENT_S * self.kbps * 125, _LEAST_PATIENT)
         taken: list[Packet] = []
         size = 0
@@ -345,7 +346,7 @@ class Outgoing:
         return replace(packet, sequence=self._controls)
 
     def _copied(self, fresh: Sequence[Packet]) -> tuple[Packet, ...]:
-        """Copies of the sound and the motion of the datagram before, where datagrams are lost."""
+        """Copies of the sound and the motion of the datagram before, if datagrams are lost."""
         copies = self._copies if self._copying and fresh else ()
         if fresh:
             self._copies = tuple(p for p in fresh if p.kind in (Kind.AUDIO, Kind.MOTION))
@@ -385,14 +386,14 @@ class Outgoing:
         self._counted += sum(more)
 
     def _refill(self, now: float) -> None:
-        """The bucket of the whole rate: keyframes go while there is something in it."""
+        """Fill the bucket of the whole rate: keyframes leave while there is something in it."""
         passed = max(now - self._refilled, 0.0)
         self._refilled = max(now, self._refilled)
         rate = self.kbps * 125
         self._tokens = min(self._tokens + passed * rate, _LID_S * rate)
 
     def _adapt(self, now: float) -> None:
-        """Set the encoder's rate to what headers, reports and copies leave of the whole."""
+        """Set the encoder's rate to what headers, reports and copies leave of the whole rate."""
         passed = now - self._adapted
         if passed < 10:
             share = min(passed / _SMOOTH_S, 1.0)
@@ -404,12 +405,12 @@ class Outgoing:
 
 
 def _size(packet: Packet) -> int:
-    """Bytes of a packet within a datagram, about: tag, time and length are 4."""
+    """About how many bytes a packet takes in a datagram: tag, time and length are 4 of them."""
     return 4 + bool(packet.reference) + (len(packet.payload) > 127) + len(packet.payload)
 
 
 def _batches(packets: Sequence[Packet]) -> list[list[Packet]]:
-    """The packets in as few datagrams as take them, in their order."""
+    """Divide the packets among as few datagrams as possible, in their order."""
     batches: list[list[Packet]] = []
     for packet in packets:
         trial = [*batches[-1], packet] if batches else []
