@@ -1,4 +1,4 @@
-"""Datagrams of a call: several packets of a stream share one, since its headers cost most.
+"""Datagrams of a call: several packets of a stream share one, because headers cost so much.
 
 A datagram is little-endian:
 
@@ -10,10 +10,10 @@ A datagram is little-endian:
 9..     packets      each: tag u8, [reference u8], pts u16, length, payload
 
 The tag holds the packet's kind modulo 8 (three bits), its flags INTRA (8) and SYNTHETIC (16), and
-whether a reference follows (32). CONTROL packets are numbered apart (bit 64: their number u16 takes
-the place of the time); all others count on from `sequence`, and bit 128 says that numbers were
-skipped before this packet, how many follows as u8. The length is one byte below 128, else two: the
-low seven bits with the highest bit set, then the rest.
+whether a reference follows (32). CONTROL packets (bit 64) have numbers of their own, as a u16 in
+the place of the time. All others count on from `sequence`. Bit 128 says that numbers were skipped
+before this packet; a u8 says how many. A length below 128 takes one byte, else two: the low seven
+bits with the highest bit set, then the rest.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Datagram:
         session: low 16 bits of the sender's session number.
         number: counts the sender's datagrams, 0..65535.
         sent: ms of the sender's clock, modulo 65536.
-        packets: at most 64, those of the stream in rising order of their sequence numbers.
+        packets: at most 64. Those of the stream are in rising order of their sequence numbers.
     """
 
     session: int
@@ -89,8 +89,8 @@ class Datagram:
 
         Raises:
             TruncatedError: it ends within its head or within a packet.
-            UnsupportedError: another version.
-            StreamError: too large, too many packets, or a kind of packet that cannot be.
+            UnsupportedError: it has another version.
+            StreamError: it is too large, has too many packets, or a kind of packet that cannot be.
         """
         if len(data) > MAX_BYTES:
             raise StreamError(f"a datagram of {len(data)} bytes; at most {MAX_BYTES} are read")
@@ -110,7 +110,7 @@ class Datagram:
 
 
 def packed_size(packets: Iterable[Packet]) -> int:
-    """Bytes of a datagram with these packets, whose sequence numbers follow each other."""
+    """Bytes of a datagram with these packets, if their sequence numbers follow each other."""
     return HEAD_BYTES + sum(len(_entry(packet, 0)) for packet in packets)
 
 
@@ -120,7 +120,7 @@ def _first_sequence(packets: Sequence[Packet]) -> int:
 
 
 def _entry(packet: Packet, skipped: int) -> bytes:
-    """A packet as it stands in a datagram; `skipped` sequence numbers are left out before it."""
+    """A packet as a datagram holds it; `skipped` sequence numbers are left out before it."""
     tag = int(packet.kind) & _KIND
     tag |= _INTRA if Flags.INTRA in packet.flags else 0
     tag |= _SYNTHETIC if Flags.SYNTHETIC in packet.flags else 0

@@ -1,4 +1,4 @@
-"""`Party`: what a conversation needs of a session. `CallWorkers` is one; tests have a small one."""
+"""`Party`: what a conversation needs of a session. `CallWorkers` is one; tests use a small one."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ class Party(Protocol):
         """Sign what is sent, and show only what the other side signed."""
 
     def start(self, transmit: Transmit) -> None:
-        """The line is there: begin to send."""
+        """Begin to send, since the line is there."""
 
     def see(self, frame: Frame, now: float) -> None:
-        """A picture of the camera."""
+        """Take a picture of the camera."""
 
     def hear(self, pcm: Sound, now: float) -> None:
-        """Sound of the microphone."""
+        """Take sound of the microphone."""
 
     def receive(self, datagram: bytes, now: float) -> None:
-        """A datagram of the other side."""
+        """Take a datagram of the other side."""
 
     def picture(self, now: float) -> PictureOutput | None:
         """The newest picture of the other side; the same object until there is a newer one."""
 
     def sound(self, count: int, now: float) -> Sound:
-        """Sound of the other side."""
+        """The next sound of the other side."""
 
     def set_ceiling(self, kbps: float) -> None:
-        """Send at most so much."""
+        """Send at most so many kbit/s."""
 
     def leave(self, now: float) -> None:
         """Say goodbye; nothing is sent after it."""

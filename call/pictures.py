@@ -1,7 +1,7 @@
 """`PictureQueue`: which picture is to be seen now. Pictures follow the clock of the sound.
 
-Where no sound plays (the peer is muted, silent or has no microphone), pictures keep the delay with
-which nearly all of them are here in time, as sound does.
+Where no sound plays (the peer is muted, silent or has no microphone), pictures are delayed so that
+nearly all of them are here in time, as sound is.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _EARLY_S = 0.02  # a picture is shown so long before its time: half a frame
 
 
 class PictureQueue:
-    """Pictures that came, in the order of their times.
+    """The pictures that came, in the order of their times.
 
     Attributes:
         skipped: pictures that were never chosen, because a newer one was due.
@@ -49,8 +49,8 @@ class PictureQueue:
 
     @property
     def delay_s(self) -> float:
-        """Delay from a picture's own time to its showing where no sound leads, the difference of
-        both clocks included; infinite before the first picture.
+        """The delay from a picture's own time to its showing, where no sound plays. It includes the
+        difference of the two clocks, and is infinite before the first picture.
         """
         if not self._late:
             return float("inf")
@@ -64,7 +64,7 @@ class PictureQueue:
             now: this side's clock in seconds.
 
         Returns:
-            None if there is no new one; the picture before it then stays.
+            None if there is no new one; then the last picture stays.
         """
         if position is None:
             position = now - self.delay_s

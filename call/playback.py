@@ -1,4 +1,4 @@
-"""`Playback`: what was decoded waits here until it is heard and seen, both by one clock."""
+"""`Playback`: keeps decoded sound and pictures until they are heard and seen, by one clock."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Playback:
         self.begin()
 
     def begin(self) -> None:
-        """Forget what waits, since the peer begins another stream."""
+        """Forget everything that waits, because the peer begins another stream."""
         self.playout = SoundPlayout()
         self.pictures = PictureQueue()
         self._heard: tuple[float, float] | None = None  # when sound was last played, and which

@@ -1,10 +1,10 @@
-"""`SoundPlayout`: decoded sound to the loudspeaker, on time although it arrives unevenly.
+"""`SoundPlayout`: gives decoded sound to the loudspeaker evenly, although it arrives unevenly.
 
-A jitter buffer in time. How late sound arrives after the time that it belongs to is measured for
-the end of every piece; playing is delayed by nearly the largest lateness of the last seconds, and
-by the longest of the newest pieces, whose first sample waits for its last. When that changes, and
-where the clocks of both machines drift apart, the sound that is played is shortened or lengthened
-by whole pitch periods, by 3 % at most. Pictures follow the sound's clock.
+This is a jitter buffer. For every piece of sound, it measures how long after its own time the end
+of the piece arrives. It delays playing by nearly the largest such lateness of the last seconds, and
+by the length of the longest of the newest pieces, because the first sample of a piece waits for its
+last. When that changes, or when the clocks of both machines drift apart, the sound that is played is
+shortened or lengthened by whole pitch periods, by 3 % at most. Pictures follow the sound's clock.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class PlayoutStatistics:
     """Counts, in samples at 16 kHz.
 
     Attributes:
-        played: given to the loudspeaker, silence in place of missing sound included.
-        silent: silence in place of sound that was not there in time.
-        skipped: left out, since it came too late or lay too far behind.
-        stretched: added (positive) or removed (negative) to keep the delay.
+        played: samples for the loudspeaker, with the silence in place of missing sound.
+        silent: samples of silence in place of sound that was not there in time.
+        skipped: samples that were left out, because they came too late or were too far behind.
+        stretched: samples that were added (positive) or removed (negative) to keep the delay.
     """
 
     played: int = 0
@@ -55,11 +55,11 @@ class SoundPlayout:
     """Gives sound to a loudspeaker that asks for it at its own pace.
 
     Args:
-        least_delay_s: between a sample's own time and its playing, at least.
+        least_delay_s: the least delay between a sample's own time and its playing.
 
     Attributes:
         statistics: see `PlayoutStatistics`.
-        block_s: seconds that the loudspeaker took at once, the last time.
+        block_s: how many seconds of sound the loudspeaker took the last time.
     """
 
     def __init__(self, least_delay_s: float = 0.0) -> None:
@@ -80,9 +80,9 @@ class SoundPlayout:
 
     @property
     def target_s(self) -> float:
-        """Delay that playing aims at, from a sample's own time to its playing; the difference of
-        the two clocks is part of it. A loudspeaker takes a block at once, so all of it must be here
-        when its first sample is due.
+        """The delay that playing aims at, from a sample's own time to its playing; it includes the
+        difference of the two clocks. A loudspeaker takes a whole block at once, so all of the block
+        must be here when its first sample is due.
         """
         if not self._late:
             return self._least
@@ -94,7 +94,7 @@ class SoundPlayout:
 
     @property
     def buffered_s(self) -> float:
-        """Seconds of sound that wait."""
+        """How many seconds of sound wait."""
         return self._buffered / SAMPLE_RATE
 
     def position(self) -> float | None:
@@ -105,10 +105,9 @@ class SoundPlayout:
         """Take decoded sound.
 
         Args:
-            pcm: float32 mono `[n]` at 16 kHz.
-            start: sample of the stream's clock at which it begins; rising from piece to piece.
-            now: seconds of this side's clock.
-            timely: whether it came when it could. Sound that was made up or a pause that was told
+            pcm: float32 mono `[n]` at 16 kHz. start: sample of the stream's clock at which it
+                begins; rising from piece to piece. now: seconds of this side's clock. timely:
+                whether it came as soon as it could. Sound that was made up or a pause that was told
                 late say nothing about how late sound is. Nor does the last piece before a pause,
                 for which the sender may have waited in vain for more; so a piece counts as soon as
                 another one follows it.
@@ -156,7 +155,7 @@ class SoundPlayout:
             now: seconds of this side's clock.
 
         Returns:
-            float32 mono `[count]`; silence where nothing is there in time.
+            float32 mono `[count]`, with silence for what is not there in time.
         """
         self.statistics.played += count
         self.block_s = count / SAMPLE_RATE
@@ -198,7 +197,7 @@ class SoundPlayout:
         self._next -= len(changed)  # it is still to be played, and takes so long
 
     def _take(self, count: int) -> Sound:
-        """Up to `count` samples from the front."""
+        """Take up to `count` samples from the front."""
         parts: list[Sound] = []
         left = count
         while left and self._waiting:
@@ -234,7 +233,7 @@ class SoundPlayout:
 
 
 def _fade_out(pcm: Sound) -> Sound:
-    """The end of a piece goes to zero within 10 ms, so that it does not click."""
+    """Let the end of a piece fade to zero within 10 ms, so that there is no click."""
     count = min(len(pcm), _FADE)
     if not count:
         return pcm

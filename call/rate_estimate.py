@@ -1,19 +1,19 @@
-"""`LineEstimate`: how many kbit/s the line carries, from when datagrams arrived and which did.
+"""`LineEstimate`: estimates how many kbit/s the line carries, from which datagrams arrived when.
 
 It follows Google Congestion Control (draft-ietf-rmcat-gcc-02): the delay tells whether a queue
-grows, the rate is raised by a factor while it does not, and cut below what arrives when it does.
-It departs from it where a call of 6 to 64 kbit/s differs from one of megabits:
+grows. While none grows, the rate is raised by a factor; when one does, it is cut below what
+arrives. It differs from that draft where a call of 6 to 64 kbit/s is unlike one of megabits:
 
 - There are only 8 to 25 datagrams a second, too few for a slope over groups of packets. The queue's
-  delay itself is used, as in NADA (RFC 8698, section 4.2): one-way delay less the least one of the
-  last 30 seconds, both clocks' drift included in what is forgotten.
+  delay itself is used, as in NADA (RFC 8698, section 4.2): the one-way delay less the least one of
+  the last 30 seconds. That also limits the error by clocks that drift apart.
 - A datagram takes long on a thin line merely because it is large: 300 bytes are 240 ms at
   10 kbit/s. So the delay that counts is reduced by the time that the datagram's own bytes take
   at the estimated rate.
-- Loss does not cut the rate as long as no queue grows: lines of this kind are radio lines, and a
-  fixed rate with repair serves the ear better than a falling one. More than a quarter lost does.
-- What is on its way is bounded, as in SCReAM (RFC 8298, section 4.1.2): when the line suddenly
-  carries a sixth of what it did, no report says so in time, but reports fail to come.
+- Loss does not cut the rate as long as no queue grows, unless more than a quarter is lost: such
+  lines are often radio lines, and a steady rate with repair sounds better than a falling one.
+- The number of bytes on their way is limited, as in SCReAM (RFC 8298, section 4.1.2): when the line
+  suddenly carries a sixth of what it did, no report says so in time, because reports fail to come.
 - When the rate is cut, it goes further below what arrives, the longer the queue is, so that the
   queue is gone after about a second. It then returns to a little less than what arrived.
 - When reports come but name nothing that arrived, the line has nearly stopped, or a burst was lost.
@@ -73,9 +73,9 @@ class LineEstimate:
 
     Attributes:
         kbps: the estimate, `MIN_KBPS` to the ceiling.
-        queue_s: delay in the line's queue by the last report.
-        loss: part of the datagrams that was lost lately.
-        starting: whether the line has not shown its limit yet.
+        queue_s: the delay in the line's queue, according to the last report.
+        loss: which part of the datagrams was lost lately.
+        starting: true until the line has shown its limit for the first time.
     """
 
     def __init__(self, ceiling: float = MAX_KBPS, start: float = _START_KBPS) -> None:
@@ -108,16 +108,16 @@ class LineEstimate:
         return self._last is not None and now - self._last > _SILENT_S
 
     def set_ceiling(self, kbps: float) -> None:
-        """Another highest rate, from now on."""
+        """Set another highest rate, from now on."""
         self._ceiling = min(max(kbps, MIN_KBPS), MAX_KBPS)
         self.kbps = min(self.kbps, self._ceiling)
 
     def restart(self) -> None:
-        """The network has changed: what was learned of the old one does not hold."""
+        """Forget what was learned, because the network has changed."""
         self.__init__(self._ceiling, min(self.kbps, _START_KBPS))  # type: ignore[misc]
 
     def sent(self, number: int, size: int, now: float) -> None:
-        """A datagram leaves.
+        """Note that a datagram leaves.
 
         Args:
             number: counts datagrams, without wrapping.
@@ -129,8 +129,8 @@ class LineEstimate:
         self._forget(now)
 
     def _forget(self, now: float) -> None:
-        """What no report mentions for long is no longer on its way. Where there was no queue when
-        something arrived last, it was lost, and that is known sooner.
+        """Take what no report has mentioned for long off what is on its way. If there was no queue
+        when something arrived last, it was lost, and that is known sooner.
         """
         late = self._usual + self._between + 3 * self._uneven
         sooner = _LOST_S if self.loss <= _SOME_LOST else _LOST_S / 2
@@ -139,7 +139,7 @@ class LineEstimate:
             self._miss(next(iter(self._flying)))
 
     def _miss(self, number: int) -> None:
-        """A datagram is no longer on its way."""
+        """Note that a datagram is no longer on its way."""
         found = self._flying[number]
         self._landed(number)
         self._missed[number] = found
@@ -147,7 +147,7 @@ class LineEstimate:
             del self._missed[next(iter(self._missed))]
 
     def room(self, now: float) -> float:
-        """Bytes that may be sent now without more on its way than a line of this rate holds."""
+        """How many bytes may be sent now without more on their way than such a line can hold."""
         self._forget(now)
         late = self._between * (2 if self.loss > _SOME_LOST else 1) + 3 * self._uneven
         may_fly = self.kbps * 125 * (self._usual + late + _SLACK_S)
@@ -196,8 +196,8 @@ class LineEstimate:
             self._cut_to(self.kbps * 0.7, now)
 
     def _count_loss(self, known: Sequence[tuple[float, bool]]) -> None:
-        """Take when datagrams were sent and whether they were lost. What was lost in a row over a
-        long time is an outage, which says nothing about the line before and after it.
+        """Count when datagrams were sent and whether they were lost. If all are lost for a long
+        time, that is an outage, which says nothing about the line before and after it.
         """
         counted: list[bool] = []
         for lost, run in itertools.groupby(known, key=lambda one: one[1]):
@@ -209,8 +209,8 @@ class LineEstimate:
             self.loss += (share - self.loss) * min(len(counted) / 40, 1.0)
 
     def _is_starving(self, now: float) -> bool:
-        """Whether nothing arrives that should have long since: the line has nearly stopped. Where
-        datagrams are lost all the time, it is no sign.
+        """Whether nothing arrives that should have arrived long ago: then the line has nearly
+        stopped. If datagrams are lost all the time, this says nothing.
         """
         if not self._flying or now - self._cut < _CUT_APART_S or self.loss > _SOME_LOST:
             return False

@@ -1,4 +1,6 @@
-"""Files that are written during a call: what came (`Recording`), and figures (`FigureLog`)."""
+"""Files that are written during a call: the received stream (`Recording`) and figures
+(`FigureLog`).
+"""
 
 from __future__ import annotations
 
@@ -25,16 +27,16 @@ _REMEMBERED = 512  # packets; copies of one come within a second
 
 
 class Recording:
-    """Writes the other side's packets, as they came, to a `.fwire` file.
+    """Writes the other side's packets to a `.fwire` file, as they came.
 
-    Copies that a sender adds against loss are left out, and so are reports.
+    It leaves out the copies that a sender adds against loss, and reports.
 
     Args:
         path: see `whole_file`.
         overwrite: replace the file if it exists.
 
     Attributes:
-        packets: that were written.
+        packets: how many were written.
 
     Raises:
         OutputExistsError, OutputError, OSError: as `whole_file`.
@@ -47,7 +49,7 @@ class Recording:
         self.packets = 0
 
     def take(self, data: bytes) -> None:
-        """A datagram that came; what cannot be read is left out."""
+        """Take a datagram that came; one that cannot be read is left out."""
         try:
             datagram = Datagram.parse(data)
         except FacewireError:
@@ -81,8 +83,8 @@ class FigureLog:
         self._file = self._stack.enter_context(whole_file(path, overwrite=overwrite))
 
     def write(self, seconds: float, state: str, totals: Totals, call: CallStatistics) -> None:
-        """Add a line. It also has the time of day, and the CPU seconds and the memory (MB that are
-        in use, or the most so far where the system does not tell) of this program.
+        """Add a line. It also holds the time of day, the CPU seconds of this program, and its
+        memory (the MB in use, or the most so far if the system does not tell).
 
         Args:
             seconds: since the call began.

@@ -1,9 +1,9 @@
-"""`RenderLoad`: decides whether the lighter network renders, since the computer is too slow.
+"""`RenderLoad`: decides whether the lighter network renders, because the computer is too slow.
 
-Where rendering does not keep up, fewer pictures are shown first, since the newest one is always
-taken. Only where less than two thirds of them are left for seconds, the lighter network takes over.
-The way back is tried when the heavier one would probably keep up, and less often each time that it
-was a mistake.
+If rendering does not keep up, at first fewer pictures are shown, because only the newest one is
+taken. If less than two thirds of them are left for some seconds, the lighter network takes over.
+The heavier one is tried again when it would probably keep up, and each time that this was a
+mistake, less often.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class RenderLoad:
     """Watches how long pictures take.
 
     Attributes:
-        light: whether the lighter network should render.
+        light: whether the lighter network should render now.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class RenderLoad:
         self._wait = _BACK_S
 
     def add(self, now: float, seconds: float, skipped: int) -> None:
-        """A picture was made.
+        """Note that a picture was made.
 
         Args:
             now: seconds of the clock, when it was done.

@@ -1,7 +1,7 @@
-"""`Rendezvous`: the HTTP server where two sides of a call find each other.
+"""`Rendezvous`: the HTTP server where the two sides of a call find each other.
 
-It relays one sealed offer and one sealed answer for each room and forgets both. It keeps nothing on
-disk and writes no address anywhere.
+For each room, it passes on one sealed offer and one sealed answer, and forgets both. It keeps
+nothing on disk and writes no address anywhere.
 
     PUT    /ROOM           Door: hash         offer    201, a token in hex       opens a room
     POST   /ROOM/guest     Door: proof                 200, offer; Token: hex    comes in, once
@@ -11,8 +11,9 @@ disk and writes no address anywhere.
     GET    /health                                     200, JSON
 
 Proofs, hashes and tokens are in hex. Each connection serves one request. A refusal has a status and
-a sentence: 400 no such request, 403 the wrong proof, 404 no such room, 409 the room exists, 410 the
-link was used, 413 too long, 429 too many requests, 503 no rooms left.
+a sentence: 400 there is no such request, 403 the proof is wrong, 404 there is no such room, 409 the
+room exists already, 410 the link was used, 413 the message is too long, 429 there are too many
+requests, 503 no rooms are left.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Rendezvous:
         behind_proxy: take the last address of `X-Forwarded-For` for that of the caller.
 
     Attributes:
-        port: on which it listens, once it runs.
+        port: the port on which it listens, once it runs.
 
     Raises:
         MissingExtraError: aiohttp is not installed.
@@ -149,7 +150,7 @@ class Rendezvous:
         return gate
 
     async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        """Count the caller, read the request in bounded time, turn refusals into responses."""
+        """Count the caller, read the request in limited time, and turn refusals into responses."""
         caller = self._flood.caller(self._address(request))
         response: web.StreamResponse
         try:
@@ -222,13 +223,14 @@ class Rendezvous:
 
 
 class _Gate(asyncio.Protocol):
-    """Stands before a connection: refuses one too many, and ends one that takes too long.
+    """Stands before a connection: refuses it if there are too many, and ends it if it takes too
+    long.
 
     Args:
         inner: what serves the connection.
-        flood: counts.
+        flood: counts the connections.
         limits: see `Limits`.
-        gates: of all connections, by `id(inner)`; it takes itself out at the end.
+        gates: the gates of all connections, by `id(inner)`; this one removes itself at the end.
     """
 
     def __init__(
@@ -251,7 +253,7 @@ class _Gate(asyncio.Protocol):
         self._inner.connection_made(transport)
 
     def arrived(self) -> None:
-        """The request is here; from now on there is time until the response must have left."""
+        """Note that the request is here, and set the time by which the response must have left."""
         if self._timer is not None:
             self._timer.cancel()
         seconds = self._limits.wait_s + _HEALTHY_S
@@ -286,10 +288,10 @@ class _Gate(asyncio.Protocol):
 
 
 def tls(certificate: str, key: str) -> ssl.SSLContext:
-    """Certificate chain and key of a server, from PEM files.
+    """Read the certificate chain and the key of a server from PEM files.
 
     Raises:
-        ConfigError: a file that is missing, or that does not hold what it should.
+        ConfigError: a file is missing, or does not hold what it should.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:

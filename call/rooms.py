@@ -1,9 +1,9 @@
 """`Rooms`: what a rendezvous server keeps, in memory only, and only for ten minutes.
 
-A room is for one call: one side opens it with a sealed offer, one guest enters with the proof that
-he has the link, takes the offer and leaves a sealed answer, which the first side takes away. Then
-the room is empty; only its name is kept until its ten minutes are over, so that a second guest is
-told that the link was used. Nothing here has a clock: `now` is seconds of a monotonic clock.
+A room is for one call. One side opens it with a sealed offer. One guest enters, with the proof that
+he has the link, takes the offer and leaves a sealed answer. The first side takes the answer away.
+Then the room is empty; only its name is kept until its ten minutes are over, so that a second guest
+is told that the link was used. Nothing here reads a clock: `now` is seconds of a monotonic clock.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ OFFER_BYTES = 8192
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a server bears.
+    """How much a server accepts.
 
     Attributes:
-        rooms: that exist at once, used ones included.
+        rooms: how many rooms exist at the same time, used ones included.
         rooms_each: the same for one address.
-        seconds: that a room lasts.
-        connections: open at once.
+        seconds: how long a room lasts.
+        connections: how many are open at the same time.
         connections_each: the same for one address.
-        burst: requests of one address that may come at once.
-        rate: requests a second of one address after that.
+        burst: how many requests of one address may come at once.
+        rate: how many requests a second may come from one address after that.
         request_s: seconds in which a request must have arrived.
-        wait_s: seconds that a request for an answer waits.
+        wait_s: seconds for which a request for an answer waits.
     """
 
     rooms: int = 10_000
@@ -96,11 +96,11 @@ class Rooms:
             name: see `link.ROOM`.
             door: 32 bytes, SHA-256 of what a guest must show.
             offer: 1 to `OFFER_BYTES` bytes.
-            owner: stands for the address that asks.
+            owner: what stands for the address that asks.
             now: seconds.
 
         Returns:
-            16 bytes by which the maker of the room is known from now on.
+            16 bytes by which the maker of the room proves itself from now on.
 
         Raises:
             Refused: 400, 409 (there is such a room), 413, 429 (too many of this address), 503
@@ -130,7 +130,7 @@ class Rooms:
             now: seconds.
 
         Returns:
-            The offer, and 16 bytes by which the guest is known from now on.
+            The offer, and 16 bytes by which the guest proves itself from now on.
 
         Raises:
             Refused: 403 (another secret), 404 (no such room), 410 (somebody came before).
@@ -152,7 +152,7 @@ class Rooms:
         room.answer, room.guest = answer, None
 
     def take(self, name: str, maker: bytes, now: float) -> bytes | None:
-        """The answer, given once; None while there is none. Raises `Refused`: 403, 404."""
+        """Give the answer out, once; None while there is none. Raises `Refused`: 403, 404."""
         room = self._find(name, now)
         if not hmac.compare_digest(maker, room.maker):
             raise Refused(403, "only the maker of the room can take the answer")
