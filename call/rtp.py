@@ -1,9 +1,9 @@
 """Datagrams of a call as RTP packets (RFC 3550), without saying anything twice.
 
-The head of a datagram (`pack.py`) and that of RTP say the same: who sends, the how-manieth packet
-this is, and when it was sent. So 7 of the 9 bytes of the datagram's head are left out and made
-again from RTP's. Payload type 96 is this form; type 97 has a datagram as it is, which a page sends
-that cannot choose RTP's fields.
+The head of a datagram (`pack.py`) and the head of RTP say the same: who sends, which number the
+packet has, and when it was sent. So 7 of the 9 bytes of the datagram's head are left out, and the
+receiver restores them from RTP's. Payload type 96 is this form. Type 97 holds a whole datagram, for
+a web page that cannot choose RTP's fields.
 
     RTP             type 96
     sequence        the datagram's number less the number of the connection's first one, so that a
@@ -32,10 +32,11 @@ _VERSION_2 = 0x80
 
 
 class RtpWriter:
-    """Makes RTP packets of one connection.
+    """Makes the RTP packets of one connection.
 
-    A sequence number is never used twice with one SSRC: with SRTP's counter mode that would show
-    both payloads. So a datagram whose number does not rise is sent whole, with numbers of its own.
+    A sequence number is never used twice with one SSRC, because with SRTP's counter mode that would
+    reveal both payloads. So a datagram whose number does not rise is sent whole, with numbers of
+    its own.
     """
 
     def __init__(self) -> None:
@@ -44,7 +45,7 @@ class RtpWriter:
         self._sequence = 0
 
     def write(self, datagram: bytes) -> bytes:
-        """An RTP packet."""
+        """The RTP packet of a datagram."""
         if len(datagram) > _HEAD.size:
             version, session, number, sent = _HEAD.unpack_from(datagram)
             if self._session is None and version == _PACK_VERSION:
@@ -70,7 +71,7 @@ class RtpReader:
 
         Raises:
             TruncatedError: it ends within its head.
-            StreamError: no RTP, or a payload type that is not used here.
+            StreamError: it is not RTP, or its payload type is not used here.
         """
         if len(packet) < HEADER_BYTES:
             raise TruncatedError(f"an RTP packet of {len(packet)} bytes")
@@ -97,5 +98,5 @@ class RtpReader:
 
 
 def source_of(packet: bytes) -> int:
-    """SSRC of a packet of RTP or SRTP; 0 where there is none."""
+    """The SSRC of a packet of RTP or SRTP; 0 if there is none."""
     return int.from_bytes(packet[8:12], "big") if len(packet) >= HEADER_BYTES else 0

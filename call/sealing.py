@@ -1,4 +1,4 @@
-"""`Seal`: offer and answer of a call, closed so that only those who have the link can read them.
+"""`Seal`: seals offer and answer of a call, so that only those who have the link can read them.
 
 A sealed message is ChaCha20-Poly1305 (RFC 8439):
 
@@ -62,18 +62,18 @@ class Seal:
         return self._close(b"offer", message, b"")
 
     def open_offer(self, sealed: bytes) -> bytes:
-        """Read an offer. Raises `SealError`: another secret, another room, or changed."""
+        """Read an offer. Raises `SealError` if it is of another secret or room, or was changed."""
         return self._open(b"offer", sealed, b"")
 
     def answer(self, message: bytes, offer: bytes) -> bytes:
-        """Seal what the guest says to a sealed offer. Raises `SealError` if it is too long."""
+        """Seal the guest's answer to a sealed offer. Raises `SealError` if it is too long."""
         return self._close(b"answer", message, offer)
 
     def open_answer(self, sealed: bytes, offer: bytes) -> bytes:
         """Read the answer to a sealed offer.
 
         Raises:
-            SealError: another secret, another room, the answer to another offer, or changed.
+            SealError: it is of another secret or room, answers another offer, or was changed.
         """
         return self._open(b"answer", sealed, offer)
 
@@ -108,7 +108,7 @@ class Seal:
         return message
 
     def _bound(self, direction: bytes, offer: bytes) -> bytes:
-        """What the tag covers beside the message."""
+        """What the tag covers in addition to the message."""
         return b"facewire call 1 " + direction + self._room + hashlib.sha256(offer).digest()
 
     def _cipher(self, direction: bytes) -> ChaCha20Poly1305:

@@ -62,7 +62,7 @@ class Transmit(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CallStatistics:
-    """What a call is like at the moment.
+    """Figures of a call at this moment.
 
     Attributes:
         sent_bytes, received_datagrams: since the beginning; bytes with the network's headers.
@@ -71,20 +71,22 @@ class CallStatistics:
         loss: part of this side's datagrams that was lost lately, 0 to 1.
         peer_loss: part of the peer's datagrams that never came, since the beginning.
         round_trip_s: there and back, None before it was measured.
-        delay_s: from the arrival of sound to its playing.
-        own_s: time of this side's stream now, in seconds: what the camera sees now is sent with it.
-        picture_s, sound_s: times of the peer's stream of the picture that is shown and of the sound
-            that is heard; None while there is none. The peer's `own_s` at the same moment, less
-            these, is the delay from camera to screen and from mouth to ear.
-        held_back: packets of sound and motion that this side left out, since the line was full.
-        shown, made_up, skipped: pictures of the peer so far.
-        sound_made_up_s: seconds of the peer's sound that had to be made up.
-        restarts: how often the peer began anew.
-        damaged, strangers: datagrams that could not be read, or were of another session.
-        proven: keyframes of the peer that he signed; None where signatures are not checked.
-        unproven: STREAM packets and keyframes that were dropped, since he did not sign them.
-        peer_gone: nothing has come for seconds.
-        refused: why the peer's stream cannot be shown, else None.
+        delay_s: seconds from the arrival of sound to its playing.
+        own_s: the time of this side's stream now, in seconds. What the camera sees now is sent with
+            this time.
+        picture_s, sound_s: the times, in the peer's stream, of the picture that is shown and of the
+            sound that is heard; None while there is none. The peer's `own_s` at the same moment,
+            less these, is the delay from camera to screen and from mouth to ear.
+        held_back: packets of sound and motion that this side did not send, because the line was
+            full.
+        shown, made_up, skipped: how many of the peer's pictures were shown, how many of these were
+            made up, and how many were skipped.
+        sound_made_up_s: seconds of the peer's sound that had to be made up. restarts: how often the
+            peer began anew. damaged, strangers: datagrams that could not be read, or were of
+            another session. proven: how many keyframes the peer signed; None if signatures are not
+            checked. unproven: STREAM packets and keyframes that were dropped, because the peer did
+            not sign them. peer_gone: whether nothing has come for some seconds. refused: why the
+            peer's stream cannot be shown, else None.
     """
 
     sent_bytes: int
@@ -113,16 +115,16 @@ class CallStatistics:
 
 
 class CallSession:
-    """Both directions of a call between two people, seen from one side.
+    """One side of a call between two people, with both directions.
 
-    Nothing here waits or blocks, but for the time that coding and rendering take. All times are
+    Nothing here waits or blocks, except for the time that coding and rendering take. All times are
     seconds of one clock of the caller that never goes back (`time.monotonic`); a time that lies
     before an earlier one counts as that one. The two sides' clocks need not agree.
 
     Args:
         config: of this side.
         now: seconds of this side's clock.
-        encoder, decoder: used instead of those that `config` describes, for tests or to share
+        encoder, decoder: take the place of those that `config` describes, for tests or to share
             networks that are loaded already. They are closed with the session.
 
     Attributes:
@@ -163,18 +165,19 @@ class CallSession:
         self.outgoing.take(encoder.encode(now=now), now)  # the stream's time begins now
 
     def prepare(self) -> None:
-        """Load the networks of both directions, so that no later call has to: seconds, once."""
+        """Load the networks of both directions, so that no later call has to. This takes seconds.
+        """
         self._check_open()
         self.outgoing.encoder.prepare()
         self.incoming.decoder.prepare()
 
     def bind(self, key: SigningKey, peer: PublicKey, ends: bytes) -> None:
-        """Sign what is sent, and show only what the peer signed. Before anything is sent.
+        """Sign what is sent, and show only what the peer signed. Call it before anything is sent.
 
         Args:
-            key: of this side.
-            peer: the key of the other side.
-            ends: stands for both ends, see `signing.ends_of`.
+            key: the key of this side.
+            peer: the public key of the other side.
+            ends: what stands for both ends, see `signing.ends_of`.
         """
         self.outgoing.bind(Proofs(key, ends))
         self.incoming.bind(Checks(peer, ends))
@@ -193,7 +196,7 @@ class CallSession:
         made of it in another thread.
 
         Raises:
-            ConfigError: not such a frame, or the session is closed.
+            ConfigError: it is not such a frame, or the session is closed.
         """
         now = self._at(now)
         if State.CAMERA_OFF not in self.state:
@@ -204,7 +207,7 @@ class CallSession:
         `now`. After a pause the sound goes on at its own time: a pause is a gap, not a shift.
 
         Raises:
-            MediaError: not such sound.
+            MediaError: it is not such sound.
             ConfigError: the session is closed.
         """
         now = self._at(now)
@@ -212,22 +215,22 @@ class CallSession:
             self.outgoing.take(self.outgoing.encoder.encode(pcm=pcm, now=now), now)
 
     def receive(self, datagram: bytes, now: float) -> None:
-        """Take a datagram from the network. One that cannot be read is counted and left aside."""
+        """Take a datagram from the network. One that cannot be read is counted and ignored."""
         now = self._at(now)
         received = self.incoming.receive(datagram, now)
         self.keep(received, now)
         self.answer(received, now)
 
     def keep(self, received: Received, now: float) -> None:
-        """Let what a datagram brought wait for its time. A part of `receive`, for callers that
-        have threads.
+        """Keep what a datagram brought until its time comes. A part of `receive`, for callers with
+        threads.
         """
         if received.anew:
             self.playback.begin()
         self.playback.take(received.due, now)
 
     def answer(self, received: Received, now: float) -> None:
-        """Let the sending half know what the peer said. A part of `receive`, as `keep` is."""
+        """Tell the sending half what the peer reported. A part of `receive`, as `keep` is."""
         if received.anew:
             self.outgoing.greet(now)
         for report in received.reports:
@@ -235,7 +238,9 @@ class CallSession:
             self.outgoing.report(report, now)
 
     def send(self, now: float) -> list[bytes]:
-        """The datagrams that are to leave now, at most `pack.MAX_BYTES` each; often none."""
+        """The datagrams that are to leave now, of at most `pack.MAX_BYTES` each; often there are
+        none.
+        """
         now = self._at(now)
         self.playback.take(self.incoming.tick(now), now)
         return self.emit(now, [self.report(now)] if self.wants_report(now) else [])
@@ -251,15 +256,15 @@ class CallSession:
         return self.outgoing.send(now, reports)
 
     def wants_report(self, now: float) -> bool:
-        """Whether a report is to leave now: it waits a little for a datagram to go with."""
+        """Whether a report is to leave now. It waits a little for a datagram to go with."""
         waited = now - self._report_due(now)
         leaves = self.outgoing.due(now) <= now
         return (waited >= -_EARLY_S and leaves) or waited >= _RIDES * self.outgoing.together_s
 
     def report(self, now: float) -> Packet:
         """A CONTROL packet that tells the peer what came. What has not changed is told only once a
-        second. Which packets came is left out, since the arrivals of the datagrams say it. On a
-        thin line, references are told every other second, although they change.
+        second. It does not say which packets came, because the arrivals of the datagrams say that.
+        On a thin line, references are told only every other second, even if they change.
         """
         report = replace(self.incoming.report(now, self.state), received=None)
         thin = self.outgoing.kbps < _THIN_KBPS and self._told_references
@@ -291,7 +296,7 @@ class CallSession:
         return self.playback.choose(self._at(now))
 
     def render(self, due: DuePicture) -> PictureOutput | None:
-        """The second half of `picture`: takes as long as the network takes for a picture."""
+        """The second half of `picture`. Takes as long as the network takes for a picture."""
         frame = None if self._output is None else self._output.frame
         if due.rendering is not None:
             frame = due.rendering.picture()
@@ -309,7 +314,7 @@ class CallSession:
 
     @property
     def next_time(self) -> float:
-        """When `send` is to be called again, at the latest."""
+        """The time by which `send` must be called again."""
         return min(self._report_due(self._now), self.outgoing.due(self._now), self._now + _TICK_S)
 
     @property
@@ -345,7 +350,7 @@ class CallSession:
         )
 
     def leave(self, now: float) -> list[bytes]:
-        """Say goodbye: datagrams to send, after which `close` follows."""
+        """Say goodbye: returns datagrams to send. Call `close` after it."""
         now = self._at(now)
         self.state |= State.LEAVING
         datagrams: list[bytes] = []

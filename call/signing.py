@@ -1,15 +1,15 @@
 """Signatures that bind a call's pictures to the caller (Ed25519, RFC 8032).
 
 Each side makes a key for the call. The public half travels inside the sealed offer or answer
-(`abilities.py`), beside the fingerprint of the side's certificate. Signed is:
+(`abilities.py`), beside the fingerprint of the side's certificate. These bytes are signed:
 
     STREAM      "facewire proof 1 stream"    ends  payload
     keyframe    "facewire proof 1 keyframe"  ends  session u32  id u8  SHA-256 of the body
 
 `ends` is SHA-256("facewire ends 1", the maker's fingerprint, the guest's): so a picture is bound to
-the two certificates from which the words are made, and to one stream. A keyframe is signed once,
-whole; its signature travels with the last of its parts. A STREAM packet that is sent again is the
-same bytes, and needs no other signature.
+the two certificates from which the words are made, and to one stream. A keyframe is signed once, as
+a whole; its signature travels with the last of its parts. A STREAM packet that is sent again has
+the same bytes, and needs no new signature.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def ends_of(maker: bytes, guest: bytes) -> bytes:
         guest: the same of the other side.
 
     Raises:
-        ConfigError: a fingerprint of another length.
+        ConfigError: a fingerprint has another length.
     """
     if (len(maker), len(guest)) != (32, 32):
         raise ConfigError("a fingerprint has 32 bytes")
@@ -54,13 +54,13 @@ def ends_of(maker: bytes, guest: bytes) -> bytes:
 
 
 def of_stream(ends: bytes, payload: bytes) -> bytes:
-    """What is signed of a STREAM packet."""
+    """The bytes of a STREAM packet that are signed."""
     return b"facewire proof 1 stream" + ends + payload
 
 
 def of_keyframe(ends: bytes, session: int, identity: int, body: bytes) -> bytes:
-    """What is signed of a keyframe: its body as the packets carry it, its id, and the number of
-    its stream.
+    """The bytes of a keyframe that are signed: its body as the packets carry it, its id, and the
+    number of its stream.
     """
     digest = hashlib.sha256(body).digest()
     return b"facewire proof 1 keyframe" + ends + _SESSION.pack(session, identity) + digest
@@ -97,7 +97,7 @@ class PublicKey:
 
     Raises:
         MissingExtraError: `cryptography` is not installed.
-        ConfigError: another number of bytes.
+        ConfigError: the number of bytes is another one.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -112,7 +112,7 @@ class PublicKey:
         self._key: Ed25519PublicKey = Ed25519PublicKey.from_public_bytes(data)
 
     def has_signed(self, message: bytes, signature: bytes) -> bool:
-        """Whether the signature is of this key and of this message."""
+        """Whether the signature was made with this key for this message."""
         try:
             self._key.verify(signature, message)
         except self._wrong:
@@ -132,8 +132,8 @@ class _Sent:
 class Proofs:
     """The sending half: says which proofs leave with the packets of this side's stream.
 
-    The peer uses a keyframe only with its proof, and names it in his reports only then. So a proof
-    is repeated until the keyframe is named.
+    A proof is a signature as it is sent. The peer uses a keyframe only with its proof, and names it
+    in his reports only then. So a proof is repeated until the keyframe is named.
 
     Args:
         key: of this side.
@@ -148,7 +148,7 @@ class Proofs:
         self._sent: OrderedDict[tuple[int, int], _Sent] = OrderedDict()
 
     def restart(self) -> None:
-        """The peer begins anew, and has no proof of the stream."""
+        """Note that the peer begins anew, and has no proof of the stream."""
         self._known = False
 
     def report(self, control: Control, session: int) -> None:
@@ -195,7 +195,7 @@ class Proofs:
         return self._stream[1]
 
     def _of_fragment(self, packet: Packet, session: int, now: float) -> list[Proof]:
-        """The proof of a keyframe, with the last of its fragments."""
+        """The proof of a keyframe, which goes with the last of its fragments."""
         index, count, crc = fragment_of(packet)
         key = packet.reference, crc
         if key in self._sent:  # it is sent again, and so is the proof when its time comes

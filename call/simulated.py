@@ -1,8 +1,8 @@
-"""A network in the computer: discrete events in virtual time, seeded.
+"""A simulated network: discrete events in virtual time, with a seed.
 
 A `Line` carries datagrams one way: loss (at random and in bursts), delay, jitter, reordering,
-doubling, and a bottleneck with a queue whose rate may change. A `World` runs events in their order.
-Times are seconds of the world's clock; a `Clock` shows how a machine reads it.
+doubling, and a bottleneck with a queue and a rate that may change. A `World` runs events in their
+order. Times are seconds of the world's clock; a `Clock` shows what the clock of a machine says.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Clock", "Line", "LineSettings", "World"]
 
 
 class World:
-    """Events in the order of their times; those of one time in the order of their planning."""
+    """Runs events in the order of their times, and those of the same time as they were planned."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -25,7 +25,7 @@ class World:
         self._numbers = itertools.count()
 
     def at(self, time: float, action: Callable[[], None]) -> None:
-        """Do something at a time, at once where that has passed."""
+        """Plan an event for a time, or for now if that time has passed."""
         heapq.heappush(self._events, (max(time, self.now), next(self._numbers), action))
 
     def run(self, until: float) -> None:
@@ -42,7 +42,7 @@ class Clock:
 
     Attributes:
         start: what it shows at the world's time 0, in seconds.
-        ppm: parts in a million by which it runs fast.
+        ppm: how much too fast it runs, in parts in a million.
     """
 
     start: float = 0.0
@@ -67,11 +67,11 @@ class LineSettings:
         delay_s: propagation one way.
         jitter_s: mean of an exponential delay beyond it. Datagrams overtake each other only as
             `reorder` says.
-        loss: part of the datagrams that is lost, in bursts whose mean length is `burst`.
-        reorder: part that is held back by 60 ms.
-        double: part that arrives twice.
+        loss: which part of the datagrams is lost, in bursts whose mean length is `burst`.
+        reorder: which part is held back by 60 ms.
+        double: which part arrives twice.
         overhead: bytes that the network adds to each datagram.
-        dead: nothing arrives.
+        dead: whether nothing arrives at all.
     """
 
     kbps: float | None = None
@@ -91,12 +91,12 @@ class Line:
     """One way of a network.
 
     Attributes:
-        world: whose events are used.
+        world: the world that runs its events.
         deliver: is called with each datagram when it arrives.
         settings: see `LineSettings`.
-        seed: of all that is left to chance.
+        seed: decides all that is random.
         sent_bytes: what was sent, the network's own bytes included.
-        datagrams, lost: counts; lost are those of the queue's end as well.
+        datagrams, lost: counts; those that a full queue drops are lost, too.
     """
 
     world: World

@@ -1,9 +1,9 @@
-"""Speech made a little shorter or longer: whole pitch periods go or come, the pitch stays.
+"""Makes speech a little shorter or longer by whole pitch periods, so that the pitch stays.
 
-As in the jitter buffers of telephony (WebRTC's NetEQ calls it accelerate and preemptive expand):
-where the signal repeats itself, one period is cross-faded away or repeated; in silence any length
-will do. Where the signal does not repeat itself nothing is changed, and the caller tries again
-with the next piece.
+The jitter buffers of telephony do the same (WebRTC's NetEQ calls it accelerate and preemptive
+expand). Where the signal repeats itself, one period is cross-faded away or repeated; in silence,
+any length can be. Where the signal does not repeat itself, nothing is changed, and the caller tries
+again with the next piece.
 """
 
 from __future__ import annotations
@@ -66,13 +66,13 @@ def lengthen(before: Sound, pcm: Sound) -> Sound:
 
 
 def _faded(start: Sound, end: Sound) -> Sound:
-    """From the one to the other, in a straight line."""
+    """Fade from the one to the other, in a straight line."""
     share = np.linspace(0, 1, len(start), dtype=np.float32)
     return np.asarray(start * (1 - share) + end * share, np.float32)
 
 
 def _period(pcm: Sound, middle: int) -> int | None:
-    """Length of the pitch period around a sample; None where the sound does not repeat itself."""
+    """The pitch period around a sample, in samples; None if the sound does not repeat itself."""
     if float(np.sqrt(np.mean(pcm**2))) < _SILENT:
         return middle
     best, found = _ALIKE, None

@@ -1,7 +1,7 @@
-"""`Traffic`: bytes of a connection as the line carries them, with the headers of IP and UDP.
+"""`Traffic`: counts the bytes of a connection on the line, with the headers of IP and UDP.
 
-It also bounds what is taken in: a call needs some 20 kbit/s, its first pictures some hundred
-kilobytes; whoever sends more is not listened to.
+It also limits what is accepted: a call needs about 20 kbit/s, and some hundred kilobytes for its
+first pictures. What goes far beyond that is dropped.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ _BURST, _RATE = 512_000.0, 125_000.0  # bytes; bytes a second: 1 Mbit/s
 
 @dataclass(slots=True)
 class Traffic:
-    """Counts of one connection; everything is counted: media, DTLS, ICE's checks.
+    """Counts everything on one connection: media, DTLS and the checks of ICE.
 
     Attributes:
         sent_bytes: IP bytes that were given to the system.
-        sent: packets.
-        received_bytes: IP bytes that came, those that were dropped included.
-        received: packets.
-        dropped: packets that came beyond 1 Mbit/s (after 512 kB at once), from a foreign source,
-            or that were not what they should be.
-        heard: time of the last packet that came, seconds.
+        sent: packets that were given to the system.
+        received_bytes: IP bytes that came, including those that were dropped.
+        received: packets that came, including those that were dropped.
+        dropped: packets that came beyond 1 Mbit/s (after 512 kB at once), that came from a foreign
+            source, or that were not what they should be.
+        heard: the time of the last packet that came, in seconds.
     """
 
     sent_bytes: int = 0
@@ -44,7 +44,7 @@ class Traffic:
         self.sent_bytes += payload + _UDP + _IP[6 if ":" in address else 4]
 
     def receive(self, payload: int, address: str, now: float) -> bool:
-        """Count a packet that came; False where it is to be dropped."""
+        """Count a packet that came; returns False if it is to be dropped."""
         size = payload + _UDP + _IP[6 if ":" in address else 4]
         self.received += 1
         self.received_bytes += size

@@ -1,11 +1,11 @@
-"""`Connection`: datagrams from one side of a call to the other, by ICE, DTLS and SRTP of aiortc.
+"""`Connection`: carries datagrams between the sides of a call, by ICE, DTLS and SRTP of aiortc.
 
-The parts of aiortc are used without its RTCPeerConnection: its receiver would decode, keep 240 ms
-and send reports, its sender wants a track. What is used of aiortc that has no public name is used
-in this file alone, and `tests/call/test_transport.py` says what it must be; so aiortc is pinned.
+The parts of aiortc are used without its RTCPeerConnection, whose receiver would decode, delay by
+240 ms and send reports, and whose sender needs a track. Parts of aiortc that have no public name
+are used in this file only, and `tests/call/test_transport.py` checks them. So aiortc is pinned.
 
-No server is asked for anything unless one is given: aiortc's own default, which is not used here,
-is a public STUN server.
+No server is asked for anything unless one is given. (aiortc by itself would ask a public STUN
+server.)
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MESSAGE = 64 * 1024  # bytes of a reliable message at most
 
 
 def certificate() -> RTCCertificate:
-    """A new certificate for DTLS; raises `MissingExtraError` where aiortc is not installed."""
+    """Make a certificate for DTLS. Raises `MissingExtraError` if aiortc is not installed."""
     try:
         from aiortc import RTCCertificate
     except ImportError as error:
@@ -46,7 +46,7 @@ def certificate() -> RTCCertificate:
 
 
 def fingerprint(of: RTCCertificate) -> bytes:
-    """32 bytes: SHA-256 of a certificate."""
+    """The SHA-256 of a certificate, 32 bytes."""
     values = {entry.algorithm: entry.value for entry in of.getFingerprints()}
     return bytes.fromhex(values["sha-256"].replace(":", ""))
 
@@ -55,13 +55,13 @@ class Connection:
     """One connection. All methods belong to the event loop's thread.
 
     Args:
-        maker: whether this side made the room: it controls ICE, and is the server in DTLS.
+        maker: whether this side made the room; then it controls ICE, and is the server in DTLS.
         own: this side's certificate.
         servers: ICE servers, none by default.
         on_datagram: takes each datagram as it arrives.
         on_message: takes each message of the reliable channel.
-        on_end: called once when the connection ends by itself; True where the other side closed
-            it, False where the line is lost.
+        on_end: called once when the connection ends by itself; with True if the other side closed
+            it, with False if the line is lost.
 
     Attributes:
         user, password: of ICE, known after `gather`.
@@ -104,7 +104,7 @@ class Connection:
         self._connected = self._closed = False
 
     async def gather(self) -> tuple[Candidate, ...]:
-        """Open sockets; the addresses at which this side may be reached.
+        """Open sockets; returns the addresses at which this side may be reached.
 
         Raises:
             CallError: this machine has no network.
@@ -143,10 +143,10 @@ class Connection:
             password: ICE password of the other side.
             fingerprint: 32 bytes; a certificate with another SHA-256 is refused.
             candidates: addresses of the other side.
-            seconds: after which it is given up.
+            seconds: the time after which connecting is given up.
 
         Raises:
-            CallError: no path was found in time, or the certificate is another one.
+            CallError: no path was found in time, or the certificate is not the expected one.
         """
         import aiortc
 
@@ -185,14 +185,14 @@ class Connection:
         self._changed()
 
     def local_address(self) -> str | None:
-        """This side's own address on the path that was chosen; None before."""
+        """This side's own address on the path that was chosen; None before there is one."""
         for pair in self._ice._connection._nominated.values():
             candidate = pair.local_candidate
             return str(candidate.related_address or candidate.host)
         return None
 
     def send(self, datagram: bytes) -> None:
-        """Send a datagram. Where the loop is too busy to send, the oldest ones are dropped."""
+        """Send a datagram. If the event loop is too busy to send, the oldest ones are dropped."""
         if not self._connected or self._closed:
             return
         if self._outgoing.full():
@@ -200,17 +200,17 @@ class Connection:
         self._outgoing.put_nowait(self._writer.write(datagram))
 
     def send_reliably(self, message: bytes) -> None:
-        """Send a message of at most 64 kB by the reliable channel, unordered."""
+        """Send a message of at most 64 kB over the reliable channel, which keeps no order."""
         if self._connected and not self._closed and self._channel.readyState == "open":
             self._channel.send(message)
         elif self._connected and not self._closed:
             self._channel.once("open", lambda: self.send_reliably(message))
 
     async def close(self, *, tell: bool = True) -> None:
-        """Close everything; it may be called twice.
+        """Close everything. It may be called twice.
 
         Args:
-            tell: whether the other side is told. It takes that for the end of the call.
+            tell: whether to tell the other side, for which the call then ends.
         """
         if self._closed:
             return
@@ -234,10 +234,10 @@ class Connection:
         self._channel.on("message", self._message)
 
     def _hasten(self) -> None:
-        """Let the reliable channel repeat what was lost sooner than SCTP does by itself: after 3 s
-        at first, and never before 1 s (RFC 9260, section 16), which are for large transfers. A call
-        gives it a few kilobytes, on which the first picture waits. Where nothing is answered, its
-        own patience comes back, so that it does not give up early.
+        """Let the reliable channel repeat what was lost sooner than SCTP does by itself, which
+        waits 3 s at first and at least 1 s later on (RFC 9260, section 16). Those times are for
+        large transfers. A call gives it a few kilobytes, and the first picture waits for them. If
+        nothing is answered, its own times come back, so that it does not give up early.
         """
         sctp: Any = self._sctp  # its inner state has no public name
         update, patient = sctp._update_rto, sctp._rto
@@ -258,7 +258,7 @@ class Connection:
             self._on_message(message)
 
     def _changed(self) -> None:
-        """The state of DTLS is another one; closed by itself means that the call's path ended."""
+        """Take the new state of DTLS. If it closed by itself, the path of the call has ended."""
         if self._closed or self._dtls.state not in ("closed", "failed"):
             return
         left = self._ice.state == "completed" and not self._ice._connection._closed
@@ -273,7 +273,7 @@ class Connection:
                 await self._dtls._send_rtp(packet)
 
     async def _take(self, data: bytes, arrival_time_ms: int) -> None:
-        """An RTP packet of the other side, decrypted and authenticated."""
+        """Take an RTP packet of the other side, decrypted and authenticated."""
         source = source_of(data)
         if source not in self._sources and len(self._sources) >= _MOST_SOURCES:
             self.traffic.dropped += 1
