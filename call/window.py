@@ -1,4 +1,4 @@
-"""The window of a call, by OpenCV: the other face large, oneself small, one line of figures.
+"""The window of a call, by OpenCV: the other face large, your own small, and a line of figures.
 
 `draw` makes the picture of the window and depends on nothing but what it is given; `Window` shows
 it and reads the keys.
@@ -34,7 +34,7 @@ _HELP = "m mute   c camera   h hide own picture   f full screen   + - quality   
 
 
 class Key(Enum):
-    """What somebody asks for by a key."""
+    """What a key of the window does."""
 
     START = "start"
     LEAVE = "leave"
@@ -66,12 +66,12 @@ _KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the line of figures says; None where it is not known yet.
+    """What the line of figures says; None for what is not known yet.
 
     Attributes:
-        sent_kbps, received_kbps: with all headers, in 1000 bits a second.
-        loss: part of the datagrams that was lost, 0 to 1.
-        delay_ms: of the sound, beyond the network.
+        sent_kbps, received_kbps: rates with all headers, in 1000 bits a second.
+        loss: which part of the datagrams was lost, 0 to 1.
+        delay_ms: the delay of the sound, without that of the network.
     """
 
     sent_kbps: float | None = None
@@ -82,22 +82,22 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What there is to see.
+    """What the window is to show.
 
     Attributes:
-        face: the other's picture, RGB; None before the first.
-        own: the own picture, RGB; None if there is none or it is hidden.
+        face: the picture of the other side, RGB; None before the first.
+        own: the picture of this side, RGB; None if there is none or it is hidden.
         generated: whether `face` was generated, which is then written on it.
-        stale: why the picture stands, for example "the line is lost"; "" while it moves.
+        stale: why the picture stands still, for example "the line is lost"; "" while it moves.
         figures: see `Figures`.
-        level: of the microphone, 0 to 1.
+        level: how loud the microphone is, 0 to 1.
         muted, camera_off: what this side switched off.
-        words: to compare.
-        signed: whether `face` was signed by the side whose words these are; None where that is not
+        words: the words to compare.
+        signed: whether `face` was signed by the side with the same words; None if that is not
             known.
-        unsigned: pieces that were dropped, since that side did not sign them.
-        message: a sentence, in the middle while there is no face, else above the line.
-        help: whether the line of help is there.
+        unsigned: how many pieces were dropped, because that side did not sign them.
+        message: a sentence. It stands in the middle while there is no face, else above the line.
+        help: whether to show the line of help.
     """
 
     face: Frame | None = None
@@ -116,11 +116,11 @@ class View:
 
 
 def draw(view: View, width: int = WIDTH, height: int = HEIGHT) -> Frame:
-    """The picture of the window.
+    """Draw the picture of the window.
 
     Args:
-        view: what there is to see.
-        width, height: pixels, at least 160 each; the picture has this size.
+        view: what to show.
+        width, height: size of the picture in pixels, at least 160 each.
 
     Returns:
         uint8 RGB `[height, width, 3]`.
@@ -164,7 +164,7 @@ def _own(canvas: Frame, view: View, room: int) -> None:
 
 
 def _bar(canvas: Frame, view: View, top: int) -> None:
-    """Figures and level, words, help."""
+    """Draw the figures, the level, the words and the help."""
     figures = view.figures
     parts = []
     if figures.sent_kbps is not None:
@@ -193,7 +193,7 @@ def _bar(canvas: Frame, view: View, top: int) -> None:
 
 
 def _binding(view: View) -> tuple[str, tuple[int, int, int]]:
-    """Whether the picture belongs to the words."""
+    """The note that says whether the picture is signed, and its colour."""
     if view.unsigned:
         return f"not signed by that side, dropped: {view.unsigned}", _WARM
     if view.signed is None:
@@ -202,7 +202,7 @@ def _binding(view: View) -> tuple[str, tuple[int, int, int]]:
 
 
 def _scaled(frame: Frame, width: int, height: int) -> Frame:
-    """As large as fits, its shape kept."""
+    """Scale a picture to the largest size that fits, and keep its shape."""
     import cv2
 
     factor = min(width / frame.shape[1], height / frame.shape[0])
@@ -227,7 +227,7 @@ def _wide(text: str, scale: float) -> int:
 
 
 def _centred(canvas: Frame, text: str, y: int, scale: float) -> None:
-    """Text in the middle, in several lines if it is long, on a dark ground."""
+    """Write text in the middle, in several lines if it is long, on a dark ground."""
     lines, line = [], ""
     for word in text.split():
         longer = f"{line} {word}".strip()
@@ -282,7 +282,7 @@ class Window:
         self._shown = 0
 
     def show(self, view: View) -> None:
-        """Show what there is to see."""
+        """Show a view."""
         width, height = WIDTH, HEIGHT
         if self._full:
             area = self._cv2.getWindowImageRect(_NAME)
@@ -291,7 +291,7 @@ class Window:
         self._shown += 1
 
     def pressed(self) -> list[Key]:
-        """Keys that were pressed; `Key.LEAVE` where the window was closed. Also draws it."""
+        """The keys that were pressed; `Key.LEAVE` if the window was closed. Also draws the window."""
         code = self._cv2.waitKey(1)
         found = [_KEYS[code & 0xFF]] if code >= 0 and code & 0xFF in _KEYS else []
         if self._shown > 1 and self._cv2.getWindowProperty(_NAME, 4) < 1:  # WND_PROP_VISIBLE
@@ -302,7 +302,7 @@ class Window:
         return found
 
     def close(self) -> None:
-        """Close it. It may be called twice."""
+        """Close the window. It may be called twice."""
         try:
             self._cv2.destroyWindow(_NAME)
             self._cv2.waitKey(1)

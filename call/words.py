@@ -1,10 +1,10 @@
-"""Four words that two people read to each other, to know that nobody stands between them.
+"""Four words that two people read to each other, to know that nobody listens in between.
 
 The words are made from both DTLS fingerprints and from a number that each side chose at random. The
-side that made the room commits to its number before it sees that of the other, and shows it after
-(as ZRTP does, RFC 6189, section 4.4.1.1). So somebody in between, who has one certificate for each
-side, has a single guess among 2^32 at words that are equal on both sides; without the commitment he
-could try certificates until they are.
+side that made the room commits to its number before it sees that of the other, and shows it later
+(as ZRTP does, RFC 6189, section 4.4.1.1). Somebody in between needs a certificate of his own for
+each side. He has a single guess, right once in 2^32 times, at words that are equal on both sides;
+without the commitment he could try certificates until they are equal.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _COUNT = 4
 
 
 def spoken(maker: bytes, guest: bytes, maker_nonce: bytes, guest_nonce: bytes) -> tuple[str, ...]:
-    """Four words; equal on both sides if both see the same four values.
+    """The four words, which are equal on both sides if both see the same four values.
 
     Args:
-        maker: 32 bytes, SHA-256 fingerprint of the certificate of the side that made the room.
+        maker: 32 bytes, the SHA-256 fingerprint of the certificate of the side that made the room.
         guest: the same of the other side.
         maker_nonce: `NONCE_BYTES` bytes that the maker chose at random.
         guest_nonce: the same of the other side.
 
     Raises:
-        ConfigError: a value of another length.
+        ConfigError: a value has another length.
     """
     if (len(maker), len(guest), len(maker_nonce), len(guest_nonce)) != (32, 32, 16, 16):
         raise ConfigError("words are made from two fingerprints and two numbers of 16 bytes")
@@ -44,7 +44,7 @@ def commitment(nonce: bytes) -> bytes:
 
 
 def commits_to(shown: bytes, nonce: bytes) -> bool:
-    """Whether a number is the one that was committed to."""
+    """Whether this is the number that was committed to."""
     return len(nonce) == NONCE_BYTES and hmac.compare_digest(shown, commitment(nonce))
 
 

@@ -1,11 +1,12 @@
-"""`CallWorkers`: threads around a `CallSession`, so that nothing waits for what takes long.
+"""`CallWorkers`: runs a `CallSession` in threads, so that nothing has to wait for long tasks.
 
 camera ─→ look ─┐                                  ┌→ render ─→ picture()
 microphone ─────┴→ send ─→ network ─→ receive ─────┴→ sound()
 
-Finding the face, coding, decoding and rendering have a thread each. What arrives from outside is
-put into a queue and never waits; a frame that the tracker has not begun with when the next one
-comes is dropped. Sound is coded between two frames, so it waits for no tracker and no picture.
+Finding the face, coding, decoding and rendering have a thread each. What comes from outside is put
+into a queue, so the caller never waits. If the next frame comes before the tracker has begun with a
+frame, that frame is dropped. Sound is coded between two frames, so it waits for no tracker and no
+picture.
 """
 
 from __future__ import annotations
@@ -47,14 +48,14 @@ class CallWorkers:
     Times are seconds of one clock that never goes back, which the threads read too.
 
     Args:
-        session: is used by nobody else meanwhile. It is closed with the workers.
-        clock: of all times.
+        session: the session, which nobody else may use meanwhile. It is closed with the workers.
+        clock: the clock of all times.
 
     Attributes:
         session: as given.
-        failure: the error that ended a thread, None while all run.
-        render_s: seconds that the last picture took.
-        dropped: frames of the camera that the tracker had no time for.
+        failure: the error that ended a thread; None while all run.
+        render_s: how many seconds the last picture took.
+        dropped: how many frames of the camera the tracker had no time for.
     """
 
     def __init__(
@@ -92,16 +93,16 @@ class CallWorkers:
         ]
 
     def bind(self, key: SigningKey, peer: PublicKey, ends: bytes) -> None:
-        """As `CallSession.bind`; before `start`."""
+        """See `CallSession.bind`. Call it before `start`."""
         self.session.bind(key, peer, ends)
 
     def start(self, transmit: Transmit) -> None:
         """Begin to send and receive.
 
         Args:
-            transmit: sends datagrams, with `reliably=True` by the reliable channel, which only
-                happens where `CallConfig.reliable` says that there is one. It is called from one
-                thread, and must not block.
+            transmit: sends datagrams; with `reliably=True` over the reliable channel, which happens
+                only if `CallConfig.reliable` says that there is one. It is called from one thread,
+                and must not block.
         """
         self._transmit = transmit
         for thread in self._threads:
@@ -109,7 +110,7 @@ class CallWorkers:
 
     @property
     def state(self) -> State:
-        """What the peer is told of this side; may be set."""
+        """What the peer is told of this side. It may be set."""
         return self.session.state
 
     @state.setter
@@ -128,7 +129,7 @@ class CallWorkers:
 
     @property
     def light(self) -> bool:
-        """Whether pictures are made by the smallest network, since the computer did not keep up
+        """Whether the smallest network makes the pictures, because the computer did not keep up
         with the one that the peer chose.
         """
         return self._load.light
@@ -159,7 +160,7 @@ class CallWorkers:
             return self.session.playback.sound(count, now)
 
     def picture(self, now: float) -> PictureOutput | None:
-        """The newest picture that is rendered; None before the first."""
+        """The newest picture that was rendered; None before the first."""
         return self._output
 
     def leave(self, now: float) -> None:
@@ -168,13 +169,13 @@ class CallWorkers:
             self._transmit(self.session.leave(now))
 
     def close(self) -> None:
-        """End the threads and close the session. Whatever is asked for after it does nothing."""
+        """End the threads and close the session. After it, all methods do nothing."""
         self._transmit = None
         if self._end():
             self.session.close()
 
     def _end(self) -> bool:
-        """End the threads; whether all have ended."""
+        """End the threads; returns whether all have ended."""
         self._ended.set()
         for event in (self._seen, self._work, self._came):
             event.set()
@@ -190,7 +191,7 @@ class CallWorkers:
         self.close()
 
     def _run(self, loop: Callable[[], None]) -> None:
-        """Call a loop's body until the end."""
+        """Call the body of a loop until the end."""
         try:
             while not self._ended.is_set():
                 loop()
@@ -216,7 +217,7 @@ class CallWorkers:
             self._work.set()
 
     def _send(self) -> None:
-        """Code what came, and send what is due."""
+        """Encode what came, and send what is due."""
         self._work.wait(_TICK_S)
         self._work.clear()
         while (heard := _first(self._sounds)) is not None:

@@ -1,1 +1,1 @@
-"""What a call sees and hears with, shows and plays on: devices, or files in their place."""
+"""Camera, microphone, loudspeaker and screen of a call, or files in their place."""

@@ -23,9 +23,9 @@ class Camera:
     """Reads a camera in a thread of its own and keeps the newest picture.
 
     Args:
-        number: of the camera, 0 for the first; or the path of a device.
-        width: pixels that are asked for; the camera decides.
-        height: likewise.
+        number: number of the camera, 0 for the first; or the path of a device.
+        width: width that is asked for, in pixels; the camera decides.
+        height: the same for the height.
         opened: opens a camera, as `cv2.VideoCapture` does; tests give one of their own.
 
     Raises:
@@ -54,11 +54,11 @@ class Camera:
 
     @property
     def ended(self) -> bool:
-        """Never: a camera may come back."""
+        """Always false, because a camera may come back."""
         return False
 
     def look(self, now: float) -> Frame | None:
-        """The newest picture, once."""
+        """The newest picture, given once."""
         with self._lock:
             frame, self._newest = self._newest, None
         return frame
@@ -94,7 +94,7 @@ class Camera:
             self._closing.wait(_AGAIN_S)
 
     def _read(self, device: Any) -> None:
-        """Until it gives no more pictures, or until `close`."""
+        """Read until the camera gives no more pictures, or until `close`."""
         last = time.monotonic()
         while not self._closing.is_set():
             good, frame = device.read()
@@ -111,7 +111,7 @@ class Camera:
                 self._closing.wait(0.02)
 
     def _say(self, works: bool, sentence: str) -> None:
-        """An event, where something changed."""
+        """Add an event if something changed."""
         if works != self._works:
             self._works = works
             with self._lock:
@@ -119,7 +119,7 @@ class Camera:
 
 
 def list_cameras() -> list[str]:
-    """Cameras that the system names; only Linux does without opening them."""
+    """The cameras that the system names. Only Linux does so without opening them."""
     names = []
     for entry in sorted(Path("/sys/class/video4linux").glob("video*")):
         name = (entry / "name").read_text(errors="replace").strip()

@@ -1,8 +1,10 @@
-"""`SoundCards`: microphone and loudspeaker by sounddevice, lost and found again.
+"""`SoundCards`: microphone and loudspeaker by sounddevice, also when they are unplugged and come
+back.
 
-Many sound cards run at 44.1 or 48 kHz only; PyAV's resampler is between them and 16 kHz. Input and
-output are two streams: one for both broke in tests with PulseAudio. PortAudio sees a new card only
-when it begins anew, which ends all of its streams; so both are opened again together.
+Many sound cards run at 44.1 or 48 kHz only, so PyAV's resampler converts from and to 16 kHz. Input
+and output are two streams, because a single one for both broke in tests with PulseAudio. PortAudio
+sees a new card only when it starts again, which ends all of its streams; so both are opened again
+together.
 """
 
 from __future__ import annotations
@@ -30,11 +32,11 @@ _RATES = (16000, 48000, 44100)  # the first that the card takes
 
 
 def portaudio() -> Any:
-    """The module `sounddevice`.
+    """Import the module `sounddevice`.
 
     Raises:
         MissingExtraError: it is not installed.
-        DeviceError: PortAudio, which it needs, is not.
+        DeviceError: PortAudio, which it needs, is not installed.
     """
     try:
         import sounddevice
@@ -53,11 +55,11 @@ class SoundCards:
 
     Args:
         microphone: number or part of the name; None takes the system's.
-        loudspeaker: likewise.
+        loudspeaker: the same for the loudspeaker.
         module: `sounddevice`; tests give one of their own.
 
     Attributes:
-        silent: samples of silence that the loudspeaker got because nothing was there.
+        silent: how many samples of silence the loudspeaker got because there was no sound.
 
     Raises:
         MissingExtraError, DeviceError: as `portaudio`. A card that is missing raises nothing.
@@ -101,14 +103,14 @@ class SoundCards:
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
     def wants(self, now: float) -> int:
-        """Samples that the loudspeaker lacks; without one, nothing."""
+        """How many samples the loudspeaker lacks; 0 without a loudspeaker."""
         if self._cards["loudspeaker"].stream is None:
             return 0
         with self._lock:
             return max(0, _AHEAD - self._ahead)
 
     def play(self, pcm: Sound) -> None:
-        """Play after what waits."""
+        """Play sound after what waits already."""
         card = self._cards["loudspeaker"]
         with self._lock:
             if len(pcm) and card.stream is not None:
@@ -133,7 +135,7 @@ class SoundCards:
     # -- streams
 
     def _open(self, card: _Card) -> None:
-        """Open a card at a rate that it can; an event tells whether it worked."""
+        """Open a card at a rate that it supports; an event tells whether that worked."""
         reason = "no card was found"
         for rate in _RATES:
             try:
@@ -220,7 +222,7 @@ class _Card:
         self.resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE)
 
     def open(self, module: Any, rate: int, callback: Any) -> None:
-        """Open and start; raises what PortAudio does."""
+        """Open and start the stream; raises what PortAudio raises."""
         rates = (rate, SAMPLE_RATE) if self.records else (SAMPLE_RATE, rate)
         self.resampler, self.rate = Resampler(*rates), rate
         kind = module.InputStream if self.records else module.OutputStream
@@ -237,7 +239,7 @@ class _Card:
         self.stream.start()
 
     def shut(self) -> None:
-        """Close, whatever state the card is in."""
+        """Close the stream, whatever state the card is in."""
         stream, self.stream = self.stream, None
         if stream is not None:
             try:
@@ -247,7 +249,7 @@ class _Card:
 
 
 def list_cards(module: Any = None) -> list[str]:
-    """Names of microphones and loudspeakers, one a line. Raises as `portaudio`."""
+    """Names of microphones and loudspeakers, one in a line. Raises what `portaudio` raises."""
     sd = module or portaudio()
     lines = []
     for number, card in enumerate(sd.query_devices()):

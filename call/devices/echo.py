@@ -1,7 +1,7 @@
-"""`EchoCanceller`: takes what the loudspeaker plays out of what the microphone hears.
+"""`EchoCanceller`: removes the loudspeaker's sound from what the microphone hears.
 
-It is WebRTC's, which the package `livekit` brings. It is optional: without it, headphones are asked
-for. It works on pieces of 10 ms.
+It is WebRTC's, which the package `livekit` brings, and works on pieces of 10 ms. It is optional:
+without it, `facewire call` asks for headphones.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class EchoCanceller:
         self._far = np.zeros(0, np.float32)
 
     def played(self, pcm: Sound) -> None:
-        """What was given to the loudspeaker."""
+        """Take what was given to the loudspeaker."""
         self._far = np.concatenate([self._far, pcm])[-_MOST:]
         whole = len(self._far) // _PIECE * _PIECE
         for piece in self._far[:whole].reshape(-1, _PIECE):
@@ -43,7 +43,7 @@ class EchoCanceller:
         self._far = self._far[whole:]
 
     def clean(self, pcm: Sound) -> Sound:
-        """What the microphone heard, without the loudspeaker; up to 10 ms stay inside."""
+        """What the microphone heard, without the loudspeaker. Up to 10 ms stay inside."""
         self._near = np.concatenate([self._near, pcm])
         whole = len(self._near) // _PIECE * _PIECE
         out = []
@@ -60,7 +60,7 @@ class EchoCanceller:
 
 
 def open_canceller() -> EchoCanceller | None:
-    """An echo canceller, or None where `livekit` is not installed or does not run here."""
+    """An echo canceller; None if `livekit` is not installed or does not run here."""
     try:
         from livekit import rtc
 

@@ -1,4 +1,4 @@
-"""Files in place of devices: a video is seen and heard in real time, and what comes is written."""
+"""Files in place of devices: a video is sent in real time, and what comes is written to another."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _STEP_S = 0.5  # that a film goes on between two calls, at most
 
 
 class FileSource:
-    """Eye and ear from a video file, at the pace of the clock. It begins with the first call, and
-    it stands while nobody calls for more than half a second.
+    """Camera and microphone from a video file, at the pace of the clock. The video begins with the
+    first call of a method, and pauses while none is called for more than half a second.
 
     Args:
         path: anything that `facewire encode` reads.
@@ -60,7 +60,7 @@ class FileSource:
         return self._level
 
     def look(self, now: float) -> Frame | None:
-        """The picture of now, once."""
+        """The picture of this moment, given once."""
         time = self._time(now)
         found = None
         while self._next is not None and self._next[1] <= time:
@@ -92,11 +92,11 @@ class FileSource:
         return pcm
 
     def events(self) -> list[DeviceEvent]:
-        """None: files do not get unplugged."""
+        """Always empty, because files do not get unplugged."""
         return []
 
     def close(self) -> None:
-        """Nothing is held open but while it is read."""
+        """Do nothing: the file is open only while it is read."""
         self._frames, self._pieces = iter(()), iter(())
         self._next, self._ended = None, True
 
@@ -114,14 +114,14 @@ class FileSource:
 
 
 class FileSink:
-    """Writes what is shown and played to a video file, with the times at which it was.
+    """Writes what is shown and played to a video file, with the times of showing and playing.
 
     Args:
         path: see `VideoWriter`.
         overwrite: replace the file if it exists.
 
     Attributes:
-        pictures: that were written.
+        pictures: how many were written.
 
     Raises:
         OutputExistsError, ConfigError, OutputError, OSError: as `VideoWriter`, from `show`.
@@ -138,7 +138,9 @@ class FileSink:
         self.pictures = 0
 
     def show(self, frame: Frame, now: float) -> None:
-        """Write a picture, shown from now on. Of several within 1 ms only the first is kept."""
+        """Write a picture that is shown from now on. Of several within 1 ms, only the first is
+        kept.
+        """
         pts = round(self._time(now) * 1000)
         if pts <= self._last:
             return
@@ -160,7 +162,7 @@ class FileSink:
         self.pictures += 1
 
     def wants(self, now: float) -> int:
-        """Samples up to now, in whole blocks of 20 ms."""
+        """How many samples are due up to now, in whole blocks of 20 ms."""
         due = int(self._time(now) * SAMPLE_RATE)
         if due - self._asked > _LONGEST_S * SAMPLE_RATE:
             self._asked = self._played = due - _BLOCK
@@ -184,7 +186,7 @@ class FileSink:
         return []
 
     def close(self) -> None:
-        """Finish the file. Where nothing was ever shown, there is none."""
+        """Finish the file. If nothing was ever shown, there is none."""
         if self._writer is not None:
             self._writer.close()
 
@@ -195,7 +197,7 @@ class FileSink:
 
 
 def _fitted(frame: Frame, size: tuple[int, int]) -> Frame:
-    """The picture in another size, if need be."""
+    """The picture, in another size if necessary."""
     if frame.shape[:2] == size:
         return frame
     video = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")

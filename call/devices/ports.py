@@ -1,7 +1,7 @@
-"""What a call wants of a camera, a microphone, a loudspeaker and a screen; files serve too.
+"""What a call needs of a camera, a microphone and a loudspeaker, or of files in their place.
 
 None of these methods waits, and none raises because a device is missing, busy or was unplugged:
-that is told by `events`, and the call goes on. Times are seconds of one monotonic clock.
+`events` tells of that, and the call goes on. Times are seconds of one monotonic clock.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Sound = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class DeviceEvent:
-    """Something happened to a device.
+    """Something that happened to a device.
 
     Attributes:
         device: "camera", "microphone" or "loudspeaker".
         works: whether it works from now on.
-        sentence: for people.
+        sentence: what happened, for people.
     """
 
     device: str
@@ -36,7 +36,7 @@ class DeviceEvent:
 
 
 class Eye(Protocol):
-    """A camera."""
+    """A camera, or what takes its place."""
 
     def look(self, now: float) -> Frame | None:
         """The newest picture, given once; None where there is no new one."""

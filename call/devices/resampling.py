@@ -1,4 +1,4 @@
-"""`Resampler`: sound of one rate as sound of another, piece by piece."""
+"""`Resampler`: changes the rate of sound, piece by piece."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Resampler:
     """Changes the rate of a mono sound that comes in pieces.
 
     Args:
-        given: Hz of what comes.
-        wanted: Hz of what is made.
+        given: the rate of what comes, in Hz.
+        wanted: the rate of what is made, in Hz.
     """
 
     def __init__(self, given: int, wanted: int) -> None:
@@ -26,7 +26,7 @@ class Resampler:
         self._at = 0
 
     def push(self, pcm: Sound) -> Sound:
-        """What can be made so far: float32 `[n]`; some samples stay inside until more come."""
+        """Take a piece; returns what can be made so far, float32 `[n]`. Some samples wait inside."""
         if self._same or not len(pcm):
             return pcm
         frame = av.AudioFrame.from_ndarray(
