@@ -165,7 +165,7 @@ class CallSession:
         self.outgoing.take(encoder.encode(now=now), now)  # the stream's time begins now
 
     def prepare(self) -> None:
-        """Load the networks of both directions, so that no later call has to. This takes seconds."""
+        """Load the networks of both directions, so that no later call has to; takes seconds."""
         self._check_open()
         self.outgoing.encoder.prepare()
         self.incoming.decoder.prepare()

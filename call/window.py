@@ -291,7 +291,7 @@ class Window:
         self._shown += 1
 
     def pressed(self) -> list[Key]:
-        """The keys that were pressed; `Key.LEAVE` if the window was closed. Also draws the window."""
+        """The keys that were pressed; `Key.LEAVE` if the window was closed. Also draws it."""
         code = self._cv2.waitKey(1)
         found = [_KEYS[code & 0xFF]] if code >= 0 and code & 0xFF in _KEYS else []
         if self._shown > 1 and self._cv2.getWindowProperty(_NAME, 4) < 1:  # WND_PROP_VISIBLE

@@ -26,7 +26,7 @@ class Resampler:
         self._at = 0
 
     def push(self, pcm: Sound) -> Sound:
-        """Take a piece; returns what can be made so far, float32 `[n]`. Some samples wait inside."""
+        """Take a piece; returns what is ready, float32 `[n]`. Some samples stay inside."""
         if self._same or not len(pcm):
             return pcm
         frame = av.AudioFrame.from_ndarray(
