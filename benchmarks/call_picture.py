@@ -70,7 +70,7 @@ def window(clip: Path, seconds: float) -> npt.NDArray[np.uint8]:
             own=frames[(step + APART) // 2 % len(frames)],
             figures=Figures(out, received, statistics.loss, 1000 * statistics.delay_s),
             level=1 + np.log10(np.sqrt(np.mean(spoken_now**2)) + 1e-3) / 3,  # of 60 dB
-            words=spoken(MAKER, GUEST, bytes(NONCE_BYTES), bytes(NONCE_BYTES)),
+            words=spoken(MAKER, GUEST, bytes(NONCE_BYTES), GUEST[:NONCE_BYTES]),
             signed=bool(statistics.proven),
         )
     )

@@ -1,8 +1,8 @@
-"""`BaseLayer`: what motion and references cannot use well of a rate goes into a chain of AV1 frames
-(`codec/picture/chain.py`), which follows the still of a reference.
+"""`BaseLayer`: puts the bits that motion and references cannot use well into a base layer.
 
-A stretch that is known as a whole has one chain. Its quantiser is searched so that the stretch's
-bytes are met.
+The base layer is a chain of AV1 frames (`codec/picture/chain.py`) that continues from the still of
+a reference. A stretch of video that is known as a whole has one chain. Its quantiser is searched so
+that the stretch takes the bytes that it should.
 """
 
 from __future__ import annotations
@@ -75,10 +75,10 @@ class BasePlan:
     """A chain that is to be coded.
 
     Attributes:
-        times: of its frames, in ticks.
-        frames: as the encoder takes them.
-        still: bytes for the still that it follows.
-        quantiser: that is expected to meet the bytes.
+        times: the times of its frames, in ticks.
+        frames: its frames, as the encoder takes them.
+        still: how many bytes the still may take from which it continues.
+        quantiser: the quantiser that is expected to give the right number of bytes.
         loss: what fused pictures are expected to lose on average, in the unit of `expected_loss`.
     """
 
@@ -91,7 +91,7 @@ class BasePlan:
 
 @dataclass(frozen=True, slots=True)
 class _Coded:
-    """A chain in packets. Its length is what they count for, in bytes."""
+    """A coded chain and its packets. Its length is the bytes that these count for."""
 
     data: list[bytes]
     packets: list[Packet]
@@ -118,10 +118,10 @@ class BaseLayer:
     ) -> BasePlan | None:
         """Share bytes between a chain and a still that is not coded yet.
 
-        A chain is coded once to see what it takes.
+        The first frames of the chain are coded once to see how many bytes they take.
 
         Args:
-            picture: of the still, or one like it.
+            picture: the picture of the still, or one like it.
             moments: the frames of the stretch that show somebody.
             room: bytes for both; None where no rate is set.
 
@@ -155,13 +155,14 @@ class BaseLayer:
         return BasePlan(times, frames, still, quantiser, loss)
 
     def code(self, anchor: Anchor, reference: int, plan: BasePlan, room: float) -> list[Packet]:
-        """Code a chain as well as so many bytes allow; no packets if it does not fit at all.
+        """Code a chain as well as so many bytes allow. If it does not fit at all, there are no
+        packets.
 
         Args:
-            anchor: the still that it follows.
+            anchor: the still from which it continues.
             reference: id of that keyframe.
             plan: what is coded.
-            room: bytes that its packets may count for.
+            room: how many bytes its packets may count for.
         """
         if room < 1:
             return []
@@ -210,7 +211,7 @@ class BaseLayer:
 
 
 def pays(rate: RateControl) -> bool:
-    """Whether the rate is one at which a base layer may pay."""
+    """Whether the rate is high enough for a base layer."""
     return (rate.picture_bpp or 0.0) >= _FROM_BPP
 
 
@@ -219,9 +220,9 @@ def weave(packets: Sequence[Packet], base: Sequence[Packet], profile: str) -> li
     of its first frame, so that a receiver has it when that frame is due.
 
     Args:
-        packets: of the stretch.
-        base: of the base layer, in order.
-        profile: of the motion.
+        packets: the other packets of the stretch.
+        base: the packets of the base layer, in order.
+        profile: the profile of the motion.
     """
     result: list[Packet] = []
     waiting = list(base)
@@ -235,7 +236,7 @@ def weave(packets: Sequence[Packet], base: Sequence[Packet], profile: str) -> li
 
 
 def _cut(times: Sequence[int], sizes: Sequence[int], most: int) -> list[tuple[int, int]]:
-    """First frame and number of frames of each group: a second of them at most."""
+    """The first frame and the number of frames of each group, which lasts at most a second."""
     groups: list[tuple[int, int]] = []
     first, body = 0, 0
     for at, size in enumerate(sizes):
@@ -249,7 +250,9 @@ def _cut(times: Sequence[int], sizes: Sequence[int], most: int) -> list[tuple[in
 
 
 def _anchor(picture: npt.NDArray[np.uint8], size: int) -> Anchor | None:
-    """A picture as the still of a chain, in about so many bytes; None if this machine cannot."""
+    """A picture as the still of a chain, in about so many bytes; None if this machine cannot make
+    one.
+    """
     still = finish(fit_picture(picture, size, smallest=True))
     try:
         return Anchor(picture, still)
@@ -258,7 +261,7 @@ def _anchor(picture: npt.NDArray[np.uint8], size: int) -> Anchor | None:
 
 
 def _lost(anchor: Anchor, chain: _Coded, moments: Sequence[Moment]) -> float:
-    """What pictures of a chain lose on average, in the unit of `expected_loss`."""
+    """How much pictures of a chain lose on average, in the unit of `expected_loss`."""
     decoder = ChainDecoder(anchor.picture)
     shown = [decoder.decode(data) for data in chain.data]
     judged = range(min(_JUDGED // 2, len(shown) - 1), len(shown), _JUDGED)

@@ -1,9 +1,9 @@
 """`LiveBase`: the base layer of a call, frame by frame.
 
-Its chain follows a reference that the receiver has, with one quantiser as long as that keeps to the
-rate. Where it does not, or the receiver has lost the chain, another chain begins at the newest such
-reference. A frame for which there is no room is left out. For it, the receiver shows what it
-generates.
+A chain continues from a reference that the receiver has, and keeps its quantiser as long as that
+fits the rate. When it does not fit, or when the receiver has lost the chain, another chain begins
+at the newest such reference. A frame for which there is no room is left out; the receiver then
+shows the generated picture.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class _Chain:
     waiting: list[tuple[int, bytes]] = field(default_factory=list)  # time, data
 
     def wanted_crf(self, frame_bytes: float) -> float:
-        """The CRF that should take so many bytes a frame, by what the last frames took; it goes no
-        further from the present one than that can be trusted.
+        """The CRF that should take so many bytes a frame, judged by what the last frames took. It
+        differs from the present one only so far as that judgement can be trusted.
         """
         crf = self.anchor.crf + self.quantiser / 4
         if len(self.sizes) < _JUDGED // 2:
@@ -107,7 +107,7 @@ class LiveBase:
 
     @property
     def share(self) -> float:
-        """Part of what sound and motion leave that the base layer takes; 0 where it is off."""
+        """The part that the base layer takes of what sound and motion leave; 0 if it is off."""
         return _SHARE if pays(self._rate) else 0.0
 
     @property
@@ -130,9 +130,9 @@ class LiveBase:
         """Code a frame, if there is room.
 
         Args:
-            view: what it shows, None if nothing is known of the person.
+            view: what the frame shows; None if nothing is known of the person.
             pts: its time in ticks.
-            now: seconds from the stream's beginning to the frame's end.
+            now: seconds from the beginning of the stream to the end of the frame.
 
         Returns:
             Packets of earlier frames that must leave before it; see `flush`.
@@ -161,7 +161,7 @@ class LiveBase:
         return before
 
     def flush(self) -> list[Packet]:
-        """The packets of the frames that wait; they are counted, but not numbered."""
+        """The packets of the frames that wait. They are counted, but have no numbers yet."""
         chain = self._chain
         if chain is None or not chain.waiting:
             return []
@@ -203,8 +203,8 @@ class LiveBase:
         return abs(quantiser - chain.quantiser) * GROWTH > math.log(_OFF)
 
     def _begin(self, now: Fraction) -> _Chain | None:
-        """Begin another chain, once the still that it follows is at hand. Until then the old chain
-        goes on.
+        """Begin another chain as soon as the still from which it continues is ready. Until then,
+        the old chain goes on.
         """
         reference, anchor = self._anchor()
         if reference is None or anchor is None:
@@ -224,8 +224,8 @@ class LiveBase:
         return self._chain
 
     def _anchor(self) -> tuple[Reference | None, Anchor | None]:
-        """The newest still that the receiver has, as a chain needs it. To find its quantiser takes
-        up to four codings, one a call.
+        """The newest still that the receiver has, in the form that a chain needs. To find its
+        quantiser takes up to four codings, one in each call.
         """
         stills = [
             known

@@ -1,1 +1,1 @@
-"""What turns motion into pictures: the protocol, and the runtimes that fulfil it."""
+"""What turns motion into pictures: the protocol, and the runtimes that implement it."""

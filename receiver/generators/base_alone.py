@@ -1,4 +1,4 @@
-"""`BaseAlone`: what stands in for the fusion network where its weights are not there."""
+"""`BaseAlone`: takes the place of the fusion network if its weights are not installed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ __all__ = ["BaseAlone"]
 class BaseAlone:
     """Shows the base layer as it is.
 
-    A sender adds a base layer only where it comes close to the truth (docs/rate.md). So without the
-    network it is shown by itself, and nothing of it can be wrong.
+    The base layer shows the real frames, only coarsely. So it can be shown without the network, and
+    nothing in it is made up.
     """
 
     def fuse(

@@ -43,16 +43,16 @@ class BatchGenerator:
     """Renders one frame for each of up to `callers` callers at once. It is not thread-safe.
 
     Args:
-        card: of `models.weights`.
+        card: a card of `models.weights`.
         callers: number of slots. A step costs the same however many of them are used.
-        device: None means the GPU if there is one, else the CPU.
-        bf16: None means yes on a GPU that has it.
+        device: where the network runs; None means the GPU if there is one, else the CPU.
+        bf16: whether to use bf16; None means yes on a GPU that has it.
         graph: record the step as a CUDA graph (on a GPU only), which replaces hundreds of launches
             by one.
-        changes: tensors by name that replace the stored ones, for all callers.
+        changes: tensors, by name, that replace the stored ones for all callers.
 
     Raises:
-        ConfigError: no callers, or bf16 or a graph on a device that does not have it.
+        ConfigError: there are no callers, or the device does not have bf16 or graphs.
         WeightsError: the weights are missing or damaged.
     """
 

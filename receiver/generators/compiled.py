@@ -1,8 +1,8 @@
 """Compiled graphs on disk: the second start of a network takes half the time.
 
-OpenVINO has a cache of its own, but with a damaged file that one shows wrong pictures, unnoticed.
-Here each file begins with the SHA-256 of the rest. A file that cannot be read or written does no
-harm: the graph is compiled again.
+OpenVINO has a cache of its own, but if a file in it is damaged, pictures are wrong and nobody
+notices. Here each file begins with the SHA-256 of the rest. A file that cannot be read or written
+does no harm: the graph is compiled again.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def compiled(card: Card, part: str, settings: Mapping[str, Any]) -> Any:
     """A part of a network as an `openvino.CompiledModel` for the CPU, from disk if it is there.
 
     Args:
-        card: of the network, which runs with the weights as stored.
+        card: the card of the network, which runs with the weights as stored.
         part: see `load_graph`.
-        settings: of OpenVINO.
+        settings: settings of OpenVINO.
 
     Raises:
         WeightsError: see `load_graph`.

@@ -1,6 +1,6 @@
-"""`Fusion`: one picture of a generated one and of the base layer, on OpenVINO, without torch.
+"""`Fusion`: makes one picture of a generated one and one of the base layer, on OpenVINO.
 
-It is a graph of its own, which runs after the generator's.
+It is a graph of its own, which runs after the generator's and needs no torch.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Fusion:
     """The fusion network.
 
     Args:
-        card: of the network; None for the one that facewire brings.
+        card: the card of the network; None for the one that facewire brings.
         threads: CPU threads; None lets OpenVINO choose.
         parallel: how many threads may call `fuse` at the same time. With more than 1, each picture
             is made by one CPU thread, and `threads` is not used.
@@ -82,8 +82,8 @@ class Fusion:
             uint8 RGB `[256, 256, 3]`; without a base, or without trust, `generated` itself.
 
         Raises:
-            ConfigError: a picture or landmarks of another shape or type, a negative age, or a
-                trust that is not between 0 and 1.
+            ConfigError: a picture or the landmarks have another shape or type, the age is negative,
+                or the trust is not between 0 and 1.
         """
         made = from_picture(generated, self._size)
         if points.shape != (len(POINTS), 2):

@@ -15,7 +15,7 @@ _PENDING = 16  # keyframes that wait to be prepared; there are no more ids
 
 @dataclass(slots=True)
 class _Keyframe:
-    """A keyframe, and what each network that was used so far made of it."""
+    """A keyframe, and what each network has made of it so far."""
 
     rgb: Frame
     motion: MotionFrame
@@ -32,11 +32,11 @@ class LiveGenerator:
 
     Args:
         full: the network that the stream names.
-        lighter: a smaller one, None where there is none.
+        lighter: a smaller one; None if there is none.
 
     Attributes:
-        light: whether the smaller one renders. May be set at any time, from any thread; the picture
-            that is being made is still made by the other one.
+        light: whether the smaller one renders. It may be set at any time, from any thread; a
+            picture that has begun is still finished by the other one.
     """
 
     def __init__(self, full: Generator, lighter: Generator | None = None) -> None:
@@ -45,7 +45,7 @@ class LiveGenerator:
         self.light = False
 
     def set_source(self, rgb: Frame, motion: MotionFrame, points: Array) -> Source:
-        """See `Generator.set_source`. The network sees the keyframe later."""
+        """See `Generator.set_source`. The network gets the keyframe later."""
         keyframe = _Keyframe(rgb, motion, points)
         self._pending.append(keyframe)
         return Source(motion.to_array(), points, keyframe)
@@ -55,7 +55,7 @@ class LiveGenerator:
         return self._full.points(source, motion)
 
     def work_ahead(self) -> bool:
-        """Prepare a keyframe that no picture needed yet; whether there was one."""
+        """Prepare a keyframe that no picture has needed yet; returns whether there was one."""
         if not self._pending:
             return False
         self._prepared(self._pending.popleft(), self.light)

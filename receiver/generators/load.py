@@ -1,4 +1,4 @@
-"""From a stream's header to the generator that it asks for; each refusal has its own sentence."""
+"""Loads the generator that a stream's header asks for; each refusal has its own sentence."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def _load(card: Card, config: DecoderConfig, changes: Mapping[str, Array] | None
 
 
 def open_fuser(config: DecoderConfig) -> Fuser:
-    """What puts generated pictures and those of the base layer together: the fusion network, or
-    what stands in for it where its weights are not here.
+    """Load what combines generated pictures with those of the base layer: the fusion network, or
+    `BaseAlone` if its weights are not here.
 
     Raises:
         WeightsError: the exported files of the network are missing or damaged.
@@ -104,10 +104,10 @@ def load_generator(
     *,
     parallel: int = 1,
 ) -> Generator:
-    """The generator of a card.
+    """Load the generator of a card.
 
     Args:
-        card: of `models.weights`.
+        card: a card of `models.weights`.
         backend: `openvino` or `torch`.
         threads: CPU threads; None lets the backend choose.
         precision: `auto` takes the fastest that keeps the picture (`precision.py`).

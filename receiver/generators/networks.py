@@ -1,4 +1,4 @@
-"""`Networks`: the generators that one decoder has loaded, and how many more it may load itself.
+"""`Networks`: the generators that a decoder has loaded, and how many more packets may make it load.
 
 Loading takes seconds, and packets decide which network is needed. So packets may cause only a few
 loads, and none after the application has called `Decoder.prepare`.
@@ -34,12 +34,12 @@ _log = logging.getLogger(__name__)
 
 
 class NotLoadedError(WeightsError):
-    """The network is not loaded, and packets may not cause it to be."""
+    """The network is not loaded, and packets may not cause it to be loaded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An identity with its id, which is a hash of all of it and so computed only once."""
+    """An identity and its id, a hash of the whole identity, which is computed only once."""
 
     identity: Identity
     id: bytes
@@ -69,7 +69,7 @@ class Networks:
         given: a generator that serves every stream; then nothing is ever loaded.
 
     Attributes:
-        fuser: puts generated pictures and those of the base layer together, in every stream. It is
+        fuser: combines generated pictures with those of the base layer, in every stream. It is
             loaded with the first generator.
     """
 
@@ -90,12 +90,14 @@ class Networks:
                 generator.light = light
 
     def work_ahead(self) -> bool:
-        """Prepare a keyframe that no picture needed yet; whether there was one."""
+        """Prepare a keyframe that no picture has needed yet; returns whether there was one."""
         loaded = self._loaded.values()
         return any(isinstance(one, LiveGenerator) and one.work_ahead() for one in loaded)
 
     def reset(self) -> None:
-        """The application begins another stream: packets may cause as many loads as before."""
+        """Let packets cause as many loads as at first, because the application begins another
+        stream.
+        """
         self._left = self._allowed
 
     def close(self) -> None:
@@ -103,7 +105,8 @@ class Networks:
         self._loaded = {}
 
     def get(self, header: StreamHeader, person: Person | None) -> Generator:
-        """The generator for a stream, loaded if it is not and packets still may cause that.
+        """The generator for a stream. It is loaded first if necessary, and if packets may cause
+        that.
 
         Raises:
             NotLoadedError: it is not loaded, and packets may not cause it to be.
@@ -149,6 +152,6 @@ class Networks:
 
 
 def _key(header: StreamHeader, person: Person | None) -> _Key:
-    """All that `open_generator` looks at: a stream of another size is refused, not served."""
+    """All that `open_generator` looks at. (It refuses a stream of another size.)"""
     name = None if person is None else person.id
     return header.model, header.weights_sha256, header.width, header.height, name

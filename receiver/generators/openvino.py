@@ -27,7 +27,7 @@ class OpenVinoGenerator:
     """Runs the exported graphs (`models.weights.runtime_graphs`) on the CPU.
 
     Args:
-        card: of the network.
+        card: the card of the network.
         threads: CPU threads; None lets OpenVINO choose.
         precision: `bf16`, `int8` (convolutions of the decoder; the rest in what OpenVINO prefers)
             or `float32`. Coordinates are float32 in each.

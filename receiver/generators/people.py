@@ -1,4 +1,4 @@
-"""`People`: whose face a stream shows, as far as that is known."""
+"""`People`: the identity of the face that a stream shows, as far as it is known."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class People:
     """The identity that was configured, or else the one that came in packets.
 
     Args:
-        given: as configured, or None.
-        statistics: damaged packets are counted here.
+        given: the configured identity, or None.
+        statistics: where damaged packets are counted.
     """
 
     def __init__(self, given: Identity | None, statistics: Statistics) -> None:
@@ -32,12 +32,12 @@ class People:
         self._statistics = statistics
 
     def find(self, header: StreamHeader) -> Person | None:
-        """What is known of the person: as configured, else the identity that the stream names."""
+        """The configured identity, or else the one that the stream names, if it is known."""
         known = self._known
         return self._given or (known if known is not None and known.id == header.identity else None)
 
     def check(self, header: StreamHeader) -> None:
-        """Refuse to show a stream that names an identity with another one.
+        """Refuse to show a stream with another identity than the one that it names.
 
         Raises:
             WeightsError: the configured identity is not the stream's.
@@ -50,7 +50,7 @@ class People:
             )
 
     def push(self, packet: Packet, header: StreamHeader | None) -> bool:
-        """Take an IDENTITY packet; return whether it completes an identity that was not known."""
+        """Take an IDENTITY packet; returns whether it completes an identity that was not known."""
         known, name = self._known, fragment_id(packet)
         if self._given is not None or (known is not None and known.id == name):
             return False
@@ -72,7 +72,7 @@ class People:
         """Forget the identity that came in packets, because it does not fit.
 
         Returns:
-            False if it was configured; then it is not forgotten.
+            False if the identity was configured; then it is not forgotten.
         """
         if self._given is not None:
             return False

@@ -1,8 +1,8 @@
 """Chooses the arithmetic in which a network runs on this processor, by a short self-test.
 
-bf16 is tried if the processor multiplies in it, int8 if the network has such a graph. A precision
-may be chosen if it keeps the picture of float32. The fastest of these is taken, but int8 only if it
-is clearly faster. The result is kept on disk (`remembered.py`).
+bf16 is tried if the processor can multiply in it, and int8 if the network has an int8 graph. A
+precision may be chosen if its picture looks the same as that of float32. The fastest of these is
+taken, but int8 only if it is clearly faster. The result is kept on disk (`remembered.py`).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _log = logging.getLogger(__name__)
 
 
 def capabilities() -> list[str]:
-    """What the processor multiplies in, according to OpenVINO: `FP32`, `BF16`, `INT8`, …"""
+    """The formats that the processor can multiply in, by OpenVINO: `FP32`, `BF16`, `INT8`, …"""
     import openvino as ov
 
     return [str(name) for name in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")]
@@ -99,8 +99,8 @@ class Trial:
     """The result of one precision.
 
     Attributes:
-        seconds: for a frame, the best of a handful.
-        difference: of a frame from that of float32, the mean in levels of 255.
+        seconds: the time for a frame, the best of a few.
+        difference: the mean difference of a frame from that of float32, in levels of 255.
     """
 
     seconds: float
@@ -117,16 +117,16 @@ class SelfTest:
     """The results of all precisions of a network on this machine.
 
     Attributes:
-        trials: of the precisions that are available; float32 is among them.
-        seconds: how long the test took, when it ran.
+        trials: the results of the precisions that are available; float32 is among them.
+        seconds: how long the test took when it ran.
     """
 
     trials: Mapping[Precision, Trial]
     seconds: float
 
     def choice(self, *, stored: bool = True) -> Precision:
-        """The fastest that keeps the picture. int8 only if clearly faster, and with the weights
-        as `stored`.
+        """The fastest precision that keeps the picture; int8 only if it is clearly faster, and if
+        the weights run as `stored`.
         """
         good = {name: t.seconds for name, t in self.trials.items() if t.keeps_the_picture}
         int8 = good.pop("int8", math.inf)
@@ -192,10 +192,10 @@ def _recalled(key: Mapping[str, str], precisions: Sequence[Precision]) -> SelfTe
 def _trials(
     card: Card, precisions: Sequence[Precision], threads: int | None
 ) -> dict[Precision, Trial]:
-    """Render frames of noise in each precision, by turns.
+    """Render frames of noise in each precision, in turn.
 
-    So whatever else the machine does slows all of them, and the best time is the least disturbed.
-    On noise, a rounded coordinate is more visible than on faces.
+    In this way, whatever else the machine does slows all of them down, and the best time is the
+    least disturbed one. On noise, a rounded coordinate is more visible than on faces.
     """
     rng = np.random.default_rng(0)
     size = int(card.config["size"])

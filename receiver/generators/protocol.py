@@ -1,7 +1,7 @@
-"""`Generator`: the interface of whatever runs a network.
+"""`Generator` and `Fuser`: the interfaces of whatever runs a network.
 
-It computes once what depends on the keyframe only (`set_source`), and then one picture for each
-frame (`render`).
+A generator computes once what depends on the keyframe only (`set_source`), and then one picture for
+each frame (`render`). A fuser makes one picture of that one and the base layer's.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """A keyframe that was prepared.
+    """A prepared keyframe.
 
     Attributes:
         numbers: its motion, float32 `[10, 6]`.
@@ -54,12 +54,12 @@ class Generator(Protocol):
 
         Args:
             rgb: uint8 `[256, 256, 3]`.
-            motion: of the keyframe itself.
+            motion: the motion of the keyframe itself.
             points: float32 `[P, 2]` on [-1, 1], the landmarks of the keyframe
                 (`models.face.shape`).
 
         Raises:
-            ConfigError: pictures of another size than the network makes.
+            ConfigError: the picture has another size than the network makes.
         """
 
     def points(self, source: Source, motion: MotionFrame) -> Array:
@@ -70,7 +70,7 @@ class Generator(Protocol):
 
         Args:
             source: the keyframe to animate, from `set_source`.
-            motion: of the frame to show.
+            motion: the motion of the frame to show.
             mel: float32 `[80, 20]` (`models.mel`), None for silence.
 
         Returns:
@@ -79,8 +79,8 @@ class Generator(Protocol):
 
 
 class Fuser(Protocol):
-    """Makes one picture of a generated one and one of the base layer. It is called from as many
-    threads at a time as the generator.
+    """Makes one picture of a generated one and one of the base layer. As many threads may call it
+    at the same time as may call the generator.
     """
 
     def fuse(
@@ -104,7 +104,7 @@ def from_picture(rgb: Frame, size: int) -> Array:
     """uint8 `[size, size, 3]` → float32 `[1, 3, size, size]` on [0, 1].
 
     Raises:
-        ConfigError: another shape or type.
+        ConfigError: the picture has another shape or type.
     """
     if rgb.shape != (size, size, 3) or rgb.dtype != np.uint8:
         raise ConfigError(

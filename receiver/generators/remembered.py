@@ -1,7 +1,7 @@
-"""Results of self-tests on disk, so that a machine runs each only once.
+"""Keeps results of self-tests on disk, so that a machine runs each test only once.
 
 A file in the cache folder holds the newest results. It is replaced as a whole. If it cannot be read
-or written, or holds nonsense, the test simply runs again.
+or written, or holds nonsense, the test runs again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 def recall(key: Mapping[str, str]) -> dict[str, list[float]] | None:
-    """The numbers that were stored under a key, by name; None if there are none.
+    """The numbers that are stored under a key, by their names; None if there are none.
 
     Args:
         key: everything that the result depends on.
@@ -41,7 +41,7 @@ def recall(key: Mapping[str, str]) -> dict[str, list[float]] | None:
 
 
 def remember(key: Mapping[str, str], numbers: Mapping[str, list[float]]) -> None:
-    """Store numbers under a key, in place of older ones. Does nothing if that is impossible."""
+    """Store numbers under a key, in place of older ones. If that is impossible, do nothing."""
     entries = [entry for entry in _entries() if entry["key"] != dict(key)]
     entries.append({"key": dict(key), "numbers": dict(numbers)})
     path = _path()
@@ -58,7 +58,7 @@ def _path() -> Path:
 
 
 def _entries() -> list[dict[str, Any]]:
-    """What is stored; nothing that does not have the right form."""
+    """What is stored, without anything that does not have the right form."""
     path = _path()
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST:

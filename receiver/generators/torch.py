@@ -25,10 +25,10 @@ class TorchGenerator:
     """Runs the network in torch.
 
     Args:
-        card: of `models.weights`.
+        card: a card of `models.weights`.
         threads: CPU threads; None lets torch choose. The setting holds for the whole process.
         precision: `auto` means bf16 on a GPU that has it, else float32.
-        changes: tensors by name that replace the stored ones.
+        changes: tensors, by name, that replace the stored ones.
 
     Raises:
         ConfigError: the precision is not available.

@@ -1,8 +1,8 @@
-"""`BaseTrack`: BASE packets become pictures of the base layer, each at the time of its frame.
+"""`BaseTrack`: turns BASE packets into pictures of the base layer, each at the time of its frame.
 
 A frame is decoded only when the picture of its time is due. Until then its bytes wait, so packets
-may come early, late or out of order. A frame that is missing stops its chain: no picture of it is
-given out until the frame comes, or another chain begins.
+may come early, late or out of order. A missing frame stops its chain: the chain gives no further
+picture until that frame comes or another chain begins.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class BasePicture:
     """A picture of the base layer.
 
     Attributes:
-        ticks: its time.
+        ticks: its time in ticks.
         picture: uint8 RGB `[H, W, 3]`.
     """
 
@@ -60,23 +60,23 @@ class _Chain:
 
     @property
     def waits(self) -> int:
-        """Bytes that wait."""
+        """How many bytes wait."""
         return sum(len(data) for _, data in self.waiting.values())
 
     def begun_by(self, ticks: int) -> bool:
-        """Whether a picture of it belongs to a time."""
+        """Whether the chain has begun by a time."""
         if self.shown is not None:
             return True
         first = self.waiting.get(1)
         return first is not None and first[0] <= ticks
 
     def is_stuck(self, ticks: int) -> bool:
-        """Whether a frame never came, of which later ones did: none of them can be decoded."""
+        """Whether a frame is missing while later ones have come, which then cannot be decoded."""
         times = [time for time, _ in self.waiting.values()]
         return self.next not in self.waiting and bool(times) and min(times) <= ticks
 
     def advance(self, ticks: int) -> None:
-        """Decode what is due at a time.
+        """Decode the frames that are due at a time.
 
         Raises:
             StreamError, UnsupportedError: the chain cannot go on.
@@ -92,12 +92,12 @@ class _Chain:
 
 
 class BaseTrack:
-    """The base layer of one stream. What it holds is bounded.
+    """The base layer of one stream. It holds a limited amount of data.
 
     Args:
-        header: of the stream.
-        statistics: of the decoder; counted into.
-        pool: the keyframes whose stills chains follow.
+        header: the header of the stream.
+        statistics: the decoder's statistics, which it counts into.
+        pool: the keyframes from whose stills chains continue.
     """
 
     def __init__(self, header: StreamHeader, statistics: Statistics, pool: ReferencePool) -> None:
@@ -110,11 +110,11 @@ class BaseTrack:
 
     @property
     def waiting(self) -> int:
-        """Frames that wait to be decoded."""
+        """How many frames wait to be decoded."""
         return sum(len(chain.waiting) for chain in self._chains)
 
     def restart(self) -> None:
-        """The sender began anew: times may be anything."""
+        """Accept any times, because the sender began anew."""
         self._assembler.reset()
         self._chains.clear()
 
@@ -123,7 +123,7 @@ class BaseTrack:
 
         Args:
             packet: as it came.
-            newest: time of the newest frame of motion in ticks, None before the first.
+            newest: the time of the newest frame of motion in ticks; None before the first.
         """
         try:
             group = self._assembler.push(packet)
@@ -138,7 +138,7 @@ class BaseTrack:
         """The picture of the base layer for a frame's time; None if there is none.
 
         Args:
-            ticks: full time in ticks, which does not fall from call to call.
+            ticks: full time in ticks, which never falls from call to call.
         """
         begun = [chain for chain in self._chains if chain.begun_by(ticks)]
         shown = self._newest(begun, ticks) if begun else None
@@ -181,7 +181,7 @@ class BaseTrack:
             self._chains.pop(0)
 
     def _chain(self, group: BaseGroup, still: CodedPicture) -> _Chain:
-        """The chain of a group: one that is known, or a new one."""
+        """The chain of a group: a known one, or a new one."""
         for chain in self._chains:
             same = (chain.reference, chain.number) == (group.reference, group.chain)
             if same and chain.still == still:

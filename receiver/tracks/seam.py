@@ -1,4 +1,4 @@
-"""`Seam`: the base layer comes and goes without a jump in the picture."""
+"""`Seam`: lets the base layer come and go without a jump in the picture."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _GOES = 1 / 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UsedBase:
-    """What one picture uses of the base layer.
+    """The part of the base layer that one picture uses.
 
     Attributes:
         picture: uint8 RGB `[H, W, 3]`.
         age: frames since it was coded.
-        trust: above 0 to 1, how much it counts.
+        trust: how much it counts, above 0 and at most 1.
     """
 
     picture: Frame
@@ -35,7 +35,7 @@ class Seam:
     """Says how much the base layer counts in each picture of a stream.
 
     Args:
-        frames: in a tick of the stream.
+        frames: the number of frames in a tick of the stream.
     """
 
     def __init__(self, frames: Fraction) -> None:
@@ -44,15 +44,15 @@ class Seam:
         self._last: BasePicture | None = None
 
     def next(self, base: BasePicture | None, ticks: int) -> UsedBase | None:
-        """The next picture.
+        """Say what the next picture uses.
 
         Args:
-            base: of the base layer at its time; None if there is none.
-            ticks: its time.
+            base: the picture of the base layer at its time; None if there is none.
+            ticks: its time in ticks.
 
         Returns:
-            What is used of the base layer. Where it is missing, its last picture is still used a
-            little. At the very beginning it counts fully at once.
+            What is used of the base layer. If it is missing, its last picture is still used a
+            little, in a few pictures. At the very beginning it counts fully at once.
         """
         if base is not None:
             self._trust = 1.0 if self._trust is None else min(self._trust + _COMES, 1.0)
