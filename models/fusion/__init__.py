@@ -1,1 +1,1 @@
-"""The fusion network: one picture of a generated one and of a coded base layer."""
+"""The fusion network, which makes one picture of a generated one and one of a base layer."""

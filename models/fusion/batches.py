@@ -1,4 +1,4 @@
-"""Batches for the fusion network: crops of pairs of frames, each person as often as any other."""
+"""Batches for the fusion network: crops of pairs of frames. Every person comes up equally often."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Batch:
         target, made, base: float `[2 B, 3, side, side]` on [0, 1].
         points: float `[2 B, P, 2]` on [-1, 1] of the whole picture.
         corner: int `[2 B, 2]`, x and y of the crop in pixels of the whole picture.
-        age: float `[2 B]`, frames.
+        age: float `[2 B]`, how many frames old the base layer's picture is.
     """
 
     target: Tensor
@@ -44,8 +44,8 @@ class BatchSettings:
     """How batches are put together.
 
     Attributes:
-        pairs: pairs in a batch.
-        side: of the crops in pixels, a multiple of 8.
+        pairs: number of pairs in a batch.
+        side: side of the crops in pixels, a multiple of 8.
         in_face: share of crops around the face; the others lie anywhere.
         stranger: share of pairs whose generated picture shows somebody else.
     """
@@ -57,12 +57,12 @@ class BatchSettings:
 
 
 def batches(samples: Sequence[Samples], settings: BatchSettings, seed: int) -> Iterator[Batch]:
-    """Batches without end; the same seed gives the same ones.
+    """Make batches without end. The same seed gives the same ones.
 
     Args:
-        samples: at least of one person.
-        settings: see there.
-        seed: of every choice.
+        samples: samples of at least one person.
+        settings: see `BatchSettings`.
+        seed: decides every random choice.
     """
     people: dict[str, list[Samples]] = defaultdict(list)
     for piece in samples:
@@ -101,7 +101,7 @@ def _crop(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], tuple[int, int], npt.NDArray[np.uint8]]:
     """Pictures `[3, 2, side, side, 3]` (true, generated, base), points, corner and ages of a pair.
 
-    The generated picture and its landmarks are those of `other`, which is mostly the same pair.
+    The generated picture and its landmarks are those of `other`, which is usually the same pair.
     """
     size, side = piece.pictures.shape[3], settings.side
     layer = int(rng.integers(len(piece.age)))

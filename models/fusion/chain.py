@@ -31,14 +31,16 @@ class Chain:
     """How a base layer is coded.
 
     Attributes:
-        crf: of the frames after the still, 35 to 63 in real streams.
-        still_crf: of the still that they continue from.
-        side: of its pictures in pixels.
-        every: each so manieth frame of the clip is coded; the others show the last coded one.
-        layers: added to the quantiser index (4 are a step of CRF) in each layer of frames after
-            the still, from the one that others are predicted from to the one that none is; `OWN`
-            leaves it to SVT-AV1, and the still then has the quality of the chain.
-        preset: speed of SVT-AV1.
+        crf: CRF of the frames after the still, 35 to 63 in real streams.
+        still_crf: CRF of the still from which they continue.
+        side: side of its pictures in pixels.
+        every: 1 to code every frame of the clip, 2 to code every second one, and so on; the frames
+            between show the last coded one.
+        layers: what is added to the quantiser index (4 make one step of CRF) in each layer of
+            frames after the still. The first is the layer that all others are predicted from, the
+            last the one that none is predicted from. `OWN` leaves this to SVT-AV1, and the still
+            then has the quality of the chain.
+        preset: the speed of SVT-AV1.
     """
 
     crf: float
@@ -50,7 +52,7 @@ class Chain:
 
 
 def resized(picture: Frame, side: int) -> Frame:
-    """A square picture in another size: averaged where it shrinks, cubic where it grows."""
+    """A square picture in another size: averaged if it shrinks, cubic if it grows."""
     if len(picture) == side:
         return picture
     way = cv2.INTER_AREA if len(picture) > side else cv2.INTER_CUBIC
@@ -62,11 +64,11 @@ def code_chain(frames: Sequence[Frame], chain: Chain) -> tuple[list[int], list[F
 
     Args:
         frames: uint8 `[256, 256, 3]`; the first one becomes the still.
-        chain: what of them is coded, and how.
+        chain: which of them are coded, and how.
 
     Returns:
-        Bytes of each coded frame, the still's first, and the coded frames as they are shown, in
-        the size of `frames`. Frame `i` of the clip is shown as number `i // every`.
+        The bytes of each coded frame, beginning with the still, and the coded frames as they are
+        shown, in the size of `frames`. Frame `i` of the clip is shown as number `i // every`.
 
     Raises:
         MediaError: SVT-AV1 or dav1d did not return each frame at once.
@@ -108,5 +110,5 @@ def _offsets(chain: Chain, middle: int) -> str:
 
 
 def _offset(steps: float) -> int:
-    """What can be added to the quantiser index."""
+    """The value, limited to what can be added to the quantiser index."""
     return int(np.clip(round(steps), -_MOST_OFFSET, _MOST_OFFSET))

@@ -31,17 +31,18 @@ picture.
 
 @dataclass(frozen=True)
 class Judges:
-    """What pictures are judged by.
+    """The measures by which pictures are judged.
 
     Attributes:
-        vgg_every: LPIPS-VGG and DISTS look at every so manieth frame; 0: at none.
+        vgg_every: 1 if LPIPS-VGG and DISTS measure every frame, 2 for every second one, and so
+            on; 0 for none.
     """
 
     vgg_every: int = 0
 
 
 def torch_fuse(network: Fusion) -> Fuse:
-    """A network in torch as a function of pictures."""
+    """Make a function of pictures from a network in torch."""
 
     @torch.no_grad()
     def fuse(made: Frame, base: Frame, points: Array, age: int) -> Frame:
@@ -62,14 +63,14 @@ def measure(
     *,
     columns: Sequence[str] = COLUMNS,
 ) -> list[dict[str, dict[str, float]]]:
-    """Mean figures over the second frames of all pairs, each clip with the same weight.
+    """Mean figures over the second frames of all pairs. Each clip has the same weight.
 
     Args:
         samples: pieces, each with the same base layers.
         fuse: see `Fuse`.
-        layers: numbers of the base layers.
-        judges: see there.
-        columns: what is measured, of `COLUMNS`.
+        layers: the numbers of the base layers.
+        judges: see `Judges`.
+        columns: which of `COLUMNS` are measured.
 
     Returns:
         For each layer and column: `lpips`, `face_lpips`, `psnr` in dB,

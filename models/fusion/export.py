@@ -22,7 +22,7 @@ _INPUTS = ("made", "base", "points", "age", "trust")
 
 
 class _Whole(nn.Module):
-    """The network with the drawing before it and the range of pictures after it."""
+    """The network, with the drawing of landmarks before it and the range of pictures after it."""
 
     def __init__(self, network: Fusion) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ def fusion_graph(network: Fusion) -> Any:
 
 
 def difference(network: Fusion, graph: Any, seed: int = 1) -> float:
-    """Largest difference between torch and a graph in float32, on random pictures on [0, 1]."""
+    """The largest difference between torch and a graph in float32, on random pictures on [0, 1]."""
     import openvino as ov
 
     inputs = _examples(network, seed)

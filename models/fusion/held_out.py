@@ -16,11 +16,11 @@ __all__ = ["held_out_piece", "usual_layers"]
 
 
 def usual_layers(still_crf: float) -> list[Chain]:
-    """Base layers to measure with: four qualities as SVT-AV1 codes a stream by itself, the same
+    """The base layers to measure with: four qualities as SVT-AV1 codes a stream by itself, the same
     four as they continue from the reference's still, a small one, and one that skips frames.
 
     Args:
-        still_crf: of the reference's still.
+        still_crf: CRF of the reference's still.
     """
     qualities = (44, 50, 56, 63)
     alone = [Chain(crf, crf, layers=OWN) for crf in qualities]
@@ -38,16 +38,16 @@ def held_out_piece(
     still_bytes: int = 2500,
     count: int = 6,
 ) -> Samples:
-    """Samples to measure with: nothing in them is random.
+    """Samples to measure with, in which nothing is random.
 
-    The first frame is the reference. Pairs end at frames that are spread from a sixth of the piece
-    to its end.
+    The first frame is the reference. The pairs end at frames that are spread from a sixth of the
+    piece to its end.
 
     Args:
-        piece: of at least twelve frames.
+        piece: a piece of at least twelve frames.
         animator, table: see `prepare_piece`.
-        layers: for the still's CRF, the base layers.
-        still_bytes: of the reference.
+        layers: gives the base layers for the CRF of the still.
+        still_bytes: bytes of the reference's still.
         count: number of pairs.
     """
     crf = encode_picture(piece.frames[0], max_bytes=still_bytes, smallest=True).quality

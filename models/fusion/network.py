@@ -1,4 +1,4 @@
-"""`Fusion`: one picture of a generated one and of a coded base layer.
+"""`Fusion`: makes one picture of a generated one and one of a base layer.
 
 A small U-Net sees both pictures, the landmarks that the generator drew, and how old the base is. It
 chooses softly between the two for each pixel, and adds a correction.
@@ -29,9 +29,9 @@ class FusionConfig:
 
     Attributes:
         size: side of the pictures in pixels.
-        channels: at a half, a quarter and an eighth of the size.
-        blocks: residual blocks at each of these scales, on the way down; on the way up each but
-            the last has one.
+        channels: number of channels at a half, a quarter and an eighth of the size.
+        blocks: number of residual blocks at each of these scales on the way down. On the way up,
+            each but the last has one.
     """
 
     size: int = 256
@@ -39,7 +39,7 @@ class FusionConfig:
     blocks: tuple[int, int, int] = (0, 1, 2)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for the metadata of a safetensors file."""
+        """The shape as plain values, for the metadata of a safetensors file."""
         return {"name": "fusion", **asdict(self)}
 
     @classmethod
@@ -82,8 +82,8 @@ class Fusion(nn.Module):
         Args:
             made: the generated picture, `[B, 3, H, W]` on [0, 1], H and W multiples of 8.
             base: the picture of the base layer, of the same shape.
-            drawn: what `draw` makes of the landmarks, `[B, 6, H / 4, W / 4]`.
-            age: frames since the picture of the base was coded, `[B]`, 0 to `OLDEST`.
+            drawn: the landmarks as `draw` draws them, `[B, 6, H / 4, W / 4]`.
+            age: how many frames ago the picture of the base was coded, `[B]`, 0 to `OLDEST`.
 
         Returns:
             `[B, 3, H, W]`, about on [0, 1] but not clamped.
@@ -104,6 +104,6 @@ class Fusion(nn.Module):
         return base + torch.sigmoid(choice) * (made - base) + correction
 
     def draw(self, points: Tensor) -> Tensor:
-        """Landmarks `[B, P, 2]` on [-1, 1] as lines, `[B, 6, size / 4, size / 4]`."""
+        """Draw landmarks `[B, P, 2]` on [-1, 1] as lines, `[B, 6, size / 4, size / 4]`."""
         lines: Tensor = self.drawing(points, self.config.size // 4)
         return lines

@@ -1,4 +1,4 @@
-"""What the fusion network is trained for."""
+"""The losses that the fusion network is trained with."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class FusionLosses:
     """Weights of the losses.
 
     Attributes:
-        pixels: mean absolute difference.
-        perceptual: LPIPS with AlexNet.
-        flicker: mean absolute difference of what changes from a frame to the next.
+        pixels: weight of the mean absolute difference.
+        perceptual: weight of LPIPS with AlexNet.
+        flicker: weight of the mean absolute error of the change from one frame to the next.
     """
 
     pixels: float = 3.0
@@ -38,7 +38,7 @@ class FusionObjective(nn.Module):
         self.lpips = Lpips("alex")
 
     def forward(self, network: Fusion, batch: Batch) -> dict[str, Tensor]:
-        """Weighted losses by name, to be added up."""
+        """The weighted losses by their names, to be added up."""
         made = fused(network, batch)
         error = made - batch.target
         change = error[1::2] - error[::2]
@@ -50,7 +50,7 @@ class FusionObjective(nn.Module):
 
 
 def fused(network: Fusion, batch: Batch) -> Tensor:
-    """What the network makes of a batch of crops."""
+    """The pictures that the network makes of a batch of crops."""
     drawn, quarter = network.draw(batch.points), batch.made.shape[-1] // 4
     lines = [
         picture[:, y // 4 : y // 4 + quarter, x // 4 : x // 4 + quarter]

@@ -1,4 +1,4 @@
-"""Things that no generator knows of, painted into frames: hands, cups, somebody behind.
+"""Obstacles that are painted into frames, such as a hand, and of which the generator knows nothing.
 
 The network has to learn to show the base layer there.
 """
@@ -24,9 +24,9 @@ class Obstacle:
 
     Attributes:
         texture: uint8 `[H, W, 3]`, as large as the frames.
-        mask: float32 `[H, W, 1]` on [0, 1], 1 inside the shape where it is at `since`.
+        mask: float32 `[H, W, 1]` on [0, 1], 1 inside the shape, at its place in the frame `since`.
         speed: pixels a frame, x and y.
-        turn: degrees a frame.
+        turn: how far it turns, in degrees a frame.
         since: the first frame that shows it.
     """
 
@@ -38,7 +38,7 @@ class Obstacle:
 
     @classmethod
     def random(cls, rng: np.random.Generator, size: int, since: int, other: Frame) -> Obstacle:
-        """Like a hand (some rounded strokes of skin), or with the texture of another picture."""
+        """Make one like a hand (rounded strokes of skin), or one with another picture's texture."""
         centre = rng.uniform(0.2, 0.8, 2) * size
         mask = np.zeros((size, size), np.uint8)
         hand = rng.random() < 0.6
@@ -74,7 +74,7 @@ class Obstacle:
 
 
 def _skin(rng: np.random.Generator, size: int) -> Frame:
-    """A shaded surface of one colour, with shading of several sizes."""
+    """A surface of one colour, with shading of several sizes."""
     colour = _SKIN[rng.integers(len(_SKIN))] * rng.uniform(0.5, 1.1) + rng.normal(0, 8, 3)
     shade = np.ones((size, size, 1), np.float32)
     for side, strength in ((4, 0.2), (16, 0.1), (size // _FINEST, 0.04)):

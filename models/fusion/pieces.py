@@ -1,4 +1,4 @@
-"""From videos to samples on disk: clips are cut into pieces, and each piece is prepared.
+"""Makes samples on disk from videos: cuts clips into pieces, and prepares each piece.
 
 Preparation can be stopped at any moment; the same call goes on.
 """
@@ -42,17 +42,17 @@ def prepare(
     recipe: Recipe | None = None,
     seed: int = 0,
 ) -> Iterator[Progress]:
-    """Prepare all clips that the cache does not hold yet, of each person 75 seconds at most.
+    """Prepare all clips that the cache does not hold yet, at most 75 seconds of each person.
 
     Args:
-        folder: holds videos, also in subfolders.
-        cache: folder to write to (`samples`).
-        open_footage: opens a video whose crops have the given side.
+        folder: a folder of videos, also in subfolders.
+        cache: the folder to write to (`samples`).
+        open_footage: opens a video with crops of the given side.
         animator: a generator.
         table: the generator's face table.
-        people: CSV of identities, see `training.prepare.people_of`.
+        people: a CSV of identities, see `training.prepare.people_of`.
         recipe: how samples are made.
-        seed: of every choice; each clip has choices of its own.
+        seed: decides every random choice; each clip has choices of its own.
     """
     clips = find_clips(folder)
     identities = people_of(clips, folder, people)
@@ -84,7 +84,7 @@ def prepare_held_out(
     *,
     people: Path | None = None,
 ) -> Iterator[Progress]:
-    """Prepare clips to measure with; arguments as of `prepare`."""
+    """Prepare clips to measure with. The arguments are those of `prepare`."""
     clips = find_clips(folder)
     identities = people_of(clips, folder, people)
     for number, path in enumerate(clips):
@@ -103,17 +103,17 @@ def prepare_held_out(
 def cut_pieces(
     footage: Footage, name: str, person: str, rng: np.random.Generator, seconds: float
 ) -> list[Piece]:
-    """Pieces of one to three seconds in which every frame shows a face.
+    """Cut a clip into pieces of one to three seconds in which every frame shows a face.
 
     Args:
-        footage: of the clip.
-        name: of the clip; pieces add their number.
+        footage: the footage of the clip.
+        name: the name of the clip; pieces add their number.
         person: the identity.
         rng: chooses how long pieces are.
-        seconds: most of the clip that is used.
+        seconds: how much of the clip is used at most.
 
     Raises:
-        TrainingError: no piece is long enough.
+        TrainingError: no piece would be long enough.
     """
     runs: list[list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], float]]] = [[]]
     length = int(rng.integers(_SHORTEST, _LONGEST))
@@ -144,7 +144,7 @@ def cut_pieces(
 def _held_out(
     footage: Footage, name: str, person: str, animator: Animator, table: FaceTable
 ) -> Samples:
-    """Of the first hundred frames with a face."""
+    """The piece of the first hundred frames with a face."""
     frames, landmarks, times = [], [], []
     for when, seen in footage.frames():
         if seen is not None:
@@ -160,7 +160,7 @@ def _held_out(
 
 
 def _sound(footage: Footage, times: Sequence[float]) -> list[npt.NDArray[np.float32] | None]:
-    """The log-mel window at each time; None without sound."""
+    """The log-mel windows at these times; None without sound."""
     mel = log_mel(np.concatenate([np.zeros(0, np.float32), *footage.sound()]))
     return [mel_window(mel, round(t * SAMPLE_RATE)) if len(mel) else None for t in times]
 

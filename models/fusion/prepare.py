@@ -1,10 +1,10 @@
-"""What the fusion network learns from: generated pictures and coded base layers.
+"""Makes what the fusion network learns from: generated pictures and coded base layers.
 
-Of each piece of a clip (up to three seconds), one frame becomes the reference, and it is coded as
-a still. Pairs of later frames are generated from it with motion as it is sent, and the whole piece
-is coded as two base layers of random quality, size and frame rate. Some pieces get an obstacle that
-the generator does not know of, and some pairs are generated wrongly, so that the network learns
-when not to believe the generator.
+The first frame of each piece of a clip (up to three seconds) becomes the reference, which is coded
+as a still. Pairs of later frames are generated from it with motion as it is sent. The whole piece
+is also coded as several base layers of random quality, size and frame rate. Some pieces get an
+obstacle of which the generator knows nothing, and some pairs are generated wrongly, so that the
+network learns when not to believe the generator.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ class Recipe:
     """How samples are made.
 
     Attributes:
-        pairs: most pairs of a piece.
-        layers: base layers of a piece.
-        still_crf, crf: ranges of the stills' and of the base layers' quality.
+        pairs: number of pairs of a piece.
+        layers: number of base layers of a piece.
+        still_crf, crf: ranges of the quality of the stills and of the base layers.
         half: share of base layers in half size.
         skipping: share of base layers that leave out frames.
         steep: share of base layers in which every eighth frame is much finer than the others; in
             the rest SVT-AV1 chooses.
-        stale: share of pairs whose base is older still, as after a loss.
+        stale: share of pairs that get an older picture of the base layer, as after a loss.
         obstacle: share of pieces with an obstacle.
-        elsewhere: share of pairs that another reference than the base's is animated for.
+        elsewhere: share of pairs for which another reference than that of the base is animated.
         wrong: share of pairs that are generated with the motion of another time.
     """
 
@@ -82,11 +82,11 @@ class Piece:
     """Frames of a clip that follow each other.
 
     Attributes:
-        name: of the file to be written.
+        name: the name of the file to be written.
         person: the identity.
         frames: uint8 `[T, 256, 256, 3]`.
-        landmarks: of each frame, float32 `[478, 2]` on [-1, 1].
-        mel: the sound around each frame, float32 `[80, 20]` (`models.mel`), or None without any.
+        landmarks: the landmarks of each frame, float32 `[478, 2]` on [-1, 1].
+        mel: the sound around each frame, float32 `[80, 20]` (`models.mel`), or None without sound.
     """
 
     name: str
@@ -134,14 +134,14 @@ def _layer(recipe: Recipe, rng: np.random.Generator, still_crf: float) -> Chain:
 def prepare_piece(
     piece: Piece, animator: Animator, table: FaceTable, recipe: Recipe, rng: np.random.Generator
 ) -> Samples:
-    """The samples of a piece.
+    """Make the samples of a piece.
 
     Args:
-        piece: of twelve frames or more.
+        piece: a piece of twelve frames or more.
         animator: makes the generated pictures.
         table: the animator's face table.
         recipe: how samples are made.
-        rng: of every choice.
+        rng: makes every random choice.
     """
     count = len(piece.frames)
     crf, step = int(rng.uniform(*recipe.still_crf)), int(rng.integers(0, 7))

@@ -1,8 +1,8 @@
-"""What the fusion network learns from, on disk: two files for each piece of a clip.
+"""The samples that the fusion network learns from, on disk: two files for each piece of a clip.
 
-`NAME.pictures.npy` is memory mapped: uint8 `[N, 2 + K, 2, 256, 256, 3]`, of N pairs of neighbouring
-frames: as they were, as the generator shows them, and as K base layers show them, enlarged to full
-size. `NAME.npz`, written last, holds the numbers that belong to them.
+`NAME.pictures.npy` is memory mapped, uint8 `[N, 2 + K, 2, 256, 256, 3]`. It holds N pairs of
+neighbouring frames: as they were, as the generator shows them, and as each of K base layers shows
+them, enlarged to full size. `NAME.npz`, written last, holds the numbers that belong to them.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _NUMBERS = ("points", "age", "crf", "side", "bpp", "fair", "person")
 
 @dataclass(frozen=True)
 class Samples:
-    """Of one piece of a clip, N pairs of frames with K base layers.
+    """The samples of one piece of a clip: N pairs of frames with K base layers.
 
     Attributes:
-        name: of the piece.
+        name: the name of the piece.
         person: the identity; pieces of one person have the same.
         pictures: uint8 `[N, 2 + K, 2, 256, 256, 3]`: true, generated, and the base layers.
         points: float32 `[N, 2, P, 2]` on [-1, 1], the landmarks that the generator drew.
-        age: uint8 `[K, N, 2]`, frames since the picture of the base was coded.
+        age: uint8 `[K, N, 2]`, how many frames ago the picture of the base was coded.
         crf: float32 `[K]`, quality of the base layers.
         side: int64 `[K]`, their size in pixels.
         bpp: float32 `[K]`, their bits per pixel of the whole picture, without the still.
@@ -60,7 +60,7 @@ def write_samples(folder: Path, samples: Samples) -> None:
 
 
 def read_samples(folder: Path) -> list[Samples]:
-    """All pieces of a folder, sorted by name.
+    """Read all pieces of a folder, sorted by name.
 
     Raises:
         TrainingError: the folder is missing or empty, or a file in it is damaged.

@@ -1,4 +1,4 @@
-"""`train_fusion`: trains the fusion network; it can be stopped at any moment and go on."""
+"""`train_fusion`: trains the fusion network. It can be stopped at any moment, and continued."""
 
 from __future__ import annotations
 
@@ -32,14 +32,15 @@ class FusionTraining:
     """How the network is trained.
 
     Attributes:
-        steps: of the whole run. The learning rate falls along a cosine until then.
-        minutes: if above 0, the run ends after so many, whichever comes first; time between a stop
-            and `resume` does not count.
-        learning_rate: highest rate of Adam.
-        warmup: steps until then.
-        ema: how much of the averaged weights a step leaves as they are.
-        seed: of weights and batches.
-        batch, losses: see there.
+        steps: number of steps of the whole run. The learning rate falls along a cosine until its
+            end. minutes: if above 0, the run ends after so many minutes, if that is earlier. Time
+            between a stop and `resume` does not count.
+        learning_rate: the highest learning rate of Adam.
+        warmup: number of steps until the learning rate is at its highest.
+        ema: how much of the averaged weights each step keeps, 0 to 1.
+        seed: decides the first weights and the batches.
+        batch: see `BatchSettings`.
+        losses: see `FusionLosses`.
     """
 
     steps: int = 20_000
@@ -69,16 +70,16 @@ def train_fusion(
 
     Args:
         config: shape of the network.
-        settings: see there.
-        samples: to learn from.
+        settings: see `FusionTraining`.
+        samples: the samples to learn from.
         out: folder of the run.
         resume: go on from the checkpoint in `out`.
-        start_from: weights to begin with.
-        progress: called every hundred steps.
+        start_from: the weights to begin with.
+        progress: is called every hundred steps.
 
     Raises:
-        TrainingError: no samples, no such checkpoint, or a loss that is no longer a number (the
-            last checkpoint stays).
+        TrainingError: there are no samples or no such checkpoint, or a loss is no longer a number
+            (then the last checkpoint stays).
     """
     if not samples:
         raise TrainingError("there are no samples to learn from")
