@@ -3,8 +3,9 @@
 This is a jitter buffer. For every piece of sound, it measures how long after its own time the end
 of the piece arrives. It delays playing by nearly the largest such lateness of the last seconds, and
 by the length of the longest of the newest pieces, because the first sample of a piece waits for its
-last. When that changes, or when the clocks of both machines drift apart, the sound that is played is
-shortened or lengthened by whole pitch periods, by 3 % at most. Pictures follow the sound's clock.
+last. When that changes, or when the clocks of both machines drift apart, the sound that is played
+is shortened or lengthened by whole pitch periods, by 3 % at most. Pictures follow the sound's
+clock.
 """
 
 from __future__ import annotations
