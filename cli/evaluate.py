@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -224,6 +223,7 @@ def _sweep(arguments: list[str]) -> int:
     from ..eval.keep import keep_streams
     from ..eval.results.file import json_text
     from ..eval.sweep import SweepConfig
+    from ..models.cores import cores
     from .evaluate_table import text_table
 
     args = _parser().parse_args(arguments)
@@ -244,7 +244,7 @@ def _sweep(arguments: list[str]) -> int:
         every=max(1, args.every),
         vgg_every=max(1, args.vgg_every),
         fresh=args.fresh,
-        jobs=args.jobs or os.cpu_count() or 1,
+        jobs=args.jobs or cores(),
     )
     outcome = _run(config, args)
     outcome.skipped |= refused

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ def describe(network: str) -> dict[str, Any]:
     Raises:
         WeightsError: the network does not exist, or was not exported.
     """
+    from ..models.cores import cores
     from ..models.weights import load_card
     from ..receiver.generators import precision
 
@@ -29,7 +29,7 @@ def describe(network: str) -> dict[str, Any]:
     test = precision.self_test(card, again=True)
     return {
         "processor": _processor(),
-        "cores": _cores(),
+        "cores": cores(),
         "capabilities": precision.capabilities(),
         "backends": {name: _version(name) for name in ("openvino", "torch")},
         "gpu": _gpu(),
@@ -77,13 +77,6 @@ def _processor() -> str:
     import openvino as ov
 
     return str(ov.Core().get_property("CPU", "FULL_DEVICE_NAME")).strip()
-
-
-def _cores() -> int:
-    """Number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _version(package: str) -> str | None:

@@ -316,12 +316,14 @@ def _count(text: str) -> int:
 
 
 def _prepare(args: argparse.Namespace, cache: Path) -> None:
+    from ..models.cores import cores
     from ..models.training.prepare import prepare
     from ..sender.tracking.footage import TrackedFootage
 
     with Stage(f"preparing {args.data}", "clip", quiet=args.quiet) as stage:
+        jobs = args.threads or cores()
         for done, total, problem in prepare(
-            args.data, cache, TrackedFootage, people=args.people, every=args.every
+            args.data, cache, TrackedFootage, people=args.people, every=args.every, jobs=jobs
         ):
             stage.show(done, total)
             if problem:

@@ -13,6 +13,7 @@ from threading import current_thread, main_thread
 from typing import Any
 
 from ..codec.errors import EvaluationError, MissingExtraError
+from ..models.cores import cores
 
 __all__ = ["in_process", "local_runner", "ray_runner"]
 
@@ -35,7 +36,7 @@ def local_runner(jobs: int) -> Callable[[Task, Arguments], Iterator[tuple[int, o
 
     Ctrl-C and SIGTERM end all of them, and come out as `KeyboardInterrupt`.
     """
-    count = jobs or os.cpu_count() or 1
+    count = jobs or cores()
 
     def run(task: Task, arguments: Arguments) -> Iterator[tuple[int, object]]:
         if count == 1 or len(arguments) <= 1:

@@ -21,7 +21,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "file",
     ),
     "models": (
-        "tflite mel face cache_folder lpips_checkpoint",
+        "tflite mel face cache_folder cores lpips_checkpoint",
         "third_party weights",
         "avfr",
         "judges",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -21,6 +20,7 @@ from ...codec.motion.profiles import motion_ticks
 from ...codec.packet import Kind
 from ...codec.stream import StreamHeader
 from ...codec.whole_file import check_output
+from ...models.cores import cores
 from ...models.mel import SAMPLE_RATE
 from ..config import DecoderConfig
 from ..decoder import Decoder, Due
@@ -157,7 +157,7 @@ def file_config(config: DecoderConfig | None = None, *, badge: bool = True) -> D
     `config.threads` says.
     """
     config = config or DecoderConfig()
-    parallel = min(config.threads or _cores(), _MOST_PARALLEL)
+    parallel = min(config.threads or cores(), _MOST_PARALLEL)
     return replace(
         config,
         badge=badge,
@@ -184,13 +184,6 @@ def _count_frames(path: Path) -> int | None:
             except StreamError:
                 continue
     return frames
-
-
-def _cores() -> int:
-    """CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class _Recording:
