@@ -41,6 +41,9 @@ examples:
   facewire train --network fusion --data clips/ --held-out other-people/ --out runs/fusion
                                                                 trains the network that
                                                                 restores a base layer
+  facewire train --network apb2face-geometry --data clips/ --held-out other-people/ --out runs/mouth
+                                                                trains the network that moves a
+                                                                mouth by its sound
   facewire export runs/first                                    then makes it ready to decode with
 
 --data holds videos of talking heads, one person in each. A CSV (--people) says who is seen in each
@@ -61,6 +64,11 @@ picture. --data is prepared into samples, which take about 5 MB for each second 
 seconds of each person are used. --held-out is a folder of samples, or of videos of other people,
 which are prepared into OUT/held-out. At the end, the trained network is exported as by `facewire
 export`, and a table of the held-out people is printed.
+
+--network apb2face-geometry trains the network that moves a mouth by its sound. Clips without sound
+are left out. Of --data only landmarks and sound are prepared, no pictures; any prepared --cache can
+be learned from. --set variant=paper trains the predictor of the paper instead, which learns the
+people of --data by heart; --set adversarial=0 leaves its discriminator out.
 
 --more trains in rounds, OUT/0001, OUT/0002 and so on. Each round begins with the weights of the
 round before, and the first one with --start-from (default: s). A round lasts --minutes, in which
@@ -111,9 +119,11 @@ def _add_data(add: Callable[..., object]) -> None:
 
 
 def _add_network(add: Callable[..., object]) -> None:
-    add("--network", choices=("generator", "fusion"), default="generator", help="the "
-        "network to train; fusion uses only --data, --cache, --people, --held-out, --start-from, "
-        "--steps, --minutes, --learning-rate, --seed, --threads (default: generator)")  # fmt: skip
+    add("--network", choices=("generator", "fusion", "apb2face-geometry"), default="generator",
+        help="the network to train; fusion uses only --data, --cache, --people, --held-out, "
+        "--start-from, --steps, --minutes, --learning-rate, --seed, --threads; apb2face-geometry "
+        "these without --start-from, and --set, --held-out-people, --evaluate-every "
+        "(default: generator)")  # fmt: skip
     add("--size", help="xs, s, l or paper (default: as --start-from, else s)")
     add("--set", metavar="NAME=VALUE", action="append", default=[], help="change the network, "
         "for example audio_prior=false or keypoint_mode=unsupervised")  # fmt: skip
@@ -155,8 +165,8 @@ def _add_machine(add: Callable[..., object]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prepare and train."""
-    if args.network == "fusion":
-        return _run_fusion(args)
+    if args.network != "generator":
+        return _run_other(args)
     try:
         import lightning_fabric  # noqa: F401
         import PIL  # noqa: F401
@@ -214,15 +224,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _run_fusion(args: argparse.Namespace) -> int:
-    """Prepare and train a fusion network."""
+def _run_other(args: argparse.Namespace) -> int:
+    """Prepare and train a network that is no generator."""
     try:
-        from . import train_fusion
+        from . import train_fusion, train_geometry
     except ImportError as error:
         raise MissingExtraError("training", "train") from error
     if not (args.resume or args.prepare_only or args.force):
         _refuse_a_run(args.out)
-    return train_fusion.run(args)
+    return (train_fusion if args.network == "fusion" else train_geometry).run(args)
 
 
 def _as_round(args: argparse.Namespace, turn: Round) -> argparse.Namespace:

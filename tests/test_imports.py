@@ -26,7 +26,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "avfr",
         "judges",
         "training",
-        "fusion",
+        "fusion apb2face",
     ),
     "sender": (
         "config tracking",
@@ -45,6 +45,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "receiver": (
         "config outputs statistics report_pace",
         "ordering generators",
+        "talking",
         "tracks",
         "reports",
         "decoder",

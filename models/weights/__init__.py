@@ -1,7 +1,7 @@
 """The networks that facewire brings, where they lie, and identities that change them."""
 
 from .identity import changed_tensors, check_identity
-from .store import Card, find_card, fusion_card, load_card, shipped
+from .store import Card, find_card, fusion_card, geometry_card, load_card, shipped
 
 __all__ = [
     "Card",
@@ -9,6 +9,7 @@ __all__ = [
     "check_identity",
     "find_card",
     "fusion_card",
+    "geometry_card",
     "load_card",
     "shipped",
 ]

@@ -1,6 +1,6 @@
 """Weights on disk: each network has a folder.
 
-models/weights/s/            and so on; `fusion/` holds a fusion network instead
+models/weights/s/            and so on; `fusion/` and `apb2face-geometry/` hold others
 ├── model.safetensors    the network and its face table, with its configuration as metadata
 ├── runtime.zip          its graphs, which run without torch (`weights.runtime_graphs`)
 └── README.md            the model card
@@ -16,16 +16,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
 from ...codec.errors import WeightsError
 from ..face.table import FaceTable
 
-__all__ = ["Card", "find_card", "fusion_card", "load_card", "shipped"]
+__all__ = ["Card", "find_card", "fusion_card", "geometry_card", "load_card", "shipped"]
 
 _HERE = Path(__file__).parent
 WEIGHTS_FILE = "model.safetensors"
-_FUSION = "fusion"
+_FUSION, _GEOMETRY = "fusion", "apb2face-geometry"
+_OTHERS = {_FUSION: "a fusion network", _GEOMETRY: "a geometry predictor"}
+"""Networks that are no generators."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,23 @@ class Card:
             tables = {n: np.asarray(file.get_tensor(f"face.{n}")) for n in FaceTable.NAMES}
         return FaceTable(**{name: table.astype(np.float32) for name, table in tables.items()})
 
+    def tensors(self, *names: str) -> dict[str, npt.NDArray[np.float32]]:
+        """Some tensors of the network; reading them needs numpy alone.
+
+        Raises:
+            WeightsError: there is no such tensor.
+        """
+        try:
+            with safe_open(self.weights, framework="np") as file:
+                return {n: np.asarray(file.get_tensor(n), np.float32) for n in names}
+        except (OSError, SafetensorError) as error:
+            raise WeightsError(f"{self.weights} does not hold what is needed: {error}") from error
+
 
 def shipped() -> list[str]:
     """Sizes of generators whose weights come with facewire."""
     found = (path.parent.name for path in _HERE.glob(f"*/{WEIGHTS_FILE}"))
-    return sorted(name for name in found if name != _FUSION)
+    return sorted(name for name in found if name not in _OTHERS)
 
 
 @lru_cache(maxsize=16)
@@ -83,8 +98,9 @@ def load_card(size_or_folder: str | Path = "s") -> Card:
             f"or give a folder that holds {WEIGHTS_FILE}"
         )
     config = _config(folder)
-    if config["name"] == _FUSION:
-        raise WeightsError(f"{folder} holds a fusion network, where a generator is needed")
+    if config["name"] in _OTHERS:
+        other = _OTHERS[config["name"]]
+        raise WeightsError(f"{folder} holds {other}, where a generator is needed")
     return Card(f"avfr-{config['name']}", _sha256(folder), folder, config)
 
 
@@ -94,15 +110,30 @@ def fusion_card(name_or_folder: str | Path = _FUSION) -> Card:
     Raises:
         WeightsError: there are no weights, or the file is not a fusion network.
     """
+    return _other_card(name_or_folder, _FUSION)
+
+
+def geometry_card(name_or_folder: str | Path = _GEOMETRY) -> Card:
+    """Card of the geometry predictor that facewire brings, or of one in a folder.
+
+    Raises:
+        WeightsError: there are no weights, or the file is not a geometry predictor.
+    """
+    return _other_card(name_or_folder, _GEOMETRY)
+
+
+def _other_card(name_or_folder: str | Path, name: str) -> Card:
     folder = Path(name_or_folder)
     if not folder.is_dir():
         folder = _HERE / str(name_or_folder)
+    wanted = _OTHERS[name].removeprefix("a ")
     if not (folder / WEIGHTS_FILE).is_file():
-        raise WeightsError(f"no fusion network in {folder}: it holds no {WEIGHTS_FILE}")
+        raise WeightsError(f"no {wanted} in {folder}: it holds no {WEIGHTS_FILE}")
     config = _config(folder)
-    if config["name"] != _FUSION:
-        raise WeightsError(f"{folder} holds a generator, where a fusion network is needed")
-    return Card(_FUSION, _sha256(folder), folder, config)
+    if config["name"] != name:
+        other = _OTHERS.get(config["name"], "a generator")
+        raise WeightsError(f"{folder} holds {other}, where a {wanted} is needed")
+    return Card(name, _sha256(folder), folder, config)
 
 
 def _config(folder: Path) -> dict[str, Any]:

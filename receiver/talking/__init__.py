@@ -1,0 +1,1 @@
+"""What moves a face where no motion arrives: the mouth as the sound tells it."""
