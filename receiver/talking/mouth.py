@@ -67,7 +67,7 @@ class MouthPredictor:
         self.card = card = card or geometry_card()
         self._output = max(n for n, ms in enumerate(LOOKAHEADS) if ms <= lookahead_ms)
         settings = {
-            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 0,  # in the caller's thread
             "INFERENCE_NUM_THREADS": 1,
             "INFERENCE_PRECISION_HINT": "f32",
         }
@@ -186,7 +186,9 @@ class MouthPredictor:
         if not len(self._steps):
             return None
         window = sound_window(self._steps, first_step(seconds) - self._first)
-        result = self._request.infer({"sound": (window - self._level.value)[None]})
+        sound = {"sound": (window - self._level.value)[None]}
+        # Memory is shared both ways: the input outlives the call, and the outputs are copied here.
+        result = self._request.infer(sound, share_inputs=True, share_outputs=True)
         movement, state = (np.array(result[name][0, self._output]) for name in _OUTPUTS)
         return movement, state
 
