@@ -232,7 +232,9 @@ def _run_other(args: argparse.Namespace) -> int:
         raise MissingExtraError("training", "train") from error
     if not (args.resume or args.prepare_only or args.force):
         _refuse_a_run(args.out)
-    return (train_fusion if args.network == "fusion" else train_geometry).run(args)
+    if args.network == "fusion":
+        return train_fusion.run(args)
+    return train_geometry.run(args)
 
 
 def _as_round(args: argparse.Namespace, turn: Round) -> argparse.Namespace:
