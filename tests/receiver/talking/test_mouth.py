@@ -207,3 +207,12 @@ def test_a_correction_is_closed_form_ridge() -> None:
     expected = (states - states.mean(0)) @ weights
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.999
     assert found.std() / expected.std() == pytest.approx(2000 / (2000 + person._RIDGE), abs=0.1)
+
+
+def test_the_network_that_ships_hears_a_voice(pcm: np.ndarray) -> None:
+    """Its mouth moves with loud sound, and stands still in silence."""
+    moving = in_pieces(MouthPredictor(), pcm, FRAME // 2, 60)[20:]
+    silent = in_pieces(MouthPredictor(), np.zeros_like(pcm), FRAME // 2, 60)[20:]
+    assert moving.std(0).max() > 0.002
+    assert silent.std(0).max() < 1e-4
+    assert np.abs(moving).max() < 0.3
