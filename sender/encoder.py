@@ -543,7 +543,7 @@ class Encoder:
         return packets
 
     def _shown(self, items: list[Item]) -> list[Item]:
-        """Items of a stretch of a file, with the portrait in place of the person, if there is one."""
+        """Items of a stretch of a file; if there is a portrait, it is in place of the person."""
         if self._reenactment is None:
             return items
         seen = [item for item in items if isinstance(item, ObservedFrame)]

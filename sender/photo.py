@@ -113,8 +113,8 @@ def _opaque(picture: Frame, alpha: npt.NDArray[np.generic]) -> Frame:
     """The picture before grey. A picture that EXIF has turned keeps its pixels as they are, since
     the transparency is not turned with it.
     """
-    if alpha.shape != picture.shape[:2]:
+    if alpha.shape != picture.shape[:2] or alpha.dtype not in (np.uint8, np.uint16):
         return picture
-    share = alpha[..., None].astype(np.float32) / np.iinfo(alpha.dtype).max
+    share = alpha[..., None].astype(np.float32) / (255 if alpha.dtype == np.uint8 else 65535)
     mixed = share * picture + (1 - share) * _BACKGROUND
     return np.asarray(np.round(mixed), np.uint8)

@@ -12,7 +12,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ...models.face.observation import Observation
 from ..observed import ObservedFrame, View
 from .head import Head, HeadFinder
 from .owner import Owner

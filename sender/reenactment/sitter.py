@@ -1,4 +1,4 @@
-"""`Sitter`: the person in a portrait, found and cropped as the sender crops the camera's pictures."""
+"""`Sitter`: the person in a portrait, cropped as the camera's pictures are."""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ def _only(faces: list[Face], name: str) -> Face:
         )
     if tall[first] < _LEAST_FACE:
         raise MediaError(
-            f"the face in {name} is {tall[first]:.0f} pixels high; it needs {_LEAST_FACE} at least, "
-            "and looks good from 150 on"
+            f"the face in {name} is {tall[first]:.0f} pixels high; it needs {_LEAST_FACE} at "
+            "least, and looks good from 150 on"
         )
     return faces[first]
 

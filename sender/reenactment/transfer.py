@@ -34,13 +34,13 @@ _INNER_LOWER = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308]
 _OUTER_LOWER = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291]
 _CORNERS = [61, 291]
 _CHIN = 152
-_LIDS = (  # interior points of each eye, its upper and lower lid, and the corners
-    ([i for i in REGIONS[1] if i not in (33, 133)], (159, 145)),
-    ([i for i in REGIONS[2] if i not in (263, 362)], (386, 374)),
-)
-_MOUTH = sorted({i for region in REGIONS[5:] for i in region})  # lips, corners and chin
 _EXPRESSIVE = sorted({i for region in REGIONS[1:] for i in region})
-_LID_RATIO, _MOUTH_RATIO = (0.5, 2.0), (0.7, 1.4)
+_LIDS, _LIPS = (0.5, 2.0), (0.7, 1.4)  # ratios of two people's, at most
+_OWN = (  # points that move by a size of their own; the two ends of that size; its ratios
+    (sorted({i for region in REGIONS[5:] for i in region}), (61, 291), _LIPS),  # and the chin
+    ([i for i in REGIONS[1] if i not in (33, 133)], (159, 145), _LIDS),
+    ([i for i in REGIONS[2] if i not in (263, 362)], (386, 374), _LIDS),
+)
 _LEAST = 1e-3  # cm
 _PER_RADIAN = 1.5  # cm of expression that a radian of rotation counts for
 
@@ -96,11 +96,9 @@ class Transfer:
         """From the moment when the driver looks most like the portrait."""
         ratio = portrait.size / driver.size
         factors = np.ones(LANDMARKS)
-        widths = [np.linalg.norm(np.diff(head.local[_CORNERS], axis=0)) for head in (portrait, driver)]
-        factors[_MOUTH] = np.clip(widths[0] / max(widths[1], _LEAST), *_MOUTH_RATIO)
-        for points, lids in _LIDS:
-            high = [abs(float(np.diff(head.local[list(lids), 1])[0])) for head in (portrait, driver)]
-            factors[points] = np.clip(high[0] / max(high[1], _LEAST), *_LID_RATIO)
+        for points, ends, ratios in _OWN:
+            ours, theirs = (_distance(head.local, ends) for head in (portrait, driver))
+            factors[points] = np.clip(ours / max(theirs, _LEAST), *ratios)
         rests = closed_lips(portrait.local), closed_lips(driver.local)
         apart = (rests[0] - factors[:, None] * rests[1]) * portrait.size
         place = portrait.centre - ratio * driver.centre
@@ -123,3 +121,8 @@ class Transfer:
             a * self.move + b * other.move,
             a * self.size + b * other.size,
         )
+
+
+def _distance(local: Points, ends: tuple[int, int]) -> float:
+    """Between two points of a mesh, in cm."""
+    return float(np.linalg.norm(local[ends[0]] - local[ends[1]]))
