@@ -10,9 +10,9 @@ mesh at rest gets the expression. In the picture that is
 so the driver's own shape cancels out, and so does most of the noise of the tracker's depth, which
 only the difference of the two shapes is turned with.
 
-*At rest* means: as at the moment when both faces are most alike, but with the lips closed. So a
-mouth that the driver shuts is shut in the portrait too, also where the portrait smiles with open
-lips.
+*At rest* means: as at the moment when both faces are most alike, but with lips and lids closed. So
+a mouth or an eye that the driver shuts is shut in the portrait too, whatever its lips and lids do
+in the picture.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import numpy.typing as npt
 from ...models.face.mesh import LANDMARKS, REGIONS
 from .head import Head
 
-__all__ = ["Transfer", "alikeness", "closed_lips"]
+__all__ = ["Transfer", "at_rest", "unlikeness"]
 
 Points = npt.NDArray[np.float64]
 
@@ -33,22 +33,25 @@ _INNER_UPPER = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308]
 _INNER_LOWER = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308]
 _OUTER_LOWER = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291]
 _CORNERS = [61, 291]
+_UPPER_LIDS = [246, 161, 160, 159, 158, 157, 173, 466, 388, 387, 386, 385, 384, 398]
+_LOWER_LIDS = [7, 163, 144, 145, 153, 154, 155, 249, 390, 373, 374, 380, 381, 382]
+_OPEN = 0.2  # height of an open eye over its width, at least
 _CHIN = 152
 _EXPRESSIVE = sorted({i for region in REGIONS[1:] for i in region})
-_LIDS, _LIPS = (0.5, 2.0), (0.7, 1.4)  # ratios of two people's, at most
-_OWN = (  # points that move by a size of their own; the two ends of that size; its ratios
-    (sorted({i for region in REGIONS[5:] for i in region}), (61, 291), _LIPS),  # and the chin
-    ([i for i in REGIONS[1] if i not in (33, 133)], (159, 145), _LIDS),
-    ([i for i in REGIONS[2] if i not in (263, 362)], (386, 374), _LIDS),
+_LIDS, _LIPS = (0.6, 1.6), (0.7, 1.4)  # ratios of two people's, at most
+_LIPS_AND_CHIN = sorted({i for region in REGIONS[5:] for i in region})
+_EYES = (  # interior points of each eye; its middle, above and below, and its corners
+    ([i for i in REGIONS[1] if i not in (33, 133)], (159, 145, 33, 133)),
+    ([i for i in REGIONS[2] if i not in (263, 362)], (386, 374, 263, 362)),
 )
 _LEAST = 1e-3  # cm
 _PER_RADIAN = 1.5  # cm of expression that a radian of rotation counts for
 
 
-def closed_lips(local: Points) -> Points:
-    """A mesh in head coordinates `[478, 3]` with its lips closed: the lower lip goes up to the
-    upper one, and what lies below the corners of the mouth follows, the more the nearer it is to
-    the chin.
+def at_rest(local: Points) -> Points:
+    """A mesh in head coordinates `[478, 3]` with lids and lips closed: the upper lids go down to
+    the lower ones and the lower lip up to the upper one, and what lies below the corners of the
+    mouth follows it, the more the nearer it is to the chin.
     """
     gaps = local[_INNER_LOWER] - local[_INNER_UPPER]
     gaps[gaps[:, 1] < 0] = 0.0  # lips that overlap are closed already
@@ -60,12 +63,13 @@ def closed_lips(local: Points) -> Points:
     up[upper] = 0.0
     up[_OUTER_LOWER] = gaps
     up[_INNER_LOWER] = gaps
+    up[_UPPER_LIDS] = local[_UPPER_LIDS] - local[_LOWER_LIDS]
     return np.asarray(local - up, np.float64)
 
 
-def alikeness(portrait: Head, driver: Head) -> float:
-    """How unlike two heads are, in squared cm: by expression and by where they look; only the
-    order of several frames of one driver has a meaning.
+def unlikeness(portrait: Head, driver: Head) -> float:
+    """How unlike two heads are, in squared cm: by expression and by where they look. Only the order
+    of several frames of one driver has a meaning.
     """
     apart = (portrait.local - driver.local)[_EXPRESSIVE, :2]
     return float((apart**2).sum(1).mean() + (_PER_RADIAN * portrait.turn_to(driver)) ** 2)
@@ -96,10 +100,12 @@ class Transfer:
         """From the moment when the driver looks most like the portrait."""
         ratio = portrait.size / driver.size
         factors = np.ones(LANDMARKS)
-        for points, ends, ratios in _OWN:
-            ours, theirs = (_distance(head.local, ends) for head in (portrait, driver))
-            factors[points] = np.clip(ours / max(theirs, _LEAST), *ratios)
-        rests = closed_lips(portrait.local), closed_lips(driver.local)
+        lips = [_distance(head.local, *_CORNERS) for head in (portrait, driver)]
+        factors[_LIPS_AND_CHIN] = np.clip(lips[0] / max(lips[1], _LEAST), *_LIPS)
+        for points, eye in _EYES:
+            lids = [_opening(head.local, *eye) for head in (portrait, driver)]
+            factors[points] = np.clip(lids[0] / max(lids[1], _LEAST), *_LIDS)
+        rests = at_rest(portrait.local), at_rest(driver.local)
         apart = (rests[0] - factors[:, None] * rests[1]) * portrait.size
         place = portrait.centre - ratio * driver.centre
         return cls(apart, factors * ratio, place, ratio, driver.size)
@@ -123,6 +129,11 @@ class Transfer:
         )
 
 
-def _distance(local: Points, ends: tuple[int, int]) -> float:
+def _distance(local: Points, one: int, other: int) -> float:
     """Between two points of a mesh, in cm."""
-    return float(np.linalg.norm(local[ends[0]] - local[ends[1]]))
+    return float(np.linalg.norm(local[one] - local[other]))
+
+
+def _opening(local: Points, above: int, below: int, left: int, right: int) -> float:
+    """Height of an eye in cm; one that is shut counts as hardly open."""
+    return max(_distance(local, above, below), _OPEN * _distance(local, left, right))
