@@ -142,3 +142,21 @@ def test_what_does_not_go_with_a_portrait(frames: list[Frame], tmp_path: Path) -
     save_file(tensors, tmp_path / "model.safetensors", {"config": about})
     with pytest.raises(ConfigError, match="finds its own"):
         make(portrait, model=str(tmp_path))
+
+
+def test_a_call_with_a_clock_and_a_thread_that_looks(frames: list[Frame]) -> None:
+    portrait = portrait_of(frames[0])
+    packets: list[Packet] = []
+    with make(portrait, plan_ahead_s=0, kbps=16.0) as encoder:
+        packets += encoder.encode(now=5.0)
+        for number, frame in enumerate(frames[:30]):
+            now = 5.0 + 0.04 * (number + 1)
+            seen = encoder.look(frame, now)
+            assert seen is not None
+            assert seen.view is not None
+            assert np.array_equal(seen.view.seen.picture, portrait.picture)
+            packets += encoder.encode(frame=seen, now=now)
+    assert header(packets).portrait == CONSENT
+    first = decode_picture(keyframes(packets)[0].picture)
+    assert np.abs(first.astype(int) - portrait.picture).mean() < 20
+    assert any(packet.kind == Kind.MOTION for packet in packets)
