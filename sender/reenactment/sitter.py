@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from ..observed import View
 from ..photo import Portrait
 from ..tracking.crop import Cropper, Rectangle, cut, to_picture
 from ..tracking.finder import FaceTracker, Finder
+from ..tracking.movement import SAME_FACE, overlap
 from ..tracking.tracker import Face
 from .head import Head, HeadFinder
 
@@ -57,11 +59,13 @@ class Sitter:
             NoFaceError: there is no face.
             MediaError: there are two, or the face is too small, turned away, or its eyes are shut.
         """
-        finder = Finder(_Unused(), tracker)
-        try:
-            faces = finder.survey(portrait.picture) or []
+        still = tracker()
+        finder = Finder(still, tracker)
+        try:  # the whole picture, and if it shows none, its parts
+            faces = finder.find(portrait.picture, math.inf, 0)
         finally:
             finder.close()
+            still.close()
         face = _only(faces, portrait.name)
         height, width = portrait.picture.shape[:2]
         rectangle = Cropper().update(face.box, (height, width), 0.0)
@@ -102,7 +106,11 @@ def _only(faces: list[Face], name: str) -> Face:
         )
     tall = [face.box[3] - face.box[1] for face in faces]
     first = max(range(len(faces)), key=tall.__getitem__)
-    rivals = [high for n, high in enumerate(tall) if n != first and high * _SMALLER > tall[first]]
+    rivals = [
+        face
+        for face, high in zip(faces, tall, strict=True)
+        if high * _SMALLER > tall[first] and overlap(face.box, faces[first].box) < SAME_FACE
+    ]
     if rivals:
         raise MediaError(
             f"{name} shows {len(rivals) + 1} faces of about the same size: cut out the one that is "
@@ -114,13 +122,3 @@ def _only(faces: list[Face], name: str) -> Face:
             "least, and looks good from 150 on"
         )
     return faces[first]
-
-
-class _Unused:
-    """In place of a tracker that follows faces: a portrait does not move."""
-
-    def track(self, frame: object, time_ms: int | None = None) -> list[Face]:
-        return []
-
-    def close(self) -> None:
-        """There is nothing to free."""

@@ -61,6 +61,22 @@ def test_two_faces_of_one_size_are_refused_and_one_in_the_background_is_not(
     assert left.shape == (256, 256, 3)
 
 
+def test_a_face_that_is_found_twice_is_one_face(frames: list[Frame]) -> None:
+    """As where one part of a picture cuts it off."""
+    face = Tracker(still=True).track(frames[0])[0]
+    again = replace(face, landmarks=face.landmarks * 0.9 + 12)
+
+    class Twice:
+        def track(self, frame: Frame, time_ms: int | None = None) -> list[Face]:
+            return [face, again]
+
+        def close(self) -> None:
+            """Nothing."""
+
+    portrait = Portrait(frames[0], name="me.jpg")
+    assert Sitter.find(portrait, Twice, HEADS, 256).head.aside < 25
+
+
 def test_a_tiny_face_is_refused(frames: list[Frame]) -> None:
     with pytest.raises(MediaError, match="pixels high; it needs 48"):
         find(resize(frames[0], 64, 64))
