@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..codec.errors import ConfigError, DeviceError
 from . import names
 from .call_settings import check_extra, line_settings
+from .encode import add_portrait, portrait_of
 from .rendezvous import port
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ examples:
 You see your own picture first, and nothing is sent before you agree. The link lets in one guest and
 works for ten minutes. Whoever has it can join, so send it to one person only. Then read the four
 words in the window to each other: if both of you see the same ones, nobody is listening in between.
+
+With --portrait PHOTO, a picture of yourself is shown in place of the camera's, and moves as you do;
+another person's needs --portrait-consent (facewire encode --help tells more).
 
 The link without --server works only within your own network. docs/calling.md tells how to call
 somebody in another one.
@@ -70,6 +74,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--quiet", action="store_true", help="print only the link and errors")
     _add_meeting(parser.add_argument_group("meeting"))
     _add_media(parser.add_argument_group("picture and sound"))
+    add_portrait(parser.add_argument_group("portrait"))
     _add_files(parser.add_argument_group("files"))
 
 
@@ -207,6 +212,8 @@ def _parts(
     say("loading the networks")
     session = make_session(args, time.monotonic())
     stack.callback(session.close)
+    if args.portrait is not None:
+        say(f"the other side sees {args.portrait.name}, moved as you move, and not the camera")
     key = SigningKey()
     own = Abilities.here(args.network, key.public)
 
@@ -260,7 +267,7 @@ def make_session(args: argparse.Namespace, now: float) -> Party:
         kbps=args.kbps,
         overhead_bytes=_OVERHEAD,
         reliable=True,
-        encoder=EncoderConfig(model=args.network, identity=identity),
+        encoder=EncoderConfig(model=args.network, identity=identity, portrait=portrait_of(args)),
     )
     session = CallSession(config, now=now)
     try:

@@ -35,7 +35,8 @@ Matroska. It appears only when it is complete, and a file that exists is replace
 --force. IN may be `-` or a pipe.
 
 Every picture carries a small "AI" badge and the file a comment, which say that the face was
-generated.
+generated. Where the stream shows somebody else's portrait, the comment names the consent, and the
+badge cannot be left out.
 """
 
 
@@ -164,6 +165,12 @@ def decoded(
             side_by_side=original,
             progress=stage.show,
             overwrite=force,
+        )
+    if args.no_badge and report.header.portrait:
+        print(
+            "facewire: the badge stays: the stream shows a portrait that another person moves "
+            f"(consent: {report.header.portrait})",
+            file=sys.stderr,
         )
     for line in _warnings(report):
         print(f"facewire: {line}", file=sys.stderr)

@@ -14,9 +14,10 @@ from .kinds import must_be_video
 if TYPE_CHECKING:
     from ..sender.config import EncoderConfig, KeyframeInterval
     from ..sender.files import EncodeReport
+    from ..sender.photo import Portrait
     from ..sender.tracking.follow import FaceChoice
 
-__all__ = ["add_parser", "run"]
+__all__ = ["add_parser", "add_portrait", "portrait_of", "run"]
 
 _EPILOG = """\
 examples:
@@ -27,6 +28,7 @@ examples:
   facewire encode talk.mp4 talk.fwire --keyframe-interval 2  so that viewers can join or seek
   facewire encode talk.mp4 talk.fwire --audio-kbps 0         without sound
   facewire encode talk.mp4 talk.fwire --identity me.fwid     for one person (facewire enroll)
+  facewire encode talk.mp4 talk.fwire --portrait me.jpg      another picture of yourself
   facewire encode talk.mp4 - | ssh host 'cat > talk.fwire'   through a pipe
 
 IN is any video with one person in it: any size, any frame rate, with or without sound, or `-` or a
@@ -39,6 +41,12 @@ With --bpp or --kbps, the rest is spent on reference pictures, planned ten secon
 the total is what was asked for. A rate that is too low is refused, and the lowest possible one is
 named. Without a rate, a picture is sent whenever it improves the result by more than its bytes
 cost. An identity is sent once and comes on top.
+
+With --portrait, PHOTO is shown in place of the person in IN, and moves as that person does. It is
+for another picture of yourself: facewire compares the two faces (by dlib, of the extra [eval]), and
+refuses another person's unless --portrait-consent says who agreed and when. That line is written
+into OUT, and whoever decodes it cannot leave the "AI" badge out. PHOTO shows one face from the
+front, lips closed, eyes open, from 256 pixels on. Nothing of the pictures of IN is sent.
 
 OUT ends in .fwire, or is `-` or a pipe. A file appears only when it is complete, and one that
 exists is replaced only with --force.
@@ -61,6 +69,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_rate(parser.add_argument_group("bits"))
     _add_references(parser.add_argument_group("references"))
     _add_face(parser.add_argument_group("face"))
+    add_portrait(parser.add_argument_group("portrait"))
     parser.add_argument("--quiet", action="store_true", help="show no progress and no summary")
 
 
@@ -190,6 +199,34 @@ def _add_face(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_portrait(group: argparse._ArgumentGroup) -> None:
+    """Add the options of a portrait, which `encode` and `call` have in common."""
+    group.add_argument(
+        "--portrait",
+        type=Path,
+        metavar="PHOTO",
+        help="show this picture of yourself, moved as you move, and nothing of the camera's",
+    )
+    group.add_argument(
+        "--portrait-consent",
+        metavar="NAME, DATE",
+        help="the portrait is somebody else's, who agreed: who and when. It is sent with the "
+        "stream, and the receiver's badge stays",
+    )
+
+
+def portrait_of(args: argparse.Namespace) -> Portrait | None:
+    """The portrait that was asked for. Raises `ConfigError`, and as `read_portrait`."""
+    from ..codec.errors import ConfigError
+    from ..sender.photo import read_portrait
+
+    if args.portrait is None:
+        if args.portrait_consent is not None:
+            raise ConfigError("--portrait-consent goes with --portrait PHOTO")
+        return None
+    return read_portrait(args.portrait, args.portrait_consent)
+
+
 def run(args: argparse.Namespace) -> int:
     """Encode one file."""
     from ..codec.identity import read_identity
@@ -211,6 +248,7 @@ def run(args: argparse.Namespace) -> int:
         tracker=args.tracker,
         model=str(args.weights or "s"),
         identity=read_identity(args.identity) if args.identity else None,
+        portrait=portrait_of(args),
     )
     with names.readable(args.input) as source:
         names.check_output(args.output, force=args.force, endings=(".fwire",), inputs=[source])

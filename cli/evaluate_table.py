@@ -10,6 +10,7 @@ from ..eval.statistics.comparison import biased_by_few_frames, kept_to_rate
 __all__ = ["text_table"]
 
 _METRICS = ("lpips", "dists", "psnr", "lmd_mouth", "identity_cosine", "fid")
+_OF_PORTRAITS = ("portrait_identity", "pose_error", "mouth_correlation", "mouth_opening")
 
 
 def text_table(results: Results, target: float) -> str:
@@ -23,7 +24,8 @@ def text_table(results: Results, target: float) -> str:
         Lines of text. `!` marks the best, `*` a rate that was not reached, `?` a FID of so few
         frames that it is biased.
     """
-    metrics = [name for name in _METRICS if name in results.measured()]
+    wanted = _METRICS + (_OF_PORTRAITS if "portrait_identity" in results.measured() else ())
+    metrics = [name for name in wanted if name in results.measured()]
     rows = [(codec, row) for codec in results.codecs if (row := results.row(codec, target))]
     if not rows:
         return f"{target:g} bpp: nothing was measured"

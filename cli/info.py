@@ -221,8 +221,8 @@ class _Survey:
         return self._clock.place(self.header, after, duration)
 
     def facts(self, header: StreamHeader, damaged_records: int) -> dict[str, Any]:
-        """The keys of `facewire info --json`, in this order; `base` and `identity` only if there is
-        one.
+        """The keys of `facewire info --json`, in this order; `base`, `identity` and `portrait` only
+        if there is one.
         """
         duration = self._clock.end if self._frames else Fraction(0)
         base: dict[str, Any] = {}
@@ -257,6 +257,7 @@ class _Survey:
             "references": self._references,
             **base,
             **identity,
+            **({} if header.portrait is None else {"portrait": {"consent": header.portrait}}),
         }
 
 
@@ -298,6 +299,15 @@ def _identity_line(facts: dict[str, Any]) -> list[str]:
     return [f"identity {identity['id']}: {inside}"]
 
 
+def _portrait_line(facts: dict[str, Any]) -> list[str]:
+    portrait = facts.get("portrait")
+    if portrait is None:
+        return []
+    if not portrait["consent"]:
+        return ["portrait: the sender's own, moved by his face"]
+    return [f"portrait: moved by another person's face, with consent: {portrait['consent']}"]
+
+
 def table(facts: dict[str, Any]) -> str:
     """The same facts as text."""
     motion = facts["motion_bits_per_frame"]
@@ -310,6 +320,7 @@ def table(facts: dict[str, Any]) -> str:
         f"damaged packets: {facts['damaged_packets']}",
         *_base_line(facts),
         *_identity_line(facts),
+        *_portrait_line(facts),
         *_reference_lines(facts),
         "",
         f"{'part':<12}{'bits':>12}{'bpp':>12}{'kbit/s':>12}{'share':>9}",

@@ -10,6 +10,7 @@
     │   └── UnsupportedError               a version, model, profile or codec unknown here
     ├── MotionError (ValueError)           keypoints that are not finite or of the wrong shape
     ├── ConfigError (ValueError)           a setting that makes no sense
+    ├── ConsentError (PermissionError)     somebody else's face, without a word that they agreed
     ├── OutputError (OSError)              a place where no file can be written
     │   └── OutputExistsError (FileExistsError)   the file exists and was not to be replaced
     ├── WeightsError (RuntimeError)        weights missing, of another model, or with another hash
@@ -33,6 +34,7 @@ from __future__ import annotations
 __all__ = [
     "CallError",
     "ConfigError",
+    "ConsentError",
     "DamagedError",
     "DeviceError",
     "EvaluationError",
@@ -112,6 +114,10 @@ class RateError(ConfigError):
 
     def __reduce__(self) -> tuple[type[RateError], tuple[str, float]]:
         return RateError, (str(self), self.least_kbps)
+
+
+class ConsentError(FacewireError, PermissionError):
+    """Somebody else's face is to be shown, and nothing says that they agreed."""
 
 
 class OutputError(FacewireError, OSError):

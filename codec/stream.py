@@ -19,17 +19,39 @@ from .packet import Flags, Kind, Packet
 from .sound.opus import FRAME_MS, SAMPLE_RATE
 from .untrusted import unpack
 
-__all__ = ["MAX_HEADER", "MAX_SIZE", "MIN_SIZE", "VERSION", "AudioParameters", "StreamHeader"]
+__all__ = [
+    "MAX_CONSENT",
+    "MAX_HEADER",
+    "MAX_SIZE",
+    "MIN_SIZE",
+    "VERSION",
+    "AudioParameters",
+    "StreamHeader",
+    "is_consent",
+]
 
 VERSION = 1
 MAX_HEADER = 1024
 """Largest STREAM payload in bytes."""
 MIN_SIZE, MAX_SIZE = 64, 1024
 """Width and height of the coded picture in pixels."""
+MAX_CONSENT = 200
+"""Bytes of UTF-8 in a consent."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAX_CONTAINERS, _MAX_ENTRIES = 64, 64  # far more than today's: later headers may have more keys
 _FIRST_TABLES = 1  # of streams that name none
 _MAX_TERM = 10**6  # of a fraction: NTSC's 30000/1001 and milliseconds are far below
+
+
+def is_consent(text: str) -> bool:
+    """Whether a text can stand for a consent: one line that is not blank, of printable characters
+    and at most `MAX_CONSENT` bytes.
+    """
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return False
+    return bool(text.strip()) and text.isprintable() and size <= MAX_CONSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +117,9 @@ class StreamHeader:
         session: number that the sender chose at random when the stream began, 1 to 2^32 - 1, so
             that a receiver can tell a sender that began anew from packets that are late. 0: none
             was chosen, as in a file.
+        portrait: what is shown is a portrait that moves as the sender does. "" if it is the
+            sender's own; else who agreed to it and when (`is_consent`), and no receiver of
+            facewire's shows it without the badge. None: the pictures are the camera's.
         version: of the wire format.
 
     Raises:
@@ -116,6 +141,7 @@ class StreamHeader:
     version: int = VERSION
     identity: bytes | None = None
     session: int = 0
+    portrait: str | None = None
 
     def __post_init__(self) -> None:
         if self.version != VERSION:
@@ -134,6 +160,8 @@ class StreamHeader:
             raise ConfigError(f"a SHA-256 has 32 bytes, not {len(self.weights_sha256)}")
         if self.identity is not None and len(self.identity) != ID_BYTES:
             raise ConfigError(f"an identity's id has {ID_BYTES} bytes, not {len(self.identity)}")
+        if self.portrait and not is_consent(self.portrait):
+            raise ConfigError(f"a consent is one line of at most {MAX_CONSENT} bytes")
         if not 0 <= self.session < 1 << 32:
             raise ConfigError(f"a session number has 32 bits, not {self.session}")
         if not all(MIN_SIZE <= n <= MAX_SIZE and n % 2 == 0 for n in (self.width, self.height)):
@@ -180,6 +208,8 @@ class StreamHeader:
             fields["identity"] = self.identity
         if self.session:
             fields["session"] = self.session
+        if self.portrait is not None:
+            fields["portrait"] = self.portrait
         return bytes(msgpack.packb(fields))
 
     def to_packet(self, sequence: int, pts: int = 0) -> Packet:
@@ -226,6 +256,7 @@ class StreamHeader:
                 tables=_tables(header),
                 identity=header.take("identity", bytes) if named else None,
                 session=header.take("session", int) if "session" in header.fields else 0,
+                portrait=header.take("portrait", str) if "portrait" in header.fields else None,
             )
         except ConfigError as error:
             raise StreamError(f"the stream header has a value out of range: {error}") from error

@@ -160,7 +160,7 @@ def _distances(group: list[ClipRow], config: SweepConfig) -> tuple[dict[str, flo
     true_kept, kept = [], []
     room = max(1, _KID_FRAMES // max(1, len(group)))
     for row in group:
-        true_features = truth_of(config, row.clip).features
+        true_features = truth_of(config, row.person).features
         features = Figures.load(row.measured).features
         distance.update(true_features, features)
         step = max(1, -(-len(features) // room))

@@ -20,7 +20,7 @@ from .clips import Clip, Frame
 from .metrics import apb2face, faces
 from .metrics.base import BOXES, Box, Mean, Metric, Pair
 from .metrics.fidelity import ms_ssim, psnr, ssim
-from .metrics.identity import IdentityDistance
+from .metrics.identity import IdentityDistance, PortraitDistance
 from .metrics.perceptual import picture_distance
 from .metrics.sync import MouthAudioCorrelation
 from .metrics.syncnet import SyncScore
@@ -28,11 +28,29 @@ from .metrics.temporal import Flicker, Jitter
 from .suite import Suite
 from .truth import FeatureBatches, Truth, milliseconds
 
-__all__ = ["Figures", "boxes_of", "measure"]
+__all__ = ["Figures", "PersonShown", "boxes_of", "measure"]
 
 _MARGINS = {"face": 0.0, "mouth": 0.2, "eyes": 0.2}
 """How much wider than its landmarks a box is on each side."""
 _SMALLEST = 32
+_OF_THE_DRIVER = (
+    *("mouth_opening", "eye_opening", "mouth_correlation", "gaze_error", "pose_error"),
+    *("blink_error", "dr", "ape", "abe", "lip_sync_correlation", "sync_c"),
+)
+"""What a portrait has in common with its driver; pictures and landmarks are another person's."""
+
+
+@dataclass(frozen=True)
+class PersonShown:
+    """Whom decoded frames show, where it is not the person in the clip.
+
+    Attributes:
+        portrait: uint8 RGB `[H, W, 3]`.
+        face: the face in it; None if the tracker of the truth finds none.
+    """
+
+    portrait: Frame
+    face: Face | None
 
 
 @dataclass(frozen=True)
@@ -65,7 +83,13 @@ class Figures:
             return cls(about["values"], about["counts"], data["features"], about["decode"])
 
 
-def measure(clip: Clip, truth: Truth, decoded: Iterable[Frame], suite: Suite) -> Figures:
+def measure(
+    clip: Clip,
+    truth: Truth,
+    decoded: Iterable[Frame],
+    suite: Suite,
+    shown: PersonShown | None = None,
+) -> Figures:
     """Measure decoded frames against a clip.
 
     Args:
@@ -73,6 +97,8 @@ def measure(clip: Clip, truth: Truth, decoded: Iterable[Frame], suite: Suite) ->
         truth: of `measure_truth`, with the same suite.
         decoded: uint8 RGB `[H, W, 3]`, one for each frame of the clip; read once.
         suite: networks and sampling.
+        shown: of a portrait: only what it has in common with the clip is measured, and its
+            identity.
 
     Raises:
         MediaError: another number or another size of frames than the clip has.
@@ -80,7 +106,7 @@ def measure(clip: Clip, truth: Truth, decoded: Iterable[Frame], suite: Suite) ->
     """
     if len(truth.faces) != clip.frames:
         raise ConfigError(f"{clip.name} has {clip.frames} frames, its truth {len(truth.faces)}")
-    metrics, batches = _Metrics(clip, truth, suite), FeatureBatches(suite)
+    metrics, batches = _Metrics(clip, truth, suite, shown), FeatureBatches(suite)
     true_frames, count = clip.rgb(), 0
     with Tracker(details=True) as tracker:
         for index, frame in enumerate(decoded):
@@ -115,7 +141,9 @@ def measure(clip: Clip, truth: Truth, decoded: Iterable[Frame], suite: Suite) ->
 class _Metrics:
     """All metrics of one clip, in three groups by how often they look."""
 
-    def __init__(self, clip: Clip, truth: Truth, suite: Suite) -> None:
+    def __init__(
+        self, clip: Clip, truth: Truth, suite: Suite, shown: PersonShown | None = None
+    ) -> None:
         self._more: dict[str, Callable[[], float]] = {}  # second figures of metrics
         each: dict[str, Metric] = {
             "lmd": Mean(faces.landmark_distance, "face"),
@@ -158,6 +186,13 @@ class _Metrics:
         if suite.syncnet is not None and len(pcm):
             each["sync_c"] = sync = SyncScore(suite.syncnet, pcm, clip.fps)
             self._more["sync_d"] = sync.distance
+        if shown is not None:
+            each = {name: metric for name, metric in each.items() if name in _OF_THE_DRIVER}
+            pictures, costly = {}, {}
+            self._more.pop("identity_cosine", None)
+            if suite.embed is not None and shown.face is not None:
+                own = suite.embed(shown.portrait, shown.face.landmarks)
+                costly["portrait_identity"] = PortraitDistance(suite.embed, own)
         self._groups = ((1, each), (suite.every, pictures), (suite.vgg_every, costly))
 
     def update(self, pair: Pair) -> None:

@@ -17,18 +17,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from ..codec.errors import ConfigError, FacewireError
 from ..codec.sound.opus import OpusEncoder
 from ..codec.whole_file import whole_path
 from ..sender.config import EncoderConfig
 from .cache import StreamStore
 from .clips import Clip, Frame, find_videos, prepare_clip
-from .codecs.base import Codec, Encoded
+from .codecs.base import Codec, Encoded, Shown
 from .codecs.facewire import AUDIO_KBPS
+from .codecs.portrait import Cast
 from .codecs.registry import make_codecs
 from .codecs.search import match_bits
 from .files import cpu_seconds, digest
-from .measure import Figures, measure
+from .measure import Figures, PersonShown, measure
 from .suite import Suite
 from .truth import Truth, measure_truth
 
@@ -103,6 +106,7 @@ class ClipRow:
         audio_bits: bits of the sound that goes with it.
         figures: what was measured, without the features: those of all clips would fill memory.
         measured: the file that has the features too, for `Figures.load`.
+        person: footage of the person that is shown; the clip itself, but for a portrait.
     """
 
     codec: str
@@ -114,6 +118,7 @@ class ClipRow:
     audio_bits: int
     figures: Figures
     measured: Path
+    person: Clip
 
     @property
     def pixels(self) -> int:
@@ -213,7 +218,12 @@ def _sentence(error: object) -> str:
 
 def codecs_of(config: SweepConfig) -> list[Codec]:
     """The codecs of a run."""
-    return make_codecs(config.codecs, tables=config.codec_files, weights=config.weights)
+    return make_codecs(
+        config.codecs,
+        tables=config.codec_files,
+        weights=config.weights,
+        cast=Cast(config.data, config.seconds),
+    )
 
 
 @functools.cache
@@ -272,6 +282,7 @@ def compare(config: SweepConfig, clip: Clip, name: str) -> list[ClipRow]:
     if config.fresh:
         store.clear()
     rows = []
+    shown = codec.person(clip)
     with tempfile.TemporaryDirectory(prefix="codec-eval-") as folder:
         scratch = Path(folder)
         encode = functools.partial(store.encode, scratch=scratch)
@@ -279,7 +290,7 @@ def compare(config: SweepConfig, clip: Clip, name: str) -> list[ClipRow]:
             bits = target * clip.frames * clip.width * clip.height
             search = functools.partial(match_bits, encode, codec.knob, bits, clip.seconds)
             match = store.match(bits, lambda search=search: search(store.known()))  # type: ignore[misc]
-            measured = _measured(config, clip, codec, match.encoded, scratch)
+            measured = _measured(config, clip, codec, match.encoded, scratch, shown)
             figures = Figures.load(measured)
             rows.append(
                 ClipRow(
@@ -287,13 +298,19 @@ def compare(config: SweepConfig, clip: Clip, name: str) -> list[ClipRow]:
                     audio_bits=_audio_bits(clip),
                     figures=replace(figures, features=figures.features[:0]),
                     measured=measured,
+                    person=clip if shown is None else shown.clip,
                 )
             )
     return rows
 
 
 def _measured(
-    config: SweepConfig, clip: Clip, codec: Codec, encoded: Encoded, scratch: Path
+    config: SweepConfig,
+    clip: Clip,
+    codec: Codec,
+    encoded: Encoded,
+    scratch: Path,
+    shown: Shown | None,
 ) -> Path:
     """File with a stream's figures, made where it is not there."""
     suite, stream = _suite_of(config), encoded.path.read_bytes()
@@ -303,10 +320,17 @@ def _measured(
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     clock = _Clock(codec.decode(clip, encoded, scratch))
-    figures = measure(clip, truth_of(config, clip), clock, suite)
+    portrait = None if shown is None else _portrait(config, shown)
+    figures = measure(clip, truth_of(config, clip), clock, suite, portrait)
     with whole_path(path, overwrite=True) as draft:
         replace(figures, decode_seconds=clock.seconds).save(draft)
     return path
+
+
+def _portrait(config: SweepConfig, shown: Shown) -> PersonShown:
+    """The face in a portrait."""
+    face = truth_of(config, shown.clip).faces[shown.frame]
+    return PersonShown(np.array(shown.clip.rgb()[shown.frame]), face)
 
 
 class _Clock:

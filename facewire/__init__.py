@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .sender.config import EncoderConfig
     from .sender.encoder import Encoder
     from .sender.files import encode_file
+    from .sender.photo import Portrait, read_portrait
 
 __all__ = [
     "Decoder",
@@ -37,10 +38,12 @@ __all__ = [
     "FacewireError",
     "Packet",
     "PictureOutput",
+    "Portrait",
     "SoundOutput",
     "__version__",
     "decode_file",
     "encode_file",
+    "read_portrait",
 ]
 
 __version__ = "0.1.0"
@@ -53,9 +56,11 @@ _HOMES = {
     "FacewireError": "codec.errors",
     "Packet": "codec.packet",
     "PictureOutput": "receiver.outputs",
+    "Portrait": "sender.photo",
     "SoundOutput": "receiver.outputs",
     "decode_file": "receiver.files.player",
     "encode_file": "sender.files",
+    "read_portrait": "sender.photo",
 }
 
 # OpenVINO reports each import to Google Analytics unless its telemetry package cannot be imported,

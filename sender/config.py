@@ -11,6 +11,7 @@ from ..codec.errors import ConfigError
 from ..codec.identity import Identity
 from ..codec.motion.entropy import MAX_FRAMES
 from ..codec.motion.profiles import MotionSettings, Profile, find_profile, motion_writer
+from .photo import Portrait
 from .tracking.follow import FACE_CHOICES, FaceChoice
 from .tracking.trackers import TRACKERS, TrackerName
 
@@ -78,6 +79,9 @@ class EncoderConfig:
         model: the receiver's network: a shipped size, or the folder of its weights.
         identity: what that network learned of the person (`facewire enroll`), or None. It is sent
             once, at the start, in addition to the rate.
+        portrait: a picture that is shown in place of the camera's, moved as the face before the
+            camera moves, or None. It is for one's own picture; somebody else's needs his consent,
+            which `Portrait` carries. Nothing of the camera's pictures is sent then.
 
     Raises:
         ConfigError: a value is out of range, or two settings contradict each other.
@@ -103,6 +107,7 @@ class EncoderConfig:
     tracker: TrackerName = "openvino"
     model: str = "s"
     identity: Identity | None = None
+    portrait: Portrait | None = None
 
     def __post_init__(self) -> None:
         find_profile(self.profile)
@@ -126,6 +131,10 @@ class EncoderConfig:
                 raise ConfigError(f"a rate lies between 0 and 1000000 {name}, not at {rate:g}")
         if self.base not in (True, False, "calls"):
             raise ConfigError(f"base is True, False or 'calls', not {self.base!r}")
+        if self.portrait is not None and self.base:
+            raise ConfigError(
+                "a base layer shows the camera's own pictures: it does not go with a portrait"
+            )
         if self.audio_kbps and not 0.5 <= self.audio_kbps <= 128:
             raise ConfigError(
                 f"sound takes 0.5 to 128 kbps, so that a packet fits a datagram, not "

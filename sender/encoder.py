@@ -22,6 +22,7 @@ from ..codec.counters import WRAP
 from ..codec.errors import ConfigError, NoFaceError
 from ..codec.packet import Packet
 from ..codec.stream import AudioParameters, StreamHeader
+from ..models.third_party import find_asset
 from ..models.weights import check_identity, load_card
 from .announcing import Announcer
 from .config import EncoderConfig
@@ -31,7 +32,12 @@ from .live import LiveCoder
 from .motion.animation import Animation
 from .motion.keypoints import KeypointSource, keypoint_source
 from .observed import ObservedFrame, View
+from .photo import Portrait
 from .rate import RateControl
+from .reenactment.head import HeadFinder
+from .reenactment.owner import Owner, load_embedder
+from .reenactment.reenactment import Reenactment
+from .reenactment.sitter import Sitter
 from .segment import Item, SegmentCoder
 from .sound_coder import SoundCoder
 from .statistics import EncoderStatistics
@@ -103,6 +109,12 @@ class Encoder:
         identity = self.config.identity
         if identity is not None:
             check_identity(card, identity)
+        portrait = self.config.portrait
+        if portrait is not None and card.config.get("keypoint_mode", "mesh") != "mesh":
+            raise ConfigError(
+                f"a portrait needs a network whose keypoints come from the face mesh; {card.name} "
+                "finds its own"
+            )
         self._together = self.config.planned_together(duration_s)
         self._session = session
         packet = self.config.sound_together(live=self._together == 0)
@@ -118,6 +130,7 @@ class Encoder:
             profile=self.config.profile,
             audio=AudioParameters(bitrate=rate, frame_ms=packet) if wanted else None,
             identity=None if identity is None else identity.id,
+            portrait=None if portrait is None else portrait.consent or "",
         )
         self._rate = RateControl(self.config, self.header, duration_s)
         self._keypoints = keypoints or keypoint_source(card)
@@ -133,6 +146,7 @@ class Encoder:
             face=self.config.face,
             spread=self._together == 0,
         )
+        self._reenactment: Reenactment | None = None
         self.reset()
 
     def prepare(self) -> None:
@@ -143,9 +157,22 @@ class Encoder:
             WeightsError: the tracker's model is missing, or cannot be run.
             MissingExtraError: OpenCV is not installed, or mediapipe where `config.tracker` asks
                 for it.
+            NoFaceError, MediaError: the portrait does not show one face from the front.
+            ConsentError: whose the portrait is cannot be checked here, and it carries no consent.
         """
         if self._late is not None:
             self._late.open()
+        if self.config.portrait is not None and self._reenactment is None:
+            self._reenactment = self._sit(self.config.portrait)
+
+    def _sit(self, portrait: Portrait) -> Reenactment:
+        """Find the face of a portrait."""
+        embed = load_embedder() if portrait.consent is None else None
+        heads = HeadFinder.load(find_asset("face_landmarker.task"))
+        still = partial(LateTracker, self.config.tracker, still=True)
+        sitter = Sitter.find(portrait, still, heads, self.config.size)
+        owner = None if embed is None else Owner(sitter.view.seen, embed, portrait.name)
+        return Reenactment(sitter, heads, owner)
 
     def reset(self) -> None:
         """Begin a new stream with the same settings, and the rate that was set last. What was not
@@ -154,6 +181,8 @@ class Encoder:
         self.statistics = EncoderStatistics()
         self._ready: list[Packet] = []
         self._observer.reset()
+        if self._reenactment is not None:
+            self._reenactment.reset()
         self._smoothing.reset()
         self._rate.reset()
         live = self._together == 0
@@ -489,22 +518,37 @@ class Encoder:
         """Track a frame. Whether one can join there is not decided yet, unless the person or the
         scene is a new one.
         """
-        last = self._looked
+        if self.config.portrait is not None and self._reenactment is None:
+            self.prepare()
+        shows, last = self._reenactment, self._looked
         step = 1 / self.header.fps if last is None else (pts - last) * self.header.time_base
         time_ms = round(pts * self.header.time_base * 1000)
         seen, changed = self._observer.observe(frame, float(step), time_ms)
         self._looked = pts
+        if seen is None and shows is not None:
+            return ObservedFrame(pts, None)
         if seen is None:
             unseen = self._observer.unseen(frame, time_ms)
             return ObservedFrame(pts, None if unseen is None else View.of(unseen, faceless=True))
-        return ObservedFrame(pts, View.of(self._smoothing.push(seen, anew=changed)), join=changed)
+        view = View.of(self._smoothing.push(seen, anew=changed))
+        if shows is None or self._live is None:
+            return ObservedFrame(pts, view, join=changed, anew=changed)
+        return shows.show([ObservedFrame(pts, view, anew=changed)], live=True)[0]
 
     def _drain(self, end: Fraction) -> list[Packet]:
         """Code the frames and the sound that wait, up to `end` seconds."""
-        packets = self._segment.code(self._items, end)
+        packets = self._segment.code(self._shown(self._items), end)
         self._wanted |= not self._segment.joined
         self._items, self._until = [], end + self._together
         return packets
+
+    def _shown(self, items: list[Item]) -> list[Item]:
+        """Items of a stretch of a file; if there is a portrait, it is in place of the person."""
+        if self._reenactment is None:
+            return items
+        seen = [item for item in items if isinstance(item, ObservedFrame)]
+        shown = iter(self._reenactment.show(seen, live=False))
+        return [next(shown) if isinstance(item, ObservedFrame) else item for item in items]
 
     def _hear(self, packets: list[Packet]) -> list[Packet]:
         """Take packets of sound; those that are ready."""

@@ -44,8 +44,10 @@ class ObservedFrame:
             after a cut to a scene without one.
         join: from this frame on, nothing may depend on an earlier reference. Only frames with a
             face ask for it.
+        anew: whether the scene or the person is a new one.
     """
 
     pts: int
     view: View | None
     join: bool = False
+    anew: bool = False

@@ -29,10 +29,10 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "fusion apb2face",
     ),
     "sender": (
-        "config tracking",
+        "config tracking photo",
         "ladder frame_grid sound_clock stream_time resending announcing statistics version",
         "appearance observed rate sound_coder",
-        "references",
+        "references reenactment",
         "motion",
         "trickle base_layer",
         "live_base",

@@ -12,7 +12,7 @@ import msgspec
 
 from ..clips import Clip, Frame
 
-__all__ = ["PARTS", "Codec", "Encoded", "Frame", "Knob"]
+__all__ = ["PARTS", "Codec", "Encoded", "Frame", "Knob", "Shown"]
 
 PARTS = ("keyframe", "motion", "inter", "container")
 """What the picture's bits are for. `inter`: frames that a classic codec predicts."""
@@ -82,6 +82,19 @@ class Encoded:
         return msgspec.convert(about, cls)
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The person that decoded frames show, where it is not the clip's own.
+
+    Attributes:
+        clip: footage of that person.
+        frame: number of the frame in it that is the portrait.
+    """
+
+    clip: Clip
+    frame: int
+
+
 class Codec(ABC):
     """One codec with its settings; it holds no state between calls.
 
@@ -131,6 +144,10 @@ class Codec(ABC):
     @abstractmethod
     def decode(self, clip: Clip, encoded: Encoded, scratch: Path) -> Iterator[Frame]:
         """Decoded frames, uint8 RGB `[H, W, 3]`, one for each frame of the clip."""
+
+    def person(self, clip: Clip) -> Shown | None:
+        """Whom the decoded frames of a clip show; None: the person in the clip."""
+        return None
 
     @abstractmethod
     def write_source(self, clip: Clip, folder: Path) -> Path:

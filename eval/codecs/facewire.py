@@ -94,7 +94,7 @@ class FacewireCodec(Codec):
         """Encode frames and sound, uncropped: the clip is the crop."""
         sound = clip.pcm()
         config = self._encoder(clip, has_sound=len(sound) > 0)
-        config = replace(config, kbps=(setting + _sound_bits(sound, config) / clip.seconds) / 1000)
+        config = self._rated(clip, config, setting, sound)
         picture, other = BitCount(), BitCount()
         if not self.live:
             picture.add_container(HEAD_BYTES)
@@ -116,11 +116,7 @@ class FacewireCodec(Codec):
         if not self.live:
             picture.fill_to(written - other.bits["total"] // 8)
         bits = {part: picture.bits[part] for part in PARTS[:-1] if part != "audio"}
-        command = ["facewire", "encode", "crop.mkv", f"out{self.suffix}", "--no-crop"]
-        command += ["--profile", self.profile, "--kbps", f"{config.kbps!r}"]
-        command += ["--plan-ahead", "0"] if self.live else []
-        command += ["--weights", self.network] if self.network != "s" else []
-        return Encoded(out, bits, setting, shlex.join(command), seconds)
+        return Encoded(out, bits, setting, self._command(config), seconds)
 
     def decode(self, clip: Clip, encoded: Encoded, scratch: Path) -> Iterator[Frame]:
         """Decode with the runtime that a receiver uses."""
@@ -129,6 +125,20 @@ class FacewireCodec(Codec):
             for packet in Reader(file):
                 yield from (o.frame for o in decoder.decode(packet) if isinstance(o, PictureOutput))
         yield from (o.frame for o in decoder.flush() if isinstance(o, PictureOutput))
+
+    def _rated(
+        self, clip: Clip, config: EncoderConfig, setting: float, sound: npt.NDArray[np.float32]
+    ) -> EncoderConfig:
+        """The settings with the knob's; the sound comes on top."""
+        return replace(config, kbps=(setting + _sound_bits(sound, config) / clip.seconds) / 1000)
+
+    def _command(self, config: EncoderConfig) -> str:
+        """What a person types to get the same stream."""
+        command = ["facewire", "encode", "crop.mkv", f"out{self.suffix}", "--no-crop"]
+        command += ["--profile", self.profile, "--kbps", f"{config.kbps!r}"]
+        command += ["--plan-ahead", "0"] if self.live else []
+        command += ["--weights", self.network] if self.network != "s" else []
+        return shlex.join(command)
 
     def _encoder(self, clip: Clip, *, has_sound: bool) -> EncoderConfig:
         """Settings of the sender, without a rate."""

@@ -17,6 +17,7 @@ from .facewire import FacewireCodec
 from .ffmpeg import CLASSIC, FfmpegCodec
 from .frozen import Frozen
 from .half import HALF, HalfSize
+from .portrait import Cast, PortraitCodec
 
 __all__ = ["DEFAULT_CODECS", "codec_names", "make_codecs"]
 
@@ -25,11 +26,15 @@ DEFAULT_CODECS = ("facewire", "frozen", "vvenc", "vvenc-half", "vvenc-ld", "svta
 
 def codec_names() -> list[str]:
     """All names that need no TOML file."""
-    return list(_built_in(None))
+    return list(_built_in(None, None))
 
 
 def make_codecs(
-    names: Sequence[str], *, tables: Sequence[Path] = (), weights: Path | None = None
+    names: Sequence[str],
+    *,
+    tables: Sequence[Path] = (),
+    weights: Path | None = None,
+    cast: Cast | None = None,
 ) -> list[Codec]:
     """Codecs by name, in this order, each once.
 
@@ -37,12 +42,13 @@ def make_codecs(
         names: of `codec_names`, or of the TOML files, also with `-half` behind them.
         tables: TOML files with external codecs; where `names` has none of theirs, all are taken.
         weights: a trained network for every facewire codec, in place of the shipped one.
+        cast: whom `facewire-portrait` shows.
 
     Raises:
         ConfigError: an unknown name.
     """
     external = {codec.name: codec for table in tables for codec in read_codecs(table)}
-    built_in = _built_in(weights)
+    built_in = _built_in(weights, cast)
     if taken := set(built_in) & set(external):
         raise ConfigError(f"{sorted(taken)[0]} is the name of a codec that is built in")
     wanted = list(dict.fromkeys(names))
@@ -65,10 +71,10 @@ def _make(
     )
 
 
-def _built_in(weights: Path | None) -> dict[str, Callable[[], Codec]]:
-    """`facewire` is the default, `facewire-live` coded as in a call, `facewire-call` a whole call;
-    then each profile, each size, and each pair of both; then the floor and the classic codecs, each
-    also at half size.
+def _built_in(weights: Path | None, cast: Cast | None) -> dict[str, Callable[[], Codec]]:
+    """`facewire` is the default, `facewire-live` coded as in a call, `facewire-call` a whole call,
+    `facewire-portrait` shows the portrait of another person; then each profile, each size, and
+    each pair of both; then the floor and the classic codecs, each also at half size.
     """
     profiles = [str(Profile.ENTROPY), str(Profile.FP16)]
     sizes = [str(weights)] if weights else shipped()
@@ -83,6 +89,9 @@ def _built_in(weights: Path | None) -> dict[str, Callable[[], Codec]]:
         for name, about in wanted.items()
     }
     made["facewire-call"] = functools.partial(CallCodec, "facewire-call", *wanted["facewire-live"])
+    made["facewire-portrait"] = functools.partial(
+        PortraitCodec, "facewire-portrait", *wanted["facewire"], cast
+    )
     made["frozen"] = Frozen
     made |= {name: functools.partial(FfmpegCodec, name) for name in CLASSIC}
     return made | {name + HALF: functools.partial(_half, name) for name in CLASSIC}

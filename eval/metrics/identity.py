@@ -9,7 +9,7 @@ import numpy as np
 from ...models.judges.identity import Embedding, Landmarks
 from .base import Frame, MeanMetric, Pair
 
-__all__ = ["Embedder", "IdentityDistance"]
+__all__ = ["Embedder", "IdentityDistance", "PortraitDistance"]
 
 Embedder = Callable[[Frame, Landmarks], Embedding]
 
@@ -50,3 +50,25 @@ class IdentityDistance(MeanMetric):
     def cosine(self) -> float:
         """Mean cosine of the angle between the two embeddings; higher is better."""
         return self._cosine.compute()
+
+
+class PortraitDistance(MeanMetric):
+    """Mean distance of the decoded faces' embeddings to that of a portrait that they should show.
+
+    AVFR-GAN's table 1 for cross-identity reenactment; distances are dlib's, see
+    `IdentityDistance`.
+
+    Args:
+        embed: makes an embedding of a face in a picture.
+        portrait: the portrait's embedding, float32 `[128]`.
+    """
+
+    def __init__(self, embed: Embedder, portrait: Embedding) -> None:
+        super().__init__()
+        self._embed, self._portrait = embed, portrait
+
+    def update(self, pair: Pair) -> None:
+        """Compare the decoded face with the portrait."""
+        if pair.face is not None:
+            found = self._embed(pair.frame, pair.face.landmarks)
+            self.add(float(np.linalg.norm(found - self._portrait)))

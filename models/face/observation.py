@@ -18,10 +18,14 @@ class Observation:
         picture: the crop, uint8 RGB `[size, size, 3]`.
         landmarks: float32 `[478, 2]` on [-1, 1] of the crop.
         seconds: presentation time.
-        steady: the landmarks smoothed over time; None if they are not smoothed.
+        steady: where motion goes: the landmarks smoothed over time, or those of a portrait that
+            moves as the face does; None if they are `landmarks`.
+        depth: float32 `[478]` in the landmarks' unit, smaller is nearer; None if the tracker gave
+            none.
     """
 
     picture: npt.NDArray[np.uint8]
     landmarks: npt.NDArray[np.float32]
     seconds: float = 0.0
     steady: npt.NDArray[np.float32] | None = None
+    depth: npt.NDArray[np.float32] | None = None

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from ...codec.errors import MissingExtraError, WeightsError
 from ..third_party import find_asset
-from .tensors import Frame
 
 __all__ = ["DlibEmbedder", "Embedding", "Landmarks"]
 
+Frame = npt.NDArray[np.uint8]
 Embedding = npt.NDArray[np.float32]
 Landmarks = npt.NDArray[np.float32]
 

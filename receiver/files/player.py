@@ -230,6 +230,7 @@ class _Recording:
                 header.fps,
                 header.time_base,
                 sound=header.audio is not None,
+                portrait=header.portrait,
                 overwrite=self._overwrite,
             )
         )

@@ -33,6 +33,8 @@ SYNTHETIC = (
     "transmitted motion; it is not a camera recording."
 )
 """The comment in every file."""
+_PORTRAIT = " It shows a portrait that was moved by its owner's own face."
+_CONSENT = " It shows a portrait that was moved by another person's face. Consent: "
 _AUDIO_BITRATE = 64_000
 _X264 = {"crf": "16", "preset": "veryfast", "bf": "0"}
 # No B-frames: with them the MP4 muxer uses the last step between decoding times as the duration of
@@ -49,6 +51,7 @@ class VideoWriter:
         fps: nominal rate; the last picture lasts one frame of it.
         time_base: unit of picture times in seconds.
         sound: whether there will be sound (mono, 16 kHz).
+        portrait: as in `StreamHeader`; the comment says it.
         overwrite: replace the file if it exists.
 
     Raises:
@@ -66,6 +69,7 @@ class VideoWriter:
         time_base: Fraction,
         *,
         sound: bool,
+        portrait: str | None = None,
         overwrite: bool = False,
     ) -> None:
         if path.suffix.lower() not in FORMATS:
@@ -86,7 +90,7 @@ class VideoWriter:
                 format=FORMATS[path.suffix.lower()],
                 options={} if path.suffix.lower() == ".mkv" else {"movflags": "+faststart"},
             )
-            self._container.metadata["comment"] = SYNTHETIC
+            self._container.metadata["comment"] = _comment(portrait)
             self._video = self._add_video(size, fps)
             self._audio = self._add_audio() if sound else None
         except BaseException as error:
@@ -180,3 +184,9 @@ class VideoWriter:
             self.close()
         else:
             self._abort(error)
+
+
+def _comment(portrait: str | None) -> str:
+    if portrait is None:
+        return SYNTHETIC
+    return SYNTHETIC + (f"{_CONSENT}{portrait}" if portrait else _PORTRAIT)

@@ -114,6 +114,8 @@ class PictureTrack:
         self._time_base = header.time_base
         self._generator, self._fuser = generator, fuser
         self._config = config
+        # Somebody else's portrait is never shown as if it were a recording.
+        self._badge = config.badge or bool(header.portrait)
         self._statistics = statistics
         self._sound = sound
         self._pool = ReferencePool(generator, config.references, (header.height, header.width))
@@ -252,7 +254,7 @@ class PictureTrack:
             source, motion = frame.sample.reference.source, frame.sample.motion
             base = self._seam.next(self._base.at(frame.ticks), frame.ticks)
             rendering = Rendering(
-                self._generator, source, motion, mel, self._config.badge, self._fuser, base
+                self._generator, source, motion, mel, self._badge, self._fuser, base
             )
             self._statistics.based += base is not None
             self._begun = True

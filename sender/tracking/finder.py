@@ -246,7 +246,12 @@ def _look(tracker: FaceTracker, frame: Frame, window: _Window, time_ms: int | No
     back = np.array([window.width / width, window.height / height], np.float32)
     corner = np.array([window.left, window.top], np.float32)
     return [
-        Face(face.landmarks * back + corner, face.blink, face.pose)
+        Face(
+            face.landmarks * back + corner,
+            face.blink,
+            face.pose,
+            None if face.depth is None else face.depth * back[0],
+        )
         for face in tracker.track(resize(part, width, height), time_ms)
     ]
 

@@ -120,7 +120,8 @@ class Observer:
         landmarks = to_picture(face.landmarks, rectangle)
         self._landmarks = landmarks
         picture = cut(frame, rectangle, self._size)
-        return Observation(picture, landmarks, time_ms / 1000), changed
+        depth = None if face.depth is None else face.depth * np.float32(2 / rectangle.side)
+        return Observation(picture, landmarks, time_ms / 1000, depth=depth), changed
 
     def _present(
         self, chosen: Face | None, faces: list[Face], frame: Frame, time_ms: int

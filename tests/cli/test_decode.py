@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy as np
 import pytest
 
 from facewire.cli.main import main
+from facewire.codec.stream import StreamHeader
+
+from .conftest import packets, write
 
 
 def frames(path: Path) -> int:
@@ -90,6 +94,17 @@ def test_losses_are_told(stream: Path, generator: Any, capsys: pytest.CaptureFix
     assert "cut off" in text
     assert "1 damaged packet skipped" in text
     assert "1 of 50 frames were made up" in text
+
+
+def test_the_badge_of_a_portrait_cannot_be_left_out(
+    tmp_path: Path, generator: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, *rest = packets(5, sound=False)
+    header = StreamHeader.from_payload(first.payload)
+    shows = replace(header, portrait="Ada, today").to_packet(first.sequence)
+    path = write(tmp_path / "talk.fwire", [shows, *rest])
+    assert main(["decode", str(path), str(tmp_path / "out.mp4"), "--no-badge", "--quiet"]) == 0
+    assert "the badge stays" in capsys.readouterr().err
 
 
 def test_weights_of_another_hash(stream: Path, capsys: pytest.CaptureFixture[str]) -> None:

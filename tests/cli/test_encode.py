@@ -7,13 +7,16 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from facewire.cli.demo.clip import make_demo_clip
 from facewire.cli.main import main
 from facewire.codec.file.container import Reader
 from facewire.codec.motion.profiles import motion_ticks
 from facewire.codec.packet import Kind
+from facewire.sender.tracking.capture import Capture
 
 
 @pytest.fixture(scope="module")
@@ -178,3 +181,48 @@ def test_a_pipe_on_disk(clip: Path, tmp_path: Path) -> None:
 
 def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+# --- portraits ------------------------------------------------------------------------------------
+
+
+def save_portrait(clip: Path, path: Path, *, mirrored: bool = False) -> Path:
+    """The clip's first frame as a photograph."""
+    with Capture(clip) as capture:
+        frame, _ = next(iter(capture.frames()))
+    Image.fromarray(np.ascontiguousarray(frame[:, ::-1] if mirrored else frame)).save(path)
+    return path
+
+
+def test_a_portrait_with_consent(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = save_portrait(clip, tmp_path / "her.png", mirrored=True)
+    target = tmp_path / "o.fwire"
+    command = ["encode", str(clip), str(target), "--quiet", "--portrait", str(photo)]
+    assert main([*command, "--portrait-consent", "Grace Hopper, 1985"]) == 0
+    assert main(["info", str(target)]) == 0
+    assert "with consent: Grace Hopper, 1985" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--portrait-consent", "Ada, today"], "goes with --portrait"),
+        (["--portrait", "IN"], "cannot be read as a picture"),
+        (["--portrait", "none.jpg"], "none.jpg"),
+        (["--portrait", "her.png", "--portrait-consent", " "], "one line"),
+        (["--portrait", "her.png", "--portrait-consent", "Ada, today", "--base"], "base layer"),
+        (["--portrait", "grey.png", "--portrait-consent", "Ada, today"], "no face was found"),
+    ],
+)
+def test_portraits_that_cannot_be(
+    clip: Path, tmp_path: Path, more: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_portrait(clip, tmp_path / "her.png")
+    Image.new("RGB", (300, 300), (90, 90, 90)).save(tmp_path / "grey.png")
+    here = [str(clip) if word == "IN" else word for word in more]
+    here = [str(tmp_path / word) if word.endswith(("png", "jpg")) else word for word in here]
+    assert main(["encode", str(clip), str(tmp_path / "o.fwire"), *here]) == 1
+    assert says in capsys.readouterr().err.strip().splitlines()[-1]
+    assert not (tmp_path / "o.fwire").exists()

@@ -76,6 +76,16 @@ def test_a_base_layer_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert "base layer: 18 frames in 2 chains, CRF 25" in capsys.readouterr().out
 
 
+def test_a_portrait_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    golden = Path(__file__).parents[1] / "golden" / "v1-entropy2-av1-portrait.fwire"
+    assert main(["info", str(golden), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["portrait"] == {"consent": "Zoë Golden, 2026-11-29"}
+    assert main(["info", str(golden)]) == 0
+    text = capsys.readouterr().out
+    assert "portrait: moved by another person's face, with consent: Zoë Golden, 2026-11-29" in text
+
+
 def test_without_sound_audio_is_0(silent: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["info", str(silent), "--json"])
     facts = json.loads(capsys.readouterr().out)

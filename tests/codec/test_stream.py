@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -37,6 +38,9 @@ headers = st.builds(
     ),
     synthetic=st.booleans(),
     session=st.integers(0, (1 << 32) - 1),
+    portrait=st.none()
+    | st.just("")
+    | st.text("Zoë Q, 0-9", min_size=1).map(lambda t: f"Z{t}"[:90]),
 )
 
 
@@ -150,3 +154,22 @@ def test_a_wrong_setting_is_a_config_error() -> None:
         StreamHeader("avfr-s", bytes(32), width=255)
     with pytest.raises(ConfigError, match="32 bytes"):
         StreamHeader("avfr-s", bytes(31))
+
+
+def test_a_portrait_needs_no_room_where_there_is_none() -> None:
+    assert b"portrait" not in HEADER.to_payload()
+    own = replace(HEADER, portrait="")
+    assert StreamHeader.from_payload(own.to_payload()).portrait == ""
+
+
+@pytest.mark.parametrize("consent", [7, None, b"Ada", "two\nlines", "x" * 201, " "])
+def test_a_portrait_that_is_no_line_is_an_error(consent: object) -> None:
+    with pytest.raises(StreamError):
+        StreamHeader.from_payload(msgpack.packb(fields(portrait=consent)))
+
+
+def test_the_longest_consent_fits() -> None:
+    longest = replace(HEADER, portrait="ä" * 100, identity=bytes(8), session=1 << 31)
+    assert len(bytes(longest.to_packet(0))) < 500
+    with pytest.raises(ConfigError, match="one line"):
+        replace(HEADER, portrait="ä" * 101)

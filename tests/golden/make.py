@@ -66,6 +66,7 @@ class Recipe:
     identity: Identity | None = None
     tables: int = 1  # of the motion
     later: bool = False  # another reference after five frames, standing on the keyframe
+    portrait: str | None = None
     base: bool = False  # a chain after each keyframe, in two groups
 
 
@@ -119,6 +120,14 @@ RECIPES = (
         tables=2,
         base=True,
     ),
+    Recipe(
+        "v1-entropy2-av1-portrait",
+        StillCodec.AV1,
+        profile=Profile.ENTROPY,
+        bundles=(1, 1, 5, 3),
+        tables=2,
+        portrait="Zoë Golden, 2026-11-29",
+    ),
 )
 
 
@@ -151,7 +160,7 @@ def make(recipe: Recipe) -> Iterator[Packet]:
     header = StreamHeader(
         "avfr-s", WEIGHTS, SIDE, SIDE, recipe.fps, recipe.tick,
         profile=recipe.profile, tables=recipe.tables, audio=recipe.audio,
-        identity=recipe.identity.id if recipe.identity else None,
+        identity=recipe.identity.id if recipe.identity else None, portrait=recipe.portrait,
     )  # fmt: skip
     writer = motion_writer(recipe.profile)
     if recipe.profile == Profile.ENTROPY:
@@ -304,6 +313,7 @@ def describe_header(header: StreamHeader) -> dict[str, Any]:
         "profile": header.profile,
         "synthetic": header.synthetic,
         "audio": None if audio is None else [audio.codec, audio.frame_ms, audio.bitrate],
+        **({} if header.portrait is None else {"portrait": header.portrait}),
     }
 
 

@@ -382,6 +382,26 @@ def test_badge_is_off_in_the_library_and_on_when_asked(synthetic: Any, generator
     assert changed.min(0)[1] > 220
 
 
+@pytest.mark.parametrize(("portrait", "marked"), [(None, False), ("", False), ("Ada, today", True)])
+def test_the_badge_stays_on_somebody_elses_portrait(
+    portrait: str | None, marked: bool, synthetic: Any, generator: Any
+) -> None:
+    stream = synthetic(frames=2, sound=False)
+    packets = stream.packets()
+    shows = replace(stream.header(), portrait=portrait)
+    changed = [
+        shows.to_packet(packet.sequence) if packet.kind == Kind.STREAM else packet
+        for packet in packets
+    ]
+    config = DecoderConfig(badge=False)
+    plain, shown = (
+        pictures(run(Decoder(config, generator), stream))[0].frame for stream in (packets, changed)
+    )
+    assert plain is not None
+    assert shown is not None
+    assert bool((plain != shown).any()) == marked
+
+
 def test_settings_out_of_range() -> None:
     settings: list[dict[str, Any]]
     settings = [{"lookahead_ms": -1}, {"references": 0}, {"backend": "abacus"}, {"precision": "f4"}]

@@ -145,6 +145,28 @@ def test_badge_by_default_and_not_when_asked(
         assert not container.streams.audio
 
 
+@pytest.mark.parametrize(
+    ("portrait", "says"), [("", "its owner's own face"), ("Ada, today", "Consent: Ada, today")]
+)
+def test_the_comment_tells_of_a_portrait(
+    tmp_path: Path, synthetic: Any, generator: Any, portrait: str, says: str
+) -> None:
+    stream = synthetic(frames=3, sound=False)
+    shows = replace(stream.header(), portrait=portrait)
+    with (tmp_path / "a.fwire").open("wb") as file:
+        writer = Writer(file)
+        for packet in stream.packets():
+            stream_packet = packet.kind == Kind.STREAM
+            writer.write(shows.to_packet(packet.sequence) if stream_packet else packet)
+        writer.close()
+    config = file_config(badge=False)
+    decode_file(tmp_path / "a.fwire", tmp_path / "a.mkv", generator=generator, config=config)
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        comment = {key.lower(): value for key, value in container.metadata.items()}["comment"]
+    assert comment.startswith(SYNTHETIC)
+    assert says in comment
+
+
 def timed(frames: int, *, size: tuple[int, int] = (120, 160)) -> Iterator[tuple[Any, Fraction]]:
     for index in range(frames):
         yield np.full((*size, 3), 5 * index, np.uint8), Fraction(index, 25)

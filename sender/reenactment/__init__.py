@@ -1,0 +1,1 @@
+"""Reenactment: a portrait moves as the face before the camera does."""
