@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -211,3 +212,11 @@ def test_the_door_loads_what_is_asked_for() -> None:
 def test_the_modules_that_must_not_load_are_there_to_be_loaded() -> None:
     """Else the two tests above would pass for the wrong reason."""
     assert "torch" in loaded_after("torch")
+
+
+def test_every_package_is_installed() -> None:
+    """A package that pyproject.toml does not name works in a checkout, and is missing in a wheel."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    named = set(settings["tool"]["setuptools"]["packages"])
+    folders = [path.parent.relative_to(ROOT) for path in FILES if path.name == "__init__.py"]
+    assert named == {"facewire", *(".".join(("facewire", *folder.parts)) for folder in folders)}
