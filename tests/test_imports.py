@@ -215,7 +215,7 @@ def test_the_modules_that_must_not_load_are_there_to_be_loaded() -> None:
 
 
 def test_every_package_is_installed() -> None:
-    """A package that pyproject.toml does not name works in a checkout, and is missing in a wheel."""
+    """One that pyproject.toml does not name works in a checkout, and is missing in a wheel."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     named = set(settings["tool"]["setuptools"]["packages"])
     folders = [path.parent.relative_to(ROOT) for path in FILES if path.name == "__init__.py"]
