@@ -27,6 +27,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "judges",
         "training",
         "fusion apb2face",
+        "apb2face_v2",
     ),
     "sender": (
         "config tracking",
