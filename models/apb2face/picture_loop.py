@@ -24,7 +24,7 @@ from .loop import Loop
 __all__ = ["Batch", "PictureLoop", "PictureTraining"]
 
 Batch = dict[str, Tensor]
-_BASE, _LEVELS = 64, 4  # of the PatchGAN: each score sees 78 x 78 pixels
+_LEVELS = 4  # of the PatchGAN: each score sees 78 x 78 pixels
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class PictureTraining:
         evaluate_every: steps between measurements of the held-out pictures.
         ema: decay of the averaged weights; these are the ones that are saved for use.
         seed: of weights and batches.
+        judge: channels of the PatchGAN's first layer.
     """
 
     steps: int = 10_000
@@ -48,10 +49,11 @@ class PictureTraining:
     evaluate_every: int = 500
     ema: float = 0.999
     seed: int = 0
+    judge: int = 64
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.batch, self.evaluate_every) < 1:
-            raise ConfigError("steps, batch and evaluate_every must be at least 1")
+        if min(self.steps, self.batch, self.evaluate_every, self.judge) < 1:
+            raise ConfigError("steps, batch, evaluate_every and judge must be at least 1")
         if not 0 < self.learning_rate < 1 or not 0 <= self.ema < 1:
             raise ConfigError("learning_rate must be in (0, 1) and ema in [0, 1)")
 
@@ -85,7 +87,7 @@ class PictureLoop(Loop):
         self.optimiser = self._adam(self.network)
         self.judge: Discriminator | None = None
         if adversarial > 0:
-            self.judge = Discriminator(condition, base=_BASE, levels=_LEVELS, scales=1)
+            self.judge = Discriminator(condition, base=settings.judge, levels=_LEVELS, scales=1)
             self.judge.to(self.device)
             self.judge_optimiser = self._adam(self.judge)
 

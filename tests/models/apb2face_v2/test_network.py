@@ -71,7 +71,7 @@ def test_untrained_it_hardly_changes_normalised_features(group: int) -> None:
     adaconv = AdaConv(F_GEO, 6, group=group)
     x = torch.randn(2, 6, 8, 8)
     found = adaconv(x, F.normalize(torch.randn(2, F_GEO), dim=1))
-    assert float((found - F.instance_norm(x)).abs().mean()) < 0.1
+    assert float((found - F.instance_norm(x)).detach().abs().mean()) < 0.1
 
 
 @pytest.mark.parametrize("wrong", [{"kernel": 2}, {"kernel": 0}, {"group": 4}, {"group": 0}])
@@ -94,7 +94,8 @@ def test_the_fuser() -> None:
     assert fuser.landmarks(f_geo).shape == (2, COUNT, 2)
     for index in range(3):
         other = [value if n != index else value + 1 for n, value in enumerate(inputs)]
-        assert not torch.allclose(fuser(*other), f_geo, atol=1e-4)
+        # Untrained already, or a signal would hardly reach what is to learn from it.
+        assert float((fuser(*other) - f_geo).detach().norm(dim=1).min()) > 0.05
 
 
 def test_the_picture_depends_on_reference_and_vector() -> None:
@@ -108,8 +109,7 @@ def test_the_picture_depends_on_reference_and_vector() -> None:
     made, landmarks = network(reference, sound, pose, blink)
     assert made.shape == (2, 3, 32, 32)
     assert landmarks.shape == (2, COUNT, 2)
-    assert float(made.min()) >= 0
-    assert float(made.max()) <= 1
+    assert 0 <= float(made.detach().min()) <= float(made.detach().max()) <= 1
     assert not torch.allclose(made[0], made[1], atol=1e-3)
     others, same = network(1 - reference, sound, pose, blink)
     assert not torch.allclose(others, made, atol=1e-3)

@@ -39,7 +39,7 @@ def made_head() -> CanonicalFace:
 
 def train(out: Path, steps: int, *, resume: bool = False) -> Apb2FaceV2:
     clips = [made_clip(f"clip{n}", "ab"[n % 2], 20) for n in range(3)]
-    settings = PictureTraining(steps=steps, batch=2, evaluate_every=2, seed=3)
+    settings = PictureTraining(steps=steps, batch=2, evaluate_every=2, seed=3, judge=4)
     parts = (FaceTable.blank(), made_head(), *split_shots(clips), out)
     return train_v2(TINY, settings, ReenactorV2Losses(), *parts, resume=resume)
 
