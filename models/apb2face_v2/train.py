@@ -89,9 +89,7 @@ def driven(
         `[B, 3]`, `blink` `[B, 2]`, `landmarks` `[B, 106, 2]` on [-1, 1].
     """
     points = np.stack([select_points(s.clip.landmarks[s.frame]) for s in targets])
-    windows = [
-        mel_window(s.clip.mel, round(s.frame * SAMPLE_RATE / s.clip.fps)) for s in targets
-    ]
+    windows = [mel_window(s.clip.mel, round(s.frame * SAMPLE_RATE / s.clip.fps)) for s in targets]
     return {
         "reference": as_picture([shot.picture(size) for shot in references]),
         "picture": as_picture([shot.picture(size) for shot in targets]),

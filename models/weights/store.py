@@ -22,7 +22,15 @@ from safetensors import SafetensorError, safe_open
 from ...codec.errors import WeightsError
 from ..face.table import FaceTable
 
-__all__ = ["REENACTORS", "Card", "find_card", "fusion_card", "geometry_card", "load_card", "shipped"]
+__all__ = [
+    "REENACTORS",
+    "Card",
+    "find_card",
+    "fusion_card",
+    "geometry_card",
+    "load_card",
+    "shipped",
+]
 
 _HERE = Path(__file__).parent
 WEIGHTS_FILE = "model.safetensors"

@@ -83,9 +83,7 @@ def sound(loud: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ["one", "many"])
-def test_both_runtimes_make_the_same(
-    name: str, seen: Seen, request: pytest.FixtureRequest
-) -> None:
+def test_both_runtimes_make_the_same(name: str, seen: Seen, request: pytest.FixtureRequest) -> None:
     card = request.getfixturevalue(name)
     pictures = []
     for backend in ("torch", "openvino"):
