@@ -84,8 +84,8 @@ def run(args: argparse.Namespace) -> int:
     except ImportError as error:
         raise MissingExtraError("exporting a network", "torch") from error
     from ..models.weights import load_card
-    from ..models.weights.store import REENACTORS
     from ..models.weights.runtime_graphs import GRAPHS_FILE, load_graph, save_graphs
+    from ..models.weights.store import REENACTORS
 
     card = load_card(args.network)
     if card.name in REENACTORS:

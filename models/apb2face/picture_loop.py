@@ -108,9 +108,11 @@ class PictureLoop(Loop):
         return picture
 
     def begin(self, step: int) -> None:
+        """See `Loop.begin`."""
         self.network.train()
 
     def one_step(self) -> dict[str, float]:
+        """See `Loop.one_step`: the discriminator learns first, then the network."""
         rng = np.random.default_rng((self.settings.seed, self.step))
         batch = {name: value.to(self.device) for name, value in self.draw(rng).items()}
         made, terms = self.make(batch)
@@ -139,6 +141,7 @@ class PictureLoop(Loop):
             mean.lerp_(now, 1 - decay)
 
     def parts(self) -> dict[str, Any]:
+        """See `Loop.parts`."""
         found: dict[str, Any] = {
             "model": self.network,
             "average": self.average,

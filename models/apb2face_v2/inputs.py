@@ -31,11 +31,14 @@ def sound_of(mel: Array) -> Array:
 
 
 def pose_of(angles: HeadAngles, points: Array) -> Array:
-    """Yaw, pitch and roll in radians: `[..., P, 2]` or, with irises, `[..., P + 2, 2]` → `[..., 3]`.
+    """Yaw, pitch and roll.
 
     Args:
         angles: of the points of a receiver (`apb2face.received.head_of`).
-        points: landmarks.
+        points: landmarks `[..., P, 2]`, or `[..., P + 2, 2]` with irises.
+
+    Returns:
+        float32 `[..., 3]` in radians.
     """
     return angles.angles(points[..., : len(POINTS), :])
 
