@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
             train_v2(config, settings, losses, *parts, args.out, **more)
     difference = export_reenactor(load_card(args.out))
     print(f"largest difference between torch and OpenVINO (float32): {difference:.1e}")
-    print(f"{args.out} is ready: `facewire encode --model {args.out}` makes streams for it")
+    print(f"{args.out} is ready: `facewire encode --weights {args.out}` makes streams for it")
     return 0
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
+import av
 import pytest
 
+from facewire.cli.demo.clip import make_demo_clip
 from facewire.cli.main import main
 from facewire.models.training.cache import write_clip
 from facewire.models.weights import load_card
@@ -72,4 +73,33 @@ def test_what_it_refuses(
 ) -> None:  # fmt: skip
     assert train(network, prepared, tmp_path / "run", *more) == 1
     assert message in capsys.readouterr().err
-    assert not np.any([path.suffix == ".pt" for path in tmp_path.rglob("*")])
+    assert not list(tmp_path.rglob("*.pt"))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    make_demo_clip(path, seconds=0.4)
+    return path
+
+
+@pytest.mark.parametrize("network", ["apb2face", "apb2face-v2"])
+def test_a_stream_for_it(
+    network: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Encoded with `--weights`, described, and decoded by the same network alone."""
+    for n in range(2):
+        write_clip(tmp_path / "cache", made_clip(f"clip{n}", "a", 16))
+    out, stream = tmp_path / "run", tmp_path / "stream.fwire"
+    assert train(network, tmp_path / "cache", out, "--steps", "1", "--set", "size=256") == 0
+    assert main(["encode", str(clip), str(stream), "--weights", str(out), "--quiet"]) == 0
+    assert main(["info", str(stream)]) == 0
+    assert network in capsys.readouterr().out
+    decode = ["decode", str(stream), str(tmp_path / "shown.mp4"), "--quiet"]
+    assert main(decode) == 1
+    assert "which facewire does not bring" in capsys.readouterr().err
+    assert main([*decode, "--weights", str(out)]) == 0, capsys.readouterr().err
+    with av.open(tmp_path / "shown.mp4") as file:
+        frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+    assert len(frames) == 10
+    assert {frame.shape for frame in frames} == {(256, 256, 3)}
