@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,6 @@ from .protocol import Array
 
 if TYPE_CHECKING:
     from ...models.weights import Card
-    from .reenactors import Part
 
 __all__ = ["TorchParts"]
 
@@ -35,8 +34,8 @@ class TorchParts:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._modules = reenactor_modules(card)
 
-    def part(self, name: str) -> Part:
-        """A part by its name."""
+    def part(self, name: str) -> Callable[[Mapping[str, Array]], Array]:
+        """A part by its name: it takes its inputs by name and returns its output."""
         module, names = self._modules[name]
         module = module.to(self._device).requires_grad_(False).eval()
 

@@ -27,7 +27,7 @@ from facewire.receiver.generators.networks import header_for
 from facewire.receiver.generators.reenactors import PersonReenactor, SoundReenactor
 from tests.models.apb2face_v2.test_train import made_head
 
-SIZE = 32
+SIZE = 64  # the smallest that a stream may have
 
 
 @dataclass(frozen=True)
