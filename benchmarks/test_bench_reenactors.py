@@ -62,7 +62,7 @@ def test_frame(benchmark: Any, cards: dict[str, Card], name: str, backend: Any) 
     source = generator.set_source(picture, still, points)
     mel = np.zeros((80, 20), np.float32)
     frame = benchmark.pedantic(
-        generator.render, args=(source, moved, mel), rounds=8, warmup_rounds=2
+        generator.render, args=(source, moved, mel), rounds=5, warmup_rounds=1
     )
     assert frame.shape == (256, 256, 3)
     tensors = load_file(cards[name].weights).items()
