@@ -38,12 +38,8 @@ class AdaConv(nn.Module):
                 f"{channels} channels, not {group}"
             )
         self.channels, self.kernel, self.group = channels, kernel, group
-        self.parameters_of = nn.Sequential(
-            nn.Linear(vector, hidden),
-            nn.LeakyReLU(0.2),
-            nn.Linear(hidden, kernel * kernel * group * channels + channels),
-        )
-        last = self.parameters_of[-1]
+        last = nn.Linear(hidden, kernel * kernel * group * channels + channels)
+        self.parameters_of = nn.Sequential(nn.Linear(vector, hidden), nn.LeakyReLU(0.2), last)
         with torch.no_grad():
             # At first a kernel passes on the channel that it belongs to, and little depends on f.
             start = torch.zeros(channels, group, kernel, kernel)

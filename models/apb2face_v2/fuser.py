@@ -13,6 +13,7 @@ __all__ = ["F_GEO", "AudioAwareFuser"]
 
 F_GEO = 256
 """Length of the vector."""
+_PATHS = 256 + 64 + 64  # features of sound, pose and blinks, as in the predictor
 
 
 class AudioAwareFuser(nn.Module):
@@ -24,9 +25,8 @@ class AudioAwareFuser(nn.Module):
         self.features, self.time, self.sound = paths.features, paths.time, paths.sound
         self.pose = paths.pose[:-2]  # of four linear layers, each with its activation
         self.blink = paths.blink
-        fused = paths.geometry[0].in_features
         self.fuse = nn.Sequential(
-            nn.Linear(fused, F_GEO), nn.LeakyReLU(0.2), nn.Linear(F_GEO, F_GEO)
+            nn.Linear(_PATHS, F_GEO), nn.LeakyReLU(0.2), nn.Linear(F_GEO, F_GEO)
         )
         self.geometry = nn.Linear(F_GEO, 2 * COUNT)
         for layer in self.modules():
