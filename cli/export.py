@@ -7,12 +7,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..codec.errors import MissingExtraError
+from ..codec.errors import ConfigError, MissingExtraError
 from ..codec.whole_file import check_output, whole_file
 from . import names
 
 if TYPE_CHECKING:
     from ..models.avfr.model import Avfr
+    from ..models.weights import Card
 
 __all__ = ["add_parser", "run"]
 
@@ -84,8 +85,11 @@ def run(args: argparse.Namespace) -> int:
         raise MissingExtraError("exporting a network", "torch") from error
     from ..models.weights import load_card
     from ..models.weights.runtime_graphs import GRAPHS_FILE, load_graph, save_graphs
+    from ..models.weights.store import REENACTORS
 
     card = load_card(args.network)
+    if card.name in REENACTORS:
+        return _reenactor(args, card)
     if args.out is None:
         outputs = [card.folder / GRAPHS_FILE]
     else:
@@ -114,6 +118,23 @@ def run(args: argparse.Namespace) -> int:
     with whole_file(interface, overwrite=True) as file:
         file.write((json.dumps(describe_interface(model), indent=1) + "\n").encode())
     print(interface)
+    return 0
+
+
+def _reenactor(args: argparse.Namespace, card: Card) -> int:
+    """Export APB2Face or APB2FaceV2."""
+    from ..models.apb2face_v2.export import export_reenactor
+    from ..models.weights.runtime_graphs import GRAPHS_FILE
+
+    if args.out is not None or args.calibrate is not None:
+        raise ConfigError(
+            f"{card.name} is exported for OpenVINO alone, without --out and --calibrate"
+        )
+    path = card.folder / GRAPHS_FILE
+    check_output(path, overwrite=args.force)
+    difference = export_reenactor(card)
+    print(path)
+    print(f"largest difference between torch and OpenVINO (float32): {difference:.1e}")
     return 0
 
 

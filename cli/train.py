@@ -44,6 +44,13 @@ examples:
   facewire train --network apb2face-geometry --data clips/ --held-out other-people/ --out runs/mouth
                                                                 trains the network that moves a
                                                                 mouth by its sound
+  facewire train --network apb2face --data one-person/ --out runs/her --batch 16
+                                                                trains the network that draws one
+                                                                person from landmarks
+  facewire train --network apb2face-v2 --data clips/ --people people.csv --out runs/v2 --batch 16
+                                                                trains the network that draws the
+                                                                people of the clips from sound,
+                                                                head pose and blinks
   facewire export runs/first                                    then makes it ready to decode with
 
 --data holds videos of talking heads, one person in each. A CSV (--people) says who is seen in each
@@ -69,6 +76,11 @@ export`, and a table of the held-out people is printed.
 are left out. Of --data only landmarks and sound are prepared, no pictures; any prepared --cache can
 be learned from. --set variant=paper trains the predictor of the paper instead, which learns the
 people of --data by heart; --set adversarial=0 leaves its discriminator out.
+
+--network apb2face draws one person, whom --set person=NAME chooses where the clips show more.
+--network apb2face-v2 draws all people of the clips. The last fifth of each person's pictures is
+held out and measured on. Both learn from any prepared --cache, take over the face table of `s`, and
+are exported at the end. --set changes widths (channels=32) and the weights of losses (l1=100).
 
 --more trains in rounds, OUT/0001, OUT/0002 and so on. Each round begins with the weights of the
 round before, and the first one with --start-from (default: s). A round lasts --minutes, in which
@@ -119,11 +131,13 @@ def _add_data(add: Callable[..., object]) -> None:
 
 
 def _add_network(add: Callable[..., object]) -> None:
-    add("--network", choices=("generator", "fusion", "apb2face-geometry"), default="generator",
+    add("--network", default="generator",
+        choices=("generator", "fusion", "apb2face-geometry", "apb2face", "apb2face-v2"),
         help="the network to train; fusion uses only --data, --cache, --people, --held-out, "
         "--start-from, --steps, --minutes, --learning-rate, --seed, --threads; apb2face-geometry "
-        "these without --start-from, and --set, --held-out-people, --evaluate-every "
-        "(default: generator)")  # fmt: skip
+        "these without --start-from, and --set, --held-out-people, --evaluate-every; apb2face and "
+        "apb2face-v2 --data, --cache, --people, --every, --set, --steps, --minutes, --batch, "
+        "--learning-rate, --evaluate-every, --seed, --threads (default: generator)")  # fmt: skip
     add("--size", help="xs, s, l or paper (default: as --start-from, else s)")
     add("--set", metavar="NAME=VALUE", action="append", default=[], help="change the network, "
         "for example audio_prior=false or keypoint_mode=unsupervised")  # fmt: skip
@@ -225,16 +239,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_other(args: argparse.Namespace) -> int:
-    """Prepare and train a network that is no generator."""
+    """Prepare and train a network that is no AVFR-GAN."""
     try:
-        from . import train_fusion, train_geometry
+        from . import train_fusion, train_geometry, train_reenactor
     except ImportError as error:
         raise MissingExtraError("training", "train") from error
     if not (args.resume or args.prepare_only or args.force):
         _refuse_a_run(args.out)
-    if args.network == "fusion":
-        return train_fusion.run(args)
-    return train_geometry.run(args)
+    runs = {"fusion": train_fusion.run, "apb2face-geometry": train_geometry.run}
+    return runs.get(args.network, train_reenactor.run)(args)
 
 
 def _as_round(args: argparse.Namespace, turn: Round) -> argparse.Namespace:

@@ -28,6 +28,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "judges",
         "training",
         "fusion apb2face",
+        "apb2face_v2",
     ),
     "sender": (
         "config tracking photo",
@@ -192,7 +193,8 @@ def test_codec_loads_nothing_heavy() -> None:
 
 
 def test_receiver_loads_neither_torch_nor_mediapipe() -> None:
-    runs_on_torch = ("facewire.receiver.generators.torch", "facewire.receiver.generators.batch")
+    folder = "facewire.receiver.generators"
+    runs_on_torch = tuple(f"{folder}.{name}" for name in ("torch", "batch", "reenactors_torch"))
     modules = [
         name
         for name in MODULES

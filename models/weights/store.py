@@ -22,13 +22,23 @@ from safetensors import SafetensorError, safe_open
 from ...codec.errors import WeightsError
 from ..face.table import FaceTable
 
-__all__ = ["Card", "find_card", "fusion_card", "geometry_card", "load_card", "shipped"]
+__all__ = [
+    "REENACTORS",
+    "Card",
+    "find_card",
+    "fusion_card",
+    "geometry_card",
+    "load_card",
+    "shipped",
+]
 
 _HERE = Path(__file__).parent
 WEIGHTS_FILE = "model.safetensors"
 _FUSION, _GEOMETRY = "fusion", "apb2face-geometry"
 _OTHERS = {_FUSION: "a fusion network", _GEOMETRY: "a geometry predictor"}
 """Networks that are no generators."""
+REENACTORS = ("apb2face", "apb2face-v2")
+"""Generators that are no AVFR-GAN; streams name them without `avfr-`."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +46,7 @@ class Card:
     """Where the files of a network are, and which network it is.
 
     Attributes:
-        name: as streams carry it, for example `avfr-s`.
+        name: as streams carry it, for example `avfr-s` or `apb2face-v2`.
         sha256: of `model.safetensors`, 32 bytes.
         folder: holds the files that the docstring of this module lists.
         config: the network's configuration as plain values.
@@ -101,7 +111,8 @@ def load_card(size_or_folder: str | Path = "s") -> Card:
     if config["name"] in _OTHERS:
         other = _OTHERS[config["name"]]
         raise WeightsError(f"{folder} holds {other}, where a generator is needed")
-    return Card(f"avfr-{config['name']}", _sha256(folder), folder, config)
+    name = config["name"]
+    return Card(name if name in REENACTORS else f"avfr-{name}", _sha256(folder), folder, config)
 
 
 def fusion_card(name_or_folder: str | Path = _FUSION) -> Card:

@@ -9,6 +9,7 @@ import numpy as np
 from ...codec.errors import ConfigError, MissingExtraError, UnsupportedError, WeightsError
 from ...codec.stream import StreamHeader
 from ...models.weights import Card, changed_tensors, find_card, fusion_card, load_card
+from ...models.weights.store import REENACTORS
 from ..config import Backend, DecoderConfig, Precision
 from .base_alone import BaseAlone
 from .live import LiveGenerator
@@ -35,10 +36,11 @@ def open_generator(header: StreamHeader, config: DecoderConfig) -> Generator:
         ConfigError: the precision is not available here.
         MissingExtraError: backend "torch" is not installed.
     """
-    if not header.model.startswith(_FAMILY):
+    if not header.model.startswith(_FAMILY) and header.model not in REENACTORS:
         raise UnsupportedError(
             f"the stream was made for the model {header.model!r}; this build knows models whose "
-            f"name begins with {_FAMILY!r}. A newer facewire may know it"
+            f"name begins with {_FAMILY!r}, and {' and '.join(REENACTORS)}. A newer facewire may "
+            "know it"
         )
     if config.weights is None:
         card = find_card(header.model, header.weights_sha256)
@@ -63,6 +65,8 @@ def open_generator(header: StreamHeader, config: DecoderConfig) -> Generator:
 
 def _lighter(card: Card, config: DecoderConfig) -> Generator | None:
     """The smallest network, if the stream's is a larger one with the same landmarks."""
+    if card.name in REENACTORS:
+        return None  # its pictures would be of another kind
     lightest = load_card(_LIGHTEST)
     if lightest.name == card.name or lightest.config["size"] != card.config["size"]:
         return None
@@ -121,6 +125,12 @@ def load_generator(
         MissingExtraError: `torch` without the extra `[torch]`.
         WeightsError: the exported files are missing or damaged, or the changes do not fit them.
     """
+    if card.name in REENACTORS:
+        from .reenactors import load_reenactor
+
+        if changes:
+            raise ConfigError(f"{card.name} takes no identity: an identity is for AVFR-GAN")
+        return load_reenactor(card, backend, threads, precision, parallel=parallel)
     if backend == "openvino":
         from .openvino import OpenVinoGenerator
         from .precision import choose, require
