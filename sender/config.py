@@ -45,9 +45,10 @@ class EncoderConfig:
             and with "entropy" a coarser one if a rate is set and motion would take more than 18 %
             of what sound leaves of it (`RateControl.motion`).
         bundle: frames in a MOTION packet of profiles "entropy" and "pose". More frames need fewer
-            headers and delay the first of them longer. "auto" is one second of frames in a file. In a call it
-            is an eighth of a second if a rate below 32 kbps is set, which delays nothing, because
-            the network waits longer for sound (`Decoder.delay_ms`); otherwise it is one frame.
+            headers and delay the first of them longer. "auto" is one second of frames in a file.
+            In a call it is an eighth of a second if a rate below 32 kbps is set, which delays
+            nothing, because the network waits longer for sound (`Decoder.delay_ms`); otherwise it
+            is one frame.
         refresh_interval: seconds between frames that depend on the keyframe alone. If the
             receiver acknowledges nothing, a lost packet can be seen for this long.
         smoothing: strength of the smoothing of the tracked face (`smoothing.py`): 0 is none, 1

@@ -34,6 +34,7 @@ POSE_FP16_BYTES = 5 * 2
 POSE_FP16_BITS = POSE_FP16_BYTES * 8
 """80: yaw, pitch, roll and the opening of both eyes in binary16."""
 _MAX_OPENING = 4.0
+_MAX_ANGLE = 3.25  # a little more than half a turn: quantised angles may exceed it
 _SIZES = 1 / 64, 64.0
 
 Array: TypeAlias = npt.NDArray[np.float32]
@@ -58,7 +59,7 @@ class PoseFrame:
     """What is sent of one frame.
 
     Attributes:
-        yaw, pitch, roll: of the head in radians, magnitudes up to π: the rotation
+        yaw, pitch, roll: of the head in radians, magnitudes up to 3.25: the rotation
             `Ry(yaw) Rx(pitch) Rz(roll)`, y up, the camera at +z.
         right, left: how far the person's right and left eye is open: the distance of the lids'
             middles over that of the corners, 0 (shut) to 4.
@@ -80,7 +81,7 @@ class PoseFrame:
         numbers = (*angles, *openings, *(astuple(self.place) if self.place else ()))
         if not all(math.isfinite(number) for number in numbers):
             raise MotionError("a head's pose has numbers that are not finite")
-        if max(map(abs, angles)) > math.pi + 1e-2:  # binary16 rounds π up
+        if max(map(abs, angles)) > _MAX_ANGLE:
             raise MotionError("a head is turned by more than half a turn")
         if not 0 <= min(openings) <= max(openings) <= _MAX_OPENING:
             raise MotionError(f"an eye's opening lies outside of 0 to {_MAX_OPENING:g}")
@@ -107,7 +108,8 @@ class PoseFrame:
             raise TruncatedError(
                 f"a pose payload in its plain form has {POSE_FP16_BYTES} bytes, not {len(data)}"
             )
-        return cls(*(float(number) for number in np.frombuffer(data, "<f2")))
+        yaw, pitch, roll, right, left = (float(number) for number in np.frombuffer(data, "<f2"))
+        return cls(yaw, pitch, roll, right, left)
 
     def to_array(self) -> npt.NDArray[np.float64]:
         """Eight numbers: yaw, pitch, roll, right, left, x, y, and the size's logarithm to base 2.

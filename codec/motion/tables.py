@@ -1,7 +1,7 @@
 """`MotionTables`: the transform and the frequencies of profile `entropy`, and those of `pose`.
 
-`models/training/fit_motion.py` and `fit_pose.py` make them from training clips. A version of them never changes,
-since streams name it.
+`models/training/fit_motion.py` and `fit_pose.py` make them from training clips. A version of them
+never changes, since streams name it.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ _LOWER = (
 _CORNERS = (_at(33, 133), _at(362, 263))  # of the right and the left eye, left before right
 _MIDDLE = 3  # position of the lid's middle in the two chains
 _ARCH = np.array([0.35, 0.7, 0.93, 1.0, 0.93, 0.7, 0.35])  # how far each point of a lid moves
-_MOST = 1.5  # widest opening that is drawn
+_MOST = 1.5  # widest opening that is measured or drawn
+_SMALLEST, _FARTHEST = 1 / 32, 32.0  # well within what can be sent, whatever quantising adds
 _NOSE = 0
 _SUBSETS = tuple(np.array([_AT[index] for index in region if index in _AT]) for region in REGIONS)
 _RIDGE = 1e-3
@@ -55,7 +56,7 @@ def eye_opening(points: Array, eye: int) -> float:
     upper, lower = points[_UPPER[eye][_MIDDLE]], points[_LOWER[eye][_MIDDLE]]
     left, right = points[_CORNERS[eye]]
     width = float(np.linalg.norm(right - left))
-    return min(float(np.linalg.norm(upper - lower)) / max(width, 1e-6), 4.0)
+    return min(float(np.linalg.norm(upper - lower)) / max(width, 1e-6), _MOST)
 
 
 def with_opening(points: Array, eye: int, opening: float) -> Array:
@@ -92,8 +93,8 @@ class PosedFace:
         return self._frame(self._head.find(points), points)
 
     def _frame(self, place: Place, points: Array) -> PoseFrame:
-        size = min(max(place.size, 1 / 64), 64.0)
-        x, y = (min(max(value, -64.0), 64.0) for value in (place.x, place.y))
+        size = min(max(place.size, _SMALLEST), 1 / _SMALLEST)
+        x, y = (min(max(value, -_FARTHEST), _FARTHEST) for value in (place.x, place.y))
         return PoseFrame(
             place.yaw,
             place.pitch,

@@ -33,7 +33,8 @@ RIGID: npt.NDArray[np.int64] = np.array(
 """Positions in `POINTS` of what does not move with speech or blinks: nose, eye corners, temples."""
 _STEPS = 12  # of the fit, at most
 _DAMPING = 1e-4
-_STEEPEST = 1.45  # radians of pitch: at a right angle, yaw and roll are the same
+_STEEPEST = 1.45  # radians of yaw and pitch: no tracker sees a face from the side or from above
+_GOOD = 0.02  # share of the points' spread that a fit may leave; else other starts are tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,30 +89,44 @@ def fit_place(shape: Matrix, points: Array, start: Place | None = None) -> Place
     seen = points[RIGID].astype(np.float64) * (1, -1)
     middle = seen.mean(0)
     seen = seen - middle
-    if start is None:
-        roll = _first_roll(rigid, seen)
-        angles = np.array([0.0, 0.0, roll])
-    else:
-        angles = np.array([start.yaw, start.pitch, start.roll])
+    roll = _first_roll(rigid, seen)
+    starts = [(yaw, 0.0, roll) for yaw in (0.0, 0.8, -0.8)]
+    if start is not None:
+        starts.insert(0, (start.yaw, start.pitch, start.roll))
+    spread = float((seen * seen).sum())
+    best: tuple[float, float, Matrix] | None = None
+    for angles in starts:
+        found = _descend(rigid, seen, np.array(angles))
+        if best is None or found[0] < best[0]:
+            best = found
+        if best[0] <= _GOOD * spread:
+            break
+    assert best is not None
+    _, size, turned = best
+    yaw, pitch, roll = (float((angle + math.pi) % (2 * math.pi) - math.pi) for angle in turned)
+    return Place(yaw, pitch, roll, float(middle[0]), float(-middle[1]), max(size, 1e-6))
+
+
+def _descend(rigid: Matrix, seen: Matrix, angles: Matrix) -> tuple[float, float, Matrix]:
+    """Error, size and angles of the fit that lies below these angles."""
+    angles[:2] = angles[:2].clip(-_STEEPEST, _STEEPEST)
     size, error = _measure(rigid, seen, angles)
     damping = _DAMPING
     for _ in range(_STEPS):
         slopes = np.stack([_slope(rigid, seen, angles, axis) for axis in range(3)], -1)
         gram = slopes.T @ slopes
-        step = np.linalg.solve(
-            gram + damping * np.trace(gram) * np.eye(3) + 1e-12, slopes.T @ error
-        )
+        damped = gram + (damping * np.trace(gram) + 1e-12) * np.eye(3)
+        step = np.linalg.solve(damped, slopes.T @ error)
         tried = angles - np.clip(step, -0.5, 0.5)
-        tried[1] = np.clip(tried[1], -_STEEPEST, _STEEPEST)
+        tried[:2] = tried[:2].clip(-_STEEPEST, _STEEPEST)
         new_size, new_error = _measure(rigid, seen, tried)
-        if float(new_error @ new_error) <= float(error @ error):
+        if new_size > 0 and float(new_error @ new_error) <= float(error @ error):
             size, error, angles, damping = new_size, new_error, tried, damping / 4
-            if np.abs(step).max() < 1e-5:
+            if np.abs(step).max() < 1e-4:
                 break
         else:
             damping *= 16
-    yaw, pitch, roll = (float((angle + math.pi) % (2 * math.pi) - math.pi) for angle in angles)
-    return Place(yaw, pitch, roll, float(middle[0]), float(-middle[1]), max(size, 1e-6))
+    return float(error @ error), size, angles
 
 
 def _first_roll(rigid: Matrix, seen: Matrix) -> float:

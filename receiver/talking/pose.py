@@ -8,7 +8,7 @@ from ...codec.control import ReferenceState
 from ...codec.motion.frame import MotionFrame
 from ...codec.motion.pose import PoseFrame
 from ...models.face.posing import PosedFace, moved_regions
-from ..generators.protocol import Source
+from ..generators.protocol import Array
 
 __all__ = ["PosedKeyframes"]
 
@@ -24,12 +24,15 @@ class PosedKeyframes:
     def __init__(self) -> None:
         self._faces: OrderedDict[ReferenceState, PosedFace] = OrderedDict()
 
-    def motion(self, state: ReferenceState, source: Source, pose: PoseFrame) -> MotionFrame:
+    def motion(
+        self, state: ReferenceState, key: MotionFrame, points: Array, pose: PoseFrame
+    ) -> MotionFrame:
         """The motion of a frame.
 
         Args:
             state: which keyframe it is.
-            source: that keyframe, prepared.
+            key: motion of that keyframe.
+            points: its landmarks, float32 `[P, 2]` on [-1, 1].
             pose: what was sent.
 
         Raises:
@@ -37,8 +40,7 @@ class PosedKeyframes:
         """
         face = self._faces.get(state)
         if face is None:
-            face = self._faces[state] = PosedFace(source.points)
+            face = self._faces[state] = PosedFace(points)
             while len(self._faces) > _KEPT:
                 self._faces.popitem(last=False)
-        key = MotionFrame.from_array(source.numbers)
-        return moved_regions(key, source.points, face.points(pose))
+        return moved_regions(key, points, face.points(pose))

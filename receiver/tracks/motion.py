@@ -180,7 +180,9 @@ class MotionTrack:
     def _moved(self, sent: Motion, reference: PreparedReference) -> MotionFrame:
         """The motion of a frame. Of a pose, it has the keyframe's mouth."""
         if isinstance(sent, PoseFrame):
-            return self._posed.motion(reference.state, reference.source, sent)
+            return self._posed.motion(
+                reference.state, reference.keyframe.motion, reference.points, sent
+            )
         return sent
 
     def _offsets(self, packet: Packet) -> list[int]:

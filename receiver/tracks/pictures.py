@@ -256,7 +256,8 @@ class PictureTrack:
         rendering = None
         if frame.sample is not None:
             mel = self._sound.mel(self._centre(frame.ticks)) if self._sound else None
-            source, motion = frame.sample.reference.source, self._spoken(frame, frame.sample)
+            source = frame.sample.reference.source
+            motion = self._spoken(frame, frame.sample)
             base = self._seam.next(self._base.at(frame.ticks), frame.ticks)
             rendering = Rendering(
                 self._generator, source, motion, mel, self._config.badge, self._fuser, base
@@ -278,11 +279,11 @@ class PictureTrack:
         speech = self._find_speech()
         if speech is None:
             return motion
-        source, seconds = sample.reference.source, float(sample.pts)
-        points = self._generator.points(source, motion)
+        key, seconds = sample.reference.points, float(sample.pts)
+        points = self._generator.points(sample.reference.source, motion)
         if self._posed or frame.since is None:
-            return speech.said(source.points, points, motion, seconds)
-        return speech.went_on(source.points, points, motion, float(frame.since), seconds)
+            return speech.said(key, points, motion, seconds)
+        return speech.went_on(key, points, motion, float(frame.since), seconds)
 
     def _find_speech(self) -> Speech | None:
         """What moves mouths; found when it is needed first."""

@@ -254,7 +254,7 @@ def attack_identity(rng: Random) -> int:
 
 
 def attack_motion(rng: Random) -> int:
-    """Both motion profiles: a stream of changed payloads through one decoder."""
+    """All motion profiles: a stream of changed payloads through one decoder."""
     sample = rng.choice(CORPUS.samples)
     profile = Profile(sample.header.profile)
     if rng.random() < 0.1:
