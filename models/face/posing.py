@@ -68,10 +68,13 @@ def with_opening(points: Array, eye: int, opening: float) -> Array:
     up = np.array([across[1], -across[0]]) / width
     upper, lower = points[_UPPER[eye]].astype(np.float64), points[_LOWER[eye]]
     gap = upper[_MIDDLE] - lower[_MIDDLE]
-    sideways = gap @ across / width
-    wanted = math.sqrt(max((opening * width) ** 2 - sideways**2, 0.0))
+    # A lid that falls also slides back over the one below it, where the head is turned.
+    share = min(opening * width / max(float(np.linalg.norm(gap)), 1e-6), 1.0)
+    sideways = float(gap @ across) / width * share
+    upwards = math.sqrt(max((opening * width) ** 2 - sideways**2, 0.0))
+    wanted = upwards * up + sideways * across / width
     out = np.array(points, np.float32)
-    out[_UPPER[eye]] = upper + np.outer(_ARCH * (wanted - gap @ up), up)
+    out[_UPPER[eye]] = upper + np.outer(_ARCH, wanted - gap)
     return out
 
 

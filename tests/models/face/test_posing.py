@@ -38,11 +38,7 @@ def test_a_keyframes_own_pose_shows_the_keyframe() -> None:
 def test_an_eye_is_as_open_as_was_sent(eye: int, opening: float) -> None:
     points = select_points(face(0.3))
     moved = with_opening(points, eye, opening)
-    gap = points[POINTS.index(159 if eye == 0 else 386)] - points[
-        POINTS.index(145 if eye == 0 else 374)
-    ]
-    least = 0.02 if opening == 0 else 1e-3  # lids do not slide sideways
-    assert eye_opening(moved, eye) == pytest.approx(opening, abs=least + abs(float(gap[0])))
+    assert eye_opening(moved, eye) == pytest.approx(opening, abs=1e-3)
     assert eye_opening(moved, 1 - eye) == eye_opening(points, 1 - eye)
     still = [POINTS.index(index) for index in (33, 133, 362, 263, 145, 374, 13, 4)]
     assert np.array_equal(moved[still], points[still])
@@ -82,7 +78,8 @@ def test_moving_nothing_changes_no_motion_and_a_mouth_moves_its_regions_alone() 
     assert np.allclose(same.to_array(), motion.to_array(), atol=1e-4)
     head = HeadCoordinates(points)
     opened = head.mouth(points)
-    opened[20:, 1] += 0.1
+    opened[11:20, 1] += 0.1
+    opened[31:, 1] += 0.1
     after = with_jaw(points, head.placed(points, opened))
     changed = np.abs(moved_regions(motion, points, after).value - motion.value).max(-1) > 1e-3
     names = {name for name, moved in zip(REGION_NAMES, changed, strict=True) if moved}
