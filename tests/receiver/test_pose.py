@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from facewire.codec.keyframe import Keyframe, encode_picture
+from facewire.codec.motion.frame import MotionFrame
 from facewire.codec.motion.pose import PoseFrame
 from facewire.codec.motion.profiles import motion_writer
 from facewire.codec.packet import Flags, Kind, Packet
@@ -23,11 +24,12 @@ from facewire.receiver.decoder import Decoder
 from facewire.receiver.outputs import PictureOutput
 from facewire.receiver.tracks import pictures
 
-from .conftest import FakeGenerator, motion, picture, speech
+from .conftest import FakeGenerator, motion_of_points, picture, speech
 
 FRAMES = 30
 SHAPE = pack_shape((mean_shape()[:, :2] * 0.6 * (1, -1)).astype(np.float32))
 FACE = PosedFace(unpack_shape(SHAPE))
+KEY = motion_of_points(unpack_shape(SHAPE))
 NOSE, RIGHT_EYE, LOWER_LIP = 0, 1, 6
 
 
@@ -46,7 +48,7 @@ def packets(profile: str, *, sound: bool = True, keyframe: bool = True) -> Itera
     audio = AudioParameters() if sound else None
     header = StreamHeader("avfr-s", bytes(32), profile=profile, audio=audio)
     opus = iter(OpusEncoder(10000, 40).encode(speech(FRAMES / 25 + 0.1)))
-    key = Keyframe(3, 0, motion(0), SHAPE, encode_picture(picture(), max_bytes=3000))
+    key = Keyframe(3, 0, KEY, SHAPE, encode_picture(picture(), max_bytes=3000))
     writer = motion_writer(profile)
     queue = [header.to_packet(0), *(key.to_packets(0) if keyframe else [])]
     for index in range(FRAMES):
@@ -79,10 +81,14 @@ def test_the_head_turns_and_the_eye_shuts(
     assert len(generator.motions) == FRAMES
     assert decoder.statistics.damaged == decoder.statistics.concealed == 0
     first, shut, last = (generator.motions[n] for n in (0, 10, 29))
-    assert np.allclose(first.to_array(), motion(0).to_array(), atol=0.05)
-    assert last.jacobian[NOSE, 0, 0] < 0.98 * first.jacobian[NOSE, 0, 0]  # seen from the side
-    before = generator.motions[9]
-    assert shut.jacobian[RIGHT_EYE, 1, 1] < 0.8 * before.jacobian[RIGHT_EYE, 1, 1]
+    assert np.allclose(first.to_array(), KEY.to_array(), atol=0.06)
+    assert change(first, last, NOSE)[0, 0] < 0.9  # seen from the side, it is narrower
+    assert change(generator.motions[9], shut, RIGHT_EYE)[1, 1] < 0.8
+
+
+def change(before: MotionFrame, after: MotionFrame, region: int) -> np.ndarray:
+    """How a region's shape changed."""
+    return np.asarray(after.jacobian[region] @ np.linalg.inv(before.jacobian[region]))
 
 
 def test_lost_and_damaged_packets_are_counted_and_filled(generator: FakeGenerator) -> None:
@@ -166,4 +172,6 @@ def test_where_motion_is_lost_the_last_mouth_moves_on(wide: Wide) -> None:
     assert set(wide.asked[1::2]) == {9 / 25}  # each frame beside the last one that was seen
     held = generator.motions[9]
     lips = [m.value[LOWER_LIP, 1] - held.value[LOWER_LIP, 1] for m in generator.motions[12:35]]
-    assert (np.diff(lips) > 0).all()
+    steps = np.diff(lips)  # the other keypoints of this stream are no face's
+    assert np.abs(steps).min() > 1e-4
+    assert len(set(np.sign(steps))) == 1

@@ -5,7 +5,6 @@ import pytest
 
 from facewire.codec.control import ReferenceState
 from facewire.codec.errors import WeightsError
-from facewire.codec.motion.frame import MotionFrame
 from facewire.codec.motion.pose import HeadPlace, PoseFrame
 from facewire.models.face.head import HeadCoordinates
 from facewire.models.face.posing import PosedFace
@@ -14,11 +13,10 @@ from facewire.receiver.talking import speech as speech_module
 from facewire.receiver.talking.pose import PosedKeyframes
 from facewire.receiver.talking.speech import Speech, find_predictor
 
+from ..conftest import motion_of_points
+
 POINTS = (mean_shape()[:, :2] * 0.6 * (1, -1)).astype(np.float32)
-KEY = MotionFrame(
-    np.linspace(-0.3, 0.3, 20).reshape(10, 2).astype(np.float32),
-    np.tile(np.eye(2, dtype=np.float32), (10, 1, 1)),
-)
+KEY = motion_of_points(POINTS)
 LOWER_LIP = 6
 
 
@@ -118,4 +116,5 @@ def test_poses_become_motion_from_each_keyframes_own_face() -> None:
     assert place is not None
     near = HeadPlace(place.x, place.y, 2 * place.size)
     larger = posed.motion(ReferenceState(1, 7), KEY, POINTS, PoseFrame(0, 0, 0, 0.3, 0.3, near))
-    assert np.abs(larger.jacobian[0]).max() > 1.5
+    grown = larger.jacobian[0] @ np.linalg.inv(KEY.jacobian[0])
+    assert np.linalg.det(grown) == pytest.approx(4, rel=0.2)
