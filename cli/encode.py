@@ -25,6 +25,7 @@ examples:
   facewire encode talk.mp4 talk.fwire --kbps 20              20 kbit/s, everything included
   facewire encode talk.mp4 talk.fwire --bpp 0.012            about the same, in bits a pixel
   facewire encode talk.mp4 talk.fwire --profile fp16         960 bits a frame, as in the paper
+  facewire encode talk.mp4 talk.fwire --profile pose         16 bits: head and eyes, no mouth
   facewire encode talk.mp4 talk.fwire --keyframe-interval 2  so that viewers can join or seek
   facewire encode talk.mp4 talk.fwire --audio-kbps 0         without sound
   facewire encode talk.mp4 talk.fwire --identity me.fwid     for one person (facewire enroll)
@@ -91,10 +92,11 @@ def _add_rate(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--profile",
-        choices=("fp16", "entropy"),
+        choices=("fp16", "entropy", "pose", "pose-fp16"),
         default="entropy",
-        help="how motion is coded: entropy, 26 to 58 bits a frame, or fp16, exactly 960 "
-        "(default: %(default)s)",
+        help="how motion is coded: entropy, 26 to 58 bits a frame; fp16, exactly 960; pose, about "
+        "16, which tell how the head is turned and how open the eyes are, while the receiver "
+        "moves the mouth with the sound; or pose-fp16, exactly 80 (default: %(default)s)",
     )
     group.add_argument(
         "--audio-kbps",
@@ -176,7 +178,7 @@ def _add_face(group: argparse._ArgumentGroup) -> None:
         default="auto",
         metavar="X|auto",
         help="how much jitter of the face tracker is smoothed away, 0 to 10: more is steadier but "
-        "lags (auto: 1 with profile entropy, 0 with fp16; default: %(default)s)",
+        "lags (auto: 1 with profiles entropy and pose, else 0; default: %(default)s)",
     )
     steady.add_argument(
         "--no-smoothing",

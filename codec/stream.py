@@ -13,8 +13,7 @@ from .counters import WRAP
 from .errors import ConfigError, StreamError, UnsupportedError
 from .identity import ID_BYTES
 from .motion.frame import KEYPOINTS
-from .motion.profiles import Profile, find_profile
-from .motion.tables import TABLES_VERSION
+from .motion.profiles import Profile, find_profile, tables_version
 from .packet import Flags, Kind, Packet
 from .sound.opus import FRAME_MS, SAMPLE_RATE
 from .untrusted import unpack
@@ -40,6 +39,7 @@ MAX_CONSENT = 200
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAX_CONTAINERS, _MAX_ENTRIES = 64, 64  # far more than today's: later headers may have more keys
 _FIRST_TABLES = 1  # of streams that name none
+_NO_TABLES = 0  # of profiles that have none
 _MAX_TERM = 10**6  # of a fraction: NTSC's 30000/1001 and milliseconds are far below
 
 
@@ -109,7 +109,8 @@ class StreamHeader:
             constant, so that pts counts frames; 1/1000 where it varies.
         keypoints: 10.
         profile: how motion is coded, see `motion/profiles.py`.
-        tables: version of the tables of profile `entropy`.
+        tables: version of the tables of profile `entropy` or `pose`; by default the one that this
+            build writes. 0 with profiles that have none.
         audio: parameters of the sound; None in a stream without sound.
         synthetic: whether the pictures that the receiver shows are generated.
         identity: `ID_BYTES` bytes, id of the identity (`identity.py`) that belongs to the
@@ -137,7 +138,7 @@ class StreamHeader:
     profile: str = Profile.FP16
     audio: AudioParameters | None = None
     synthetic: bool = True
-    tables: int = TABLES_VERSION
+    tables: int | None = None
     version: int = VERSION
     identity: bytes | None = None
     session: int = 0
@@ -150,6 +151,8 @@ class StreamHeader:
                 "a newer facewire may read it"
             )
         find_profile(self.profile)
+        if self.tables is None:
+            object.__setattr__(self, "tables", tables_version(self.profile) or _NO_TABLES)
         if self.keypoints != KEYPOINTS:
             raise UnsupportedError(
                 f"the stream has {self.keypoints} keypoints, this build reads {KEYPOINTS}"
@@ -194,7 +197,7 @@ class StreamHeader:
             "profile": str(self.profile),
             "synthetic": self.synthetic,
         }
-        if self.profile == Profile.ENTROPY:
+        if tables_version(self.profile) is not None:
             fields["tables"] = self.tables
         if self.audio is not None:
             fields["audio"] = {
@@ -287,7 +290,8 @@ class _Fields:
 def _tables(header: _Fields) -> int:
     if "tables" in header.fields:
         return int(header.take("tables", int))
-    return _FIRST_TABLES if header.fields.get("profile") == Profile.ENTROPY else TABLES_VERSION
+    coded = header.fields.get("profile") in (Profile.ENTROPY, Profile.POSE)
+    return _FIRST_TABLES if coded else _NO_TABLES
 
 
 def _parse_audio(fields: object) -> AudioParameters:

@@ -10,7 +10,7 @@ from typing import Literal
 from ..codec.errors import ConfigError
 from ..codec.identity import Identity
 from ..codec.motion.entropy import MAX_FRAMES
-from ..codec.motion.profiles import MotionSettings, Profile, find_profile, motion_writer
+from ..codec.motion.profiles import STATELESS, MotionSettings, find_profile, motion_writer
 from .photo import Portrait
 from .tracking.follow import FACE_CHOICES, FaceChoice
 from .tracking.trackers import TRACKERS, TrackerName
@@ -34,20 +34,23 @@ class EncoderConfig:
     """Settings of an `Encoder`.
 
     Attributes:
-        profile: how motion is coded: "fp16" takes 960 bits a frame, "entropy" 20 to 60.
-        motion: quantiser step and dead zone of profile "entropy", or "auto": step 3, and a coarser
-            one if a rate is set and motion would take more than 18 % of what sound leaves of it
-            (`RateControl.motion`).
-        bundle: frames in a MOTION packet of profile "entropy". More frames need fewer headers and
-            delay the first of them longer. "auto" is one second of frames in a file. In a call it
-            is an eighth of a second if a rate below 32 kbps is set, which delays nothing, because
-            the network waits longer for sound (`Decoder.delay_ms`); otherwise it is one frame.
+        profile: how motion is coded: "fp16" takes 960 bits a frame, "entropy" 20 to 60. With
+            "pose", at most 16 bits tell how the head is turned and how open the eyes are, and the
+            receiver moves the mouth with the sound; "pose-fp16" is its plain form of 80 bits.
+        motion: quantiser step and dead zone of profiles "entropy" and "pose", or "auto": step 3,
+            and with "entropy" a coarser one if a rate is set and motion would take more than 18 %
+            of what sound leaves of it (`RateControl.motion`).
+        bundle: frames in a MOTION packet of profiles "entropy" and "pose". More frames need fewer
+            headers and delay the first of them longer. "auto" is one second of frames in a file.
+            In a call it is an eighth of a second if a rate below 32 kbps is set, which delays
+            nothing, because the network waits longer for sound (`Decoder.delay_ms`); otherwise it
+            is one frame.
         refresh_interval: seconds between frames that depend on the keyframe alone. If the
             receiver acknowledges nothing, a lost packet can be seen for this long.
         smoothing: strength of the smoothing of the tracked face (`smoothing.py`): 0 is none, 1
             suits the tracker's noise, and more (up to 10) is steadier but lags more. "auto" is 1
-            with profile "entropy", where it saves bits and costs the picture nothing, and 0 with
-            "fp16". It has no effect on a network that has its own keypoint detector.
+            with profiles "entropy" and "pose", where it saves bits and costs the picture nothing,
+            and 0 with the others. It has no effect on a network that has its own keypoint detector.
         bpp: bits a pixel of everything that is written, or None. Profile and `audio_kbps` decide
             what motion and sound take; references get the rest.
         kbps: the same in 1000 bits a second. Give one of the two at most.
@@ -176,7 +179,7 @@ class EncoderConfig:
     def smoothing_strength(self) -> float:
         """`smoothing`, with "auto" resolved."""
         if self.smoothing == "auto":
-            return 1.0 if self.profile == Profile.ENTROPY else 0.0
+            return 0.0 if self.profile in STATELESS else 1.0
         return self.smoothing
 
     def frames_together(
@@ -185,7 +188,7 @@ class EncoderConfig:
         """Frames in a MOTION packet: `bundle`, with "auto" resolved; `bytes_per_second` takes the
         place of the rate that is set here.
         """
-        if self.profile == Profile.FP16:
+        if self.profile in STATELESS:
             return 1
         if self.bundle != "auto":
             return self.bundle

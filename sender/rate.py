@@ -19,7 +19,8 @@ from ..codec.file.container import HEAD_BYTES, record_overhead
 from ..codec.keyframe import FRAGMENT_BYTES
 from ..codec.motion.entropy import MAX_FRAMES
 from ..codec.motion.frame import FP16_BYTES
-from ..codec.motion.profiles import MotionSettings, Profile
+from ..codec.motion.pose import POSE_FP16_BYTES
+from ..codec.motion.profiles import POSES, STATELESS, MotionSettings, Profile
 from ..codec.packet import HEADER_BYTES, MAX_DATAGRAM, Packet
 from ..codec.stream import StreamHeader
 from .config import MAX_PICTURE, EncoderConfig
@@ -40,6 +41,7 @@ _SHAPE = 320  # usual bytes of the landmarks
 _FINEST, _COARSEST = 3, 10  # quantiser steps
 _MOTION_BITS = 58.0  # of a frame at the finest step, mean of `val`
 _HALF = 6  # this many steps halve them
+_POSE_BITS = 16.0  # of a frame in profile `pose`, at its only step
 _MOTION_SHARE = 0.18  # of what sound leaves
 _ENTROPY_HEAD = 4  # bytes of a payload
 _TRAILER = 21  # bytes at the end of a file
@@ -134,7 +136,7 @@ class RateControl:
         self.bundle = config.frames_together(
             self._header.fps, live=self._live, bytes_per_second=self.per_second
         )
-        if self.clocked and config.bundle == "auto" and config.profile != Profile.FP16:
+        if self.clocked and config.bundle == "auto" and config.profile not in STATELESS:
             # The clock ends a packet; where frames come too fast, their number does.
             frames = int(self._header.fps * self._together / 1000) + 2
             self.bundle = min(frames, MAX_FRAMES)
@@ -261,17 +263,19 @@ class RateControl:
         return self._motion_bytes(frames, self.motion.step)
 
     def _motion_bytes(self, frames: int, step: int) -> int:
-        if self._config.profile == Profile.FP16:
-            return frames * self.framed(FP16_BYTES)
+        profile = self._config.profile
+        if profile in STATELESS:
+            return frames * self.framed(FP16_BYTES if profile == Profile.FP16 else POSE_FP16_BYTES)
         together = self.bundle
-        payload = _ENTROPY_HEAD + math.ceil(together * _motion_bits(step) / 8)
+        bits = _POSE_BITS if profile == Profile.POSE else _motion_bits(step)
+        payload = _ENTROPY_HEAD + math.ceil(together * bits / 8)
         return math.ceil(frames / together) * self.framed(payload)
 
     def _step(self, part: float = 1.0) -> int:
         """The finest quantiser step whose motion takes no more than its share, if only a `part` of
-        the rate is there.
+        the rate is there. Poses are as coarse as they may be at any rate.
         """
-        if self.per_second is None:
+        if self.per_second is None or self._config.profile in POSES:
             return _FINEST
         left = part * self.per_second - self._sound(LIVE_SPAN) / float(LIVE_SPAN)
         share = _MOTION_SHARE * 8 * left / float(self._header.fps)

@@ -22,7 +22,7 @@ import struct
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,9 @@ from .tables import ACTIVITY, ESCAPE, MotionTables, load_tables, step_size
 
 __all__ = [
     "MAX_FRAMES",
+    "FrameDecoder",
+    "FrameEncoder",
+    "Integers",
     "MissingReferenceError",
     "MotionDecoder",
     "MotionEncoder",
@@ -52,6 +55,8 @@ Integers = list[int]
 Key = npt.NDArray[np.float32]
 TimedMotion = tuple[int, MotionFrame]
 """Ticks after the payload's first frame, and that frame's motion."""
+F = TypeVar("F")
+"""What is coded of a frame."""
 
 
 class MissingReferenceError(StreamError):
@@ -125,8 +130,8 @@ def _context(activity: int) -> int:
     return len(ACTIVITY)
 
 
-class MotionEncoder:
-    """Codes the frames of a stream.
+class FrameEncoder(Generic[F]):
+    """Codes the frames of a stream, whatever their numbers mean.
 
     Args:
         step: index of the quantiser step, 0 (fine) to 15, see `step_size`.
@@ -150,7 +155,7 @@ class MotionEncoder:
 
     def encode(
         self,
-        frames: Sequence[MotionFrame],
+        frames: Sequence[F],
         pts: int,
         keyframe: int,
         key: MotionFrame,
@@ -192,15 +197,15 @@ class MotionEncoder:
         return head + coder.finish()
 
     def write(
-        self, coder: SymbolEncoder, frame: MotionFrame, key: MotionFrame, state: MotionState | None
+        self, coder: SymbolEncoder, frame: F, key: MotionFrame, state: MotionState | None
     ) -> MotionState:
         """Code one frame, predicted from `state` (None: intra); return the decoder's next state."""
         wanted = self._components(frame, key)
         return self._intra(coder, wanted) if state is None else self._next(coder, wanted, state)
 
-    def _components(self, frame: MotionFrame, key: MotionFrame) -> npt.NDArray[np.float64]:
-        moved = (frame.to_array() - key.to_array()).reshape(-1)
-        return np.asarray(self._tables.forward.astype(np.float64) @ moved / step_size(self.step))
+    def _components(self, frame: F, key: MotionFrame) -> npt.NDArray[np.float64]:
+        """The frame's components, `[C]`, in quantiser steps."""
+        raise NotImplementedError
 
     def _intra(self, coder: SymbolEncoder, wanted: npt.NDArray[np.float64]) -> MotionState:
         values = [max(-_LARGEST, min(_LARGEST, round(float(x)))) for x in wanted]
@@ -230,8 +235,16 @@ class MotionEncoder:
         return MotionState(self.step, values, sizes, state.last)
 
 
-class MotionDecoder:
-    """Inverse of `MotionEncoder`. Takes payloads in the order of sending; some may be missing.
+class MotionEncoder(FrameEncoder[MotionFrame]):
+    """Codes motion, relative to that of the keyframe; see `FrameEncoder`."""
+
+    def _components(self, frame: MotionFrame, key: MotionFrame) -> npt.NDArray[np.float64]:
+        moved = (frame.to_array() - key.to_array()).reshape(-1)
+        return np.asarray(self._tables.forward.astype(np.float64) @ moved / step_size(self.step))
+
+
+class FrameDecoder(Generic[F]):
+    """Inverse of `FrameEncoder`. Takes payloads in the order of sending; some may be missing.
 
     Args:
         tables: those that the stream names; by default those of `TABLES_VERSION`.
@@ -243,7 +256,7 @@ class MotionDecoder:
 
     def decode(
         self, payload: bytes, pts: int, keyframe: int, key: MotionFrame
-    ) -> list[TimedMotion]:
+    ) -> list[tuple[int, F]]:
         """The frames of a MOTION packet.
 
         Args:
@@ -298,6 +311,14 @@ class MotionDecoder:
             sizes.append(abs(step))
             left, farther = abs(step), left
         return MotionState(state.step, values, sizes, state.last)
+
+    def _motion(self, values: Integers, scale: float, key: MotionFrame) -> F:
+        """The frame of these integers, in steps of `scale`."""
+        raise NotImplementedError
+
+
+class MotionDecoder(FrameDecoder[MotionFrame]):
+    """Inverse of `MotionEncoder`; see `FrameDecoder`."""
 
     def _motion(self, values: Integers, scale: float, key: MotionFrame) -> MotionFrame:
         moved = (np.array(values, np.float32) * np.float32(scale)) @ self._tables.back

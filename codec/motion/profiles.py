@@ -5,21 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 from ..errors import ConfigError, UnsupportedError
 from .entropy import MotionDecoder, MotionEncoder, TimedMotion, ticks_in
 from .frame import MotionFrame
-from .tables import TABLES_VERSION, load_tables
+from .pose import PoseDecoder, PoseEncoder, PoseFrame
+from .tables import POSE_TABLES_VERSION, TABLES_VERSION, load_pose_tables, load_tables
 
 __all__ = [
+    "POSES",
+    "STATELESS",
+    "Motion",
     "MotionSettings",
     "Profile",
     "find_profile",
     "motion_reader",
     "motion_ticks",
     "motion_writer",
+    "tables_version",
 ]
+
+Motion: TypeAlias = MotionFrame | PoseFrame
+"""What a stream sends of a frame: its motion, or in the profiles of `POSES` the head's pose."""
 
 
 class Profile(StrEnum):
@@ -29,11 +37,21 @@ class Profile(StrEnum):
     """Ten times (x, y, four jacobian values) in binary16: exactly 960 bits, without any state."""
     ENTROPY = "entropy"
     """Quantised, predicted and range-coded: 26 to 58 bits, about 50 by default (`entropy.py`)."""
+    POSE = "pose"
+    """How the head is turned and placed, and how open its eyes are: at most 16 bits (`pose.py`)."""
+    POSE_FP16 = "pose-fp16"
+    """The plain form of `pose`: five numbers in binary16, exactly 80 bits, without any state."""
+
+
+STATELESS = (Profile.FP16, Profile.POSE_FP16)
+"""Profiles whose packets have one frame each, and are decoded without any other."""
+POSES = (Profile.POSE, Profile.POSE_FP16)
+"""Profiles that send no mouth: the receiver moves it with the sound."""
 
 
 @dataclass(frozen=True, slots=True)
 class MotionSettings:
-    """What a sender may choose in profile `entropy`. Profile `fp16` leaves no choice.
+    """What a sender may choose in profiles `entropy` and `pose`. The others leave no choice.
 
     Attributes:
         step: index of the quantiser step, 0 (fine) to 15; four indices double the step.
@@ -45,11 +63,13 @@ class MotionSettings:
 
 
 class MotionWriter(Protocol):
-    """Turns the frames of a stream into payloads; see `MotionEncoder.encode`."""
+    """Turns the frames of a stream, which are `Motion` of its profile, into payloads; see
+    `FrameEncoder.encode`.
+    """
 
     def encode(
         self,
-        frames: Sequence[MotionFrame],
+        frames: Sequence[Any],
         pts: int,
         keyframe: int,
         key: MotionFrame,
@@ -61,11 +81,11 @@ class MotionWriter(Protocol):
 
 
 class MotionReader(Protocol):
-    """Turns the payloads of a stream into frames; see `MotionDecoder.decode`."""
+    """Turns the payloads of a stream into frames; see `FrameDecoder.decode`."""
 
     def decode(
         self, payload: bytes, pts: int, keyframe: int, key: MotionFrame
-    ) -> list[TimedMotion]:
+    ) -> Sequence[tuple[int, Motion]]:
         """The frames of a MOTION packet."""
 
 
@@ -81,11 +101,24 @@ class _Fp16:
         return [(0, MotionFrame.from_fp16(payload))]
 
 
+class _PoseFp16:
+    """The same for poses."""
+
+    def encode(self, frames: Sequence[PoseFrame], *_: object, **__: object) -> bytes:
+        if len(frames) != 1:
+            raise ConfigError("profile pose-fp16 has one frame a packet")
+        return frames[0].to_fp16()
+
+    def decode(self, payload: bytes, *_: object) -> list[tuple[int, PoseFrame]]:
+        return [(0, PoseFrame.from_fp16(payload))]
+
+
 @dataclass(frozen=True, slots=True)
 class _Coding:
     writer: Callable[[MotionSettings], MotionWriter]
     reader: Callable[[int], MotionReader]
     ticks: Callable[[bytes], list[int]]
+    tables: int | None = None  # version that this build writes
 
 
 _CODINGS = {
@@ -94,7 +127,15 @@ _CODINGS = {
         lambda settings: MotionEncoder(settings.step, settings.dead_zone),
         lambda tables: MotionDecoder(load_tables(tables)),
         ticks_in,
+        TABLES_VERSION,
     ),
+    Profile.POSE: _Coding(
+        lambda settings: PoseEncoder(settings.step, settings.dead_zone, load_pose_tables()),
+        lambda tables: PoseDecoder(load_pose_tables(tables)),
+        ticks_in,
+        POSE_TABLES_VERSION,
+    ),
+    Profile.POSE_FP16: _Coding(lambda _: _PoseFp16(), lambda _: _PoseFp16(), lambda _: [0]),
 }
 
 
@@ -119,13 +160,27 @@ def motion_writer(profile: str, settings: MotionSettings | None = None) -> Motio
     return _CODINGS[find_profile(profile)].writer(settings or MotionSettings())
 
 
-def motion_reader(profile: str, tables: int = TABLES_VERSION) -> MotionReader:
+def tables_version(profile: str) -> int | None:
+    """Version of a profile's tables that this build writes; None for a profile without any.
+
+    Raises:
+        UnsupportedError: the profile is unknown.
+    """
+    return _CODINGS[find_profile(profile)].tables
+
+
+def motion_reader(profile: str, tables: int | None = None) -> MotionReader:
     """The decoder of a stream's motion.
+
+    Args:
+        profile: of the stream.
+        tables: version of the tables that the stream names; None for those that this build writes.
 
     Raises:
         UnsupportedError: the profile is unknown, or this build lacks that version of the tables.
     """
-    return _CODINGS[find_profile(profile)].reader(tables)
+    coding = _CODINGS[find_profile(profile)]
+    return coding.reader(tables if tables is not None else coding.tables or 0)
 
 
 def motion_ticks(profile: str, payload: bytes) -> list[int]:

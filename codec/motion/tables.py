@@ -1,7 +1,7 @@
-"""`MotionTables`: the transform and the frequencies of profile `entropy`.
+"""`MotionTables`: the transform and the frequencies of profile `entropy`, and those of `pose`.
 
-`models/training/fit_motion.py` makes them from training clips. A version of them never changes,
-since streams name it.
+`models/training/fit_motion.py` and `fit_pose.py` make them from training clips. A version of them
+never changes, since streams name it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,18 @@ __all__ = [
     "ACTIVITY",
     "CLASSES",
     "ESCAPE",
+    "POSE_TABLES_VERSION",
     "TABLES_VERSION",
     "MotionTables",
+    "load_pose_tables",
     "load_tables",
     "step_size",
 ]
 
 TABLES_VERSION = 2
 """Version that the streams of this build use."""
+POSE_TABLES_VERSION = 1
+"""The same with profile `pose`."""
 ESCAPE = 16
 """A difference d has the symbol d + 15 if |d| < 16; else 31, and its value follows."""
 CLASSES = 15
@@ -48,11 +52,12 @@ def step_size(index: int) -> float:
 
 @dataclass(frozen=True)
 class MotionTables:
-    """What both sides of profile `entropy` share.
+    """What both sides of profile `entropy` share, or both sides of profile `pose`.
 
     Attributes:
         forward: float32 `[C, 60]`, turns motion relative to the keyframe into components, sorted
             by falling variance. An error of one step harms the picture about equally in each.
+            With profile `pose`, `[8, 8]`.
         back: float32 `[C, 60]`, turns components (a row vector) into motion.
         difference: cumulative frequencies `[component][context]` of symbols, see `ESCAPE`.
         intra: cumulative frequencies `[component]` of classes, see `CLASSES`.
@@ -126,3 +131,18 @@ def load_tables(version: int = TABLES_VERSION) -> MotionTables:
         else:
             transform = file["forward"], file["back"]
         return MotionTables.from_frequencies(*transform, file["difference"], file["intra"])
+
+
+@lru_cache(maxsize=2)
+def load_pose_tables(version: int = POSE_TABLES_VERSION) -> MotionTables:
+    """The same for profile `pose`: 8 components of 8 numbers (`pose.py`)."""
+    path = _HERE / f"pose_{version}.npz"
+    if version < 1 or not path.is_file():
+        raise UnsupportedError(
+            f"the stream's poses are coded with tables of version {version}, this build has "
+            f"{POSE_TABLES_VERSION}; a newer facewire may read it"
+        )
+    with np.load(path, allow_pickle=False) as file:
+        return MotionTables.from_frequencies(
+            file["forward"], file["back"], file["difference"], file["intra"]
+        )

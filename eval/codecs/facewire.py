@@ -15,8 +15,7 @@ import numpy.typing as npt
 from ...codec.errors import RateError
 from ...codec.file.accounting import PARTS, BitCount
 from ...codec.file.container import HEAD_BYTES, Reader, Writer, record_overhead
-from ...codec.motion.profiles import MotionSettings, Profile
-from ...codec.motion.tables import TABLES_VERSION
+from ...codec.motion.profiles import STATELESS, MotionSettings, tables_version
 from ...codec.packet import HEADER_BYTES, Kind, Packet
 from ...codec.sound.opus import SAMPLE_RATE, OpusEncoder
 from ...models.weights import load_card
@@ -67,9 +66,9 @@ class FacewireCodec(Codec):
         """The network, what runs it, and how motion and keyframe are coded."""
         card = load_card(self.network)
         motion = {}
-        if self.profile != Profile.FP16:
-            zone = MotionSettings().dead_zone
-            motion["motion"] = f"tables {TABLES_VERSION}, step by rate, zone {zone:g}"
+        if self.profile not in STATELESS:
+            zone, tables = MotionSettings().dead_zone, tables_version(self.profile)
+            motion["motion"] = f"tables {tables}, step by rate, zone {zone:g}"
         return (
             {card.name: card.sha256.hex()[:16], "profile": self.profile}
             | motion

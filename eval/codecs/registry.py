@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ...codec.errors import ConfigError
-from ...codec.motion.profiles import Profile
+from ...codec.motion.profiles import POSES, Profile
 from ...models.weights import shipped
 from .base import Codec
 from .call import CallCodec
@@ -80,7 +80,7 @@ def _built_in(weights: Path | None, cast: Cast | None) -> dict[str, Callable[[],
     sizes = [str(weights)] if weights else shipped()
     default = sizes[0] if weights or "s" not in sizes else "s"
     wanted = {"facewire": (profiles[0], default), "facewire-live": (profiles[0], default)}
-    wanted |= {f"facewire-{profile}": (profile, default) for profile in profiles}
+    wanted |= {f"facewire-{profile}": (profile, default) for profile in (*profiles, *POSES)}
     for size in [] if weights else sizes:
         wanted[f"facewire-{size}"] = (profiles[0], size)
         wanted |= {f"facewire-{profile}-{size}": (profile, size) for profile in profiles}

@@ -28,12 +28,12 @@ from ..face.table import FaceTable
 from .cache import CachedClip, read_cache
 from .fit_face import fit_face_table
 
-__all__ = ["fit_motion_tables", "motion_of"]
+__all__ = ["CONTEXTS", "Counter", "fit_motion_tables", "frequencies", "motion_of"]
 
 COMPONENTS = 48
 """Components of the tables that facewire brings; chosen on `val` (docs/rate.md)."""
 _STEPS = (2, 4, 6)
-_CONTEXTS = len(ACTIVITY) + 1
+CONTEXTS = len(ACTIVITY) + 1
 _TOTAL = 1 << FREQUENCY_BITS
 _INTRA_EVERY = 50
 _UNIT = 66.6  # geometric mean of the weights of a change by 1: a step is then about a pixel
@@ -57,12 +57,12 @@ def fit_motion_tables(sequences: Sequence[Frames], components: int, metric: Metr
         metric: float64 `[60, 60]`, positive definite; its scale does not matter.
     """
     forward, back = _transform(sequences, components, metric)
-    counter = _Counter(components)
+    counter = Counter(components)
     uniform = MotionTables.from_frequencies(
         forward,
         back,
-        _frequencies(np.ones((components, _CONTEXTS, 2 * ESCAPE))),
-        _frequencies(np.ones((components, CLASSES))),
+        frequencies(np.ones((components, CONTEXTS, 2 * ESCAPE))),
+        frequencies(np.ones((components, CLASSES))),
     )
     for step in _STEPS:
         encoder = MotionEncoder(step, tables=uniform)
@@ -77,8 +77,8 @@ def fit_motion_tables(sequences: Sequence[Frames], components: int, metric: Metr
     return MotionTables.from_frequencies(
         forward,
         back,
-        _frequencies(counter.difference + 8 * shared + 0.02),
-        _frequencies(counter.intra + 0.5),
+        frequencies(counter.difference + 8 * shared + 0.02),
+        frequencies(counter.intra + 0.5),
     )
 
 
@@ -101,15 +101,15 @@ def _transform(
     return (basis @ root).astype(np.float32), (basis @ np.linalg.inv(root)).astype(np.float32)
 
 
-class _Counter:
+class Counter:
     """Counts how often each symbol of each table occurs."""
 
     def __init__(self, components: int) -> None:
-        self.difference = np.zeros((components, _CONTEXTS, 2 * ESCAPE))
+        self.difference = np.zeros((components, CONTEXTS, 2 * ESCAPE))
         self.intra = np.zeros((components, CLASSES))
         self._places: dict[int, npt.NDArray[np.float64]] = {}
 
-    def reading(self, tables: MotionTables) -> _Counter:
+    def reading(self, tables: MotionTables) -> Counter:
         """Remember which table each list of frequencies belongs to."""
         if not self._places:
             for index, rows in enumerate(tables.difference):
@@ -126,7 +126,7 @@ class _Counter:
         """Ignore bits that no table codes."""
 
 
-def _frequencies(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def frequencies(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Integers in the given proportions, each at least 1, whose sum is 2 ** 14."""
     size = counts.shape[-1]
     share = counts / counts.sum(-1, keepdims=True)

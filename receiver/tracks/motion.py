@@ -11,17 +11,19 @@ from ...codec.counters import nearest
 from ...codec.errors import MotionError, StreamError
 from ...codec.motion.entropy import MAX_FRAMES, MissingReferenceError
 from ...codec.motion.frame import MotionFrame
-from ...codec.motion.profiles import Profile, motion_reader, motion_ticks
+from ...codec.motion.pose import PoseFrame
+from ...codec.motion.profiles import STATELESS, Motion, motion_reader, motion_ticks
 from ...codec.packet import Flags, Packet
 from ...codec.stream import StreamHeader
 from ..config import DecoderConfig
 from ..ordering.backwards import Backwards
 from ..ordering.timeline import Timeline
 from ..statistics import Statistics
+from ..talking.pose import PosedKeyframes
 from .concealment import MotionSample, between, predict
 from .references import PreparedReference, ReferencePool
 
-__all__ = ["MotionTrack", "TimedFrame"]
+__all__ = ["MotionTrack", "Sample", "TimedFrame"]
 
 _PACKETS_APART = 4
 """A step over so many packets is always plausible, however slow the video is."""
@@ -39,11 +41,14 @@ class TimedFrame:
         ticks: full presentation time in ticks of the stream.
         sample: its motion; None if nothing is known, then the picture before it is shown again.
         concealed: the motion was made up, or nothing is known.
+        since: time in seconds of the frame that the motion goes on from, where it was made up
+            without knowing what comes after it; else None.
     """
 
     ticks: int
     sample: Sample | None
     concealed: bool
+    since: Fraction | None = None
 
 
 class MotionTrack:
@@ -74,13 +79,14 @@ class MotionTrack:
         self._most_made_up = config.max_concealed
         self._statistics = statistics
         self._pool = pool
-        in_packet = 1 if header.profile == Profile.FP16 else MAX_FRAMES
+        in_packet = 1 if header.profile in STATELESS else MAX_FRAMES
         pause = max(Fraction(config.max_pause_ms, 1000), in_packet * _PACKETS_APART / header.fps)
         self._timeline: Timeline[tuple[Packet, int]] = Timeline(
             header.time_base, int(pause / header.time_base)
         )
         self._backwards = Backwards(int(_BACK / header.time_base))
         self._reader = motion_reader(header.profile, header.tables)
+        self._posed = PosedKeyframes()
         self._bundle = 1  # a lost packet may have held as many frames as the largest lately
         self.decoded: int | None = None
         self._reference: int | None = None  # of the last packet
@@ -158,7 +164,8 @@ class MotionTrack:
             return [(offset, None) for offset in self._offsets(packet)]
         key = reference.keyframe
         try:
-            frames = self._reader.decode(packet.payload, start, key.id, key.motion)
+            found = self._reader.decode(packet.payload, start, key.id, key.motion)
+            frames = [(offset, self._moved(motion, reference)) for offset, motion in found]
         except MissingReferenceError as error:
             self._statistics.missing_reference += 1
             self._statistics.wants_refresh = True
@@ -168,7 +175,15 @@ class MotionTrack:
             return [(0, None)]
         if Flags.INTRA in packet.flags:
             self._statistics.wants_refresh = False
-        return list(frames)
+        return [*frames]
+
+    def _moved(self, sent: Motion, reference: PreparedReference) -> MotionFrame:
+        """The motion of a frame. Of a pose, it has the keyframe's mouth."""
+        if isinstance(sent, PoseFrame):
+            return self._posed.motion(
+                reference.state, reference.keyframe.motion, reference.points, sent
+            )
+        return sent
 
     def _offsets(self, packet: Packet) -> list[int]:
         """Offsets in ticks of the frames of a packet that cannot be decoded."""
@@ -184,9 +199,14 @@ class MotionTrack:
         if reference is None:
             return TimedFrame(ticks, None, True)
         if motion is None:
-            return TimedFrame(ticks, self._predicted(ticks), True)
+            return self._gone_on(ticks)
         sample = MotionSample(ticks * self._header.time_base, motion, reference)
         return TimedFrame(ticks, sample, False)
+
+    def _gone_on(self, ticks: int) -> TimedFrame:
+        """A made-up frame of which only the past is known."""
+        since = self._past[-1].pts if self._past else None
+        return TimedFrame(ticks, self._predicted(ticks), True, since)
 
     def _predicted(self, ticks: int) -> Sample | None:
         """Motion that continues the past; None if there is no past."""
@@ -211,13 +231,15 @@ class MotionTrack:
         frames = []
         for index in range(1, missing + 1):
             ticks = self.newest + length * index // (missing + 1)
-            frames.append(TimedFrame(ticks, self._bridged(ticks, known), True))
+            frames.append(self._bridged(ticks, known))
         return frames
 
-    def _bridged(self, ticks: int, known: Sample | None) -> Sample | None:
-        """Motion within a gap: interpolated if its end is known, else predicted."""
+    def _bridged(self, ticks: int, known: Sample | None) -> TimedFrame:
+        """A frame within a gap: interpolated if its end is known, else predicted."""
         if known is None or not self._past:
-            return self._predicted(ticks)
+            return self._gone_on(ticks)
         pts = ticks * self._header.time_base
         start = self._past[-1]
-        return MotionSample(pts, between(start, known, pts), start.reference)
+        sample = MotionSample(pts, between(start, known, pts), start.reference)
+        held = sample.motion is start.motion  # the gap is too long to be interpolated
+        return TimedFrame(ticks, sample, True, start.pts if held else None)

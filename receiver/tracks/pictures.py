@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING
 from ...codec.control import ReferenceState
 from ...codec.keyframe import Keyframe
 from ...codec.motion.frame import MotionFrame
+from ...codec.motion.profiles import POSES
 from ...codec.packet import Packet
 from ...codec.stream import StreamHeader
 from ...models.mel import SAMPLE_RATE
 from ..config import DecoderConfig
 from ..outputs import Frame
 from ..statistics import Statistics
+from ..talking.speech import Speech, find_predictor
 from .badge import draw_badge
 from .base import BaseTrack
-from .motion import MotionTrack, TimedFrame
+from .motion import MotionTrack, Sample, TimedFrame
 from .pace import Pace
 from .references import ReferencePool
 from .seam import Seam, UsedBase
@@ -112,12 +114,15 @@ class PictureTrack:
         sound: SoundTrack | None,
     ) -> None:
         self._time_base = header.time_base
+        self._posed = header.profile in POSES
         self._generator, self._fuser = generator, fuser
         self._config = config
         # Somebody else's portrait is never shown as if it were a recording.
         self._badge = config.badge or bool(header.portrait)
         self._statistics = statistics
         self._sound = sound
+        self._speech: Speech | None = None
+        self._mute = sound is None  # no speech will be found
         self._pool = ReferencePool(generator, config.references, (header.height, header.width))
         self._motion = MotionTrack(header, config, statistics, self._pool)
         self._base = BaseTrack(header, statistics, self._pool)
@@ -150,6 +155,8 @@ class PictureTrack:
         """The sender began anew: the next frame may have any time. The keyframes stay."""
         self._motion.restart()
         self._base.restart()
+        if self._speech is not None:
+            self._speech.restart()
         self._pace = Pace()
 
     def follows(self, packet: Packet) -> bool:
@@ -251,7 +258,8 @@ class PictureTrack:
         rendering = None
         if frame.sample is not None:
             mel = self._sound.mel(self._centre(frame.ticks)) if self._sound else None
-            source, motion = frame.sample.reference.source, frame.sample.motion
+            source = frame.sample.reference.source
+            motion = self._spoken(frame, frame.sample)
             base = self._seam.next(self._base.at(frame.ticks), frame.ticks)
             rendering = Rendering(
                 self._generator, source, motion, mel, self._badge, self._fuser, base
@@ -264,3 +272,25 @@ class PictureTrack:
         self._statistics.concealed += frame.concealed
         pts = frame.ticks * self._time_base
         return DuePicture(rendering, pts, frame.concealed, self._statistics.wants_keyframe)
+
+    def _spoken(self, frame: TimedFrame, sample: Sample) -> MotionFrame:
+        """The motion of a frame; where no mouth was sent for it, the sound moves the mouth."""
+        motion = sample.motion
+        if not self._posed and frame.since is None:
+            return motion
+        speech = self._find_speech()
+        if speech is None:
+            return motion
+        key, seconds = sample.reference.points, float(sample.pts)
+        points = self._generator.points(sample.reference.source, motion)
+        if self._posed or frame.since is None:
+            return speech.said(key, points, motion, seconds)
+        return speech.went_on(key, points, motion, float(frame.since), seconds)
+
+    def _find_speech(self) -> Speech | None:
+        """What moves mouths; found when it is needed first."""
+        if self._speech is None and not self._mute and self._sound is not None:
+            predictor = find_predictor(self._config.lookahead_ms)
+            self._mute = predictor is None
+            self._speech = None if predictor is None else Speech(predictor, self._sound)
+        return self._speech

@@ -14,7 +14,7 @@ from ...codec.keyframe import Keyframe, decode_picture
 from ...models.face.shape import unpack_shape
 
 if TYPE_CHECKING:
-    from ..generators.protocol import Generator, Source
+    from ..generators.protocol import Array, Generator, Source
 
 __all__ = ["MissingBaseError", "PreparedReference", "ReferencePool"]
 
@@ -30,12 +30,14 @@ class PreparedReference:
     Attributes:
         keyframe: as it came.
         source: the features.
+        points: its landmarks, float32 `[P, 2]` on [-1, 1].
         state: its id and checksum, for reports. Ids are used again: only both together say which
             keyframe it is.
     """
 
     keyframe: Keyframe
     source: Source
+    points: Array
     state: ReferenceState
 
 
@@ -97,7 +99,7 @@ class ReferencePool:
         except ConfigError as error:
             raise StreamError(f"the generator cannot use the keyframe: {error}") from error
         state = ReferenceState(keyframe.id, zlib.crc32(bytes(keyframe)))
-        self._pool[keyframe.id] = PreparedReference(keyframe, source, state)
+        self._pool[keyframe.id] = PreparedReference(keyframe, source, points, state)
         self._pool.move_to_end(keyframe.id)
         while len(self._pool) > self._size:
             self._pool.popitem(last=False)

@@ -208,6 +208,13 @@ class SoundTrack:
         steps = log_mel(self._between(start, min(stop, max(self.heard, start))))
         return mel_window(steps, centre - start, self._lookahead)
 
+    def since(self, sample: int) -> tuple[Array, int]:
+        """The sound from a sample on, float32 `[n]`, and the sample at which it begins; it begins
+        later where the earlier sound is no longer kept.
+        """
+        start = max(sample, self.heard - len(self._history))
+        return self._history[len(self._history) - max(self.heard - start, 0) :], start
+
     def _append(self, pcm: Array, start: int) -> None:
         gap = start - self.heard
         if gap >= _HISTORY or gap < 0:

@@ -7,8 +7,7 @@ from fractions import Fraction
 
 from ...codec.control import ReferenceState
 from ...codec.counters import WRAP
-from ...codec.motion.frame import MotionFrame
-from ...codec.motion.profiles import MotionSettings
+from ...codec.motion.profiles import POSES, Motion, MotionSettings
 from ...codec.packet import Flags, Kind, Packet
 from ...codec.stream import StreamHeader
 from ...models.face.shape import pack_shape
@@ -17,6 +16,7 @@ from ..observed import View
 from ..references.known_references import KnownReferences
 from ..references.reference import Reference
 from .keypoints import KeypointSource
+from .poses import Poses
 from .stream import MotionPayload, MotionStream
 
 __all__ = ["Animation"]
@@ -58,6 +58,7 @@ class Animation:
         live: bool,
     ) -> None:
         self._keypoints = keypoints
+        self._poses = Poses() if config.profile in POSES else None
         refresh = Fraction(config.refresh_interval).limit_denominator(1000) / header.time_base
         patience = _PATIENCE_S / header.time_base
         self.stream = MotionStream(config.profile, motion, bundle, refresh, patience)
@@ -71,7 +72,7 @@ class Animation:
         self._next = 0
         self._base: Reference | None = None
         self._current: Reference | None = None
-        self._motion: MotionFrame | None = None
+        self._motion: Motion | None = None
 
     @property
     def begun(self) -> bool:
@@ -92,6 +93,8 @@ class Animation:
         while self._next in self.known or (self.sent and self._next == self.sent.id):
             self._next = (self._next + 1) % _IDS
         motion = self._keypoints.keyframe(view.seen, self._next)
+        if self._poses is not None:
+            self._poses.keyframe(view.seen, self._next)
         base = self._base
         if join or (base is not None and not self.known.holds(base)):
             base = None
@@ -116,7 +119,7 @@ class Animation:
             self.sent = None
             if self._motion is not None:  # frames without the face now repeat the new one
                 self.stream.begin(reference.id, reference.motion)
-                self._current, self._motion = reference, reference.motion
+                self._current, self._motion = reference, self._unmoved(reference)
         self.known.add(reference)
 
     def give_up(self) -> None:
@@ -153,7 +156,7 @@ class Animation:
         best = None if view is None else self.known.best(view.look)
         if view is None or best is None or (view.faceless and best is self._current):
             return self._repeat(pts)
-        motion = best.motion if view.faceless else self._keypoints.motion(view.seen, best.id)
+        motion = self._unmoved(best) if view.faceless else self._moved(view, best)
         self.repeated += view.faceless
         packets: list[Packet] = []
         if best is not self._current:
@@ -174,6 +177,15 @@ class Animation:
         """Give the motion that waits for more frames."""
         return self._packets(self.stream.flush())
 
+    def _unmoved(self, reference: Reference) -> Motion:
+        """What shows a reference as it is."""
+        return reference.motion if self._poses is None else self._poses.still(reference.id)
+
+    def _moved(self, view: View, reference: Reference) -> Motion:
+        """What shows a frame, animated from a reference."""
+        source = self._poses or self._keypoints
+        return source.motion(view.seen, reference.id)
+
     def _repeat(self, pts: int) -> list[Packet]:
         if self._motion is None:
             self.waiting.append(pts)
@@ -183,7 +195,7 @@ class Animation:
         self.repeated += 1
         return self._push(self._motion, pts)
 
-    def _push(self, motion: MotionFrame, pts: int) -> list[Packet]:
+    def _push(self, motion: Motion, pts: int) -> list[Packet]:
         self.frames += 1
         self._motion = motion
         return self._packets(self.stream.push(motion, pts))

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from ...codec.motion.entropy import MAX_FRAMES
 from ...codec.motion.frame import MotionFrame
-from ...codec.motion.profiles import MotionSettings, Profile, motion_writer
+from ...codec.motion.profiles import STATELESS, Motion, MotionSettings, motion_writer
 
 __all__ = ["MotionPayload", "MotionStream"]
 
@@ -40,7 +40,8 @@ class MotionStream:
     Args:
         profile: of the stream.
         settings: of the profile.
-        bundle: frames in a packet, 1 to `MAX_FRAMES`; with profile `fp16` it is always one.
+        bundle: frames in a packet, 1 to `MAX_FRAMES`; with profiles `fp16` and
+            `pose-fp16` it is always one.
         refresh: ticks from one intra packet to the next, at most.
         patience: ticks without an acknowledgement after which no more are expected. None: without
             end.
@@ -57,10 +58,10 @@ class MotionStream:
         self._profile = profile
         self._settings = settings
         self._writer = motion_writer(profile, settings)
-        self._stateless = profile == Profile.FP16
+        self._stateless = profile in STATELESS
         self._bundle = 1 if self._stateless else bundle
         self._refresh, self._patience = refresh, patience
-        self._waiting: list[tuple[int, MotionFrame]] = []
+        self._waiting: list[tuple[int, Motion]] = []
         self._key: MotionFrame | None = None
         self._identity = 0
         self._last: int | None = None
@@ -115,7 +116,7 @@ class MotionStream:
         """Time in ticks of the first frame that waits for more; None if none does."""
         return self._waiting[0][0] if self._waiting else None
 
-    def push(self, motion: MotionFrame, pts: int) -> list[MotionPayload]:
+    def push(self, motion: Motion, pts: int) -> list[MotionPayload]:
         """Take the next frame, and give the payloads that are complete."""
         ready = [] if self._continues(pts) else self.flush()
         self._waiting.append((pts, motion))

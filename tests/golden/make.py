@@ -32,8 +32,9 @@ from facewire.codec.identity_packets import IdentityAssembler, introduce
 from facewire.codec.keyframe import Keyframe, KeyframeAssembler
 from facewire.codec.motion.entropy import MotionDecoder, MotionEncoder
 from facewire.codec.motion.frame import MotionFrame
-from facewire.codec.motion.profiles import MotionSettings, Profile, motion_writer
-from facewire.codec.motion.tables import load_tables
+from facewire.codec.motion.pose import HeadPlace, PoseDecoder, PoseFrame
+from facewire.codec.motion.profiles import POSES, STATELESS, MotionSettings, Profile, motion_writer
+from facewire.codec.motion.tables import load_pose_tables, load_tables
 from facewire.codec.packet import Flags, Kind, Packet
 from facewire.codec.picture.chain import ChainDecoder, ChainEncoder
 from facewire.codec.picture.still import (
@@ -128,6 +129,14 @@ RECIPES = (
         tables=2,
         portrait="Zoë Golden, 2026-11-29",
     ),
+    Recipe(
+        "v1-pose-av1-opus",
+        StillCodec.AV1,
+        AudioParameters(bitrate=12000),
+        profile=Profile.POSE,
+        bundles=(1, 1, 5, 3),
+    ),
+    Recipe("v1-pose-fp16-av1", StillCodec.AV1, profile=Profile.POSE_FP16),
 )
 
 
@@ -136,6 +145,14 @@ def motion(index: int) -> MotionFrame:
     value = 0.4 * np.sin(0.3 * index + np.arange(20)).reshape(10, 2)
     turn = 0.1 * np.cos(0.2 * index + np.arange(40)).reshape(10, 2, 2) + np.eye(2)
     return MotionFrame.from_fp16(MotionFrame(value, turn).to_fp16())
+
+
+def pose(index: int) -> PoseFrame:
+    """A head that turns and moves, with a blink; exact in binary16 but for its place."""
+    angles = np.array([0.4, 0.2, 0.1]) * np.sin(0.3 * index + np.arange(3))
+    yaw, pitch, roll = (float(angle) for angle in angles.astype("<f2"))
+    place = HeadPlace(0.05 * index - 0.5, 0.1, 0.8 + 0.01 * index)
+    return PoseFrame(yaw, pitch, roll, 0.0 if index == 4 else 0.25, 0.3125, place)
 
 
 def picture(index: int) -> npt.NDArray[np.uint8]:
@@ -166,6 +183,7 @@ def make(recipe: Recipe) -> Iterator[Packet]:
     if recipe.profile == Profile.ENTROPY:
         used = MotionSettings()
         writer = MotionEncoder(used.step, used.dead_zone, load_tables(recipe.tables))
+    sent = pose if recipe.profile in POSES else motion
     sequence = 65530  # wraps
     sound: Iterator[bytes] = iter([])
     if recipe.audio:
@@ -205,10 +223,10 @@ def make(recipe: Recipe) -> Iterator[Packet]:
             if recipe.later and frame % 10 > 5:
                 identity, key, reference = second.id, second.motion, None
             payload = writer.encode(
-                [motion(frame + n) for n in range(count)], pts, identity, key,
+                [sent(frame + n) for n in range(count)], pts, identity, key,
                 stride=step, reference=reference,
             )  # fmt: skip
-            intra = recipe.profile == Profile.FP16 or not payload[0] & 7
+            intra = recipe.profile in STATELESS or not payload[0] & 7
             flags = Flags.SYNTHETIC | (Flags.INTRA if intra else Flags.NONE)
             packets.append(Packet(Kind.MOTION, flags, identity, 0, pts % 65536, payload))
         for _ in range(40 // recipe.audio.frame_ms if recipe.audio else 0):
@@ -252,7 +270,7 @@ def describe(path: Path) -> dict[str, Any]:
     stills: dict[int, CodedPicture] = {}
     introductions, identities = IdentityAssembler(), list[Identity]()
     numbers = hashlib.sha256()
-    integers: MotionDecoder | None = None
+    integers: MotionDecoder | PoseDecoder | None = None
     times: list[tuple[int, int, int]] = []
     rms: list[float] = []
     groups, chains = BaseAssembler(), dict[tuple[int, int], ChainDecoder]()
@@ -266,7 +284,9 @@ def describe(path: Path) -> dict[str, Any]:
             if packet.kind == Kind.STREAM:
                 headers.append(StreamHeader.from_payload(packet.payload))
                 if headers[-1].profile == Profile.ENTROPY:
-                    integers = integers or MotionDecoder(load_tables(headers[-1].tables))
+                    integers = integers or MotionDecoder(load_tables(headers[-1].tables or 1))
+                elif headers[-1].profile == Profile.POSE:
+                    integers = integers or PoseDecoder(load_pose_tables(headers[-1].tables or 1))
             elif packet.kind == Kind.KEYFRAME:
                 keyframe = assembler.push(packet)
                 if keyframe is not None:
@@ -282,6 +302,8 @@ def describe(path: Path) -> dict[str, Any]:
             elif packet.kind == Kind.MOTION and integers is not None:
                 found = integers.decode_integers(packet.payload, packet.pts, packet.reference)
                 numbers.update(str(found).encode())
+            elif packet.kind == Kind.MOTION and headers[-1].profile == Profile.POSE_FP16:
+                numbers.update(PoseFrame.from_fp16(packet.payload).to_fp16())
             elif packet.kind == Kind.MOTION:
                 numbers.update(MotionFrame.from_fp16(packet.payload).to_array().tobytes())
             elif packet.kind == Kind.AUDIO:

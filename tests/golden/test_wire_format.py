@@ -19,7 +19,8 @@ from facewire.codec.keyframe import Keyframe, KeyframeAssembler
 from facewire.codec.motion import tables as motion_tables
 from facewire.codec.motion.entropy import MotionDecoder
 from facewire.codec.motion.frame import MotionFrame
-from facewire.codec.motion.tables import load_tables
+from facewire.codec.motion.pose import PoseDecoder, PoseFrame
+from facewire.codec.motion.tables import load_pose_tables, load_tables
 from facewire.codec.packet import Kind
 from facewire.codec.stream import StreamHeader
 from facewire.models.face.shape import unpack_shape
@@ -53,10 +54,12 @@ def shape_of(data: bytes) -> np.ndarray:
 
 
 class Stranger:
-    """Profile `entropy` as documented, with the code as one long fraction: no bytes, no carries."""
+    """Profiles `entropy` and `pose` as documented, with the code as one long fraction: no bytes, no
+    carries.
+    """
 
-    def __init__(self, version: int) -> None:
-        with np.load(TABLES / f"tables_{version}.npz") as tables:
+    def __init__(self, tables_file: str) -> None:
+        with np.load(TABLES / tables_file) as tables:
             self.difference = tables["difference"].astype(int).tolist()
             self.intra = tables["intra"].astype(int).tolist()
         self.known: dict[tuple[int, int], tuple[list[int], list[int], list[int]]] = {}
@@ -142,7 +145,11 @@ def test_a_strangers_decoder_finds_the_same(path: Path) -> None:
             fields, header = msgpack.unpackb(payload), StreamHeader.from_payload(payload)
             if not motion and header.profile == "entropy":
                 version = fields["tables"]
-                decoder, stranger = MotionDecoder(load_tables(version)), Stranger(version)
+                decoder = MotionDecoder(load_tables(version))
+                stranger = Stranger(f"tables_{version}.npz")
+            elif not motion and header.profile == "pose":
+                decoder = PoseDecoder(load_pose_tables(fields["tables"]))
+                stranger = Stranger(f"pose_{fields['tables']}.npz")
             assert fields["tick"] == list(header.time_base.as_integer_ratio())
             assert fields["sha256"] == header.weights_sha256
             assert ("audio" in fields) == (header.audio is not None)
@@ -160,9 +167,14 @@ def test_a_strangers_decoder_finds_the_same(path: Path) -> None:
                 parts.clear()
         elif kind == 3:
             motion += 1
-            if header.profile == "entropy":
+            if header.profile in ("entropy", "pose"):
                 expected = decoder.decode_integers(payload, packet.pts, packet.reference)
                 assert stranger.frames(payload, packet.pts, packet.reference) == expected
+            elif header.profile == "pose-fp16":
+                assert len(payload) == 10
+                pose = PoseFrame.from_fp16(payload)
+                read = (pose.yaw, pose.pitch, pose.roll, pose.right, pose.left)
+                assert read == struct.unpack("<5e", payload)
             else:
                 assert len(payload) == 120
                 numbers = np.array(struct.unpack("<60e", payload)).reshape(10, 6)

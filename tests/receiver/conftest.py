@@ -17,8 +17,10 @@ from facewire.codec.motion.frame import MotionFrame
 from facewire.codec.packet import Flags, Kind, Packet
 from facewire.codec.sound.opus import OpusEncoder
 from facewire.codec.stream import AudioParameters, StreamHeader
-from facewire.models.face.mesh import POINTS
+from facewire.models.face.keypoints import MeshKeypoints
+from facewire.models.face.mesh import POINTS, REGIONS
 from facewire.models.face.shape import pack_shape
+from facewire.models.face.table import FaceTable
 
 SIZE = 256
 
@@ -41,6 +43,18 @@ def motion(index: int) -> MotionFrame:
     value[0, 0] = index / 1024
     jacobian = np.tile(np.eye(2), (10, 1, 1)) * (1 + 0.1 * np.sin(0.3 * index))
     return MotionFrame(value.astype(np.float32), jacobian.astype(np.float32))
+
+
+def motion_of_points(points: npt.NDArray[np.float32]) -> MotionFrame:
+    """The motion of a keyframe with these landmarks, `[P, 2]`; the other landmarks of a region lie
+    in its middle.
+    """
+    whole = np.zeros((478, 2), np.float32)
+    whole[list(POINTS)] = points
+    for region in REGIONS:
+        known = [index for index in region if index in POINTS]
+        whole[list(set(region) - set(known))] = whole[known].mean(0)
+    return MeshKeypoints(FaceTable.blank()).keyframe(whole)
 
 
 def speech(seconds: float) -> npt.NDArray[np.float32]:

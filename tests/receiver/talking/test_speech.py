@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facewire.codec.control import ReferenceState
+from facewire.codec.errors import WeightsError
+from facewire.codec.motion.pose import HeadPlace, PoseFrame
+from facewire.models.face.head import HeadCoordinates
+from facewire.models.face.posing import PosedFace
+from facewire.models.face.turning import mean_shape
+from facewire.receiver.talking import speech as speech_module
+from facewire.receiver.talking.pose import PosedKeyframes
+from facewire.receiver.talking.speech import Speech, find_predictor
+
+from ..conftest import motion_of_points
+
+POINTS = (mean_shape()[:, :2] * 0.6 * (1, -1)).astype(np.float32)
+KEY = motion_of_points(POINTS)
+LOWER_LIP = 6
+
+
+class Heard:
+    """Sound that has come so far."""
+
+    def __init__(self, seconds: float) -> None:
+        self.pcm = np.full(round(16000 * seconds), 0.1, np.float32)
+
+    def since(self, sample: int) -> tuple[np.ndarray, int]:
+        return self.pcm[sample:], sample
+
+
+class Opening:
+    """A predictor whose lower lip sinks by as many units as seconds have passed."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[int, float]] = []
+        self.value = 1.0
+
+    def reset(self) -> None:
+        self.heard.clear()
+
+    def hear(self, pcm: np.ndarray, seconds: float) -> None:
+        self.heard.append((len(pcm), seconds))
+
+    def movement(self, seconds: float) -> np.ndarray:
+        moved = np.zeros((40, 2), np.float32)
+        moved[11:20, 1] = moved[31:, 1] = self.value * seconds
+        return moved
+
+    def average(self, mouth: np.ndarray) -> np.ndarray:
+        return mouth
+
+
+def test_the_mouth_moves_with_the_sound_and_nothing_else_does() -> None:
+    speech = Speech(Opening(), Heard(1))
+    moved = speech.said(POINTS, POINTS, KEY, 0.1)
+    change = moved.value - KEY.value
+    unit = HeadCoordinates(POINTS).placed(POINTS, HeadCoordinates(POINTS).mouth(POINTS))
+    assert np.allclose(unit, POINTS, atol=1e-5)
+    assert 0.03 < change[LOWER_LIP, 1] < 0.1  # of 0.06: 0.1 of the distance of the eyes
+    assert np.abs(change[:5]).max() < 1e-4  # nose, eyes, brows
+
+
+def test_a_mouth_goes_on_from_where_it_was_last() -> None:
+    speech = Speech(Opening(), Heard(1))
+    assert np.allclose(
+        speech.went_on(POINTS, POINTS, KEY, 0.4, 0.4).to_array(), KEY.to_array(), atol=1e-4
+    )
+    later = speech.went_on(POINTS, POINTS, KEY, 0.4, 0.5).value - KEY.value
+    first = speech.said(POINTS, POINTS, KEY, 0.1).value - KEY.value
+    assert np.allclose(later, first, atol=1e-3)
+
+
+def test_before_any_sound_the_motion_stays_as_it_is() -> None:
+    speech = Speech(Opening(), Heard(0))
+    assert speech.said(POINTS, POINTS, KEY, 1.0) is KEY
+    assert speech.went_on(POINTS, POINTS, KEY, 0.0, 1.0) is KEY
+
+
+def test_each_piece_of_sound_is_heard_once() -> None:
+    predictor, sound = Opening(), Heard(0.5)
+    speech = Speech(predictor, sound)
+    speech.said(POINTS, POINTS, KEY, 0.1)
+    sound.pcm = np.zeros(16000, np.float32)
+    speech.said(POINTS, POINTS, KEY, 0.2)
+    speech.said(POINTS, POINTS, KEY, 0.3)
+    assert predictor.heard == [(8000, 0.0), (8000, 0.5)]
+    speech.restart()
+    assert not predictor.heard
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
+def test_a_mouth_that_nobody_has_is_not_shown(value: float) -> None:
+    predictor = Opening()
+    predictor.value = value
+    assert Speech(predictor, Heard(1)).said(POINTS, POINTS, KEY, 1.0) is KEY
+
+
+def test_without_weights_there_is_no_predictor(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(**_: object) -> None:
+        raise WeightsError("no geometry predictor here")
+
+    monkeypatch.setattr(speech_module, "MouthPredictor", missing)
+    assert find_predictor(100) is None
+
+
+def test_poses_become_motion_from_each_keyframes_own_face() -> None:
+    posed, face = PosedKeyframes(), PosedFace(POINTS)
+    still = posed.motion(ReferenceState(1, 7), KEY, POINTS, face.still)
+    assert np.allclose(still.to_array(), KEY.to_array(), atol=1e-3)
+    other = ReferenceState(1, 8)  # the same id again, another face
+    moved = posed.motion(other, KEY, POINTS + np.float32(0.1), face.still)
+    assert np.allclose(moved.value, KEY.value - 0.1, atol=1e-2)
+    place = face.still.place
+    assert place is not None
+    near = HeadPlace(place.x, place.y, 2 * place.size)
+    larger = posed.motion(ReferenceState(1, 7), KEY, POINTS, PoseFrame(0, 0, 0, 0.3, 0.3, near))
+    grown = larger.jacobian[0] @ np.linalg.inv(KEY.jacobian[0])
+    assert np.linalg.det(grown) == pytest.approx(4, rel=0.2)
