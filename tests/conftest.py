@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,19 @@ the modules of the most tests; hence `--no-loadscope-reorder` in the Makefile.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     turns = {name: turn for turn, name in enumerate(LONGEST)}
     items.sort(key=lambda item: turns.get(item.nodeid.partition("::")[0], len(turns)))
+
+
+@pytest.fixture(autouse=True)
+def plain_logging() -> None:
+    """A library that another test has loaded, or a command that it ran, may have silenced what this
+    test wants to read.
+    """
+    logging.disable(logging.NOTSET)
+    logging.getLogger().setLevel(logging.WARNING)
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith("facewire")]:
+        logger = logging.getLogger(name)
+        logger.disabled, logger.propagate = False, True
+        logger.setLevel(logging.NOTSET)
 
 
 settings.register_profile("facewire", deadline=None)

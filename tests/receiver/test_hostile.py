@@ -34,7 +34,7 @@ DECODE_RAISES = (UnsupportedError, WeightsError)
 def bundle(synthetic: Any, make_motion: Any, frames: int) -> list[Packet]:
     """STREAM, keyframe, and one MOTION packet that holds all the frames."""
     silent = synthetic(frames=1, sound=False)
-    header = replace(silent.header(), profile="entropy")
+    header = replace(silent.header(), profile="entropy", tables=None)
     key = silent.keyframe(0, 0)
     payload = motion_writer("entropy").encode([key.motion] * frames, 0, 0, key.motion)
     motion = Packet(Kind.MOTION, Flags.SYNTHETIC | Flags.INTRA, 0, 0, 0, payload)
