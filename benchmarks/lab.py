@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import itertools
 import re
-import signal
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from facewire.call.simulated import LineSettings
-from tests.call.real_network import ETHERNET, Program, Relay, network
+from tests.call.real_network import ETHERNET, call
 
 
 @dataclass(frozen=True)
@@ -86,30 +85,15 @@ class Side:
         return float(found[1]) if found else float("inf")
 
 
-def call(
+def run(
     case: Case, clip: Path, network_name: str, seconds: float, folder: Path, seed: int
 ) -> tuple[Side, Side]:
     """Run a case; what both sides wrote, the one that joined last."""
     words = ["--in", str(clip), "--loop", "--kbps", f"{case.kbps:g}", "--network", network_name]
-    programs: list[Program] = []
-    with network() as (one, two, middle):
-        relay = Relay(middle, case.line, seed)
-        try:
-            programs.append(Program(one, folder, "one", words))
-            said = programs[0].waits_for("#")
-            link = next(word for word in said.split() if "#" in word)
-            programs.append(Program(two, folder, "two", [*words, link]))
-            programs[1].waits_for("connected")
-            for after, settings in case.events:
-                relay.change(after, settings)
-            time.sleep(seconds)
-            programs[1].process.send_signal(signal.SIGINT)
-            for program in programs:
-                program.process.wait(60)
-        finally:
-            for program in programs:
-                program.end()
-            relay.close()
+    with call(case.line, folder, words, seed) as (programs, relay):
+        for after, settings in case.events:
+            relay.change(after, settings)
+        time.sleep(seconds)
     first, second = (
         Side(program.rows(), program.said(), carried)
         for program, carried in zip(programs, relay.carried, strict=True)
@@ -190,7 +174,7 @@ def main() -> None:
             else:
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             clip = options.clip.resolve()
-            sides = call(case, clip, options.network, options.seconds, folder, options.seed)
+            sides = run(case, clip, options.network, options.seconds, folder, options.seed)
             print(figures(case, sides), flush=True)
 
 

@@ -19,6 +19,7 @@ the frame before it. The encoder chooses, and so decides how much a lost packet 
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -130,7 +131,7 @@ def _context(activity: int) -> int:
     return len(ACTIVITY)
 
 
-class FrameEncoder(Generic[F]):
+class FrameEncoder(ABC, Generic[F]):
     """Codes the frames of a stream, whatever their numbers mean.
 
     Args:
@@ -203,9 +204,9 @@ class FrameEncoder(Generic[F]):
         wanted = self._components(frame, key)
         return self._intra(coder, wanted) if state is None else self._next(coder, wanted, state)
 
+    @abstractmethod
     def _components(self, frame: F, key: MotionFrame) -> npt.NDArray[np.float64]:
         """The frame's components, `[C]`, in quantiser steps."""
-        raise NotImplementedError
 
     def _intra(self, coder: SymbolEncoder, wanted: npt.NDArray[np.float64]) -> MotionState:
         values = [max(-_LARGEST, min(_LARGEST, round(float(x)))) for x in wanted]
@@ -243,7 +244,7 @@ class MotionEncoder(FrameEncoder[MotionFrame]):
         return np.asarray(self._tables.forward.astype(np.float64) @ moved / step_size(self.step))
 
 
-class FrameDecoder(Generic[F]):
+class FrameDecoder(ABC, Generic[F]):
     """Inverse of `FrameEncoder`. Takes payloads in the order of sending; some may be missing.
 
     Args:
@@ -312,9 +313,9 @@ class FrameDecoder(Generic[F]):
             left, farther = abs(step), left
         return MotionState(state.step, values, sizes, state.last)
 
+    @abstractmethod
     def _motion(self, values: Integers, scale: float, key: MotionFrame) -> F:
         """The frame of these integers, in steps of `scale`."""
-        raise NotImplementedError
 
 
 class MotionDecoder(FrameDecoder[MotionFrame]):

@@ -115,16 +115,21 @@ def _cumulative(frequencies: npt.NDArray[np.integer]) -> Cumulative:
     return (0, *accumulate(int(f) for f in frequencies))
 
 
-@lru_cache(maxsize=2)
-def load_tables(version: int = TABLES_VERSION) -> MotionTables:
-    """The tables that a stream names. Raises `UnsupportedError` if this build lacks the version."""
-    path = _HERE / f"tables_{version}.npz"
+def _find(kind: str, version: int, newest: int) -> Path:
+    """The file of some tables. Raises `UnsupportedError` if this build lacks the version."""
+    path = _HERE / f"{kind}_{version}.npz"
     if version < 1 or not path.is_file():
         raise UnsupportedError(
             f"the stream's motion is coded with tables of version {version}, this build has "
-            f"{TABLES_VERSION}; a newer facewire may read it"
+            f"{newest}; a newer facewire may read it"
         )
-    with np.load(path, allow_pickle=False) as file:
+    return path
+
+
+@lru_cache(maxsize=2)
+def load_tables(version: int = TABLES_VERSION) -> MotionTables:
+    """The tables that a stream names. Raises `UnsupportedError` if this build lacks the version."""
+    with np.load(_find("tables", version, TABLES_VERSION), allow_pickle=False) as file:
         if version == 1:  # orthonormal rows, of numbers in units
             basis, units = file["basis"], file["units"]
             transform = basis * units, basis / units
@@ -136,13 +141,7 @@ def load_tables(version: int = TABLES_VERSION) -> MotionTables:
 @lru_cache(maxsize=2)
 def load_pose_tables(version: int = POSE_TABLES_VERSION) -> MotionTables:
     """The same for profile `pose`: 8 components of 8 numbers (`pose.py`)."""
-    path = _HERE / f"pose_{version}.npz"
-    if version < 1 or not path.is_file():
-        raise UnsupportedError(
-            f"the stream's poses are coded with tables of version {version}, this build has "
-            f"{POSE_TABLES_VERSION}; a newer facewire may read it"
-        )
-    with np.load(path, allow_pickle=False) as file:
+    with np.load(_find("pose", version, POSE_TABLES_VERSION), allow_pickle=False) as file:
         return MotionTables.from_frequencies(
             file["forward"], file["back"], file["difference"], file["intra"]
         )

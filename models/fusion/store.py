@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
-
-from ...codec.errors import WeightsError
-from ...codec.whole_file import whole_path
 from ..weights import fusion_card
+from ..weights.network_file import load_network, save_network
 from ..weights.runtime_graphs import save_graphs
-from ..weights.store import WEIGHTS_FILE
 from .export import PART, fusion_graph
 from .network import Fusion, FusionConfig
 
@@ -21,25 +15,14 @@ __all__ = ["load_fusion", "save_fusion", "save_graph"]
 
 def save_fusion(network: Fusion, folder: Path) -> Path:
     """Write `model.safetensors` in FP16 to a folder; returns its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / WEIGHTS_FILE
-    tensors = {name: t.half().contiguous() for name, t in network.state_dict().items()}
-    with whole_path(path, overwrite=True) as draft:
-        save_file(tensors, draft, {"config": json.dumps(network.config.to_dict())})
-    return path
+    return save_network(network, network.config.to_dict(), folder)
 
 
 def load_fusion(folder: Path) -> Fusion:
     """Read what `save_fusion` wrote. Raises `WeightsError` for anything else."""
-    path = folder / WEIGHTS_FILE
-    try:
-        with safe_open(path, framework="pt") as file:
-            config = FusionConfig.from_dict(json.loads((file.metadata() or {})["config"]))
-        network = Fusion(config)
-        network.load_state_dict({name: t.float() for name, t in load_file(path).items()})
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path} does not hold a fusion network: {error}") from error
-    return network.eval()
+    return load_network(
+        folder, lambda config: Fusion(FusionConfig.from_dict(config)), "a fusion network"
+    )
 
 
 def save_graph(folder: Path) -> Path:

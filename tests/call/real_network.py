@@ -199,3 +199,35 @@ class Program:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+
+
+@contextlib.contextmanager
+def call(
+    line: LineSettings, folder: Path, words: list[str], seed: int = 0
+) -> Iterator[tuple[tuple[Program, Program], Relay]]:
+    """Two programs that are in a call over a line. The one that joined leaves at the end of the
+    block, and both have ended after it.
+
+    Args:
+        line: how both ways behave.
+        folder: to which both write.
+        words: options of both, behind `facewire call`.
+        seed: of the line.
+    """
+    programs: list[Program] = []
+    with network() as (one, two, middle):
+        relay = Relay(middle, line, seed)
+        try:
+            programs.append(Program(one, folder, "one", words))
+            said = programs[0].waits_for("#")
+            link = next(word for word in said.split() if "#" in word)
+            programs.append(Program(two, folder, "two", [*words, link]))
+            programs[1].waits_for("connected")
+            yield (programs[0], programs[1]), relay
+            programs[1].process.send_signal(signal.SIGINT)
+            for program in programs:
+                program.process.wait(60)
+        finally:
+            for program in programs:
+                program.end()
+            relay.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from facewire.call.simulated import LineSettings
 
-from .real_network import ETHERNET, IP, Program, Relay, network
+from .real_network import ETHERNET, IP, call
 
 _SECONDS = 8
 
@@ -38,24 +37,10 @@ def test_a_call_over_a_poor_line(clip: Path, tmp_path: Path) -> None:
     """
     words = ["--in", str(clip), "--loop", "--kbps", "64", "--network", "xs"]
     line = LineSettings(loss=0.1, delay_s=0.05, kbps=24, overhead=-ETHERNET)
-    programs: list[Program] = []
-    with network() as (one, two, middle):
-        relay = Relay(middle, line)
-        try:
-            programs.append(Program(one, tmp_path, "one", words))
-            said = programs[0].waits_for("#")
-            link = next(word for word in said.split() if "#" in word)
-            programs.append(Program(two, tmp_path, "two", [*words, link]))
-            for program in programs:
-                program.waits_for("the picture is signed")
-            time.sleep(_SECONDS)
-            programs[1].process.send_signal(signal.SIGINT)
-            for program in programs:
-                program.process.wait(60)
-        finally:
-            for program in programs:
-                program.end()
-            relay.close()
+    with call(line, tmp_path, words) as (programs, relay):
+        for program in programs:
+            program.waits_for("the picture is signed")
+        time.sleep(_SECONDS)
     for program, carried in zip(programs, relay.carried, strict=True):
         rows = program.rows()
         first = next(row for row in rows if row["call"]["shown"])
