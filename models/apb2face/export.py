@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..avfr.export import trace
+from ..avfr.export import to_openvino
 from ..mel import MEL_BANDS
 from .mouth import MouthNet
 from .sound import STEPS
@@ -43,9 +43,7 @@ def mouth_graph(network: MouthNet) -> Any:
     import openvino as ov
 
     example = _example(0)
-    with torch.no_grad():
-        traced = trace(_Whole(network.eval()), (example,))
-        converted = ov.convert_model(traced, example_input=(example,))
+    converted = to_openvino(_Whole(network.eval()), (example,))
     port = converted.inputs[0]
     port.get_tensor().set_names({"sound"})
     port.get_node().set_friendly_name("sound")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..apb2face.features import MFCC, STEPS
 from ..apb2face.generator_store import load_reenactor
 from ..apb2face.reenactor import NAME as V1
-from ..avfr.export import trace
+from ..avfr.export import to_openvino
 from ..weights import Card
 from ..weights.runtime_graphs import load_graph, save_graphs
 from .network import Apb2FaceV2
@@ -93,9 +93,7 @@ def reenactor_graphs(card: Card) -> dict[str, Any]:
     graphs = {}
     for name, part in _parts(card).items():
         example = tuple(part.inputs.values())
-        with torch.no_grad():
-            traced = trace(part.module, example)
-            converted = ov.convert_model(traced, example_input=example)
+        converted = to_openvino(part.module, example)
         for port, (given, value) in zip(converted.inputs, part.inputs.items(), strict=True):
             port.get_tensor().set_names({given})
             port.get_node().set_friendly_name(given)

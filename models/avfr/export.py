@@ -7,6 +7,7 @@ batch 1.
 
 from __future__ import annotations
 
+import logging
 import re
 import tempfile
 import warnings
@@ -34,7 +35,7 @@ __all__ = [
     "keep_exact",
     "openvino_graphs",
     "parity",
-    "trace",
+    "to_openvino",
 ]
 
 
@@ -134,9 +135,7 @@ def openvino_graphs(model: Avfr) -> dict[str, Any]:
     graphs = {}
     for part in _parts(model):
         example = tuple(part.inputs.values())
-        with torch.no_grad():
-            traced = trace(part.module, example)
-            converted = ov.convert_model(traced, example_input=example)
+        converted = to_openvino(part.module, example)
         for port, (name, value) in zip(converted.inputs, part.inputs.items(), strict=True):
             port.get_tensor().set_names({name})
             port.get_node().set_friendly_name(name)
@@ -179,13 +178,31 @@ def export_openvino(model: Avfr, folder: Path) -> list[Path]:
     return [_save_pair(g, folder / f"{name}.xml") for name, g in openvino_graphs(model).items()]
 
 
-def trace(module: nn.Module, example: tuple[Tensor, ...]) -> Any:
+def _trace(module: nn.Module, example: tuple[Tensor, ...]) -> Any:
     """A module as TorchScript, for inputs of exactly these shapes."""
     tracer: Any = torch.jit.trace  # untyped in torch
     with warnings.catch_warnings():
         # It warns that shapes become constants, which is intended here.
         warnings.simplefilter("ignore")
         return torch.jit.freeze(tracer(module.eval(), example))
+
+
+def to_openvino(module: nn.Module, example: tuple[Tensor, ...]) -> Any:
+    """A module as `openvino.Model`, for inputs of exactly these shapes.
+
+    OpenVINO's converter silences the whole program's logging while it works, and leaves it so if it
+    fails. Here it is as before in any case.
+    """
+    import openvino as ov
+
+    logger = logging.getLogger()
+    level, filters, handlers = logger.level, logger.filters[:], logger.handlers[:]
+    try:
+        with torch.no_grad():
+            return ov.convert_model(_trace(module, example), example_input=example)
+    finally:
+        logger.setLevel(level)
+        logger.filters, logger.handlers = filters, handlers
 
 
 def _save_pair(model: Any, path: Path) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..avfr.export import keep_exact, trace
+from ..avfr.export import keep_exact, to_openvino
 from ..face.mesh import POINTS
 from .network import Fusion
 
@@ -47,8 +47,7 @@ def fusion_graph(network: Fusion) -> Any:
     import openvino as ov
 
     example = tuple(_examples(network, 0).values())
-    with torch.no_grad():
-        converted = ov.convert_model(trace(_Whole(network), example), example_input=example)
+    converted = to_openvino(_Whole(network), example)
     for port, name, value in zip(converted.inputs, _INPUTS, example, strict=True):
         port.get_tensor().set_names({name})
         port.get_node().set_friendly_name(name)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import zipfile
 from pathlib import Path
 
@@ -13,7 +14,13 @@ from facewire.models.avfr import SIZES, Avfr, AvfrConfig
 from facewire.models.avfr.audio import attention
 from facewire.models.avfr.detector import KeypointDetector
 from facewire.models.avfr.discriminator import Discriminator
-from facewire.models.avfr.export import example_inputs, export_openvino, openvino_graphs, parity
+from facewire.models.avfr.export import (
+    example_inputs,
+    export_openvino,
+    openvino_graphs,
+    parity,
+    to_openvino,
+)
 from facewire.models.avfr.generator import Generator
 from facewire.models.avfr.geometry import (
     Drawing,
@@ -347,3 +354,14 @@ def test_a_listening_network_wants_sound(tiny: AvfrConfig) -> None:
     features = generator.encode_source(inputs["picture"], inputs["points"])
     with pytest.raises(ValueError, match="mel"):
         generator(inputs["picture"], features, motion, motion)
+
+
+def test_a_conversion_that_fails_leaves_the_logging_as_it_was() -> None:
+    class Eigenvalues(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.linalg.eigvals(x).abs()  # OpenVINO has none
+
+    before = logging.getLogger().level, logging.getLogger().handlers[:]
+    with pytest.raises(Exception, match="eigvals"):
+        to_openvino(Eigenvalues(), (torch.eye(3),))
+    assert (logging.getLogger().level, logging.getLogger().handlers[:]) == before
