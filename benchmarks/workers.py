@@ -139,7 +139,7 @@ def main() -> None:
         done = side.workers.session.statistics
         print(
             f"{done.shown / args.seconds:.1f} pictures a second ({done.skipped} skipped, "
-            f"{side.workers.dropped} of the camera dropped), sound made up "
+            f"{done.left_out} of the camera dropped), sound made up "
             f"{done.sound_made_up_s:.2f} s, held back {done.held_back}, smallest network in use: "
             f"{side.workers.light}, failure: {side.workers.failure}"
         )

@@ -185,10 +185,10 @@ class Conversation:
             if len(pcm):
                 session.hear(pcm, now)
         if eye is not None:
-            frame = eye.look(now)
-            if frame is not None:
-                self._seen.own = frame
-                session.see(frame, now)
+            taken = eye.look(now)
+            if taken is not None:
+                self._seen.own = taken.frame
+                session.see(*taken)
 
     # -- what comes in
 
@@ -289,8 +289,8 @@ class Conversation:
         self._shown = now
         seen, session, ear = self._seen, self._parts.session, self._parts.ear
         if self._parts.eye is not None and self.connected_after is None:
-            own = self._parts.eye.look(now)
-            seen.own = seen.own if own is None else own
+            taken = self._parts.eye.look(now)
+            seen.own = seen.own if taken is None else taken.frame
         statistics = session.statistics
         self._parts.screen.show(
             View(

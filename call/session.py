@@ -79,6 +79,7 @@ class CallStatistics:
             less these, is the delay from camera to screen and from mouth to ear.
         held_back: packets of sound and motion that this side did not send, because the line was
             full.
+        left_out: frames of the camera that were not sent, for want of time.
         shown, made_up, skipped: how many of the peer's pictures were shown, how many of these were
             made up, and how many were skipped.
         sound_made_up_s: seconds of the peer's sound that had to be made up. restarts: how often the
@@ -101,6 +102,7 @@ class CallStatistics:
     picture_s: float | None
     sound_s: float | None
     held_back: int
+    left_out: int
     shown: int
     made_up: int
     skipped: int
@@ -132,6 +134,7 @@ class CallSession:
         state: what the peer is told of this side's camera and microphone; set it at any time.
         outgoing, incoming, playback: the three parts. Each may have a thread of its own, as
             `CallWorkers` does it; then none of them is called from two threads at once.
+        left_out: frames of the camera that the caller did not give, for want of time. He counts.
 
     Raises:
         ConfigError, WeightsError, MissingExtraError: as `Encoder` and `Decoder`.
@@ -153,6 +156,7 @@ class CallSession:
         self.playback = Playback()
         self._now = self._began = now
         self.state = State.PRESENT
+        self.left_out = 0
         self._told = float("-inf")  # when a report left last
         self._told_state: State | None = None
         self._told_references: tuple[ReferenceState, ...] | None = None
@@ -335,6 +339,7 @@ class CallSession:
             picture_s=None if self._output is None else float(self._output.pts),
             sound_s=self.playback.position(self._now),
             held_back=outgoing.statistics.held_back,
+            left_out=self.left_out,
             shown=self._shown,
             made_up=self._made_up,
             skipped=self.playback.pictures.skipped,

@@ -55,7 +55,6 @@ class CallWorkers:
         session: as given.
         failure: the error that ended a thread; None while all run.
         render_s: how many seconds the last picture took.
-        dropped: how many frames of the camera the tracker had no time for.
     """
 
     def __init__(
@@ -68,7 +67,6 @@ class CallWorkers:
         self.render_s = 0.0
         self._load = RenderLoad()
         self._left_out = 0  # pictures skipped by the last one that was rendered
-        self.dropped = 0
         self._transmit: Transmit | None = None
         self._clock = clock
         self._ceiling: deque[float] = deque(maxlen=1)
@@ -140,7 +138,7 @@ class CallWorkers:
 
     def see(self, frame: Frame, now: float) -> None:
         """Take a frame of the camera, uint8 RGB `[H, W, 3]`. It is not copied."""
-        self.dropped += len(self._camera)
+        self.session.left_out += len(self._camera)
         self._camera.append((frame, now))
         self._seen.set()
 
@@ -213,6 +211,7 @@ class CallWorkers:
             _log.warning("a frame of the camera was left out: %s", error)
             return
         if look is not None:
+            self.session.left_out += len(self._looks) == self._looks.maxlen
             self._looks.append((look, at))
             self._work.set()
 

@@ -343,8 +343,8 @@ def _may_start(args: argparse.Namespace, parts: Parts) -> bool:
     question = "This is you. Nothing is sent yet. Start the call? Enter starts, q leaves."
     while True:
         now = time.monotonic()
-        frame = parts.eye.look(now) if parts.eye is not None else None
-        own = frame if frame is not None else own
+        taken = parts.eye.look(now) if parts.eye is not None else None
+        own = taken.frame if taken is not None else own
         parts.screen.show(View(face=own, generated=False, message=question, help=False))
         if parts.ear is not None:
             parts.ear.listen(now)

@@ -60,8 +60,8 @@ def answer(link: str, film: Path, seen: Path) -> int:
             if line.state is LineState.CONNECTED and not started:
                 workers.start(line.send)
                 started = True
-            if started and (frame := source.look(now)) is not None:
-                workers.see(frame, now)
+            if started and (taken := source.look(now)) is not None:
+                workers.see(*taken)
             if started:
                 workers.hear(source.listen(now), now)
                 sink.play(workers.sound(sink.wants(now), now))

@@ -7,6 +7,7 @@ import math
 __all__ = ["FrameGrid"]
 
 _NEAR = 0.25  # of the time of a frame
+_LATE = 0.75  # ticks that a frame may come after its tick
 
 
 class FrameGrid:
@@ -36,8 +37,9 @@ class FrameGrid:
         place = self._anchor + steps * self._step
         if abs(at - place) > _NEAR * self._step:
             self._anchor = place = at
-        tick = math.floor(place + 0.5)
-        if self._last is not None and tick <= self._last:
-            return None
+        # The earliest tick: a late frame that took the next one would leave the next frame none.
+        tick = math.ceil(place - _LATE)
+        if self._last is not None:
+            tick = max(tick, self._last + 1)
         self._last = tick
         return tick

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...codec.errors import MissingExtraError
-from .ports import DeviceEvent, Frame
+from .ports import DeviceEvent, Taken
 
 __all__ = ["Camera", "list_cameras"]
 
@@ -45,7 +45,7 @@ class Camera:
         if opened is None:
             _opencv()
         self._lock = threading.Lock()
-        self._newest: Frame | None = None
+        self._newest: Taken | None = None
         self._events: deque[DeviceEvent] = deque(maxlen=16)
         self._works: bool | None = None
         self._closing = threading.Event()
@@ -57,11 +57,11 @@ class Camera:
         """Always false, because a camera may come back."""
         return False
 
-    def look(self, now: float) -> Frame | None:
+    def look(self, now: float) -> Taken | None:
         """The newest picture, given once."""
         with self._lock:
-            frame, self._newest = self._newest, None
-        return frame
+            taken, self._newest = self._newest, None
+        return taken
 
     def events(self) -> list[DeviceEvent]:
         """What happened since the last call."""
@@ -103,7 +103,7 @@ class Camera:
                 last = now
                 self._say(True, "the camera works")
                 with self._lock:
-                    self._newest = frame[:, :, ::-1]  # BGR
+                    self._newest = Taken(frame[:, :, ::-1], now)  # BGR
             elif now - last > _SILENT_S:
                 self._say(False, "the camera gives no more pictures: was it unplugged?")
                 return

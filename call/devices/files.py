@@ -13,7 +13,7 @@ import numpy as np
 from ...codec.sound.opus import SAMPLE_RATE
 from ...receiver.files.writer import VideoWriter
 from ...sender.tracking.capture import Capture
-from .ports import DeviceEvent, Frame, Sound
+from .ports import DeviceEvent, Frame, Sound, Taken
 
 __all__ = ["FileSink", "FileSource"]
 
@@ -59,12 +59,12 @@ class FileSource:
         """How loud it is now."""
         return self._level
 
-    def look(self, now: float) -> Frame | None:
+    def look(self, now: float) -> Taken | None:
         """The picture of this moment, given once."""
         time = self._time(now)
         found = None
         while self._next is not None and self._next[1] <= time:
-            found = self._next[0]
+            found = Taken(self._next[0], now - time + float(self._next[1]))
             self._next = next(self._frames, None)
         if self._next is None and not self._ended:
             if self._loop:

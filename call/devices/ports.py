@@ -7,17 +7,29 @@ None of these methods waits, and none raises because a device is missing, busy o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["DeviceEvent", "Ear", "Eye", "Frame", "Mouth", "Sound"]
+__all__ = ["DeviceEvent", "Ear", "Eye", "Frame", "Mouth", "Sound", "Taken"]
 
 Frame = npt.NDArray[np.uint8]
 """A picture, RGB `[H, W, 3]`."""
 Sound = npt.NDArray[np.float32]
 """Sound, mono `[n]` at 16 kHz on [-1, 1]."""
+
+
+class Taken(NamedTuple):
+    """A picture of a camera.
+
+    Attributes:
+        frame: the picture.
+        at: when it was taken.
+    """
+
+    frame: Frame
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,7 @@ class DeviceEvent:
 class Eye(Protocol):
     """A camera, or what takes its place."""
 
-    def look(self, now: float) -> Frame | None:
+    def look(self, now: float) -> Taken | None:
         """The newest picture, given once; None where there is no new one."""
 
     @property

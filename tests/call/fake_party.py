@@ -112,6 +112,7 @@ class FakeParty:
             picture_s=None,
             sound_s=None,
             held_back=0,
+            left_out=0,
             shown=self._shown,
             made_up=0,
             skipped=0,

@@ -189,7 +189,9 @@ class Program:
             time.sleep(0.02)
 
     def said(self) -> str:
-        return "".join((self.folder / f"{self.name}.{end}").read_text() for end in ("out", "err"))
+        """The whole lines so far."""
+        texts = ((self.folder / f"{self.name}.{end}").read_text() for end in ("out", "err"))
+        return "".join(text[: text.rfind("\n") + 1] for text in texts)
 
     def rows(self) -> list[dict[str, Any]]:
         lines = (self.folder / f"{self.name}.jsonl").read_text().splitlines()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from facewire.call.conversation import Conversation, Ended, Parts
-from facewire.call.devices.ports import DeviceEvent
+from facewire.call.devices.ports import DeviceEvent, Taken
 from facewire.call.line import LineState, Totals
 from facewire.call.pack import Datagram
 from facewire.call.recording import FigureLog, Recording
@@ -65,7 +65,7 @@ class Desk:
 
     # devices and screen
     def look(self, now: float) -> Any:
-        return FRAME
+        return Taken(FRAME, now)
 
     def listen(self, now: float) -> Any:
         self.listened += 320

@@ -122,7 +122,7 @@ def test_nothing_that_comes_from_outside_waits(pair: tuple[CallWorkers, CallWork
     two.start(To(one))
     try:
         talk(one, two, lambda: two.session.playback.playout.statistics.played > 16_000)
-        talk(one, two, lambda: one.dropped > 3)
+        talk(one, two, lambda: one.statistics.left_out > 3)
         assert two.session.playback.playout.statistics.silent < 16_000 * 60
         heard = two.session.playback.position(time.monotonic())
         assert heard is not None

@@ -122,6 +122,16 @@ def test_pts_follow_the_clock_whatever_the_camera_does(card: Path, fps: float) -
     assert encoder.statistics.early == 0
 
 
+def test_a_frame_that_is_late_takes_no_other_frames_place(card: Path) -> None:
+    config = EncoderConfig(model=str(card), audio_kbps=None)
+    encoder = Encoder(config, fps=FPS, tracker=FakeTracker([[HERE]]))
+    rng = np.random.default_rng(3)
+    times = [5 + (n + 0.7 * (n > 0) * float(rng.random())) / FPS for n in range(200)]
+    packets = [p for now in times for p in encoder.encode(BLANK, now=now)]
+    assert [p.pts for p in of(Kind.MOTION, packets)] == list(range(200))
+    assert encoder.statistics.early == 0
+
+
 def test_frames_that_come_too_early_are_left_out_and_counted(card: Path) -> None:
     config = EncoderConfig(model=str(card), audio_kbps=None)
     encoder = Encoder(config, fps=FPS, tracker=FakeTracker([[HERE]]))

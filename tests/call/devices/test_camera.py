@@ -55,7 +55,8 @@ def until(what: Callable[[], object]) -> Any:
 def test_pictures_are_rgb_and_given_once() -> None:
     device = Fake(1)
     camera = Camera(0, opened=lambda number: device)
-    frame = until(lambda: camera.look(0.0))
+    frame, at = until(lambda: camera.look(0.0))
+    assert 0 <= time.monotonic() - at < 60
     assert frame.shape == (4, 6, 3)
     assert frame[0, 0].tolist() == [0, 0, 200]
     assert camera.look(0.0) is None
