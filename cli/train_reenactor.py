@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
         batch=args.batch,
         evaluate_every=args.evaluate_every,
         seed=args.seed,
+        half=args.precision == "bf16",
     )
     face = load_card(_FACE).face_table()
     with Stage(f"training {args.out}", "step", quiet=args.quiet) as stage:

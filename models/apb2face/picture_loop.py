@@ -40,6 +40,8 @@ class PictureTraining:
         ema: decay of the averaged weights; these are the ones that are saved for use.
         seed: of weights and batches.
         judge: channels of the PatchGAN's first layer.
+        half: compute the networks in bfloat16 where that is accurate enough (autocast). The weights
+            stay in float32.
     """
 
     steps: int = 10_000
@@ -50,6 +52,7 @@ class PictureTraining:
     ema: float = 0.999
     seed: int = 0
     judge: int = 64
+    half: bool = False
 
     def __post_init__(self) -> None:
         if min(self.steps, self.batch, self.evaluate_every, self.judge) < 1:
@@ -115,24 +118,30 @@ class PictureLoop(Loop):
         """See `Loop.one_step`: the discriminator learns first, then the network."""
         rng = np.random.default_rng((self.settings.seed, self.step))
         batch = {name: value.to(self.device) for name, value in self.draw(rng).items()}
-        made, terms = self.make(batch)
+        with self._precision():
+            made, terms = self.make(batch)
         losses: dict[str, Tensor] = {}
         if self.judge is not None:
             self.judge.requires_grad_(True)
-            real, _ = self.judge(self.seen(batch, batch["picture"]))
-            fake, _ = self.judge(self.seen(batch, made.detach()))
-            losses["discriminator"] = discriminator_loss(real, fake)
+            with self._precision():
+                real, _ = self.judge(self.seen(batch, batch["picture"]))
+                fake, _ = self.judge(self.seen(batch, made.detach()))
+                losses["discriminator"] = discriminator_loss(real, fake)
             self.judge_optimiser.zero_grad(set_to_none=True)
             losses["discriminator"].backward()  # type: ignore[no-untyped-call]
             self.judge_optimiser.step()
             self.judge.requires_grad_(False)
-            scores, _ = self.judge(self.seen(batch, made))
-            terms["adversarial"] = self.adversarial * generator_adversarial_loss(scores)
+            with self._precision():
+                scores, _ = self.judge(self.seen(batch, made))
+                terms["adversarial"] = self.adversarial * generator_adversarial_loss(scores)
         self.optimiser.zero_grad(set_to_none=True)
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         self._follow()
         return {name: float(term.detach()) for name, term in {**terms, **losses}.items()}
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.half)
 
     @torch.no_grad()
     def _follow(self) -> None:
