@@ -137,7 +137,8 @@ def _add_network(add: Callable[..., object]) -> None:
         "--start-from, --steps, --minutes, --learning-rate, --seed, --threads; apb2face-geometry "
         "these without --start-from, and --set, --held-out-people, --evaluate-every; apb2face and "
         "apb2face-v2 --data, --cache, --people, --every, --set, --steps, --minutes, --batch, "
-        "--learning-rate, --evaluate-every, --seed, --precision, --threads (default: generator)")  # fmt: skip
+        "--learning-rate, --evaluate-every, --seed, --precision, --threads "
+        "(default: generator)")  # fmt: skip
     add("--size", help="xs, s, l or paper (default: as --start-from, else s)")
     add("--set", metavar="NAME=VALUE", action="append", default=[], help="change the network, "
         "for example audio_prior=false or keypoint_mode=unsupervised")  # fmt: skip
