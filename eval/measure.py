@@ -18,7 +18,7 @@ from ..models.judges.inception import Features
 from ..sender.tracking.tracker import Face, Tracker
 from .clips import Clip, Frame
 from .metrics import apb2face, faces
-from .metrics.base import BOXES, Box, Mean, Metric, Pair
+from .metrics.base import BOXES, Box, Mean, MeanInParts, Metric, Pair
 from .metrics.fidelity import ms_ssim, psnr, ssim
 from .metrics.identity import IdentityDistance, PortraitDistance
 from .metrics.perceptual import picture_distance
@@ -33,6 +33,9 @@ __all__ = ["Figures", "PersonShown", "boxes_of", "measure"]
 _MARGINS = {"face": 0.0, "mouth": 0.2, "eyes": 0.2}
 """How much wider than its landmarks a box is on each side."""
 _SMALLEST = 32
+_FIRST_S = 10.0
+_IN_PARTS = "lpips", "face_lpips", "psnr"
+"""These are also measured of the first `_FIRST_S` seconds and of the rest."""
 _OF_THE_DRIVER = (
     *("mouth_opening", "eye_opening", "mouth_correlation", "gaze_error", "pose_error"),
     *("blink_error", "dr", "ape", "abe", "lip_sync_correlation", "sync_c"),
@@ -169,13 +172,14 @@ class _Metrics:
             (suite.vgg, "lpips_vgg", costly, BOXES[:2]),
             (suite.dists, "dists", costly, BOXES[:2]),
         ]
+        border = round(_FIRST_S * clip.fps)
         for box in BOXES:
             prefix = "" if box == "whole" else f"{box}_"
-            each[f"{prefix}psnr"] = Mean(psnr, box)
+            each[f"{prefix}psnr"] = MeanInParts(border, psnr, box)
             pictures[f"{prefix}ssim"] = Mean(ssim, box)
             for network, name, group, boxes in networks:
                 if network is not None and box in boxes:
-                    group[prefix + name] = Mean(picture_distance, network, box)
+                    group[prefix + name] = MeanInParts(border, picture_distance, network, box)
         if suite.embed is not None:
             costly["aed"] = identity = IdentityDistance(suite.embed, dict(truth.embeddings))
             self._more["identity_cosine"] = identity.cosine
@@ -193,6 +197,10 @@ class _Metrics:
             if suite.embed is not None and shown.face is not None:
                 own = suite.embed(shown.portrait, shown.face.landmarks)
                 costly["portrait_identity"] = PortraitDistance(suite.embed, own)
+        for name in _IN_PARTS:
+            metric = each.get(name) or pictures.get(name)
+            if isinstance(metric, MeanInParts):
+                self._more |= {f"first_{name}": metric.first, f"later_{name}": metric.later}
         self._groups = ((1, each), (suite.every, pictures), (suite.vgg_every, costly))
 
     def update(self, pair: Pair) -> None:

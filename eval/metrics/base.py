@@ -11,7 +11,7 @@ import numpy as np
 from ...sender.tracking.tracker import Face
 from ..clips import Frame
 
-__all__ = ["BOXES", "Box", "Frame", "Mean", "MeanMetric", "Metric", "Pair"]
+__all__ = ["BOXES", "Box", "Frame", "Mean", "MeanInParts", "MeanMetric", "Metric", "Pair"]
 
 Box = tuple[int, int, int, int]
 
@@ -100,3 +100,32 @@ class Mean(MeanMetric):
     def update(self, pair: Pair) -> None:
         """Count one pair."""
         self.add(self._value(pair, *self._settings))
+
+
+class MeanInParts(Mean):
+    """The same, and also of what lies before a frame and from it on: a call begins with nothing
+    and becomes better, so that its first seconds say little about the rest.
+
+    Args:
+        border: number of the first frame of the second part.
+        value, settings: as in `Mean`.
+    """
+
+    def __init__(self, border: int, value: Callable[..., float], *settings: object) -> None:
+        super().__init__(value, *settings)
+        self._border = border
+        self._parts = MeanMetric(), MeanMetric()
+
+    def update(self, pair: Pair) -> None:
+        """Count one pair."""
+        value = self._value(pair, *self._settings)
+        self.add(value)
+        self._parts[pair.index >= self._border].add(value)
+
+    def first(self) -> float:
+        """The mean before the border; NaN if there is nothing behind it."""
+        return self._parts[0].compute() if np.isfinite(self.later()) else float("nan")
+
+    def later(self) -> float:
+        """The mean from the border on; NaN if there is nothing."""
+        return self._parts[1].compute()

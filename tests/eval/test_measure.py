@@ -120,6 +120,7 @@ def test_every_metric_of_the_catalogue_is_measured(clip: Clip, full: Suite) -> N
     assert set(figures.values) == set(METRICS) - {
         *("fid", "kid", "sync_c", "sync_d"),
         "portrait_identity",
+        *(name for name in METRICS if name.startswith(("first_", "later_"))),  # a short clip
     }
     assert all(type(value) is float for value in figures.values.values())
     assert figures.counts == {
@@ -163,6 +164,20 @@ def test_frames_are_looked_at_as_often_as_asked(clip: Clip, truth: Truth, full: 
     assert values["psnr"] < 59
     assert values["ssim"] == pytest.approx(1)
     assert values["lpips"] == values["dists"] == 0
+
+
+def test_a_long_clip_is_measured_in_two_parts(
+    clip: Clip, truth: Truth, full: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facewire.eval.measure._FIRST_S", 4 / clip.fps)
+    black = [np.array(frame) for frame in clip.rgb()]
+    black[6] = np.zeros_like(black[6])
+    values = measure(clip, truth, black, full).values
+    assert values["first_lpips"] == values["first_face_lpips"] == 0
+    assert values["first_psnr"] == pytest.approx(60)
+    assert values["later_lpips"] > values["lpips"] > 0
+    later = FRAMES - 4
+    assert values["later_psnr"] * later + 60 * 4 == pytest.approx(values["psnr"] * FRAMES)
 
 
 def test_frames_are_not_held(clip: Clip, truth: Truth, full: Suite) -> None:
