@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from ..codec.clean_stop import stop_later
 from ..codec.control import State
 from ..codec.errors import FacewireError
 from ..codec.sound.opus import SAMPLE_RATE
@@ -146,10 +147,15 @@ class Conversation:
             KeyboardInterrupt: Ctrl-C; the other side was told.
             OSError: a file cannot be written.
         """
-        parts = self._parts
         self._began = self._clock()
+        with stop_later() as stop:
+            return self._run(stop)
+
+    def _run(self, stop: Callable[[], None]) -> Ended:
+        parts = self._parts
         try:
             while True:
+                stop()
                 now = self._clock()
                 for datagram in parts.line.receive():
                     if parts.recording is not None:

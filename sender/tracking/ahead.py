@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
 from collections.abc import Generator, Iterable
@@ -26,33 +25,34 @@ def read_ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:
     An error of the iterable is raised here, after the items before it. Closing this generator
     ends the thread.
     """
-    ready: queue.Queue[T | _End] = queue.Queue(depth)
-    stopped = threading.Event()
-
-    def give(item: T | _End) -> None:
-        while not stopped.is_set():
-            with contextlib.suppress(queue.Full):
-                ready.put(item, timeout=0.1)
-                return
+    # Ctrl-C in the middle of a `Queue` can leave its lock taken for ever; these have none.
+    ready: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
+    room: queue.SimpleQueue[None] = queue.SimpleQueue()  # one for each item that may be made
+    for _ in range(depth):
+        room.put(None)
+    ended = False
 
     def read() -> None:
         try:
             for item in items:
-                give(item)
-                if stopped.is_set():
+                room.get()
+                if ended:
                     return
+                ready.put(item)
         except BaseException as error:  # handed on to the reader, whatever it is
-            give(_End(error))
+            ready.put(_End(error))
         else:
-            give(_End(None))
+            ready.put(_End(None))
 
     thread = threading.Thread(target=read, name="facewire-read-ahead", daemon=True)
     thread.start()
     try:
         while not isinstance(item := ready.get(), _End):
+            room.put(None)
             yield item
         if item.error is not None:
             raise item.error
     finally:
-        stopped.set()
+        ended = True
+        room.put(None)
         thread.join()

@@ -194,7 +194,7 @@ def test_ctrl_c_at_any_time(start: Start, clip: Path, tmp_path: Path, seconds: f
     two.begins()
     time.sleep(seconds)
     two.signal(signal.SIGINT)
-    assert two.wait(30) == 130
+    assert two.wait(30) == 130, two.said
     assert "facewire: interrupted" in two.said
     assert leftovers(tmp_path) == []
     time.sleep(seconds)  # the other side left: it may be ending by itself
