@@ -29,6 +29,10 @@ from .signing import Proofs
 __all__ = ["Outgoing", "OutgoingStatistics"]
 
 _THIN_KBPS = 12.0  # below this, two packets of sound share a datagram
+_SOUND_WAITS, _MOTION_WAITS = 0.25, 0.75
+"""For how much of the time that a packet lasts sound waits for motion, and motion for sound, so that
+both share a datagram. Pictures are shown by the clock of the sound, so they have more time.
+"""
 _COPY_FROM, _COPY_UNTIL = 0.03, 0.015  # loss at which copies begin and end
 _STEP_S = 0.1  # between two settings of the encoder's rate
 _SMOOTH_S = 2.0  # over which the cost of copies and reports is averaged
@@ -109,6 +113,8 @@ class Outgoing:
         self._adapted = float("-inf")
         self._more = 1.0  # kbit/s of reports and copies, smoothed
         self._counted = 0  # bytes of them since `_adapted`
+        self._extra = 0.0  # datagrams a second beyond those that are planned, smoothed
+        self._left = 0  # datagrams since `_adapted`
         self._seen: dict[Kind, float] = {}  # when each kind of prompt packet came last
         self._reliable: list[bytes] = []  # datagrams for the reliable channel
         self._first_at: float | None = None  # when it was given out
@@ -205,7 +211,9 @@ class Outgoing:
         if self._since is not None:
             if self._is_whole():
                 return now
-            return self._since + self.together_s - 0.75 * self.encoder.together_ms / 1000
+            waits = _SOUND_WAITS if self._has_sound() else _MOTION_WAITS
+            together_ms = self.encoder.together_ms
+            return self._since + self.together_s - (1 - waits) * together_ms / 1000
         if self._patient and not self._rides(now) and self._may_send(self._patient[0], now):
             return now
         return float("inf")
@@ -274,6 +282,13 @@ class Outgoing:
         """
         newest = max(self._seen.get(kind, float("-inf")) for kind in (Kind.AUDIO, Kind.MOTION))
         return self._confirmed and now - newest < 2 * self.together_s
+
+    def _has_sound(self) -> bool:
+        """Whether sound waits, or none is to be expected: then motion waits for none."""
+        newest = max(self._seen.values())
+        if newest - self._seen.get(Kind.AUDIO, float("-inf")) > 2 * self.together_s:
+            return True
+        return any(packet.kind is Kind.AUDIO for _, packet in self._prompt)
 
     def _is_whole(self) -> bool:
         """Whether each kind of packet that comes regularly is there: then waiting gains nothing."""
@@ -362,6 +377,7 @@ class Outgoing:
         self._number += 1
         self.statistics.headers += size - sum(map(_size, packets))
         self.statistics.datagrams += 1
+        self._left += not reliable
         return data
 
     def _count(
@@ -397,9 +413,12 @@ class Outgoing:
         passed = now - self._adapted
         if passed < 10:
             share = min(passed / _SMOOTH_S, 1.0)
-            self._more += (self._counted * 8 / 1000 / max(passed, 1e-3) - self._more) * share
-        self._counted, self._adapted = 0, now
-        headers = (self._config.overhead_bytes + HEAD_BYTES) * 8 / 1000 / self.together_s
+            span = max(passed, 1e-3)
+            self._more += (self._counted * 8 / 1000 / span - self._more) * share
+            self._extra += (self._left / span - 1 / self.together_s - self._extra) * share
+        self._counted, self._left, self._adapted = 0, 0, now
+        datagrams = 1 / self.together_s + max(self._extra, 0.0)
+        headers = (self._config.overhead_bytes + HEAD_BYTES) * 8 / 1000 * datagrams
         waiting = sum(len(packet.payload) for packet in self._patient)
         self.encoder.set_rate(max(self.kbps - headers - self._more, 1.0), waiting)
 

@@ -46,6 +46,7 @@ _OVER = 400  # bytes on their way beyond the line's room
 _FULL_S = 0.24  # between two reports, at least, where more is on its way than the line holds
 _STATE_S = 1.0  # between two reports that tell state and clock
 _SHARE = 0.1  # of the rate that reports may take, headers apart
+_LATELY = 0.25  # what the newest report counts for in the mean of their bytes
 _EARLY_S = 0.02  # that a report may leave before it is due, to go with a datagram
 _RIDES = 1.5  # times as long as sound lasts in a datagram, a report waits for one to go with
 _GOODBYES = 3  # times that leaving is said, since a datagram may be lost
@@ -161,7 +162,7 @@ class CallSession:
         self._told_state: State | None = None
         self._told_references: tuple[ReferenceState, ...] | None = None
         self._full = float("-inf")  # when one with state and clock left last
-        self._cost = 0  # bytes of the last report
+        self._cost = 0.0  # bytes of a report, the mean of the last few
         self._round_trip: float | None = None
         self._shown = self._made_up = 0
         self._output: PictureOutput | None = None
@@ -282,7 +283,8 @@ class CallSession:
             self._full, self._told_state = now, self.state
         self._told = now
         packet = report.to_packet(0)
-        self._cost = len(packet.payload)
+        # The first report after an outage tells much; the next one must not wait for so long.
+        self._cost += (len(packet.payload) - self._cost) * _LATELY
         return packet
 
     def picture(self, now: float) -> PictureOutput | None:

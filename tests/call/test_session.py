@@ -55,6 +55,24 @@ def test_sixteen_kilobits_all_headers_counted(card: Path) -> None:
     assert b.session.statistics.sound_made_up_s == 0
 
 
+def test_forty_kilobits_go_into_pictures_and_not_into_headers(card: Path) -> None:
+    """Sound and motion share a datagram, whatever the camera's phase is against the microphone's,
+    and what datagrams take beyond that is left out of the encoder's rate.
+    """
+    call = Call(card, CallConfig(kbps=40))
+    call.run(12)
+    a, b = call.a, call.b
+    for start in (0, 3, 7):
+        assert a.kbps(start, start + 5) < 40 * 1.05
+    late = [at for at, _ in a.sent if at >= 5]
+    assert len(late) / 7 < 1.2 * 25
+    spent = a.session.outgoing.statistics
+    assert spent.references > 0.2 * spent.bytes
+    assert sound_age(b, 5, 12) < 0.12
+    ages = [one.at - one.taken - DELAY for one in b.frames(5, 12)]
+    assert percentile(ages, 95) < 0.12
+
+
 def test_a_stream_that_is_known_is_told_seldom(card: Path) -> None:
     call = Call(card, SLOW)
     told: list[float] = []
