@@ -28,7 +28,7 @@ from .signing import Proofs
 
 __all__ = ["Outgoing", "OutgoingStatistics"]
 
-_THIN_KBPS = 12.0  # below this, two packets of sound share a datagram
+_THIN_KBPS = 14.0  # below this, two packets of sound share a datagram
 _SOUND_WAITS, _MOTION_WAITS = 0.25, 0.75
 """For how much of the time that a packet lasts sound waits for motion, and motion for sound, so that
 both share a datagram. Pictures are shown by the clock of the sound, so they have more time.
@@ -38,7 +38,7 @@ _STEP_S = 0.1  # between two settings of the encoder's rate
 _SMOOTH_S = 2.0  # over which the cost of copies and reports is averaged
 _LID_S = 0.25  # of the rate that may be saved for keyframes
 _FIRST_BYTES = 1600  # of the first picture, which goes at once, whatever rate and line say
-_DEBT_S = 1.0  # of the rate that it may take in advance
+_DEBT_S = 1.0  # of the rate that can be taken in advance, by it or by sound and motion
 _PATIENT_S = 0.08  # of the rate that keyframes may add to one datagram, so that sound is not late
 _LEAST_PATIENT = 160  # bytes that they may add in any case
 _ODD = 8  # bytes that skipped sequence numbers may add to a datagram
@@ -406,7 +406,8 @@ class Outgoing:
         passed = max(now - self._refilled, 0.0)
         self._refilled = max(now, self._refilled)
         rate = self.kbps * 125
-        self._tokens = min(self._tokens + passed * rate, _LID_S * rate)
+        tokens = min(self._tokens + passed * rate, _LID_S * rate)
+        self._tokens = max(tokens, -_DEBT_S * rate)
 
     def _adapt(self, now: float) -> None:
         """Set the encoder's rate to what headers, reports and copies leave of the whole rate."""

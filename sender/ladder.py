@@ -6,7 +6,7 @@ __all__ = ["sound_bitrate", "together_ms"]
 
 _SOUND = ((0, 5000), (6, 6000), (10, 8000), (14, 10_000), (19, 12_000), (26, 14_000), (40, 18_000))
 _BEST_SOUND = (52, 24_000)
-_SHORTER = ((120, 0.0, 0.0), (80, 16.0, 12.5), (40, 25.0, 18.0))
+_SHORTER = ((120, 0.0, 0.0), (80, 16.0, 12.5), (40, 29.0, 21.0))
 """Milliseconds that packets last; kbit/s from which they do; kbit/s below which they no longer do.
 Shorter packets cost more headers, and so leave less for the encoder: without the gap between the
 two limits, their length would waver."""
