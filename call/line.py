@@ -21,7 +21,7 @@ import logging
 import os
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -171,7 +171,7 @@ class Line:
         if self._link is not None:
             async with Meeting(self._link) as meeting:
                 return await self._meet(meeting)
-        return await self._meet(_Codes(self))
+        return await self._meet(_Codes(self._on_code, self._given.get))
 
     async def _meet(self, meeting: Meeting | _Codes) -> Connection:
         """Exchange descriptions and connect."""
@@ -349,27 +349,27 @@ class Line:
 class _Codes:
     """Does what `Meeting` does, with codes that people carry."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, show: Callable[[str], None], given: Callable[[], Awaitable[str]]) -> None:
+        self._show, self._given = show, given
         self._link = OfferCode.nowhere()
         self._offer = b""
 
     async def open(self, offer: bytes) -> None:
         self._offer = Seal(self._link).offer(offer)
-        self._line._on_code(str(OfferCode(self._link, self._offer)))
+        self._show(str(OfferCode(self._link, self._offer)))
 
     async def answer(self) -> bytes:
-        answer = AnswerCode.parse(await self._line._given.get())
+        answer = AnswerCode.parse(await self._given())
         return Seal(self._link).open_answer(answer.sealed, self._offer)
 
     async def enter(self) -> bytes:
-        code = OfferCode.parse(await self._line._given.get())
+        code = OfferCode.parse(await self._given())
         self._link, self._offer = code.link, code.sealed
         return Seal(self._link).open_offer(code.sealed)
 
     async def reply(self, answer: bytes) -> None:
         sealed = Seal(self._link).answer(answer, self._offer)
-        self._line._on_code(str(AnswerCode(sealed)))
+        self._show(str(AnswerCode(sealed)))
 
 
 def _add(totals: Totals, connection: Connection) -> None:
