@@ -322,8 +322,8 @@ def table(facts: dict[str, Any]) -> str:
         f"{facts['frames']} frames of {facts['width']}x{facts['height']}, {facts['fps']:g} fps, "
         f"{facts['duration_s']:.2f} s; {facts['keyframes']} keyframe"
         f"{'s' * (facts['keyframes'] != 1)}; model {facts['model']}, profile {facts['profile']}",
-        f"motion payload: mean {motion['mean']:.1f} bits a frame, p95 {motion['p95']:g}, "
-        f"max {motion['max']:g}",
+        f"motion payload: mean {motion['mean']:.1f} bits a frame, p95 {motion['p95']:.1f}, "
+        f"max {motion['max']:.1f}",
         f"damaged packets: {facts['damaged_packets']}",
         *_base_line(facts),
         *_identity_line(facts),

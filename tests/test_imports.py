@@ -40,7 +40,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "live_base",
         "segment",
         "live",
-        "feedback",
+        "feedback sight",
         "encoder",
         "files",
     ),
