@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Line", "LineState", "Totals"]
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _CONNECT_S = 30.0
 _QUIET_S = 3.0
@@ -338,7 +338,7 @@ class Line:
             except RoomError:
                 await asyncio.sleep(_PAUSE_S)  # the other side has not opened it yet
             except CallError as error:
-                log.debug("meeting again: %s", error)
+                _log.debug("meeting again: %s", error)
                 await asyncio.sleep(_PAUSE_S)
 
     def _say(self, state: LineState, sentence: str = "") -> None:

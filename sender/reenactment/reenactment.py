@@ -25,7 +25,7 @@ from .transfer import Transfer, unlikeness
 
 __all__ = ["Reenactment"]
 
-_LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 _SETTLE_S = 0.3  # time constant with which a better moment is followed
 _BETTER = 0.97  # how much more alike a moment is that takes the place of the last one
 _REMEMBERED = 500  # frames that say how far the eyes are open
@@ -141,7 +141,7 @@ class Reenactment:
         if live and self._owner is not None and not self._owner.admits(seen):
             if self._owner.refused and not self._refused:
                 self._refused = True
-                _LOG.warning("nothing is shown: %s", self._owner.refusal())
+                _log.warning("nothing is shown: %s", self._owner.refusal())
             return None
         passed, self._seconds = seen.seconds - self._seconds, seen.seconds
         if self._now is None:
