@@ -26,7 +26,7 @@ import matplotlib as mpl
 import numpy as np
 
 from facewire.call.config import CallConfig
-from facewire.call.simulated import Clock, Line, LineSettings
+from facewire.call.simulated import Clock, LineConditions, SimulatedLine
 from facewire.codec.control import State
 from tests.call.sides import DELAY, Call, Side, percentile
 from tests.conftest import blank_network
@@ -83,8 +83,8 @@ def quiet(card: Path, seed: int) -> Iterator[Row]:
 def loss(card: Path, seed: int) -> Iterator[Row]:
     """Ten per cent at random."""
     for kbps in (16, 24, 40):
-        settings = LineSettings(loss=0.1)
-        call = Call(card, CallConfig(kbps=kbps), settings, LineSettings(loss=0.1), seed=seed)
+        settings = LineConditions(loss=0.1)
+        call = Call(card, CallConfig(kbps=kbps), settings, LineConditions(loss=0.1), seed=seed)
         call.run(60)
         made_up = call.b.session.statistics.sound_made_up_s / 60
         yield Row(
@@ -96,7 +96,7 @@ def loss(card: Path, seed: int) -> Iterator[Row]:
 
 def bursts(card: Path, seed: int) -> Iterator[Row]:
     """Twenty per cent in bursts of three, from 20 to 40 s."""
-    settings = LineSettings()
+    settings = LineConditions()
     call = Call(card, CallConfig(kbps=24), settings, seed=seed)
     call.run(20)
     settings.loss, settings.burst = 0.2, 3.0
@@ -114,7 +114,7 @@ def bursts(card: Path, seed: int) -> Iterator[Row]:
 
 def falls(card: Path, seed: int) -> Iterator[Row]:
     """A line of 64 kbit/s that falls to 10 and rises to 32."""
-    settings = LineSettings(kbps=64)
+    settings = LineConditions(kbps=64)
     call = Call(card, CallConfig(kbps=64), settings, seed=seed)
     queue: list[tuple[float, float]] = []
     watch(call, call.there, queue)
@@ -140,7 +140,7 @@ def falls(card: Path, seed: int) -> Iterator[Row]:
 def breaks(card: Path, seed: int) -> Iterator[Row]:
     """Outage, restart, mute, camera off."""
     goal = "as if nothing had been, within 1 s"
-    settings, back = LineSettings(), LineSettings()
+    settings, back = LineConditions(), LineConditions()
     call = Call(card, CallConfig(kbps=24), settings, back, seed=seed)
     call.run(20)
     settings.dead = back.dead = True
@@ -200,7 +200,7 @@ def hours(card: Path, seed: int, count: float = 8.0) -> Iterator[Row]:
     """
     clocks = Clock(100.0, ppm=150), Clock(5000.0, ppm=-150)
     config = CallConfig(kbps=16, fps=5)
-    lines = LineSettings(loss=0.02), LineSettings(loss=0.02)
+    lines = LineConditions(loss=0.02), LineConditions(loss=0.02)
     call = Call(card, config, *lines, clocks, seed=seed, send_s=0.02)
     call.run(60)
     early = beyond(call.b, 20, 60)
@@ -230,7 +230,7 @@ def after(side: Side, start: float, end: float) -> str:
     return f"{seen(side, start, end)}, sound {sound:.0f} ms"
 
 
-def watch(call: Call, line: Line, queue: list[tuple[float, float]]) -> None:
+def watch(call: Call, line: SimulatedLine, queue: list[tuple[float, float]]) -> None:
     """Note how long a line's queue is, ten times a second."""
 
     def once() -> None:
@@ -243,7 +243,7 @@ def watch(call: Call, line: Line, queue: list[tuple[float, float]]) -> None:
 def lives(card: Path, seed: int, folder: Path) -> None:
     """Three lives of a call as pictures: rate, line, queue, delay and pictures made up."""
     for name in ("falls", "bursts", "outage"):
-        settings = LineSettings(kbps=64 if name == "falls" else None)
+        settings = LineConditions(kbps=64 if name == "falls" else None)
         call = Call(card, CallConfig(kbps=64 if name == "falls" else 24), settings, seed=seed)
         queue: list[tuple[float, float]] = []
         watch(call, call.there, queue)

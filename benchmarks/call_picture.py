@@ -21,7 +21,7 @@ import numpy.typing as npt
 from facewire.call.config import CallConfig
 from facewire.call.session import CallSession
 from facewire.call.signing import PublicKey, SigningKey, ends_of
-from facewire.call.simulated import Line, LineSettings, World
+from facewire.call.simulated import LineConditions, SimulatedLine, World
 from facewire.call.window import Figures, View, draw
 from facewire.call.words import NONCE_BYTES, spoken
 from facewire.cli.demo.clip import make_demo_clip
@@ -41,7 +41,10 @@ def window(clip: Path, seconds: float) -> npt.NDArray[np.uint8]:
     voice = np.concatenate(list(Capture(clip).sound()))
     world = World()
     sides = [CallSession(CallConfig(kbps=16, overhead_bytes=OVERHEAD), now=0.0) for _ in range(2)]
-    lines = [Line(world, taker(world, to), LineSettings(overhead=OVERHEAD)) for to in sides[::-1]]
+    lines = [
+        SimulatedLine(world, taker(world, to), LineConditions(overhead=OVERHEAD))
+        for to in sides[::-1]
+    ]
     bind(*sides)
     due = None
     sent = [0, 0]

@@ -5,8 +5,8 @@
 
 Each side is `facewire call --in CLIP --loop --out ...` in a network namespace of its own. A relay
 in a third namespace carries every packet between them, and loses, delays and queues them as
-`facewire.call.simulated.Line` does. It counts the bytes of IP. The figures come from the programs'
-`--stats`: both sides run on one machine, so their clocks agree. Linux, as root.
+`facewire.call.simulated.SimulatedLine` does. It counts the bytes of IP. The figures come from the
+programs' `--stats`: both sides run on one machine, so their clocks agree. Linux, as root.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from facewire.call.simulated import LineSettings
+from facewire.call.simulated import LineConditions
 from tests.call.real_network import ETHERNET, call
 
 
@@ -39,14 +39,14 @@ class Case:
     """
 
     name: str
-    line: LineSettings
+    line: LineConditions
     kbps: float = 16.0
     events: tuple[tuple[float, dict[str, Any]], ...] = ()
 
 
-def line(**settings: float) -> LineSettings:
+def line(**settings: float) -> LineConditions:
     """50 ms each way, and what else is said; frames lose their Ethernet heads in the count."""
-    return replace(LineSettings(delay_s=0.05, overhead=-ETHERNET), **settings)
+    return replace(LineConditions(delay_s=0.05, overhead=-ETHERNET), **settings)
 
 
 CASES = (

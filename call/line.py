@@ -21,7 +21,7 @@ import logging
 import os
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Line", "LineState", "Totals"]
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _CONNECT_S = 30.0
 _QUIET_S = 3.0
@@ -124,6 +124,9 @@ class Line:
         self._before = Totals()
         self._again = 1
         self._left = self._gone = False
+        self._anew: asyncio.Task[Connection] | None = None  # makes another connection
+        self._since: float | None = None  # when the line was lost; None: it is there
+        self._looked = 0.0  # when this machine's address was looked at last
         self._fault: CallError | None = None
         self._given: asyncio.Queue[str] = asyncio.Queue()
 
@@ -171,7 +174,7 @@ class Line:
         if self._link is not None:
             async with Meeting(self._link) as meeting:
                 return await self._meet(meeting)
-        return await self._meet(_Codes(self))
+        return await self._meet(_Codes(self._on_code, self._given.get))
 
     async def _meet(self, meeting: Meeting | _Codes) -> Connection:
         """Exchange descriptions and connect."""
@@ -267,7 +270,7 @@ class Line:
             _add(self._before, self._connection)
         self._connection = connection
         self._before.connections += 1
-        self._gone = False
+        self._gone, self._since = False, None
         self._say(LineState.CONNECTED)
 
     def _ended(self, left: bool) -> None:
@@ -275,44 +278,42 @@ class Line:
 
     async def _keep(self) -> None:
         """Keep the line until the other side leaves."""
-        anew: asyncio.Task[Connection] | None = None
-        looked = since = 0.0
         try:
-            while True:
-                await asyncio.sleep(_TICK_S)
-                assert self._connection is not None
-                if self._left:
-                    return
+            while not self._left:
                 if self._fault is not None:
                     raise self._fault
-                now = time.monotonic()
-                quiet = now - self._connection.traffic.heard
-                if now - looked >= _ADDRESSES_S:
-                    looked = now
-                    self._gone = self._gone or not _is_here(self._connection.local_address())
-                if anew is not None and anew.done():
-                    old = self._connection
-                    self._use(anew.result())
-                    anew = None
-                    await old.close(tell=False)
-                elif self._gone or quiet >= _QUIET_S:
-                    since = since if anew is not None or since else now
-                    if anew is None and self._link is not None:
-                        anew = asyncio.ensure_future(self._meet_again())
-                    self._say(LineState.LOST if self._gone else LineState.QUIET)
-                    self._give_up(now - since)
-                elif self.state != LineState.CONNECTED:
-                    since = 0.0
-                    if anew is not None:
-                        anew.cancel()
-                        anew = None
-                    self._say(LineState.CONNECTED)
+                await self._look(time.monotonic())
+                await asyncio.sleep(_TICK_S)
         finally:
-            if anew is not None:
-                anew.cancel()
+            if self._anew is not None:
+                self._anew.cancel()
                 with contextlib.suppress(asyncio.CancelledError, CallError):
-                    late = await anew
+                    late = await self._anew
                     await late.close(tell=False)
+
+    async def _look(self, now: float) -> None:
+        """Look whether the line is there. While it is not, another one is made."""
+        connection = self._connection
+        assert connection is not None
+        if now - self._looked >= _ADDRESSES_S:
+            self._looked = now
+            self._gone = self._gone or not _is_here(connection.local_address())
+        if self._anew is not None and self._anew.done():
+            self._use(self._anew.result())
+            self._anew = None
+            await connection.close(tell=False)
+        elif self._gone or now - connection.traffic.heard >= _QUIET_S:
+            if self._anew is None and self._link is not None:
+                self._anew = asyncio.ensure_future(self._meet_again())
+            self._say(LineState.LOST if self._gone else LineState.QUIET)
+            self._since = now if self._since is None else self._since
+            self._give_up(now - self._since)
+        elif self.state != LineState.CONNECTED:
+            if self._anew is not None:
+                self._anew.cancel()
+                self._anew = None
+            self._since = None
+            self._say(LineState.CONNECTED)
 
     def _give_up(self, seconds: float) -> None:
         if self._gone and self._link is None:
@@ -337,7 +338,7 @@ class Line:
             except RoomError:
                 await asyncio.sleep(_PAUSE_S)  # the other side has not opened it yet
             except CallError as error:
-                log.debug("meeting again: %s", error)
+                _log.debug("meeting again: %s", error)
                 await asyncio.sleep(_PAUSE_S)
 
     def _say(self, state: LineState, sentence: str = "") -> None:
@@ -349,27 +350,27 @@ class Line:
 class _Codes:
     """Does what `Meeting` does, with codes that people carry."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, show: Callable[[str], None], given: Callable[[], Awaitable[str]]) -> None:
+        self._show, self._given = show, given
         self._link = OfferCode.nowhere()
         self._offer = b""
 
     async def open(self, offer: bytes) -> None:
         self._offer = Seal(self._link).offer(offer)
-        self._line._on_code(str(OfferCode(self._link, self._offer)))
+        self._show(str(OfferCode(self._link, self._offer)))
 
     async def answer(self) -> bytes:
-        answer = AnswerCode.parse(await self._line._given.get())
+        answer = AnswerCode.parse(await self._given())
         return Seal(self._link).open_answer(answer.sealed, self._offer)
 
     async def enter(self) -> bytes:
-        code = OfferCode.parse(await self._line._given.get())
+        code = OfferCode.parse(await self._given())
         self._link, self._offer = code.link, code.sealed
         return Seal(self._link).open_offer(code.sealed)
 
     async def reply(self, answer: bytes) -> None:
         sealed = Seal(self._link).answer(answer, self._offer)
-        self._line._on_code(str(AnswerCode(sealed)))
+        self._show(str(AnswerCode(sealed)))
 
 
 def _add(totals: Totals, connection: Connection) -> None:

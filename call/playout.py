@@ -1,11 +1,8 @@
 """`SoundPlayout`: gives decoded sound to the loudspeaker evenly, although it arrives unevenly.
 
-This is a jitter buffer. For every piece of sound, it measures how long after its own time the end
-of the piece arrives. It delays playing by nearly the largest such lateness of the last seconds, and
-by the length of the longest of the newest pieces, because the first sample of a piece waits for its
-last. When that changes, or when the clocks of both machines drift apart, the sound that is played
-is shortened or lengthened by whole pitch periods, by 3 % at most. Pictures follow the sound's
-clock.
+This is a jitter buffer. It delays playing by as long as `Lateness` finds necessary. When that
+changes, or when the clocks of both machines drift apart, the sound that is played is shortened or
+lengthened by whole pitch periods, by 3 % at most. Pictures follow the sound's clock.
 """
 
 from __future__ import annotations
@@ -17,17 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codec.sound.opus import SAMPLE_RATE
+from .lateness import Lateness
 from .stretch import LEAST_SAMPLES, lengthen, shorten
 
 __all__ = ["PlayoutStatistics", "SoundPlayout"]
 
 Sound = npt.NDArray[np.float32]
 
-_PERCENTILE = 97.0  # of the lateness of the last pieces
-_REMEMBERED_S = 10.0
-_FEWEST = 5  # pieces that are remembered even if they came before that
-_NEWEST = 5  # pieces of which the longest counts: the sender may make them longer or shorter
-_MARGIN_S = 0.01
 _TOO_LONG_S, _TOO_SHORT_S = 0.012, 0.004  # the delay is left alone within these of its target
 _PACE = 0.03  # the most by which sound is played faster or slower
 _FAR_S = 0.6  # sound that lies further off is jumped to
@@ -66,11 +59,7 @@ class SoundPlayout:
     def __init__(self, least_delay_s: float = 0.0) -> None:
         self._least = least_delay_s
         self.statistics = PlayoutStatistics()
-        self._late: deque[tuple[float, float]] = deque()  # now, lateness of the end
-        self._lengths: deque[float] = deque(maxlen=_NEWEST)  # seconds
-        self._spread: float | None = None  # percentile of the lateness; None: to be found anew
-        self._newest = (0.0, 0.0)  # now and lateness of the newest piece, not yet among them
-        self._goes_on: int | None = None  # sample with which the piece after it begins
+        self._lateness = Lateness()
         self._waiting: deque[Sound] = deque()
         self._buffered = 0
         self._next: int | None = None  # sample of the stream that is played next
@@ -85,13 +74,8 @@ class SoundPlayout:
         difference of the two clocks. A loudspeaker takes a whole block at once, so all of the block
         must be here when its first sample is due.
         """
-        if not self._late:
-            return self._least
-        if self._spread is None:
-            late = [late for _, late in self._late]
-            self._spread = float(np.percentile(late, _PERCENTILE))
-        longest = max(self._lengths, default=0.0)
-        return max(self._spread + longest + _MARGIN_S + self.block_s, self._least)
+        delay = self._lateness.delay_s
+        return self._least if delay is None else max(delay + self.block_s, self._least)
 
     @property
     def buffered_s(self) -> float:
@@ -115,38 +99,28 @@ class SoundPlayout:
         """
         if not len(pcm):
             return
-        self._spread = None
-        if timely and start == self._goes_on:
-            self._late.append(self._newest)
-        if timely or not self._late:
-            end = start + len(pcm)
-            self._newest = (now, now - end / SAMPLE_RATE)
-            self._lengths.append(len(pcm) / SAMPLE_RATE)
-            self._goes_on = end if timely else None
-        if not self._late:
-            self._late.append(self._newest)
-        while len(self._late) > 1000 or (
-            len(self._late) > _FEWEST and self._late[0][0] < now - _REMEMBERED_S
-        ):
-            self._late.popleft()
+        self._lateness.count(start, len(pcm), now, timely=timely)
+        self._append(self._fitted(pcm, start))
+        excess = self._buffered - int(_MOST_S * SAMPLE_RATE)
+        if excess > 0:
+            self.statistics.skipped += len(self._take(excess))
+
+    def _fitted(self, pcm: Sound, start: int) -> Sound:
+        """A piece without what was there already, behind the silence that is missing before it."""
         if self._next is None:
             self._next = start
-        expected = self._next + self._buffered
-        if abs(start - expected) > _FAR_S * SAMPLE_RATE:
+        gap = start - (self._next + self._buffered)
+        if abs(gap) > _FAR_S * SAMPLE_RATE:
             self._jump(start)
-            expected = start
-        if start < expected:
-            late = min(expected - start, len(pcm))
+            return pcm
+        if gap < 0:
+            late = min(-gap, len(pcm))
             self.statistics.skipped += late
-            pcm = pcm[late:]
-        elif start > expected and not self._buffered:
+            return pcm[late:]
+        if gap > 0 and not self._buffered:
             self._next, self._playing = start, False  # after a pause; it begins when it is due
-        elif start > expected:
-            self._append(np.zeros(start - expected, np.float32))
-        if len(pcm):
-            self._append(pcm)
-        while self._buffered > _MOST_S * SAMPLE_RATE:
-            self._drop(self._buffered - int(_MOST_S * SAMPLE_RATE))
+            return pcm
+        return np.concatenate([np.zeros(gap, np.float32), pcm])
 
     def pull(self, count: int, now: float) -> Sound:
         """The next samples for the loudspeaker.
@@ -215,11 +189,9 @@ class SoundPlayout:
         return np.asarray(out, np.float32)
 
     def _append(self, pcm: Sound) -> None:
-        self._waiting.append(pcm)
-        self._buffered += len(pcm)
-
-    def _drop(self, count: int) -> None:
-        self.statistics.skipped += len(self._take(count))
+        if len(pcm):
+            self._waiting.append(pcm)
+            self._buffered += len(pcm)
 
     def _jump(self, start: int) -> None:
         """Go on at another time of the stream: after an outage, or when the sender began anew."""
@@ -228,9 +200,7 @@ class SoundPlayout:
         self._buffered = 0
         self._next = start
         self._playing = False
-        self._late.clear()
-        self._late.append(self._newest)
-        self._spread = None
+        self._lateness.begin_anew()
 
 
 def _fade_out(pcm: Sound) -> Sound:

@@ -170,20 +170,11 @@ class LineEstimate:
         known = [(n, time, *found) for n, time in arrivals if (found := sent[n]) is not None]
         came = [_Arrival(at, time, size) for _, time, at, size in known if time is not None]
         if known:
-            waited = now - known[-1][2]
-            self._waits.append((now, waited))
-            while self._waits[0][0] < now - _BASE_S:
-                self._waits.popleft()
-            self._usual = min(wait for _, wait in self._waits)
+            self._count_wait(now - known[-1][2], now)
             self._count_loss([(at, time is None) for _, time, at, _ in known])
         for number, *_ in known:
             self._landed(number)
-        elapsed = 0.0 if self._last is None else min(max(now - self._last, 0.0), 1.0)
-        if elapsed:  # one that is very late, as on a line that is suddenly full, counts for little
-            apart = min(elapsed, 2 * self._between)
-            self._uneven += (abs(apart - self._between) - self._uneven) * 0.1
-            self._between += (apart - self._between) * 0.1
-        self._last = now
+        self._count_report(now)
         if came:
             self._measure(came)
             passed = 0.0 if self._decided is None else min(max(now - self._decided, 0.0), 1.0)
@@ -194,6 +185,22 @@ class LineEstimate:
             self._cut_to(self.kbps * _STARVING, now)
         elif known and self.loss > _MUCH_LOST and now - self._cut >= _HOLD_S:
             self._cut_to(self.kbps * 0.7, now)
+
+    def _count_wait(self, waited: float, now: float) -> None:
+        """Count how long ago the newest datagram of a report was sent."""
+        self._waits.append((now, waited))
+        while self._waits[0][0] < now - _BASE_S:
+            self._waits.popleft()
+        self._usual = min(wait for _, wait in self._waits)
+
+    def _count_report(self, now: float) -> None:
+        """Measure how far apart reports come, and how unevenly."""
+        elapsed = 0.0 if self._last is None else min(max(now - self._last, 0.0), 1.0)
+        if elapsed:  # one that is very late, as on a line that is suddenly full, counts for little
+            apart = min(elapsed, 2 * self._between)
+            self._uneven += (abs(apart - self._between) - self._uneven) * 0.1
+            self._between += (apart - self._between) * 0.1
+        self._last = now
 
     def _count_loss(self, known: Sequence[tuple[float, bool]]) -> None:
         """Count when datagrams were sent and whether they were lost. If all are lost for a long
@@ -251,18 +258,14 @@ class LineEstimate:
         return sum(size for _, size in list(self._lately)[1:]) * 8 / 1000 / span
 
     def _decide(self, now: float, elapsed: float) -> None:
+        """Lower the rate if the line is too full or loses much; else let it grow."""
         before, self._before = self._before, None
         if before is not None and self.queue_s <= _QUEUE_S:  # it was an outage, and is over
             self.kbps = min(max(self.kbps, before), self._ceiling)
         self._signs = self._signs + 1 if self.queue_s > _QUEUE_S else 0
         if self.queue_s > _FULL_S or self._signs >= _SIGNS:
             if now - self._cut >= _CUT_APART_S:
-                drain = max(1 - self.queue_s / _DRAIN_S, 0.5)
-                carried = min(self.kbps, self.arriving_kbps) * _BELOW
-                if self.queue_s <= _FULL_S:  # less may have been sent than the line carries
-                    carried = max(carried, self.kbps * _BELOW * _BELOW)
-                self._held = carried
-                self._cut_to(carried * drain, now)
+                self._drain(now)
             return
         if self.loss > _MUCH_LOST:
             if now - self._cut >= _HOLD_S:
@@ -273,8 +276,20 @@ class LineEstimate:
         if self._held is not None:  # the queue is gone, and the line carries what it carried
             self.kbps = min(max(self.kbps, self._held), self._ceiling)
             self._held = None
-        if now - self._cut < _HOLD_S:
-            return
+        if now - self._cut >= _HOLD_S:
+            self._grow(elapsed)
+
+    def _drain(self, now: float) -> None:
+        """Send less than the line carries, until its queue is gone."""
+        drain = max(1 - self.queue_s / _DRAIN_S, 0.5)
+        carried = min(self.kbps, self.arriving_kbps) * _BELOW
+        if self.queue_s <= _FULL_S:  # less may have been sent than the line carries
+            carried = max(carried, self.kbps * _BELOW * _BELOW)
+        self._held = carried
+        self._cut_to(carried * drain, now)
+
+    def _grow(self, elapsed: float) -> None:
+        """Try more, after `elapsed` seconds without a sign that the line is full."""
         growth = _START_GROWTH if self.starting else _GROWTH
         # What is not sent proves nothing: the estimate runs ahead of it only so far.
         bound = max(self.arriving_kbps * _AHEAD, MIN_KBPS)

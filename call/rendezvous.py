@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Rendezvous", "tls"]
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _PAGE = """\
 This is a link to a video call with facewire, which runs on your computer:
@@ -166,7 +166,7 @@ class Rendezvous:
         except self._web.HTTPException as error:
             response = self._web.Response(status=error.status, text=f"{error.reason}\n")
         except Exception as error:  # aiohttp would log it together with the caller's address
-            log.warning("a request failed: %s", type(error).__name__)
+            _log.warning("a request failed: %s", type(error).__name__)
             response = self._web.Response(status=500, text="this server has a fault\n")
         response.headers.update({"Cache-Control": "no-store", "Server": "facewire"})
         response.force_close()

@@ -135,7 +135,6 @@ class CallSession:
         state: what the peer is told of this side's camera and microphone; set it at any time.
         outgoing, incoming, playback: the three parts. Each may have a thread of its own, as
             `CallWorkers` does it; then none of them is called from two threads at once.
-        left_out: frames of the camera that the caller did not give, for want of time. He counts.
 
     Raises:
         ConfigError, WeightsError, MissingExtraError: as `Encoder` and `Decoder`.
@@ -157,7 +156,7 @@ class CallSession:
         self.playback = Playback()
         self._now = self._began = now
         self.state = State.PRESENT
-        self.left_out = 0
+        self._left_out = 0
         self._told = float("-inf")  # when a report left last
         self._told_state: State | None = None
         self._told_references: tuple[ReferenceState, ...] | None = None
@@ -205,6 +204,10 @@ class CallSession:
         now = self._at(now)
         if State.CAMERA_OFF not in self.state:
             self.outgoing.take(self.outgoing.encoder.encode(frame=frame, now=now), now)
+
+    def leave_out(self, frames: int) -> None:
+        """Count frames of the camera that the caller does not give, for want of time."""
+        self._left_out += frames
 
     def hear(self, pcm: Sound, now: float) -> None:
         """Take sound of the microphone, float32 mono `[n]` at 16 kHz, whose last sample is of
@@ -341,7 +344,7 @@ class CallSession:
             picture_s=None if self._output is None else float(self._output.pts),
             sound_s=self.playback.position(self._now),
             held_back=outgoing.statistics.held_back,
-            left_out=self.left_out,
+            left_out=self._left_out,
             shown=self._shown,
             made_up=self._made_up,
             skipped=self.playback.pictures.skipped,

@@ -1,8 +1,9 @@
 """A simulated network: discrete events in virtual time, with a seed.
 
-A `Line` carries datagrams one way: loss (at random and in bursts), delay, jitter, reordering,
-doubling, and a bottleneck with a queue and a rate that may change. A `World` runs events in their
-order. Times are seconds of the world's clock; a `Clock` shows what the clock of a machine says.
+A `SimulatedLine` carries datagrams one way: loss (at random and in bursts), delay, jitter,
+reordering, doubling, and a bottleneck with a queue and a rate that may change. A `World` runs
+events in their order. Times are seconds of the world's clock; a `Clock` shows what the clock of a
+machine says.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-__all__ = ["Clock", "Line", "LineSettings", "World"]
+__all__ = ["Clock", "LineConditions", "SimulatedLine", "World"]
 
 
 class World:
@@ -58,7 +59,7 @@ class Clock:
 
 
 @dataclass
-class LineSettings:
+class LineConditions:
     """How a line behaves; may be changed while it is used.
 
     Attributes:
@@ -87,13 +88,13 @@ class LineSettings:
 
 
 @dataclass
-class Line:
+class SimulatedLine:
     """One way of a network.
 
     Attributes:
         world: the world that runs its events.
         deliver: is called with each datagram when it arrives.
-        settings: see `LineSettings`.
+        settings: see `LineConditions`.
         seed: decides all that is random.
         sent_bytes: what was sent, the network's own bytes included.
         datagrams, lost: counts; those that a full queue drops are lost, too.
@@ -101,7 +102,7 @@ class Line:
 
     world: World
     deliver: Callable[[bytes], None]
-    settings: LineSettings = field(default_factory=LineSettings)
+    settings: LineConditions = field(default_factory=LineConditions)
     seed: int = 0
     sent_bytes: int = 0
     datagrams: int = 0

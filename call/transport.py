@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "certificate", "fingerprint"]
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _MOST_SOURCES = 8  # SSRCs of the other side: libsrtp keeps a state for each
 _QUEUE = 256  # packets that wait to be sent; they wait only while the loop is busy
@@ -120,7 +120,7 @@ class Connection:
             if not c.ip.startswith(("fe80:", "169.254."))
         ]
         if self._wants_relay and not any(c.kind == "relay" for c in found):
-            log.warning(
+            _log.warning(
                 "the TURN server gives no address: it cannot be reached, or it does not know the "
                 "name and the password"
             )
@@ -283,7 +283,7 @@ class Connection:
             datagram = self._reader.read(data)
         except FacewireError as error:
             self.traffic.dropped += 1
-            log.debug("a packet was dropped: %s", error)
+            _log.debug("a packet was dropped: %s", error)
             return
         self._on_datagram(datagram)
 

@@ -138,7 +138,7 @@ class CallWorkers:
 
     def see(self, frame: Frame, now: float) -> None:
         """Take a frame of the camera, uint8 RGB `[H, W, 3]`. It is not copied."""
-        self.session.left_out += len(self._camera)
+        self.session.leave_out(len(self._camera))
         self._camera.append((frame, now))
         self._seen.set()
 
@@ -211,7 +211,7 @@ class CallWorkers:
             _log.warning("a frame of the camera was left out: %s", error)
             return
         if look is not None:
-            self.session.left_out += len(self._looks) == self._looks.maxlen
+            self.session.leave_out(len(self._looks) == self._looks.maxlen)
             self._looks.append((look, at))
             self._work.set()
 

@@ -125,12 +125,18 @@ def _add_references(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--plan-ahead",
-        "--lookahead",
         type=_or_auto,
         default="auto",
         metavar="S|auto",
         help="seconds that are planned together, up to 30; 0 encodes frame by frame, as a call "
         "does (default: %(default)s, 10)",
+    )
+    group.add_argument(
+        "--lookahead",  # its old name
+        dest="plan_ahead",
+        type=_or_auto,
+        default=argparse.SUPPRESS,
+        help=argparse.SUPPRESS,
     )
     group.add_argument(
         "--base",

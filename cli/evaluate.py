@@ -6,6 +6,7 @@ import argparse
 import math
 import shlex
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -69,7 +70,7 @@ def _with_extra(command: Callable[[list[str]], int], arguments: list[str]) -> in
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("facewire"):
             raise
-        raise MissingExtraError(f"codec-eval (no package {error.name!r})", "eval") from error
+        raise MissingExtraError(f"comparing codecs (no package {error.name!r})", "eval") from error
 
 
 def _plot(arguments: list[str]) -> int:
@@ -108,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="codec-eval",
         description="Rate and quality of facewire beside H.266, AV1, HEVC and others, at matched "
         "bits.",
-        epilog=_EPILOG + "\ncodecs: " + ", ".join(codec_names()) + "\n",
+        epilog=f"{_EPILOG}\n{textwrap.fill('codecs: ' + ', '.join(codec_names()), 100)}\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_inputs(parser.add_argument_group("what is compared"))

@@ -44,7 +44,10 @@ def text_table(results: Results, target: float) -> str:
         table.append(line)
     frames = max(row.frames for _, row in rows)
     clips = max(row.clips for _, row in rows)
-    title = f"{target:g} bits a pixel, {clips} clips, {frames} frames (picture; sound not counted)"
+    title = (
+        f"{target:g} bits a pixel, {clips} clip{'s' * (clips != 1)}, {frames} frames "
+        "(picture; sound not counted)"
+    )
     return "\n".join([title, *_aligned(table), *_foot(rows, ranked)])
 
 

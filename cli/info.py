@@ -12,8 +12,11 @@ from . import names
 from .kinds import must_be_stream
 
 if TYPE_CHECKING:
+    from ..codec.base_packets import BaseGroup
+    from ..codec.keyframe import Keyframe
     from ..codec.motion.frame import MotionFrame
     from ..codec.motion.profiles import MotionReader
+    from ..codec.packet import Packet
     from ..codec.stream import StreamHeader
 
 __all__ = ["add_parser", "describe", "run", "table"]
@@ -128,7 +131,7 @@ class _Survey:
         self._now = 0  # pts of the last frame, not wrapped
         self._clock = FileClock(_LONGEST_PAUSE)
 
-    def add(self, packet: Any) -> None:
+    def add(self, packet: Packet) -> None:
         """Count a packet. Raises `UnsupportedError` if this build cannot read the stream."""
         from ..codec.errors import FacewireError, UnsupportedError
         from ..codec.motion.profiles import motion_reader
@@ -143,24 +146,14 @@ class _Survey:
                 header = StreamHeader.from_payload(packet.payload)
                 if self.header is None:
                     self._motion = motion_reader(header.profile, header.tables)
-                self.header = self.header or header
+                    self.header = header
             elif packet.kind == Kind.BASE:
-                group = self._groups.push(packet)
-                if group is not None:
-                    self._base_frames += len(group.frames)
-                    self._qualities[group.reference, group.chain] = group.quality
+                self._count_base(self._groups.push(packet))
             elif packet.kind == Kind.IDENTITY:
                 self._identity_bytes += len(packet.payload)
                 self._identity_whole |= self._introductions.push(packet) is not None
             elif packet.kind == Kind.KEYFRAME:
-                keyframe = self._assembler.push(packet)
-                if keyframe is not None:
-                    self._keys[keyframe.id] = keyframe.motion
-                    # Its time is not wrapped: a pause may be longer than 16 bits of ticks.
-                    if self._start is None:
-                        self._start = keyframe.pts
-                    self._now = max(self._now, keyframe.pts)
-                    self._count_reference(keyframe)
+                self._count_reference(self._assembler.push(packet))
             elif packet.kind == Kind.MOTION:
                 self._count_motion(packet)
         except UnsupportedError:
@@ -170,8 +163,22 @@ class _Survey:
         except FacewireError:
             self._damaged += 1
 
-    def _count_reference(self, keyframe: Any) -> None:
-        known = {
+    def _count_base(self, group: BaseGroup | None) -> None:
+        """Count a group of the base layer; None: it is not complete yet."""
+        if group is not None:
+            self._base_frames += len(group.frames)
+            self._qualities[group.reference, group.chain] = group.quality
+
+    def _count_reference(self, keyframe: Keyframe | None) -> None:
+        """List a keyframe; None: it is not complete yet."""
+        if keyframe is None:
+            return
+        self._keys[keyframe.id] = keyframe.motion
+        # Its time is not wrapped: a pause may be longer than 16 bits of ticks.
+        if self._start is None:
+            self._start = keyframe.pts
+        self._now = max(self._now, keyframe.pts)
+        known: dict[str, Any] = {
             "time_s": round(float(self._placed(keyframe.pts, Fraction(0))), 3),
             "id": keyframe.id,
             "bytes": len(keyframe.picture.data),
@@ -184,7 +191,7 @@ class _Survey:
         self._references.append(known)
         self._joinable = False
 
-    def _count_motion(self, packet: Any) -> None:
+    def _count_motion(self, packet: Packet) -> None:
         """Count the frames of a packet; if they cannot be decoded, as many as it announces."""
         from ..codec.errors import FacewireError
         from ..codec.motion.entropy import MissingReferenceError
@@ -315,8 +322,8 @@ def table(facts: dict[str, Any]) -> str:
         f"{facts['frames']} frames of {facts['width']}x{facts['height']}, {facts['fps']:g} fps, "
         f"{facts['duration_s']:.2f} s; {facts['keyframes']} keyframe"
         f"{'s' * (facts['keyframes'] != 1)}; model {facts['model']}, profile {facts['profile']}",
-        f"motion payload: mean {motion['mean']:.1f} bits a frame, p95 {motion['p95']:g}, "
-        f"max {motion['max']:g}",
+        f"motion payload: mean {motion['mean']:.1f} bits a frame, p95 {motion['p95']:.1f}, "
+        f"max {motion['max']:.1f}",
         f"damaged packets: {facts['damaged_packets']}",
         *_base_line(facts),
         *_identity_line(facts),

@@ -169,7 +169,8 @@ class EncoderConfig:
                 f"the face is 'largest', 'centre', 'moving' or a number, not {self.face!r}"
             )
         if self.tracker not in TRACKERS:
-            raise ConfigError(f"the tracker is 'openvino' or 'mediapipe', not {self.tracker!r}")
+            names = " or ".join(map(repr, TRACKERS))
+            raise ConfigError(f"the tracker is {names}, not {self.tracker!r}")
         if not 64 <= self.size <= 1024 or self.size % 2:
             raise ConfigError(
                 f"the side of the coded picture is an even number of 64 to 1024, not {self.size}"

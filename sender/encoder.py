@@ -1,8 +1,8 @@
 """`Encoder`: frames and sound in, packets out. The caller pushes; there is no thread, no clock and
 no event loop. A call passes the time in, and what its receiver reports.
 
-frame → track → follow → crop ─┬→ LiveCoder ────→ keypoints → MOTION, references → KEYFRAME
-                               └→ SegmentCoder ─→ the same, planned for seconds together
+frame → Sight ─┬→ LiveCoder ────→ keypoints → MOTION, references → KEYFRAME
+               └→ SegmentCoder ─→ the same, planned for seconds together
 sound → SoundCoder → AUDIO
 """
 
@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +21,6 @@ from ..codec.counters import WRAP
 from ..codec.errors import ConfigError, NoFaceError
 from ..codec.packet import Packet
 from ..codec.stream import AudioParameters, StreamHeader
-from ..models.third_party import find_asset
 from ..models.weights import check_identity, load_card
 from .announcing import Announcer
 from .config import EncoderConfig
@@ -31,21 +29,14 @@ from .frame_grid import FrameGrid
 from .live import LiveCoder
 from .motion.animation import Animation
 from .motion.keypoints import KeypointSource, keypoint_source
-from .observed import ObservedFrame, View
-from .photo import Portrait
+from .observed import ObservedFrame
 from .rate import RateControl
-from .reenactment.head import HeadFinder
-from .reenactment.owner import Owner, load_embedder
-from .reenactment.reenactment import Reenactment
-from .reenactment.sitter import Sitter
 from .segment import Item, SegmentCoder
+from .sight import Sight
 from .sound_coder import SoundCoder
 from .statistics import EncoderStatistics
 from .stream_time import StreamTime
 from .tracking.finder import FaceTracker
-from .tracking.observer import Observer
-from .tracking.smoothing import Smoothing
-from .tracking.trackers import LateTracker
 
 __all__ = ["Encoder", "EncoderStatistics"]
 
@@ -135,18 +126,8 @@ class Encoder:
         self._rate = RateControl(self.config, self.header, duration_s)
         self._keypoints = keypoints or keypoint_source(card)
         self._owns_keypoints = keypoints is None
-        self._smoothing = Smoothing(self.config.smoothing_strength)
-        name = self.config.tracker
-        self._late = LateTracker(name) if tracker is None else None
-        self._observer = Observer(
-            tracker or self._late or LateTracker(name),
-            self.config.size,
-            partial(LateTracker, name, still=True) if self._late else None,
-            crop=self.config.crop,
-            face=self.config.face,
-            spread=self._together == 0,
-        )
-        self._reenactment: Reenactment | None = None
+        times = (self.header.fps, self.header.time_base)
+        self._sight = Sight(self.config, *times, live=self._together == 0, tracker=tracker)
         self.reset()
 
     def prepare(self) -> None:
@@ -160,19 +141,7 @@ class Encoder:
             NoFaceError, MediaError: the portrait does not show one face from the front.
             ConsentError: whose the portrait is cannot be checked here, and it carries no consent.
         """
-        if self._late is not None:
-            self._late.open()
-        if self.config.portrait is not None and self._reenactment is None:
-            self._reenactment = self._sit(self.config.portrait)
-
-    def _sit(self, portrait: Portrait) -> Reenactment:
-        """Find the face of a portrait."""
-        embed = load_embedder() if portrait.consent is None else None
-        heads = HeadFinder.load(find_asset("face_landmarker.task"))
-        still = partial(LateTracker, self.config.tracker, still=True)
-        sitter = Sitter.find(portrait, still, heads, self.config.size)
-        owner = None if embed is None else Owner(sitter.view.seen, embed, portrait.name)
-        return Reenactment(sitter, heads, owner)
+        self._sight.prepare()
 
     def reset(self) -> None:
         """Begin a new stream with the same settings, and the rate that was set last. What was not
@@ -180,10 +149,7 @@ class Encoder:
         """
         self.statistics = EncoderStatistics()
         self._ready: list[Packet] = []
-        self._observer.reset()
-        if self._reenactment is not None:
-            self._reenactment.reset()
-        self._smoothing.reset()
+        self._sight.reset()
         self._rate.reset()
         live = self._together == 0
         self.header = replace(self._basis, session=self._session()) if live else self._basis
@@ -208,7 +174,6 @@ class Encoder:
         self._until = self._together
         self._sequence = 0
         self._pts: int | None = None
-        self._looked: int | None = None  # time of the frame that was tracked last
         self._early = 0
         self._start = 0
         self._joined_pts = 0
@@ -339,7 +304,7 @@ class Encoder:
         if self._grid is None:
             raise ConfigError("begin the stream first: call encode(now=...)")
         place = self._place(None, max(self._time.at(now), Fraction(0)))
-        return None if place is None else self._observe(frame, place)
+        return None if place is None else self._sight.observe(frame, place)
 
     def encode(
         self,
@@ -393,7 +358,7 @@ class Encoder:
         if isinstance(frame, ObservedFrame):
             self._ready += self._see(frame)
         elif frame is not None and (place := self._place(pts, at)) is not None:
-            self._ready += self._see(self._observe(frame, place))
+            self._ready += self._see(self._sight.observe(frame, place))
         if clocked:
             self._ready += self._due_motion(at)
         return self._take()
@@ -418,13 +383,11 @@ class Encoder:
 
     def close(self) -> None:
         """Free the tracker and the source of keypoints, unless the caller gave them."""
-        self._observer.close()
+        self._sight.close()
         if self._live is not None and self._live.base is not None:
             self._live.base.clear()
         if self._owns_keypoints:
             self._keypoints.close()
-        if self._late is not None:
-            self._late.close()
 
     def __enter__(self) -> Encoder:
         return self
@@ -514,41 +477,15 @@ class Encoder:
         self._items.append(observed)
         return packets
 
-    def _observe(self, frame: Frame, pts: int) -> ObservedFrame:
-        """Track a frame. Whether one can join there is not decided yet, unless the person or the
-        scene is a new one.
-        """
-        if self.config.portrait is not None and self._reenactment is None:
-            self.prepare()
-        shows, last = self._reenactment, self._looked
-        step = 1 / self.header.fps if last is None else (pts - last) * self.header.time_base
-        time_ms = round(pts * self.header.time_base * 1000)
-        seen, changed = self._observer.observe(frame, float(step), time_ms)
-        self._looked = pts
-        if seen is None and shows is not None:
-            return ObservedFrame(pts, None)
-        if seen is None:
-            unseen = self._observer.unseen(frame, time_ms)
-            return ObservedFrame(pts, None if unseen is None else View.of(unseen, faceless=True))
-        view = View.of(self._smoothing.push(seen, anew=changed))
-        if shows is None or self._live is None:
-            return ObservedFrame(pts, view, join=changed, anew=changed)
-        return shows.show([ObservedFrame(pts, view, anew=changed)], live=True)[0]
-
     def _drain(self, end: Fraction) -> list[Packet]:
         """Code the frames and the sound that wait, up to `end` seconds."""
-        packets = self._segment.code(self._shown(self._items), end)
+        seen = [item for item in self._items if isinstance(item, ObservedFrame)]
+        shown = iter(self._sight.shown(seen))
+        items = [next(shown) if isinstance(item, ObservedFrame) else item for item in self._items]
+        packets = self._segment.code(items, end)
         self._wanted |= not self._segment.joined
         self._items, self._until = [], end + self._together
         return packets
-
-    def _shown(self, items: list[Item]) -> list[Item]:
-        """Items of a stretch of a file; if there is a portrait, it is in place of the person."""
-        if self._reenactment is None:
-            return items
-        seen = [item for item in items if isinstance(item, ObservedFrame)]
-        shown = iter(self._reenactment.show(seen, live=False))
-        return [next(shown) if isinstance(item, ObservedFrame) else item for item in items]
 
     def _hear(self, packets: list[Packet]) -> list[Packet]:
         """Take packets of sound; those that are ready."""

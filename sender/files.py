@@ -28,7 +28,7 @@ __all__ = ["EncodeReport", "Progress", "encode_file", "encode_packets", "encode_
 
 Progress = Callable[[int, int], None]
 """Called after each frame with the number of frames done and the number expected."""
-_LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 _OFF = 0.02  # a rate that is missed by more than this part of it is reported
 _AHEAD = Fraction(1, 4)  # seconds that sound is written before its frame, so that no player waits
 _DEPTH = 4  # frames that are decoded before they are needed
@@ -127,7 +127,7 @@ def encode_to(
     kbps, asked = count.kbps(seconds)["total"], config.rate_kbps(timing.fps)
     warnings = _warnings(kbps - beside.kbps(seconds)["total"], asked)
     for warning in warnings:
-        _LOG.warning("%s", warning)
+        _log.warning("%s", warning)
     return EncodeReport(
         frames=done.frames,
         repeated=done.repeated,

@@ -28,7 +28,7 @@ from .ladder import sound_bitrate, together_ms
 
 __all__ = ["LIVE_SPAN", "MIN_PICTURE", "MOST", "RateControl"]
 
-_LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 LIVE_SPAN = Fraction(10)
 """Seconds over which a call earns back its first keyframe, if no keyframe interval is set."""
@@ -239,7 +239,7 @@ class RateControl:
             raise self._below(floor, span)
         most = self.expected(span) + count * stream + self._most_pictures(span, count)
         if not (self._in_file and self._config.base) and (self.per_second or 0) * span > most:
-            _LOG.warning(
+            _log.warning(
                 "%g kbit/s cannot be used up: at most about %d go into one scene, with the largest "
                 "reference pictures",
                 (self.per_second or 0) / 125,

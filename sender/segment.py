@@ -224,9 +224,9 @@ class SegmentCoder:
                 result.append(item)
                 continue
             sent = self._announce(item.reference.pts) if item.join else []
-            item.reference.alone = first is None
+            picture = item.reference.keyframe(base.still, alone=first is None)
             first = first or item.reference
-            sent += item.reference.keyframe(base.still).to_packets(0)
+            sent += picture.to_packets(0)
             self._rate.count(sent)
             result += sent
         anchor = None if first is None else finish(first.anchor())

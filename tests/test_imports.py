@@ -40,7 +40,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "live_base",
         "segment",
         "live",
-        "feedback",
+        "feedback sight",
         "encoder",
         "files",
     ),
@@ -54,8 +54,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "files",
     ),
     "call": (
-        "pack rate_estimate stretch simulated arrivals config link words description abilities rtp "
-        "traffic signing",
+        "pack rate_estimate lateness stretch simulated arrivals config link words description "
+        "abilities rtp traffic signing",
         "playout pictures render_load checking sealing rooms codes transport devices window",
         "playback incoming outgoing flood meeting line",
         "session rendezvous",

@@ -9,13 +9,12 @@ import numpy.typing as npt
 
 from ..errors import MotionError, TruncatedError
 
-__all__ = ["FP16_BITS", "FP16_BYTES", "KEYPOINTS", "LIMIT", "MotionFrame"]
+__all__ = ["FP16_BYTES", "KEYPOINTS", "LIMIT", "MotionFrame"]
 
 KEYPOINTS = 10
 """Number of keypoints K (AVFR-GAN, section 3)."""
 FP16_BYTES = KEYPOINTS * 6 * 2
-FP16_BITS = FP16_BYTES * 8
-"""960: ten keypoints of two coordinates and four jacobian values in binary16."""
+"""120: ten keypoints of two coordinates and four jacobian values in binary16."""
 LIMIT = 64.0
 """Largest magnitude that a coordinate or jacobian value may have (the picture spans 2)."""
 

@@ -22,7 +22,6 @@ from .frame import LIMIT, MotionFrame
 from .tables import step_size
 
 __all__ = [
-    "POSE_FP16_BITS",
     "POSE_FP16_BYTES",
     "HeadPlace",
     "PoseDecoder",
@@ -31,8 +30,7 @@ __all__ = [
 ]
 
 POSE_FP16_BYTES = 5 * 2
-POSE_FP16_BITS = POSE_FP16_BYTES * 8
-"""80: yaw, pitch, roll and the opening of both eyes in binary16."""
+"""10: yaw, pitch, roll and the opening of both eyes in binary16."""
 _MAX_OPENING = 4.0
 _MAX_ANGLE = 3.25  # a little more than half a turn: quantised angles may exceed it
 _SIZES = 1 / 64, 64.0

@@ -26,7 +26,7 @@ from ...call.pack import Datagram
 from ...call.playback import Playback
 from ...call.rate_estimate import MAX_KBPS, MIN_KBPS
 from ...call.session import CallSession
-from ...call.simulated import Line, LineSettings, World
+from ...call.simulated import LineConditions, SimulatedLine, World
 from ...codec.control import State
 from ...codec.counters import WRAP
 from ...codec.errors import MediaError
@@ -141,9 +141,9 @@ def _held(
     def hear_at(time: float, pcm: npt.NDArray[np.float32]) -> None:
         world.at(time, lambda: session.hear(pcm, world.now))
 
-    there = Line(world, deliver, LineSettings(delay_s=_DELAY_S))
-    back = Line(
-        world, lambda data: session.receive(data, world.now), LineSettings(delay_s=_DELAY_S)
+    there = SimulatedLine(world, deliver, LineConditions(delay_s=_DELAY_S))
+    back = SimulatedLine(
+        world, lambda data: session.receive(data, world.now), LineConditions(delay_s=_DELAY_S)
     )
     for index, frame in enumerate(clip.rgb()):
         see_at(float(index / clip.fps), np.asarray(frame))

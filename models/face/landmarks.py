@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ...codec.motion.frame import MotionFrame
 from .mesh import POINTS, REGIONS, centroids, select_points
 from .table import FaceTable
 
@@ -21,7 +20,6 @@ __all__ = [
     "memberships",
     "motion_features",
     "normalised_shape",
-    "rebuild_points",
     "relative_maps",
 ]
 
@@ -144,11 +142,3 @@ class PointRebuilder:
         features, basis = motion_features(self._table, source, points, driving)
         delta = (features @ self._table.ridge).reshape(*points.shape)
         return np.asarray(base + np.einsum("...ij,...pj->...pi", basis, delta), np.float32)
-
-
-def rebuild_points(
-    table: FaceTable, source: MotionFrame, points: Array, driving: MotionFrame
-) -> Array:
-    """Points of one frame, `[P, 2]`, from its motion and the keyframe's motion and points."""
-    rebuilder = PointRebuilder(table)
-    return rebuilder.rebuild(source.to_array(), points, driving.to_array())

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
 
 from ...codec.stream import StreamHeader
 from ..decoder import Due
@@ -59,12 +58,7 @@ class Pipeline:
     def __enter__(self) -> Pipeline:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # The writer first: it may wait for a renderer, which still runs then.
         self._writer.shutdown(wait=False, cancel_futures=True)
         self._renderers.shutdown(wait=True, cancel_futures=True)

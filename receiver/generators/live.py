@@ -33,22 +33,24 @@ class LiveGenerator:
     Args:
         full: the network that the stream names.
         lighter: a smaller one; None if there is none.
-
-    Attributes:
-        light: whether the smaller one renders. It may be set at any time, from any thread; a
-            picture that has begun is still finished by the other one.
     """
 
     def __init__(self, full: Generator, lighter: Generator | None = None) -> None:
         self._full, self._lighter = full, lighter
         self._pending: deque[_Keyframe] = deque(maxlen=_PENDING)
-        self.light = False
+        self._light = False
 
     def set_source(self, rgb: Frame, motion: MotionFrame, points: Array) -> Source:
         """See `Generator.set_source`. The network gets the keyframe later."""
         keyframe = _Keyframe(rgb, motion, points)
         self._pending.append(keyframe)
         return Source(motion.to_array(), points, keyframe)
+
+    def lighten(self, light: bool) -> None:
+        """Render with the smaller network from now on, or no longer. Any thread may call it; a
+        picture that has begun is still finished by the other one.
+        """
+        self._light = light
 
     def points(self, source: Source, motion: MotionFrame) -> Array:
         """See `Generator.points`: both networks have the same landmarks."""
@@ -58,12 +60,12 @@ class LiveGenerator:
         """Prepare a keyframe that no picture has needed yet; returns whether there was one."""
         if not self._pending:
             return False
-        self._prepared(self._pending.popleft(), self.light)
+        self._prepared(self._pending.popleft(), self._light)
         return True
 
     def render(self, source: Source, motion: MotionFrame, mel: Array | None) -> Frame:
         """See `Generator.render`."""
-        light = self.light
+        light = self._light
         return self._chosen(light).render(self._prepared(source.features, light), motion, mel)
 
     def _chosen(self, light: bool) -> Generator:

@@ -87,7 +87,7 @@ class Networks:
         self._light = light
         for generator in self._loaded.values():
             if isinstance(generator, LiveGenerator):
-                generator.light = light
+                generator.lighten(light)
 
     def work_ahead(self) -> bool:
         """Prepare a keyframe that no picture has needed yet; returns whether there was one."""
@@ -142,7 +142,7 @@ class Networks:
         if not self._fuses:
             self.fuser, self._fuses = open_fuser(self._config), True
         if isinstance(generator, LiveGenerator):
-            generator.light = self._light
+            generator.lighten(self._light)
         # Replaced as a whole, since `prepare` may run in another thread than `get`.
         kept = list(self._loaded.items())[1 - _KEPT :]
         self._loaded = {**dict(kept), _key(header, person): generator}

@@ -25,7 +25,7 @@ from .transfer import Transfer, unlikeness
 
 __all__ = ["Reenactment"]
 
-_LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 _SETTLE_S = 0.3  # time constant with which a better moment is followed
 _BETTER = 0.97  # how much more alike a moment is that takes the place of the last one
 _REMEMBERED = 500  # frames that say how far the eyes are open
@@ -34,8 +34,8 @@ _PER_OPENING = 15.0  # cm that an eye counts which is shut by its whole width
 
 
 @dataclass(frozen=True, slots=True)
-class _Moment:
-    """A moment of the driver.
+class _Candidate:
+    """A moment of the driver to which motion may be relative.
 
     Attributes:
         head: his head.
@@ -48,7 +48,7 @@ class _Moment:
     eyes: float
 
     @classmethod
-    def of(cls, portrait: Head, head: Head, seen: Observation) -> _Moment:
+    def of(cls, portrait: Head, head: Head, seen: Observation) -> _Candidate:
         """Of an observed frame."""
         return cls(head, unlikeness(portrait, head), float(openings(seen.landmarks)[0]))
 
@@ -75,7 +75,7 @@ class Reenactment:
     def reset(self) -> None:
         """Another driver: nothing of the last one holds."""
         self._eyes: deque[float] = deque(maxlen=_REMEMBERED)  # how far they were open lately
-        self._alike: _Moment | None = None
+        self._alike: _Candidate | None = None
         self._best: Transfer | None = None
         self._now: Transfer | None = None
         self._seconds = 0.0
@@ -102,7 +102,7 @@ class Reenactment:
             ConfigError, MediaError: the face cannot be used, see `HeadFinder.find`.
         """
         heads: list[Head | None] = []
-        moments: list[_Moment] = []
+        moments: list[_Candidate] = []
         for frame in frames:
             if frame.anew:
                 self.reset()
@@ -111,7 +111,7 @@ class Reenactment:
             if seen is not None and self._owner is not None and not live:
                 self._owner.admits(seen)
             if head is not None and seen is not None:
-                moments.append(_Moment.of(self._sitter.head, head, seen))
+                moments.append(_Candidate.of(self._sitter.head, head, seen))
             heads.append(head)
         self._learn(moments)
         if not live and any(heads) and self._owner is not None and not self._owner.known:
@@ -121,7 +121,7 @@ class Reenactment:
             for frame, head in zip(frames, heads, strict=True)
         ]
 
-    def _learn(self, moments: Sequence[_Moment]) -> None:
+    def _learn(self, moments: Sequence[_Candidate]) -> None:
         """Look whether one of these moments is better than the best so far. Which moments have open
         eyes is known better with time, so that moment is judged anew, too.
         """
@@ -141,7 +141,7 @@ class Reenactment:
         if live and self._owner is not None and not self._owner.admits(seen):
             if self._owner.refused and not self._refused:
                 self._refused = True
-                _LOG.warning("nothing is shown: %s", self._owner.refusal())
+                _log.warning("nothing is shown: %s", self._owner.refusal())
             return None
         passed, self._seconds = seen.seconds - self._seconds, seen.seconds
         if self._now is None:

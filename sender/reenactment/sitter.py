@@ -20,7 +20,7 @@ from .head import Head, HeadFinder
 
 __all__ = ["Sitter"]
 
-_LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 _LEAST_FACE = 48  # pixels of a face's height
 _SMALLER = 1.4  # a second face is somebody in the background where it is smaller by this
 _ASIDE = 40.0  # degrees from the camera, at most
@@ -89,7 +89,7 @@ class Sitter:
         if eyes < _SHUT_EYES:
             raise MediaError(f"the eyes in {name} are shut: choose a picture with open eyes")
         if mouth > _OPEN_MOUTH:
-            _LOG.warning(
+            _log.warning(
                 "the mouth in %s is open: it will close with yours, but the teeth that show in the "
                 "picture are smeared then; one with closed lips looks better",
                 name,

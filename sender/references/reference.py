@@ -50,7 +50,6 @@ class Reference:
         hardness: that loss, relative to what a picture of so many bytes usually loses.
         coded: the picture as it is sent; None until it is coded.
         state: id and CRC-32, as the receiver reports it; None until it is coded.
-        alone: code the picture as a still, even if that takes more bytes than after another one.
     """
 
     id: int
@@ -64,7 +63,6 @@ class Reference:
     hardness: float = 1.0
     coded: CodedPicture | None = None
     state: ReferenceState | None = None
-    alone: bool = False
     _source: Frame | None = None
     _anchor: Anchor | None = None
     _tried: bool = False
@@ -73,19 +71,23 @@ class Reference:
         """Set what its picture is expected to lose, until it is coded."""
         self.loss = loss
 
-    def keyframe(self, max_bytes: int, *, fill: bool = False) -> Keyframe:
+    def keyframe(self, max_bytes: int, *, fill: bool = False, alone: bool = False) -> Keyframe:
         """Code its picture, and give what is sent of it.
 
         Args:
             max_bytes: of the picture; it may take more if no quality is small enough.
             fill: use these bytes as fully as possible, by softening the picture if need be.
+            alone: code the picture as a still, even if that takes more bytes than after another
+                one.
         """
-        return finish(self.coding(max_bytes, fill=fill))
+        return finish(self.coding(max_bytes, fill=fill, alone=alone))
 
-    def coding(self, max_bytes: int, *, fill: bool = False, quick: bool = False) -> Steps[Keyframe]:
+    def coding(
+        self, max_bytes: int, *, fill: bool = False, alone: bool = False, quick: bool = False
+    ) -> Steps[Keyframe]:
         """The same in steps, one coding each; with `quick` they are as few as can be."""
         after = None
-        if self.base is not None and not self.alone:
+        if self.base is not None and not alone:
             after = yield from self.base.anchor()
         picture = yield from fit_picture(
             self.picture, max_bytes, smallest=True, after=after, quick=quick

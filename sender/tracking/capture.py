@@ -11,7 +11,6 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Any, cast
 
 import av
@@ -32,7 +31,7 @@ from .upright import MAX_SIDE, pixel_aspect, shown_size, upright, wide_samples
 
 __all__ = ["MAX_SIDE", "SAMPLE_RATE", "Capture", "VideoInfo"]
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _PICTURES, _SOUND = 0, 1  # streams of the clock
 _BREAKS = cast(int, Flags.ts_discont.value)  # formats whose stamps may jump by design
@@ -145,7 +144,7 @@ class Capture:
                     yield from aligner.push(frame)
             yield from aligner.flush()
         if aligner.peak <= SILENCE:
-            log.warning("%s: its sound is silent from beginning to end", self._path.name)
+            _log.warning("%s: its sound is silent from beginning to end", self._path.name)
 
     def _decoded(self) -> Generator[tuple[av.VideoFrame, Fraction], None, None]:
         """Decoded frames and their times on the file's clock."""
@@ -187,7 +186,7 @@ class Capture:
                     pictures.append((len(found[which].orders), packet.pts))
                 found[which].add(order, shown, sent, (packet.duration or 0) * second)
             if unread := unread_recording(self._path, end):
-                log.warning(
+                _log.warning(
                     "%s: a second recording begins %d bytes before its end. FFmpeg does not read "
                     "it, and it is left out: convert both recordings apart",
                     *(self._path.name, unread),
@@ -221,12 +220,7 @@ class Capture:
     def __enter__(self) -> Capture:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Containers are open only while they are read; nothing is left to close."""
 
 

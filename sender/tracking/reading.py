@@ -16,7 +16,7 @@ from ...codec.errors import NotAVideoError
 
 __all__ = ["decode", "open_video", "packets_of", "unread_recording"]
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # Local files only: a playlist named .mp4 must not make us connect to the addresses in it.
 _OPTIONS = {"protocol_whitelist": "file,crypto,data"}
@@ -58,7 +58,7 @@ def packets_of(container: InputContainer, streams: list[Any]) -> Iterator[Any]:
         except av.error.FFmpegError as error:
             errors += 1
             if errors >= _MOST_ERRORS:
-                log.warning("the file is damaged and cannot be read to its end: %s", error)
+                _log.warning("the file is damaged and cannot be read to its end: %s", error)
                 return
 
 
@@ -67,7 +67,7 @@ def decode(packet: Any) -> list[Any]:
     try:
         return list(packet.decode())
     except av.error.FFmpegError as error:
-        log.info("a damaged packet was skipped: %s", error)
+        _log.info("a damaged packet was skipped: %s", error)
         return []
 
 

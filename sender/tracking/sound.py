@@ -20,7 +20,7 @@ from .reading import decode, packets_of
 
 __all__ = ["Aligner", "SoundTrack", "choose_track"]
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _SLACK = SAMPLE_RATE // 20  # 50 ms: below, time stamps are taken to be imprecise, above to be right
 _ENOUGH_S = 2.0  # seconds of audible sound that tell what the channels have in common
@@ -70,10 +70,10 @@ def choose_track(container: InputContainer, name: str, number: int | None) -> So
     chosen = heard[0] if heard else tracks[0]
     if chosen is not tracks[0]:
         place = tracks.index(chosen) + 1
-        log.warning("%s: its first sound track is silent; track %d is sent", name, place)
+        _log.warning("%s: its first sound track is silent; track %d is sent", name, place)
     side = balances[chosen.index].side
     if side is not None:
-        log.warning(
+        _log.warning(
             "%s: the channels of its sound cancel each other out; only channel %d of them is sent",
             name,
             side + 1,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from .tracker import Face, Tracker
 __all__ = ["TRACKERS", "LateTracker", "TrackerName", "open_tracker"]
 
 TrackerName = Literal["openvino", "mediapipe"]
-TRACKERS: tuple[TrackerName, ...] = ("openvino", "mediapipe")
+TRACKERS: tuple[TrackerName, ...] = get_args(TrackerName)
 
 
 def open_tracker(name: TrackerName, *, still: bool = False) -> FaceTracker:

@@ -2,8 +2,8 @@
 
     namespace a ── cable ── relay ── cable ── namespace b
 
-The relay carries every packet, and loses, delays and queues it as `facewire.call.simulated.Line`
-does. It counts the bytes of IP that each side sends by UDP.
+The relay carries every packet, and loses, delays and queues it as
+`facewire.call.simulated.SimulatedLine` does. It counts the bytes of IP that each side sends by UDP.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from facewire.call.simulated import Line, LineSettings, World
+from facewire.call.simulated import LineConditions, SimulatedLine, World
 
 IP = shutil.which("ip") or "ip"
 ETHERNET = 14
@@ -95,14 +95,14 @@ def network() -> Iterator[tuple[str, str, str]]:
 class Relay:
     """Carries packets between the two cables of a namespace, in a thread."""
 
-    def __init__(self, space: str, settings: LineSettings, seed: int = 0) -> None:
+    def __init__(self, space: str, settings: LineConditions, seed: int = 0) -> None:
         self.world = World()
         with inside(space):
             self._sockets = [socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3) for _ in "12"]
             for number, one in enumerate(self._sockets, 1):
                 one.bind((f"end{number}", 3, 0))
         self.lines = [
-            Line(self.world, self._sender(other), replace(settings), seed=seed + number)
+            SimulatedLine(self.world, self._sender(other), replace(settings), seed=seed + number)
             for number, other in enumerate(reversed(self._sockets))
         ]
         self.carried = [0, 0]  # IP bytes of UDP that each side sent
@@ -205,7 +205,7 @@ class Program:
 
 @contextlib.contextmanager
 def call(
-    line: LineSettings, folder: Path, words: list[str], seed: int = 0
+    line: LineConditions, folder: Path, words: list[str], seed: int = 0
 ) -> Iterator[tuple[tuple[Program, Program], Relay]]:
     """Two programs that are in a call over a line. The one that joined leaves at the end of the
     block, and both have ended after it.

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from facewire.call.config import CallConfig
 from facewire.call.session import CallSession
 from facewire.call.signing import PublicKey, SigningKey, ends_of
-from facewire.call.simulated import Clock, Line, LineSettings, World
+from facewire.call.simulated import Clock, LineConditions, SimulatedLine, World
 from facewire.codec.motion.frame import MotionFrame
 from facewire.models.face.mesh import POINTS
 from facewire.receiver.decoder import Decoder
@@ -168,7 +168,7 @@ class Side:
         if self.key is not None and peer.key is not None:
             self.session.bind(self.key, PublicKey(peer.key.public), ENDS)
 
-    def connect(self, peer: Side, line: Line) -> None:
+    def connect(self, peer: Side, line: SimulatedLine) -> None:
         """Send to a peer over a line; the devices start."""
         self.peer, self.line = peer, line
         self._bind(peer)
@@ -279,8 +279,8 @@ class Call:
         self,
         card: Path,
         config: CallConfig | None = None,
-        there: LineSettings | None = None,
-        back: LineSettings | None = None,
+        there: LineConditions | None = None,
+        back: LineConditions | None = None,
         clocks: tuple[Clock, Clock] = (Clock(100.0), Clock(5000.0)),
         *,
         seed: int = 0,
@@ -302,14 +302,14 @@ class Call:
             )
             for number, clock in enumerate(clocks)
         )
-        self.there = self._line(self.b, there or LineSettings(), seed)
-        self.back = self._line(self.a, back or LineSettings(), seed + 1)
+        self.there = self._line(self.b, there or LineConditions(), seed)
+        self.back = self._line(self.a, back or LineConditions(), seed + 1)
         self.a.connect(self.b, self.there)
         self.b.connect(self.a, self.back)
         self._measure()
 
-    def _line(self, to: Side, settings: LineSettings, seed: int) -> Line:
-        return Line(self.world, to.receive, settings, seed=seed)
+    def _line(self, to: Side, settings: LineConditions, seed: int) -> SimulatedLine:
+        return SimulatedLine(self.world, to.receive, settings, seed=seed)
 
     def _measure(self) -> None:
         self.a.measure()

@@ -31,7 +31,7 @@ from facewire.call.pack import Datagram
 from facewire.call.rendezvous import Rendezvous
 from facewire.call.session import CallSession
 from facewire.call.signing import PublicKey, SigningKey
-from facewire.call.simulated import LineSettings
+from facewire.call.simulated import LineConditions
 from facewire.codec.keyframe import fragment_of
 from facewire.codec.packet import Kind
 from facewire.receiver.decoder import Decoder
@@ -240,7 +240,7 @@ def measure(runs: int, loss: float) -> None:
     for name, patience in ways.items():
         times, again, frames = [], 0, 0
         for seed in range(runs):
-            config, lost = CallConfig(reliable=patience is not None), LineSettings(loss=loss)
+            config, lost = CallConfig(reliable=patience is not None), LineConditions(loss=loss)
             call, rng = Call(card, config, lost, lost, seed=2 * seed), random.Random(seed)
             sent = recorded(call.a)
             if patience is not None:

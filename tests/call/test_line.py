@@ -14,6 +14,7 @@ from facewire.call.line import Line, LineState
 from facewire.call.link import Link
 from facewire.call.meeting import Meeting
 from facewire.call.rendezvous import Rendezvous
+from facewire.call.traffic import Traffic
 from facewire.codec.errors import CallError, LinkError, PeerError, RoomError
 
 pytest.importorskip("aiortc")
@@ -136,6 +137,57 @@ def test_the_line_is_lost_and_made_anew() -> None:
         await asyncio.wait_for(one.task, 10)
 
     run(test)
+
+
+class FakePath:
+    """A connection of which something was heard at some time."""
+
+    def __init__(self, heard: float) -> None:
+        self.traffic = Traffic(heard=heard)
+        self.closed = False
+
+    def local_address(self) -> str:
+        return "127.0.0.1"
+
+    async def close(self, *, tell: bool = True) -> None:
+        self.closed = True
+
+
+def test_each_loss_of_the_line_has_five_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In virtual time: a line that was lost and made anew may be lost again an hour later."""
+
+    async def test() -> None:
+        states: list[LineState] = []
+        line = Line(
+            Link.make("http://127.0.0.1:1"),
+            maker=True,
+            abilities=b"",
+            on_state=lambda state, sentence: states.append(state),
+            on_datagram=lambda data: None,
+            on_abilities=lambda abilities, ends: None,
+        )
+        paths = [FakePath(heard=now) for now in (0.0, 20.0, 3600.0)]
+        made = iter(paths[1:])
+
+        async def meet_again() -> FakePath:
+            return next(made)
+
+        monkeypatch.setattr(line, "_meet_again", meet_again)
+        line._use(paths[0])  # type: ignore[arg-type]
+        for now in (10.0, 20.0, 3590.0, 3600.0):  # lost, made anew, lost, made anew
+            await line._look(now)
+            await asyncio.sleep(0)
+        assert states == [LineState.CONNECTED, LineState.QUIET] * 2 + [LineState.CONNECTED]
+        assert [path.closed for path in paths] == [True, True, False]
+        monkeypatch.setattr(line, "_meet_again", asyncio.Event().wait)
+        await line._look(3610.0)
+        await line._look(3900.0)
+        with pytest.raises(CallError, match="five minutes"):
+            await line._look(3911.0)
+        assert line._anew is not None
+        line._anew.cancel()
+
+    asyncio.run(test())
 
 
 def test_a_quiet_line_that_comes_back_is_kept() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from facewire.call.simulated import LineSettings
+from facewire.call.simulated import LineConditions
 
 from .real_network import ETHERNET, IP, call
 
@@ -36,7 +36,7 @@ def test_a_call_over_a_poor_line(clip: Path, tmp_path: Path) -> None:
     counts.
     """
     words = ["--in", str(clip), "--loop", "--kbps", "64", "--network", "xs"]
-    line = LineSettings(loss=0.1, delay_s=0.05, kbps=24, overhead=-ETHERNET)
+    line = LineConditions(loss=0.1, delay_s=0.05, kbps=24, overhead=-ETHERNET)
     with call(line, tmp_path, words) as (programs, relay):
         for program in programs:
             program.waits_for("the picture is signed")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from facewire.call.rate_estimate import MAX_KBPS, MIN_KBPS, LineEstimate
-from facewire.call.simulated import Clock, Line, LineSettings, World
+from facewire.call.simulated import Clock, LineConditions, SimulatedLine, World
 
 
 @dataclass
@@ -31,9 +31,9 @@ class Run:
 
 
 def run(
-    settings: LineSettings,
+    settings: LineConditions,
     seconds: float,
-    change: Callable[[float, LineSettings], None] = lambda time, settings: None,
+    change: Callable[[float, LineConditions], None] = lambda time, settings: None,
     *,
     every: float = 0.1,
     ppm: float = 0.0,
@@ -52,7 +52,7 @@ def run(
         came.setdefault(number, theirs.read(world.now))
         result.arrived.append((world.now, len(data) + settings.overhead))
 
-    line = Line(world, deliver, settings, seed=seed)
+    line = SimulatedLine(world, deliver, settings, seed=seed)
 
     def send() -> None:
         nonlocal sent
@@ -83,23 +83,23 @@ def run(
 
 @pytest.mark.parametrize("kbps", [10, 16, 32, 64])
 def test_the_line_is_used_and_not_flooded(kbps: float) -> None:
-    found = run(LineSettings(kbps=kbps), 60)
+    found = run(LineConditions(kbps=kbps), 60)
     assert found.kbps(20, 60) > 0.8 * min(kbps, MAX_KBPS)
     assert found.queue(20, 60) < 0.4
 
 
 def test_a_start_neither_floods_a_thin_line_nor_crawls_on_a_fast_one() -> None:
-    thin = run(LineSettings(kbps=10), 10)
+    thin = run(LineConditions(kbps=10), 10)
     assert thin.queue(0, 10) < 1.0
-    fast = run(LineSettings(kbps=100), 10)
+    fast = run(LineConditions(kbps=100), 10)
     assert fast.estimate(5) > 40
 
 
 def test_a_line_that_falls_and_rises() -> None:
-    def change(time: float, settings: LineSettings) -> None:
+    def change(time: float, settings: LineConditions) -> None:
         settings.kbps = 64 if time < 30 else 10 if time < 60 else 32
 
-    found = run(LineSettings(kbps=64), 90, change)
+    found = run(LineConditions(kbps=64), 90, change)
     assert found.kbps(20, 30) > 0.8 * 64
     assert found.queue(32, 60) < 0.3
     assert found.kbps(40, 60) > 0.8 * 10
@@ -108,24 +108,24 @@ def test_a_line_that_falls_and_rises() -> None:
 
 @pytest.mark.parametrize(("loss", "burst"), [(0.1, 1.0), (0.2, 3.0)])
 def test_loss_without_a_queue_costs_no_rate(loss: float, burst: float) -> None:
-    found = run(LineSettings(loss=loss, burst=burst), 40)
+    found = run(LineConditions(loss=loss, burst=burst), 40)
     assert found.estimate(39) > 24
 
 
 def test_a_line_that_drops_without_a_queue_is_left_room() -> None:
-    found = run(LineSettings(kbps=12, queue_s=0.15), 40)
+    found = run(LineConditions(kbps=12, queue_s=0.15), 40)
     assert found.kbps(20, 40) > 0.7 * 12
     assert found.estimate(39) < 24
 
 
 def test_jitter_is_not_a_queue() -> None:
-    found = run(LineSettings(jitter_s=0.02), 40)
+    found = run(LineConditions(jitter_s=0.02), 40)
     assert found.estimate(39) > 40
 
 
 @pytest.mark.parametrize("ppm", [-500, 500])
 def test_clocks_that_drift_are_not_a_queue(ppm: float) -> None:
-    found = run(LineSettings(kbps=40), 600, ppm=ppm)
+    found = run(LineConditions(kbps=40), 600, ppm=ppm)
     assert found.kbps(300, 600) > 0.75 * 40
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facewire.call.config import CallConfig
-from facewire.call.simulated import LineSettings
+from facewire.call.simulated import LineConditions
 from facewire.sender.config import EncoderConfig
 
 from .sides import Call
@@ -23,7 +23,7 @@ def psnr(one: Frame, other: Frame) -> float:
 
 def test_ten_seconds_with_the_real_networks(card: Path, frames: list[Frame]) -> None:
     config = CallConfig(kbps=24, fps=Fraction(10), encoder=EncoderConfig(model="xs", crop=False))
-    lossy = LineSettings(loss=0.03)
+    lossy = LineConditions(loss=0.03)
     call = Call(card, config, lossy, lossy, film=frames[::3])
     call.run(10)
     for side in (call.a, call.b):

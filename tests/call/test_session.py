@@ -17,7 +17,7 @@ import pytest
 from facewire.call.config import CallConfig
 from facewire.call.pack import Datagram
 from facewire.call.session import CallSession
-from facewire.call.simulated import Clock, LineSettings
+from facewire.call.simulated import Clock, LineConditions
 from facewire.codec.control import Control, Missing, Received, ReferenceState, State, Wants
 from facewire.codec.errors import ConfigError, MediaError
 from facewire.codec.keyframe import fragment_of
@@ -91,7 +91,7 @@ def test_a_stream_that_is_known_is_told_seldom(card: Path) -> None:
 
 
 def test_ten_per_cent_of_the_datagrams_lost(card: Path) -> None:
-    call = Call(card, SLOW, LineSettings(loss=0.1), LineSettings(loss=0.1), seed=2)
+    call = Call(card, SLOW, LineConditions(loss=0.1), LineConditions(loss=0.1), seed=2)
     call.run(25)
     b = call.b
     assert share_shown(b, 8, 25) > 0.97
@@ -103,7 +103,7 @@ def test_ten_per_cent_of_the_datagrams_lost(card: Path) -> None:
 
 
 def test_a_line_that_falls(card: Path) -> None:
-    settings = LineSettings(kbps=64)
+    settings = LineConditions(kbps=64)
     call = Call(card, CallConfig(kbps=64, fps=Fraction(12)), settings)
     call.run(10)
     assert call.a.kbps(6, 10) > 40
@@ -119,7 +119,7 @@ def test_a_line_that_falls(card: Path) -> None:
 
 
 def test_an_outage_leaves_no_trace(card: Path) -> None:
-    there, back = LineSettings(), LineSettings()
+    there, back = LineConditions(), LineConditions()
     call = Call(card, SLOW, there, back)
     call.run(5)
     keyframes = call.b.session.incoming.decoder.statistics.keyframes
@@ -197,7 +197,7 @@ def test_clocks_that_drift(card: Path) -> None:
 
 
 def test_reordered_doubled_and_jittering(card: Path) -> None:
-    settings = LineSettings(jitter_s=0.02, reorder=0.1, double=0.1)
+    settings = LineConditions(jitter_s=0.02, reorder=0.1, double=0.1)
     # Without signatures: with their bytes, this seed delays other datagrams.
     call = Call(card, SLOW, settings, seed=5)
     call.run(15)
@@ -226,7 +226,7 @@ def recorded(side: Side) -> list[bytes]:
 
 def test_the_first_keyframe_goes_reliably_and_nowhere_else(card: Path) -> None:
     """Whatever is lost of the datagrams, also of what asks for a keyframe."""
-    lost = LineSettings(loss=0.3)
+    lost = LineConditions(loss=0.3)
     call = Call(card, RELIABLE, lost, lost, seed=3)
     sent = recorded(call.a)
     call.run(6)
@@ -330,7 +330,7 @@ def test_sound_of_any_length_and_frames_of_any_size(card: Path) -> None:
 
 
 def test_a_peer_that_never_answers(card: Path) -> None:
-    back = LineSettings(dead=True)
+    back = LineConditions(dead=True)
     call = Call(card, SLOW, back=back)
     call.run(20)
     assert call.a.kbps(5, 20) < 24 * 1.05

@@ -107,7 +107,7 @@ def test_one_s_own_portrait_is_compared(
     def embed(picture: Frame, landmarks: Any) -> Any:
         return np.array([float(picture.mean() > 120), 0], np.float32)
 
-    monkeypatch.setattr("facewire.sender.encoder.load_embedder", lambda: embed)
+    monkeypatch.setattr("facewire.sender.sight.load_embedder", lambda: embed)
     dark = [frame // 4 for frame in frames[:20]]
     with pytest.raises(ConsentError, match=r"her\.png does not seem"):
         encode(make(portrait_of(frames[0], None)), dark)

@@ -16,7 +16,7 @@ from facewire.codec.errors import (
 )
 from facewire.codec.motion.entropy import MissingReferenceError
 from facewire.codec.motion.frame import MotionFrame
-from facewire.codec.motion.pose import POSE_FP16_BITS, HeadPlace, PoseFrame
+from facewire.codec.motion.pose import HeadPlace, PoseFrame
 from facewire.codec.motion.profiles import (
     MotionSettings,
     motion_reader,
@@ -38,7 +38,7 @@ def pose(index: int) -> PoseFrame:
 
 def test_the_plain_form_is_80_bits_in_the_documented_order() -> None:
     payload = PoseFrame(0.5, -0.25, 0.125, 0.25, 0.75, HeadPlace(0, 0, 1)).to_fp16()
-    assert 8 * len(payload) == POSE_FP16_BITS == 80
+    assert 8 * len(payload) == 80
     assert np.frombuffer(payload, "<f2").tolist() == [0.5, -0.25, 0.125, 0.25, 0.75]
     assert PoseFrame.from_fp16(payload) == PoseFrame(0.5, -0.25, 0.125, 0.25, 0.75)
     assert motion_writer("pose-fp16").encode([pose(3)], 0, 0, KEY) == pose(3).to_fp16()

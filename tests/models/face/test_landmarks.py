@@ -5,7 +5,7 @@ import pytest
 
 from facewire.codec.motion.frame import MotionFrame
 from facewire.models.face.keypoints import MeshKeypoints
-from facewire.models.face.landmarks import PointRebuilder, rebuild_points, relative_maps
+from facewire.models.face.landmarks import PointRebuilder, relative_maps
 from facewire.models.face.mesh import (
     CHANNELS,
     LANDMARKS,
@@ -65,7 +65,8 @@ def test_points_follow_an_affine_motion_through_fp16(face: np.ndarray) -> None:
     matrix, shift = np.array([[1.05, 0.1], [-0.1, 0.95]]), np.array([0.05, 0.1])
     driving = moved(face, matrix, shift)
     motion = MotionFrame.from_fp16(keypoints.motion(driving).to_fp16())
-    found = rebuild_points(FaceTable.blank(), source, select_points(face), motion)
+    rebuilder = PointRebuilder(FaceTable.blank())
+    found = rebuilder.rebuild(source.to_array(), select_points(face), motion.to_array())
     np.testing.assert_allclose(found, select_points(driving), atol=4e-3)
 
 

@@ -60,7 +60,7 @@ def test_the_lighter_network_takes_over_and_hands_back() -> None:
     source = live.set_source(PICTURE, STILL, POINTS)
     levels = []
     for light in (False, True, True, False):
-        live.light = light
+        live.lighten(light)
         levels.append(int(live.render(source, STILL, None)[0, 0, 0]))
     assert levels == [9, 3, 3, 9]
     assert full.prepared == lighter.prepared == 1
@@ -69,7 +69,7 @@ def test_the_lighter_network_takes_over_and_hands_back() -> None:
 def test_without_a_lighter_network_the_same_one_goes_on() -> None:
     live = LiveGenerator(Counting(9))
     source = live.set_source(PICTURE, STILL, POINTS)
-    live.light = True
+    live.lighten(True)
     assert live.render(source, STILL, None)[0, 0, 0] == 9
 
 
@@ -92,7 +92,7 @@ def test_shipped_networks_show_nearly_the_same_face() -> None:
     points = rng.uniform(-0.5, 0.5, (len(POINT_TABLE), 2)).astype(np.float32)
     source = live.set_source(coarse, STILL, points)
     full = live.render(source, STILL, None).astype(float)
-    live.light = True
+    live.lighten(True)
     light = live.render(source, STILL, None).astype(float)
     assert np.abs(full - light).max() > 0
     assert np.abs(full - light).mean() < 12
