@@ -185,7 +185,7 @@ def test_the_tables(tmp_path: Path) -> None:
     assert a[:3] == ["a", "6", "0.500"]
     assert abs(float(a[3])) == 0
     assert b[:4] == ["b", "6", "0.750", "4.0"]
-    assert mean[:4] == ["mean", "6", "0.625", "2.0"]
+    assert mean[:4] == ["mean", "12", "0.625", "2.0"]
     assert together[:3] == ["apb2face, drawn", "12", "0.625"]
     assert together[-4:] == ["2.00", "2.00", "7", ""]
     assert mean[6] == ""  # nothing measured ALE
