@@ -8,10 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..training.config import Progress
-from .loop import Loop
+from ..training.resumable import ResumableRun
 from .network import GeometryPredictor, LandmarkDiscriminator
 from .objective import GeometryLosses, discriminator_loss, predictor_losses
 from .paper_evaluate import landmark_figures, predicted
@@ -55,8 +54,8 @@ def train_paper(
 ) -> GeometryPredictor:
     """Train the paper's predictor on frames of one person, or of a few.
 
-    `out` receives the files of `Loop` and `model.safetensors`, in FP16. `held-out.csv` gives the
-    error of the held-out frames: all landmarks and those of the mouth, in pixels at 256x256.
+    `out` receives the files of `ResumableRun` and `model.safetensors`, in FP16. `held-out.csv`
+    gives the error of the held-out frames: see `landmark_figures`.
 
     Raises:
         TrainingError: no such checkpoint, or a loss that is no longer a number.
@@ -68,7 +67,7 @@ def train_paper(
     return run.network.eval()
 
 
-class _Run(Loop):
+class _Run(ResumableRun):
     def __init__(
         self, settings: PaperTraining, frames: PaperFrames, held_out: PaperFrames, out: Path
     ) -> None:
@@ -98,17 +97,12 @@ class _Run(Loop):
         rows = self.rng.integers(len(self.frames.at), size=self.settings.batch)
         *inputs, true = self.frames.batch(rows)
         made = self.network(*inputs)
-        losses: dict[str, Tensor] = {}
+        losses: dict[str, float] = {}
         if self.judge is not None:
-            losses["discriminator"] = discriminator_loss(self.judge, made, true)
-            self.judge_optimiser.zero_grad(set_to_none=True)
-            losses["discriminator"].backward()  # type: ignore[no-untyped-call]
-            self.judge_optimiser.step()
+            told = discriminator_loss(self.judge, made, true)
+            losses = self.descend(self.judge_optimiser, {"discriminator": told})
         terms = predictor_losses(made, true, self.settings.losses, self.judge)
-        self.optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-        self.optimiser.step()
-        return {name: float(term.detach()) for name, term in {**terms, **losses}.items()}
+        return self.descend(self.optimiser, terms) | losses
 
     def evaluate(self) -> dict[str, float]:
         return landmark_figures(*predicted(self.network, self.held_out))
