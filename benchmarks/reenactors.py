@@ -188,7 +188,7 @@ def measure_person(
     features = features_of(truths, inception)
     Figures({}, {"frames": len(truths)}, features).save(_path(out, person.name, TRUTH))
     picture = sheet(list(rows.values()))
-    cv2.imwrite(str(out / f"{person.name}.jpg"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    cv2.imwrite(str(out / f"{person.name}.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 
 def trained(folder: Path) -> dict[str, float]:

@@ -205,7 +205,7 @@ def test_a_person_is_measured_in_all_ways(cache: Path, weights: Path, tmp_path: 
     ways = reenactors.ways_of(person, args)
     assert tuple(ways) == reenactors.WAYS
     reenactors.measure_person(person, ways, tmp_path, stand_in)
-    sheet = cv2.imread(str(tmp_path / "a.jpg"))
+    sheet = cv2.imread(str(tmp_path / "a.png"))
     assert sheet.shape == (5 * 160, 4 * 160, 3)
     table = reenactors.tables(tmp_path)
     assert all(f"| {way} | 4 |" in table for way in reenactors.WAYS)
