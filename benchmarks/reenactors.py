@@ -12,9 +12,11 @@ person is; `--geometry` is the paper's predictor. Of each person, pictures of th
 - `apb2face`: the paper's whole system. Sound, pose and blinks become landmarks, these a picture.
 - `apb2face-v2`: the first picture that was learned from, moved by sound, pose and blinks.
 
-Clips that the predictor learned from are left out for all of them. Each person is written to FOLDER
-when it is done (figures, features, and a sheet to look at), and people who are there are not done
-again. The tables are printed over all people in FOLDER:
+Clips that the predictor learned from are left out for all of them. Each person's figures of each
+way are written to FOLDER when they are there, and what is in FOLDER is not done again. So networks
+can be measured one after the other, with the same `--pictures`. `PERSON.png` there is a sheet to
+look at: the true pictures, and below them those of each way, in the order above. The tables are
+printed over all people in FOLDER:
 
 - SSIM (APB2Face, table 1; Wang et al. 2004): of the whole picture, `eval.metrics.fidelity`.
 - FID (table 1; Heusel et al. 2017): true with made pictures. Of so few it is far too high, and can
@@ -36,7 +38,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -168,27 +170,42 @@ def ways_of(person: Person, args: argparse.Namespace) -> dict[str, Way]:
 def measure_person(
     person: Person, ways: Mapping[str, Way], out: Path, inception: Inception
 ) -> None:
-    """Make and measure all pictures of a person, and write figures and sheet."""
+    """Make and measure the pictures of a person in all ways that are not in `out` yet."""
     truths = [shot.picture(SIDE) for shot in person.shots]
-    rows: dict[str, list[Frame]] = {TRUTH: truths}
+    if not _path(out, person.name, TRUTH).exists():
+        keep(out, person.name, TRUTH, truths, Figures({}, {}, features_of(truths, inception)))
     with Tracker(details=True, still=True) as tracker:
         judge = Judge(truths, tracker)
         for name, way in ways.items():
-            rows[name] = [way.make(shot) for shot in person.shots]
-            values, seconds = judge.measure(rows[name]), 0.0
+            if _path(out, person.name, name).exists():
+                continue
+            made = [way.make(shot) for shot in person.shots]
+            values, seconds = judge.measure(made), 0.0
             if way.runs is not None:
                 seconds = way.runs.seconds
                 values["millions"] = way.runs.millions
             if way.weights is not None:
                 values |= trained(way.weights)
-            features = features_of(rows[name], inception)
-            Figures(values, {"frames": len(truths)}, features, seconds).save(
-                _path(out, person.name, name)
-            )
-    features = features_of(truths, inception)
-    Figures({}, {"frames": len(truths)}, features).save(_path(out, person.name, TRUTH))
-    picture = sheet(list(rows.values()))
-    cv2.imwrite(str(out / f"{person.name}.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+            figures = Figures(values, {}, features_of(made, inception), seconds)
+            keep(out, person.name, name, made, figures)
+    strips = (_path(out, person.name, name).with_suffix(".png") for name in (TRUTH, *WAYS))
+    rows = [cv2.imread(str(strip)) for strip in strips if strip.exists()]
+    cv2.imwrite(str(out / f"{person.name}.png"), np.concatenate(rows))
+
+
+def keep(out: Path, person: str, way: str, pictures: Sequence[Frame], figures: Figures) -> None:
+    """Write the figures of some pictures, and a strip of some of these."""
+    path = _path(out, person, way)
+    strip = cv2.cvtColor(strip_of(pictures), cv2.COLOR_RGB2BGR)
+    cv2.imwrite(str(path.with_suffix(".png")), strip)
+    replace(figures, counts={"frames": len(pictures)}).save(path)
+
+
+def strip_of(pictures: Sequence[Frame]) -> Frame:
+    """Some of the pictures side by side, in order of time."""
+    some = np.linspace(0, len(pictures) - 1, min(_SHOWN, len(pictures))).round().astype(int)
+    cells = [cv2.resize(pictures[n], (_CELL, _CELL), interpolation=cv2.INTER_AREA) for n in some]
+    return np.concatenate(cells, 1)
 
 
 def trained(folder: Path) -> dict[str, float]:
@@ -208,16 +225,6 @@ def features_of(pictures: Sequence[Frame], inception: Inception) -> Features:
 
 def _path(out: Path, person: str, way: str) -> Path:
     return out / f"{person}.{way.replace(', ', '-')}.npz"
-
-
-def sheet(rows: Sequence[Sequence[Frame]]) -> Frame:
-    """Some pictures of each row below each other, in order of time."""
-    at = np.linspace(0, len(rows[0]) - 1, min(_SHOWN, len(rows[0]))).round().astype(int)
-
-    def cell(picture: Frame) -> Frame:
-        return np.asarray(cv2.resize(picture, (_CELL, _CELL), interpolation=cv2.INTER_AREA))
-
-    return np.concatenate([np.concatenate([cell(row[n]) for n in at], 1) for row in rows])
 
 
 def row_of(truth: Figures, made: Figures) -> dict[str, float]:
@@ -299,8 +306,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     inception = Inception()
     for name, person in people_of(args.cache, args.pictures).items():
-        asked = not args.people or name in args.people
-        if asked and not _path(args.out, name, TRUTH).exists():
+        if not args.people or name in args.people:
             measure_person(person, ways_of(person, args), args.out, inception)
             print(f"measured {name}", flush=True)
     print(tables(args.out))

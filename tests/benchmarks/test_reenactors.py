@@ -204,7 +204,11 @@ def test_a_person_is_measured_in_all_ways(cache: Path, weights: Path, tmp_path: 
     )
     ways = reenactors.ways_of(person, args)
     assert tuple(ways) == reenactors.WAYS
-    reenactors.measure_person(person, ways, tmp_path, stand_in)
+    drawn_first = {name: ways[name] for name in reenactors.WAYS[:2]}
+    reenactors.measure_person(person, drawn_first, tmp_path, stand_in)
+    first = (tmp_path / "a.apb2face-drawn.npz").read_bytes()
+    reenactors.measure_person(person, ways, tmp_path, stand_in)  # what is there is not done again
+    assert (tmp_path / "a.apb2face-drawn.npz").read_bytes() == first
     sheet = cv2.imread(str(tmp_path / "a.png"))
     assert sheet.shape == (5 * 160, 4 * 160, 3)
     table = reenactors.tables(tmp_path)
