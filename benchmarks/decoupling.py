@@ -124,7 +124,8 @@ def draw(rows: Sequence[Row], pictures: Sequence[Sequence[Frame]]) -> Frame:
     for row, cells in zip(rows, pictures, strict=True):
         low, high = row.values[[0, -1]]
         unit = "°" if row.name in POSE else ""
-        words = f"only {row.name}: {low:.2f}{unit} to {high:.2f}{unit}"
+        what = "sound; the true mouth" if row.name == "sound" else row.name
+        words = f"only {what}: {low:.2f}{unit} to {high:.2f}{unit}"
         small = [np.asarray(Image.fromarray(cell).resize((CELL, CELL))) for cell in cells]
         parts += [text(words, CELL * len(cells)), np.concatenate(small, 1)]
     return np.concatenate(parts)
