@@ -15,12 +15,8 @@ from ..models.apb2face.mouth import MouthConfig
 from ..models.apb2face.mouth_evaluate import opening_correlations
 from ..models.apb2face.mouth_train import MouthTraining, train_mouth
 from ..models.apb2face.objective import GeometryLosses
-from ..models.apb2face.paper_train import (
-    PaperTraining,
-    paper_frames,
-    split_by_time,
-    train_paper,
-)
+from ..models.apb2face.paper_frames import paper_frames, split_by_time
+from ..models.apb2face.paper_train import PaperTraining, train_paper
 from ..models.apb2face.people import samples_of
 from ..models.apb2face.sound import LOOKAHEADS
 from ..models.apb2face.store import load_mouth, save_mouth_graph

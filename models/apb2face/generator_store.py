@@ -1,4 +1,4 @@
-"""The weights of both reenactors on disk, with what a receiver needs to run them."""
+"""The weights of reenactors on disk, with what a receiver needs to run them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from safetensors.torch import save_file
+from torch import nn
 
-from ...codec.errors import WeightsError
 from ...codec.whole_file import whole_path
 from ..face.table import FaceTable
 from ..weights import Card
+from ..weights.network_file import load_network
 from ..weights.store import WEIGHTS_FILE
 from .reenactor import FaceReenactor, ReenactorConfig
 
-__all__ = ["load_reenactor", "save_generator", "stored_tensors"]
+__all__ = ["load_reenactor", "save_generator"]
 
 
 def save_generator(
@@ -43,28 +42,14 @@ def save_generator(
     return path
 
 
-def stored_tensors(card: Card) -> dict[str, Tensor]:
-    """The network's tensors in float32, without the face table.
-
-    Raises:
-        WeightsError: the file is missing or damaged.
-    """
-    try:
-        stored = load_file(card.weights)
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{card.weights} cannot be read: {error}") from error
-    return {name: value.float() for name, value in stored.items() if name[:5] != "face."}
-
-
 def load_reenactor(card: Card) -> FaceReenactor:
     """The reenactor of a card, in float32 and ready to run.
 
     Raises:
-        WeightsError: the weights are missing or damaged, or do not fit their configuration.
+        WeightsError: the weights are missing or damaged, or are another network's.
     """
-    try:
-        network = FaceReenactor(ReenactorConfig(**card.config), card.face_table())
-        network.load_state_dict(stored_tensors(card))
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise WeightsError(f"{card.weights} does not fit its configuration: {error}") from error
-    return network.eval()
+
+    def make(config: dict[str, Any]) -> FaceReenactor:
+        return FaceReenactor(ReenactorConfig(**config), card.face_table())
+
+    return load_network(card.folder, make, "an apb2face network")

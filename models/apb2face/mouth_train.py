@@ -14,7 +14,8 @@ import torch
 
 from ...codec.errors import TrainingError
 from ..training.config import Progress
-from .loop import Loop
+from ..training.resumable import ResumableRun
+from ..training.schedule import follow, rate_at
 from .mouth import MouthConfig, MouthNet
 from .mouth_batches import MouthBatch, MouthBatchSettings, mouth_batches
 from .mouth_evaluate import opening_correlations
@@ -95,7 +96,7 @@ def train_mouth(
     return run.best
 
 
-class _Run(Loop):
+class _Run(ResumableRun):
     def __init__(
         self,
         config: MouthConfig,
@@ -122,9 +123,8 @@ class _Run(Loop):
         )
 
     def rate(self) -> float:
-        warm = min(1.0, (self.step + 1) / max(1, self.settings.warmup))
-        fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.done))
-        return self.settings.learning_rate * warm * fall
+        s = self.settings
+        return rate_at(self.step, self.done, highest=s.learning_rate, warmup=s.warmup)
 
     def begin(self, step: int) -> None:
         seed = self.settings.seed + 104_729 * step  # another order after each resume
@@ -137,18 +137,9 @@ class _Run(Loop):
             group["lr"] = self.rate()
         self.network.train()
         terms = mouth_losses(self.network, next(self.source), self.share, self.settings.losses)
-        values = {name: float(term.detach()) for name, term in terms.items()}
-        if not math.isfinite(sum(values.values())):
-            return values
-        self.optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimiser.step()
-        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
-            for mean, now in pairs:
-                mean.lerp_(now, 1 - decay)
+        values = self.descend(self.optimiser, terms, clip=1.0)
+        weights = self.average.parameters(), self.network.parameters()
+        follow(*weights, self.step, self.settings.ema)
         return values
 
     def evaluate(self) -> dict[str, float]:

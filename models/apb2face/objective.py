@@ -10,9 +10,16 @@ from torch import Tensor
 
 from .network import LandmarkDiscriminator
 
-__all__ = ["GeometryLosses", "discriminator_loss", "landmark_error_px", "predictor_losses"]
+__all__ = [
+    "PIXELS",
+    "GeometryLosses",
+    "discriminator_loss",
+    "landmark_error_px",
+    "predictor_losses",
+]
 
-_PIXELS = 128.0  # of a picture of 256, for each unit of [-1, 1]
+PIXELS = 128.0
+"""Of a picture of 256x256, for each unit of [-1, 1]."""
 
 
 @dataclass(frozen=True)
@@ -60,4 +67,4 @@ def discriminator_loss(
 def landmark_error_px(predicted: Tensor, true: Tensor) -> Tensor:
     """Mean distance of landmarks `[..., 2]` in pixels of a picture of 256x256, as one number."""
     distance: Tensor = torch.linalg.vector_norm(predicted - true, dim=-1)
-    return distance.mean() * _PIXELS
+    return distance.mean() * PIXELS

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from ...codec.errors import ConfigError
 from ..avfr.discriminator import Discriminator
 from ..avfr.losses import discriminator_loss, generator_adversarial_loss
-from .loop import Loop
+from ..training.resumable import ResumableRun
+from ..training.schedule import follow
 
 __all__ = ["Batch", "PictureLoop", "PictureTraining"]
 
@@ -61,7 +62,7 @@ class PictureTraining:
             raise ConfigError("learning_rate must be in (0, 1) and ema in [0, 1)")
 
 
-class PictureLoop(Loop):
+class PictureLoop(ResumableRun):
     """A run.
 
     Args:
@@ -111,46 +112,36 @@ class PictureLoop(Loop):
         return picture
 
     def begin(self, step: int) -> None:
-        """See `Loop.begin`."""
+        """See `ResumableRun.begin`."""
         self.network.train()
 
     def one_step(self) -> dict[str, float]:
-        """See `Loop.one_step`: the discriminator learns first, then the network."""
+        """See `ResumableRun.one_step`: the discriminator learns first, then the network."""
         rng = np.random.default_rng((self.settings.seed, self.step))
         batch = {name: value.to(self.device) for name, value in self.draw(rng).items()}
         with self._precision():
             made, terms = self.make(batch)
-        losses: dict[str, Tensor] = {}
+        losses: dict[str, float] = {}
         if self.judge is not None:
             self.judge.requires_grad_(True)
             with self._precision():
                 real, _ = self.judge(self.seen(batch, batch["picture"]))
                 fake, _ = self.judge(self.seen(batch, made.detach()))
-                losses["discriminator"] = discriminator_loss(real, fake)
-            self.judge_optimiser.zero_grad(set_to_none=True)
-            losses["discriminator"].backward()  # type: ignore[no-untyped-call]
-            self.judge_optimiser.step()
+                told = discriminator_loss(real, fake)
+            losses = self.descend(self.judge_optimiser, {"discriminator": told})
             self.judge.requires_grad_(False)
             with self._precision():
                 scores, _ = self.judge(self.seen(batch, made))
                 terms["adversarial"] = self.adversarial * generator_adversarial_loss(scores)
-        self.optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-        self.optimiser.step()
-        self._follow()
-        return {name: float(term.detach()) for name, term in {**terms, **losses}.items()}
+        losses = self.descend(self.optimiser, terms) | losses
+        follow(self.average.parameters(), self.network.parameters(), self.step, self.settings.ema)
+        return losses
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.half)
 
-    @torch.no_grad()
-    def _follow(self) -> None:
-        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
-        for mean, now in zip(self.average.parameters(), self.network.parameters(), strict=True):
-            mean.lerp_(now, 1 - decay)
-
     def parts(self) -> dict[str, Any]:
-        """See `Loop.parts`."""
+        """See `ResumableRun.parts`."""
         found: dict[str, Any] = {
             "model": self.network,
             "average": self.average,

@@ -41,7 +41,7 @@ def train_reenactor(
 ) -> FaceReenactor:
     """Train a reenactor on pictures of one person.
 
-    `out` receives the files of `Loop` and `model.safetensors`, in FP16, with the averaged weights.
+    `out` receives the files of `ResumableRun` and `model.safetensors`, in FP16, with the averages.
     `held-out.csv` gives their error on held-out pictures, in grey levels of 255: of the whole
     picture and of the face.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ...codec.errors import WeightsError
-from ..apb2face.generator_store import stored_tensors
+from typing import Any
+
 from ..weights import Card
+from ..weights.network_file import load_network
 from .network import Apb2FaceV2, ReenactorV2Config
 
 __all__ = ["load_v2"]
@@ -14,11 +15,10 @@ def load_v2(card: Card) -> Apb2FaceV2:
     """The network of a card, in float32 and ready to run.
 
     Raises:
-        WeightsError: the weights are missing or damaged, or do not fit their configuration.
+        WeightsError: the weights are missing or damaged, or are another network's.
     """
-    try:
-        network = Apb2FaceV2(ReenactorV2Config(**card.config), card.face_table())
-        network.load_state_dict(stored_tensors(card))
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise WeightsError(f"{card.weights} does not fit its configuration: {error}") from error
-    return network.eval()
+
+    def make(config: dict[str, Any]) -> Apb2FaceV2:
+        return Apb2FaceV2(ReenactorV2Config(**config), card.face_table())
+
+    return load_network(card.folder, make, "an apb2face-v2 network")

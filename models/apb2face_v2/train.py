@@ -47,7 +47,7 @@ def train_v2(
 ) -> Apb2FaceV2:
     """Train one network for some people. Each person is drawn as often as any other.
 
-    `out` receives the files of `Loop` and `model.safetensors`, in FP16, with the averaged weights.
+    `out` receives the files of `ResumableRun` and `model.safetensors`, in FP16, with the averages.
     `held-out.csv` gives their error on held-out pictures, each with the person's first picture as
     reference: of the picture in grey levels of 255, and of the Fuser's landmarks in pixels.
 

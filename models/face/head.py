@@ -1,4 +1,8 @@
-"""Head coordinates: where the mouth is, with the place, size and roll of the head taken out.
+"""`HeadCoordinates`: the mouth within the head, for whatever predicts mouths from sound.
+
+All is flat here: place, size and roll of the head in the picture are taken out, and nothing is
+known of depth. (`turning` has the head in space without depth from a tracker, which is what a
+stream's pose moves; `sender/reenactment/head.py` has it with depth, which a portrait needs.)
 
 A reference frame, which is the keyframe in a stream, defines them: the x axis goes from the outer
 corner of the right eye to that of the left eye, the distance of the two is 1, and the origin is the

@@ -1,6 +1,6 @@
 """From landmarks to what profile `pose` sends of a frame, and back to landmarks.
 
-What is sent: how the head is turned, where it is (`turning.Head`), and how far each eye is open.
+What is sent: how the head is turned, where it is (`turning.Place`), and how far each eye is open.
 The way back begins with the landmarks of the keyframe: they are turned and placed, and the upper
 lids are moved until the eyes are as open as was sent. The mouth stays as the keyframe has it.
 """
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ...codec.motion.frame import MotionFrame
 from ...codec.motion.pose import HeadPlace, PoseFrame
 from .mesh import POINTS, REGIONS
-from .turning import Head, Place
+from .turning import LiftedHead, Place
 
 __all__ = ["PosedFace", "eye_opening", "moved_regions", "with_opening"]
 
@@ -87,7 +87,7 @@ class PosedFace:
 
     def __init__(self, points: Array) -> None:
         self._points = np.asarray(points, np.float32)
-        self._head = Head(self._points)
+        self._head = LiftedHead(self._points)
         self.still = self._frame(self._head.place, self._points)
         """What is sent of the keyframe itself."""
 

@@ -1,4 +1,7 @@
-"""`Head`: one person's head in space, lifted from the landmarks of one picture.
+"""`LiftedHead`: one person's head in space, lifted from the landmarks of one picture.
+
+Profile `pose` measures with it how a head is turned and placed, and a receiver, which has no depth,
+turns the keyframe's landmarks with it.
 
 A mean face gives each landmark a depth (`models/training/fit_pose.py` finds it in training clips).
 A picture's own landmarks then get the depth that the mean face has in the same pose, so that the
@@ -21,7 +24,7 @@ import numpy.typing as npt
 
 from .mesh import POINTS, REGIONS
 
-__all__ = ["RIGID", "Head", "Place", "fit_place", "mean_shape", "rotation"]
+__all__ = ["RIGID", "LiftedHead", "Place", "fit_place", "mean_shape", "rotation"]
 
 Array = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
@@ -150,7 +153,7 @@ def _slope(rigid: Matrix, seen: Matrix, angles: Matrix, axis: int) -> Matrix:
     return np.asarray((after - before) / 2e-4)
 
 
-class Head:
+class LiftedHead:
     """A person's head.
 
     Args:

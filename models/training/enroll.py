@@ -7,7 +7,6 @@ which makes a step cheap, and references that a receiver holds stay valid when a
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +26,7 @@ from .cache import CachedClip
 from .config import LossWeights, Progress
 from .data import Augmentation, Pairs, collate
 from .evaluate import evaluate
+from .schedule import follow, rate_at
 from .step import Objective
 
 __all__ = ["EnrollConfig", "Enrolled", "as_received", "enroll", "is_better", "part"]
@@ -283,9 +283,9 @@ class _Enrolment:
     def take_step(self, batch: dict[str, Tensor], optimiser: torch.optim.Optimizer) -> bool:
         """Take one optimiser step; returns False if the loss is no longer a number."""
         s = self.settings
-        fall = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * self.done()))
+        rate = rate_at(self.step, self.done(), highest=s.learning_rate, warmup=20, lowest=0.05)
         for group in optimiser.param_groups:
-            group["lr"] = s.learning_rate * fall * min(1.0, (self.step + 1) / 20)
+            group["lr"] = rate
         terms, _ = self.objective.losses(self.model, batch, adversarial=False)
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
@@ -294,10 +294,8 @@ class _Enrolment:
         total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.learned.values(), 1.0)
         optimiser.step()
+        follow(self.average.values(), self.learned.values(), self.step, s.ema)
         self.step += 1
-        decay = min(s.ema, self.step / (9 + self.step))
-        for name, value in self.learned.items():
-            self.average[name].lerp_(value.detach(), 1 - decay)
         return True
 
 

@@ -13,13 +13,14 @@ same context of all components.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ...codec.motion.entropy import MotionEncoder, MotionState
+from ...codec.motion.entropy import FrameEncoder, MotionEncoder
 from ...codec.motion.frame import MotionFrame
 from ...codec.motion.range_coder import FREQUENCY_BITS
 from ...codec.motion.tables import ACTIVITY, CLASSES, ESCAPE, MotionTables
@@ -28,16 +29,17 @@ from ..face.table import FaceTable
 from .cache import CachedClip, read_cache
 from .fit_face import fit_face_table
 
-__all__ = ["CONTEXTS", "Counter", "fit_motion_tables", "frequencies", "motion_of"]
+__all__ = ["fit_motion_tables", "fit_symbols", "motion_of"]
 
 COMPONENTS = 48
 """Components of the tables that facewire brings; chosen on `val` (docs/rate.md)."""
 _STEPS = (2, 4, 6)
-CONTEXTS = len(ACTIVITY) + 1
+_CONTEXTS = len(ACTIVITY) + 1
 _TOTAL = 1 << FREQUENCY_BITS
 _INTRA_EVERY = 50
 _UNIT = 66.6  # geometric mean of the weights of a change by 1: a step is then about a pixel
 Frames = list[MotionFrame]
+F = TypeVar("F")
 Metric = npt.NDArray[np.float64]
 
 
@@ -56,29 +58,50 @@ def fit_motion_tables(sequences: Sequence[Frames], components: int, metric: Metr
         components: how many components the transform keeps.
         metric: float64 `[60, 60]`, positive definite; its scale does not matter.
     """
-    forward, back = _transform(sequences, components, metric)
-    counter = Counter(components)
+    transform = _transform(sequences, components, metric)
+    return fit_symbols(*transform, sequences, _STEPS, MotionEncoder, lambda frames: frames[0])
+
+
+def fit_symbols(
+    forward: npt.NDArray[np.float32],
+    back: npt.NDArray[np.float32],
+    sequences: Sequence[Sequence[F]],
+    steps: Iterable[int],
+    encoder: type[FrameEncoder[F]],
+    keyframe: Callable[[Sequence[F]], MotionFrame],
+) -> MotionTables:
+    """Tables with a transform, and the frequencies of the symbols that it makes of sequences.
+
+    Args:
+        forward, back: the transform and its inverse, `[C, N]`.
+        sequences: of many people.
+        steps: sizes of the quantiser step with which each sequence is coded.
+        encoder: of the frames.
+        keyframe: of a sequence.
+    """
+    count = len(forward)
+    counter = _Counter(count)
     uniform = MotionTables.from_frequencies(
         forward,
         back,
-        frequencies(np.ones((components, CONTEXTS, 2 * ESCAPE))),
-        frequencies(np.ones((components, CLASSES))),
+        _frequencies(np.ones((count, _CONTEXTS, 2 * ESCAPE))),
+        _frequencies(np.ones((count, CLASSES))),
     )
-    for step in _STEPS:
-        encoder = MotionEncoder(step, tables=uniform)
+    for step in steps:
+        coder = encoder(step, tables=uniform)
         for frames in sequences:
-            state: MotionState | None = None
+            key, state = keyframe(frames), None
             for index, frame in enumerate(frames):
                 if index % _INTRA_EVERY == _INTRA_EVERY - 1:
-                    encoder.write(counter.reading(uniform), frame, frames[0], None)
-                state = encoder.write(counter.reading(uniform), frame, frames[0], state)
+                    coder.write(counter.reading(uniform), frame, key, None)
+                state = coder.write(counter.reading(uniform), frame, key, state)
     shared = counter.difference.sum(0, keepdims=True)
     shared = shared / np.maximum(shared.sum(-1, keepdims=True), 1)
     return MotionTables.from_frequencies(
         forward,
         back,
-        frequencies(counter.difference + 8 * shared + 0.02),
-        frequencies(counter.intra + 0.5),
+        _frequencies(counter.difference + 8 * shared + 0.02),
+        _frequencies(counter.intra + 0.5),
     )
 
 
@@ -101,15 +124,15 @@ def _transform(
     return (basis @ root).astype(np.float32), (basis @ np.linalg.inv(root)).astype(np.float32)
 
 
-class Counter:
+class _Counter:
     """Counts how often each symbol of each table occurs."""
 
     def __init__(self, components: int) -> None:
-        self.difference = np.zeros((components, CONTEXTS, 2 * ESCAPE))
+        self.difference = np.zeros((components, _CONTEXTS, 2 * ESCAPE))
         self.intra = np.zeros((components, CLASSES))
         self._places: dict[int, npt.NDArray[np.float64]] = {}
 
-    def reading(self, tables: MotionTables) -> Counter:
+    def reading(self, tables: MotionTables) -> _Counter:
         """Remember which table each list of frequencies belongs to."""
         if not self._places:
             for index, rows in enumerate(tables.difference):
@@ -126,7 +149,7 @@ class Counter:
         """Ignore bits that no table codes."""
 
 
-def frequencies(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def _frequencies(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Integers in the given proportions, each at least 1, whose sum is 2 ** 14."""
     size = counts.shape[-1]
     share = counts / counts.sum(-1, keepdims=True)

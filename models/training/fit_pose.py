@@ -4,7 +4,7 @@
 
 Each number has a quantiser step of its own, such that an error of one step harms about equally.
 Clips are coded from their first frame, smoothed as a sender does, with several steps, and the
-symbols are counted (`fit_motion.Counter`).
+symbols are counted (`fit_motion.fit_symbols`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ...codec.motion.entropy import MotionState
 from ...codec.motion.frame import MotionFrame
 from ...codec.motion.pose import PoseEncoder, PoseFrame
-from ...codec.motion.tables import CLASSES, ESCAPE, MotionTables
+from ...codec.motion.tables import MotionTables
 from ..face.mesh import select_points
 from ..face.posing import PosedFace
-from .fit_motion import CONTEXTS, Counter, frequencies
+from .fit_motion import fit_symbols
 
 __all__ = ["UNITS", "fit_pose_tables"]
 
@@ -29,37 +28,13 @@ UNITS = np.array([0.02, 0.025, 0.015, 0.05, 0.05, 0.012, 0.012, 0.03])
 """What one step of size 1 is of each number: radians of yaw, pitch and roll, openings of the right
 and the left eye, x, y, and octaves of the size."""
 _STEPS = (2, 3, 5, 8)
-_INTRA_EVERY = 50
 _NO_KEY = MotionFrame(np.zeros((10, 2), np.float32), np.zeros((10, 2, 2), np.float32))
 
 
 def fit_pose_tables(sequences: Sequence[Sequence[PoseFrame]]) -> MotionTables:
     """Fit tables on the poses of many people's clips."""
-    count = len(UNITS)
     forward, back = (np.diag(n).astype(np.float32) for n in (1 / UNITS, UNITS))
-    counter = Counter(count)
-    uniform = MotionTables.from_frequencies(
-        forward,
-        back,
-        frequencies(np.ones((count, CONTEXTS, 2 * ESCAPE))),
-        frequencies(np.ones((count, CLASSES))),
-    )
-    for step in _STEPS:
-        encoder = PoseEncoder(step, tables=uniform)
-        for frames in sequences:
-            state: MotionState | None = None
-            for index, frame in enumerate(frames):
-                if index % _INTRA_EVERY == _INTRA_EVERY - 1:
-                    encoder.write(counter.reading(uniform), frame, _NO_KEY, None)
-                state = encoder.write(counter.reading(uniform), frame, _NO_KEY, state)
-    shared = counter.difference.sum(0, keepdims=True)
-    shared = shared / np.maximum(shared.sum(-1, keepdims=True), 1)
-    return MotionTables.from_frequencies(
-        forward,
-        back,
-        frequencies(counter.difference + 8 * shared + 0.02),
-        frequencies(counter.intra + 0.5),
-    )
+    return fit_symbols(forward, back, sequences, _STEPS, PoseEncoder, lambda _: _NO_KEY)
 
 
 def poses_of(path: Path, most: int) -> list[PoseFrame]:

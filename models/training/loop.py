@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import csv
 import json
-import math
 import pickle
 import time
 from collections.abc import Iterator, Sequence
@@ -29,6 +28,7 @@ from .config import Progress, TrainConfig
 from .data import Pairs, collate
 from .evaluate import evaluate
 from .picture import contact_sheet
+from .schedule import follow, rate_at
 from .step import Objective
 
 __all__ = ["fit", "split_by_person"]
@@ -163,9 +163,9 @@ class _Run:
 
     def rate(self) -> float:
         s = self.settings
-        warm = min(1.0, (self.step + 1) / max(1, s.warmup))
-        fall = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * self.share()))
-        return s.learning_rate * warm * fall
+        return rate_at(
+            self.step, self.share(), highest=s.learning_rate, warmup=s.warmup, lowest=0.05
+        )
 
     def share(self) -> float:
         """How much of the run is done, on [0, 1]."""
@@ -228,7 +228,7 @@ class _Run:
             self.share_gradients()
             self.judge.step()
             values["discriminator"] = float(loss.detach())
-        self.update_average()
+        follow(self.average.parameters(), self.plain.parameters(), self.step, s.ema)
         return values
 
     def must_be_finite(self, what: str, value: Tensor) -> None:
@@ -246,12 +246,6 @@ class _Run:
                 if parameter.grad is not None:
                     mean = self.fabric.all_reduce(parameter.grad, reduce_op="mean")
                     parameter.grad = mean if isinstance(mean, Tensor) else parameter.grad
-
-    @torch.no_grad()
-    def update_average(self) -> None:
-        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
-        for mean, now in zip(self.average.parameters(), self.plain.parameters(), strict=True):
-            mean.lerp_(now, 1 - decay)
 
     def after_step(self, terms: dict[str, float], *, last: bool) -> None:
         """Measure, draw and save when it is time, and after the last step in any case."""

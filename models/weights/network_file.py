@@ -31,7 +31,7 @@ def save_network(network: nn.Module, config: dict[str, Any], folder: Path) -> Pa
 
 
 def load_network(folder: Path, make: Callable[[dict[str, Any]], N], what: str) -> N:
-    """Read what `save_network` wrote, in float32 and ready to use.
+    """Read a network, in float32 and ready to use; a face table beside it is left out.
 
     Args:
         folder: that holds the file.
@@ -47,7 +47,8 @@ def load_network(folder: Path, make: Callable[[dict[str, Any]], N], what: str) -
         with safe_open(path, framework="pt") as file:
             config = json.loads((file.metadata() or {})["config"])
         network = make(config)
-        network.load_state_dict({name: t.float() for name, t in load_file(path).items()})
+        stored = load_file(path).items()
+        network.load_state_dict({name: t.float() for name, t in stored if name[:5] != "face."})
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path} does not hold {what}: {error}") from error
     return network.eval()

@@ -1,4 +1,7 @@
-"""`Head`: a face's mesh in the coordinates of its own head, and where that head is.
+"""`Head`: a face's whole mesh in the coordinates of its own head, and where that head is.
+
+The driver and the portrait are compared and moved in these coordinates. They need the depth of the
+face tracker, which only a sender has.
 
 The canonical face is fitted to the mesh by a similarity (`tracking/pose.py`), here without
 perspective: what counts is the crop that is shown, not the camera.

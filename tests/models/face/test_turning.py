@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facewire.models.face.mesh import POINTS
-from facewire.models.face.turning import RIGID, Head, Place, fit_place, mean_shape, rotation
+from facewire.models.face.turning import RIGID, LiftedHead, Place, fit_place, mean_shape, rotation
 
 
 def seen(yaw: float = 0, pitch: float = 0, roll: float = 0) -> np.ndarray:
@@ -40,7 +40,7 @@ def test_a_pose_is_found_again(angles: tuple[float, float, float]) -> None:
 def test_a_head_is_seen_as_it_was_and_turns() -> None:
     points = seen(0.2, 0.1)
     points[RIGID[0]] += 0.02  # a nose of its own
-    head = Head(points)
+    head = LiftedHead(points)
     assert np.allclose(head.seen_at(head.place), points, atol=1e-5)
     to = Place(-0.3, 0.0, 0.2, 0.0, 0.1, 0.5)
     found = head.find(head.seen_at(to))
@@ -50,6 +50,6 @@ def test_a_head_is_seen_as_it_was_and_turns() -> None:
 
 @pytest.mark.parametrize("points", [np.zeros((len(POINTS), 2)), np.full((len(POINTS), 2), 4.0)])
 def test_landmarks_without_extent_are_no_error(points: np.ndarray) -> None:
-    head = Head(points.astype(np.float32))
+    head = LiftedHead(points.astype(np.float32))
     assert all(math.isfinite(n) for n in (head.place.yaw, head.place.pitch, head.place.size))
     assert np.isfinite(head.seen_at(head.place)).all()

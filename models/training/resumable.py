@@ -1,4 +1,4 @@
-"""`Loop`: what both trainings of this folder share: the clock, the rate, and files that last.
+"""`ResumableRun`: what trainings of smaller networks share: the clock, the steps, lasting files.
 
 A run can be stopped at any moment and go on. It is saved every ten minutes and when it ends; a file
 appears only when it is whole.
@@ -16,17 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ...codec.errors import TrainingError
 from ...codec.whole_file import whole_path
-from ..training.config import Progress
+from .config import Progress
 
-__all__ = ["Loop"]
+__all__ = ["ResumableRun"]
 
 _LOG_EVERY, _CHECKPOINT_S = 50, 600.0
 
 
-class Loop(ABC):
+class ResumableRun(ABC):
     """A run.
 
     Args:
@@ -34,11 +35,16 @@ class Loop(ABC):
         network: the network's configuration; a checkpoint of another one is refused.
         steps: of the whole run.
         minutes: if above 0, the run ends after so many, whichever comes first.
-        evaluate_every: steps between two calls of `evaluate`.
+        evaluate_every: steps between two calls of `evaluate`; 0 for none.
     """
 
     def __init__(
-        self, out: Path, network: Mapping[str, Any], steps: int, minutes: float, evaluate_every: int
+        self,
+        out: Path,
+        network: Mapping[str, Any],
+        steps: int,
+        minutes: float,
+        evaluate_every: int = 0,
     ) -> None:
         self.out = out
         self._network, self._steps, self._minutes = dict(network), steps, minutes
@@ -51,11 +57,11 @@ class Loop(ABC):
 
     @abstractmethod
     def one_step(self) -> dict[str, float]:
-        """Learn from one batch; returns the losses by name."""
+        """Learn from one batch, by `descend`; returns the losses by name."""
 
-    @abstractmethod
     def evaluate(self) -> dict[str, float]:
-        """Measure held-out talks; returns figures by name."""
+        """Measure what is held out; returns figures by name, which go to `held-out.csv`."""
+        return {}
 
     @abstractmethod
     def parts(self) -> dict[str, Any]:
@@ -82,11 +88,12 @@ class Loop(ABC):
         sums: dict[str, float] = {}
         try:
             while self.done < 1:
-                for name, value in self._checked(self.one_step()).items():
+                for name, value in self.one_step().items():
                     sums[name] = sums.get(name, 0.0) + value / _LOG_EVERY
                 self.step += 1
                 self.seconds = time.monotonic() - started
-                if self.step % self._evaluate_every == 0 or self.done >= 1:
+                every = self._evaluate_every
+                if every and (self.step % every == 0 or self.done >= 1):
                     self._write("held-out.csv", self.evaluate())
                 if self.step % _LOG_EVERY == 0:
                     self._write("curves.csv", sums)
@@ -97,16 +104,40 @@ class Loop(ABC):
                 if self.seconds - self._saved >= _CHECKPOINT_S:
                     self.save()
         finally:
-            if math.isfinite(sum(sums.values())):
-                self.save()
+            self.save()
 
-    def _checked(self, losses: dict[str, float]) -> dict[str, float]:
-        if not math.isfinite(sum(losses.values())):
+    def descend(
+        self, optimiser: torch.optim.Optimizer, terms: Mapping[str, Tensor], clip: float = math.inf
+    ) -> dict[str, float]:
+        """Take a step of an optimiser down the sum of some losses.
+
+        Args:
+            optimiser: whose weights move.
+            terms: the weighted losses by name.
+            clip: length to which a longer gradient is cut.
+
+        Returns:
+            The losses by name, as numbers.
+
+        Raises:
+            TrainingError: a loss or the gradient is no longer a number. Then no weight has moved.
+        """
+        values = {name: float(term.detach()) for name, term in terms.items()}
+        self._must_be_finite("loss", sum(values.values()))
+        optimiser.zero_grad(set_to_none=True)
+        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        learned = [weight for group in optimiser.param_groups for weight in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(learned, clip)
+        self._must_be_finite("gradient", float(norm))
+        optimiser.step()
+        return values
+
+    def _must_be_finite(self, what: str, value: float) -> None:
+        if not math.isfinite(value):
             raise TrainingError(
-                f"the loss is no longer a number at step {self.step}: resume from "
+                f"the {what} is no longer a number at step {self.step}: resume from "
                 f"{self.checkpoint} with a lower learning rate"
             )
-        return losses
 
     @property
     def checkpoint(self) -> Path:
