@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...codec.errors import ConfigError
-from ...models.apb2face.sound import LOOKAHEADS, Level, first_step, sound_window
+from ...models.apb2face.sound import LOOKAHEADS, PAST, Level, first_step, sound_window
 from ...models.face.head import MOUTH_POINTS
 from ...models.mel import HOP, MEL_BANDS, SAMPLE_RATE, log_mel
 from ...models.weights import geometry_card
@@ -36,8 +36,9 @@ class MouthPredictor:
     """Hears the sound of one stream and tells how the mouth moves with it.
 
     Give it all sound as it is decoded (`hear`), and ask for the movement of each frame
-    (`movement`). It uses the sound from 0.6 s before a frame to `lookahead_ms` after it. Where
-    sound is missing, it hears silence.
+    (`movement`). It uses the sound from 0.6 s before a frame to `lookahead_ms` after it, or as much
+    of it as was heard: the network has an output for each look-ahead. Where sound is missing, it
+    hears silence.
 
     A movement is that of the mouth's 40 contour points (`MOUTH`), in head coordinates
     (`models.face.head`), so in distances of the outer eye corners, relative to the mouth that the
@@ -51,7 +52,7 @@ class MouthPredictor:
 
     Args:
         card: of the network; None for the one that facewire brings.
-        lookahead_ms: 0, 40 or 100. A value between counts as the next lower one.
+        lookahead_ms: 0, 40 or 100, at most. A value between counts as the next lower one.
 
     Attributes:
         card: of the network.
@@ -80,7 +81,7 @@ class MouthPredictor:
     def reset(self) -> None:
         """Another stream: forget all that was heard and learned."""
         self._level = Level(self._usual)
-        self._person = PersonFit(self._channels)
+        self._person = [PersonFit(self._channels) for _ in range(self._output + 1)]
         self._begin(0)
 
     def _begin(self, step: int) -> None:
@@ -90,7 +91,7 @@ class MouthPredictor:
 
     @property
     def lookahead_ms(self) -> int:
-        """How much sound after a frame is used."""
+        """How much sound after a frame is used at most."""
         return LOOKAHEADS[self._output]
 
     def hear(self, pcm: Array, seconds: float) -> None:
@@ -145,20 +146,22 @@ class MouthPredictor:
         heard = self._hear_frame(seconds)
         if heard is None:
             return np.zeros((MOUTH_POINTS, 2), np.float32)
-        movement, state = heard
-        return movement + self._person.correction(state)
+        movements, states = heard
+        output = self._known(seconds)
+        return movements[output] + self._person[output].correction(states[output])
 
-    def learn(self, mouth: Array, seconds: float) -> None:
+    def learn(self, mouth: Array, seconds: float, weight: float = 1.0) -> None:
         """Take a mouth as it was at a time, so that later movements become this person's.
 
-        A correction of the network's movement is fitted in closed form (`PersonFit`). Call it for
-        the frames that arrive, once the sound up to `lookahead_ms` after them was heard. It counts
-        from the first second on, and is worth the more, the more of the person has been seen. It is
-        forgotten with `reset`.
+        A correction of the network's movement is fitted in closed form (`PersonFit`), for each
+        look-ahead. Call it for frames that arrive, once the sound up to `lookahead_ms` after them
+        was heard. It counts from the first second on, and is worth the more, the more of the person
+        has been seen. It is forgotten with `reset`.
 
         Args:
             mouth: in head coordinates, float32 `[40, 2]`.
             seconds: time of the frame, not more than about 3 s before the newest sound.
+            weight: how many frames it stands for, at 25 frames a second.
 
         Raises:
             ConfigError: not such a mouth.
@@ -167,8 +170,8 @@ class MouthPredictor:
             raise ConfigError(f"a mouth is finite float32 [40, 2], not {list(mouth.shape)}")
         heard = self._hear_frame(seconds)
         if heard is not None:
-            movement, state = heard
-            self._person.update(state, mouth, movement)
+            for fit, movement, state in zip(self._person, *heard, strict=True):
+                fit.update(state, mouth, movement, weight)
 
     def average(self, mouth: Array) -> Array:
         """The person's average mouth: what was learned, and at first `neutral` of one mouth.
@@ -179,18 +182,26 @@ class MouthPredictor:
         Returns:
             float32 `[40, 2]`.
         """
-        return self._person.average(self.neutral(mouth))
+        return self._person[-1].average(self.neutral(mouth))
 
     def _hear_frame(self, seconds: float) -> tuple[Array, Array] | None:
-        """The network's movement and state for a frame; None if no sound has come yet."""
+        """The network's movements and states for a frame, one for each look-ahead up to
+        `lookahead_ms`; None if no sound has come yet.
+        """
         if not len(self._steps):
             return None
         window = sound_window(self._steps, first_step(seconds) - self._first)
         sound = {"sound": (window - self._level.value)[None]}
         # Memory is shared both ways: the input outlives the call, and the outputs are copied here.
         result = self._request.infer(sound, share_inputs=True, share_outputs=True)
-        movement, state = (np.array(result[name][0, self._output]) for name in _OUTPUTS)
-        return movement, state
+        movements, states = (np.array(result[name][0, : self._output + 1]) for name in _OUTPUTS)
+        return movements, states
+
+    def _known(self, seconds: float) -> int:
+        """The output of the longest look-ahead whose sound was heard; the first one if none was."""
+        heard = self._first + len(self._steps) - first_step(seconds) - PAST
+        ahead = (n for n in range(self._output + 1) if LOOKAHEADS[n] * SAMPLE_RATE // (1000 * HOP) <= heard)
+        return max(ahead, default=0)
 
     def neutral(self, mouth: Array) -> Array:
         """The average mouth of a person while talking, guessed from one picture.

@@ -2,7 +2,7 @@
 
 The receiver has the sound and the motion of all that arrived. A ridge regression from the network's
 state to the rest of the movement, which the network got wrong, is kept up to date by adding each
-frame to its normal equations. They are solved again about once a second.
+frame to its normal equations. They are solved again for each second that was learned from.
 """
 
 from __future__ import annotations
@@ -36,29 +36,31 @@ class PersonFit:
         self._fit = np.zeros((channels, flat), np.float32)
         self._centre = np.zeros(channels, np.float32)
         self._mouth = np.zeros(flat)  # sum of the mouths
-        self._waiting = 0
+        self._waiting = 0.0
 
     @property
     def frames(self) -> float:
         """How many frames were learned from, forgotten ones not counted."""
         return float(self._gram[-1, -1])
 
-    def update(self, state: Array, mouth: Array, movement: Array) -> None:
+    def update(self, state: Array, mouth: Array, movement: Array, weight: float = 1.0) -> None:
         """Take one frame.
 
         Args:
             state: of the network, float32 `[C]`.
             mouth: as it was, in head coordinates, float32 `[40, 2]`.
             movement: as the network alone predicts it, float32 `[40, 2]`.
+            weight: how many frames it stands for, at 25 frames a second.
         """
         x = np.append(state, 1.0).astype(np.float64)
         wrong = (mouth - movement).ravel().astype(np.float64)
-        self._gram = self._gram * _FORGET + np.outer(x, x)
-        self._moment = self._moment * _FORGET + np.outer(x, wrong)
-        self._mouth = self._mouth * _FORGET + mouth.ravel()
-        self._waiting += 1
+        kept = _FORGET**weight
+        self._gram = self._gram * kept + weight * np.outer(x, x)
+        self._moment = self._moment * kept + weight * np.outer(x, wrong)
+        self._mouth = self._mouth * kept + weight * mouth.ravel()
+        self._waiting += weight
         if self._waiting >= _SOLVE_EVERY:
-            self._waiting = 0
+            self._waiting = 0.0
             self._solve()
 
     def _solve(self) -> None:

@@ -117,6 +117,11 @@ class MotionTrack:
         """The frames of a packet whose time was in doubt; called when no more will come."""
         return self._believed(self._timeline.flush(), None)
 
+    def gone_on(self, ticks: int) -> TimedFrame:
+        """A made-up frame of which only the past is known."""
+        since = self._past[-1].pts if self._past else None
+        return TimedFrame(ticks, self._predicted(ticks), True, since)
+
     def _believed(
         self, packets: list[tuple[int, tuple[Packet, int]]], now: float | None
     ) -> list[TimedFrame]:
@@ -199,14 +204,9 @@ class MotionTrack:
         if reference is None:
             return TimedFrame(ticks, None, True)
         if motion is None:
-            return self._gone_on(ticks)
+            return self.gone_on(ticks)
         sample = MotionSample(ticks * self._header.time_base, motion, reference)
         return TimedFrame(ticks, sample, False)
-
-    def _gone_on(self, ticks: int) -> TimedFrame:
-        """A made-up frame of which only the past is known."""
-        since = self._past[-1].pts if self._past else None
-        return TimedFrame(ticks, self._predicted(ticks), True, since)
 
     def _predicted(self, ticks: int) -> Sample | None:
         """Motion that continues the past; None if there is no past."""
@@ -237,7 +237,7 @@ class MotionTrack:
     def _bridged(self, ticks: int, known: Sample | None) -> TimedFrame:
         """A frame within a gap: interpolated if its end is known, else predicted."""
         if known is None or not self._past:
-            return self._gone_on(ticks)
+            return self.gone_on(ticks)
         pts = ticks * self._header.time_base
         start = self._past[-1]
         sample = MotionSample(pts, between(start, known, pts), start.reference)

@@ -23,7 +23,7 @@ from ...models.mel import SAMPLE_RATE
 from ..config import DecoderConfig
 from ..outputs import Frame
 from ..statistics import Statistics
-from ..talking.speech import Speech, find_predictor
+from ..talking.speech import Speech, TheirMouth
 from .badge import draw_badge
 from .base import BaseTrack
 from .motion import MotionTrack, Sample, TimedFrame
@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 __all__ = ["DuePicture", "PictureTrack", "Rendering"]
 
 _MOST_WAITING = 512
+_PATIENCE = SAMPLE_RATE // 8
+"""Samples of sound after a frame without its motion, until it is made up: by then, its motion would
+have come with that sound, and the mouth has heard what it looks ahead."""
+_LONGEST_S = 4
+"""Motion that is missing for longer is no longer made up: the picture stands."""
 _log = logging.getLogger(__name__)
 
 
@@ -99,6 +104,7 @@ class PictureTrack:
         config: of the decoder.
         statistics: of the decoder; counted into.
         sound: the stream's sound; None if it has none, then nothing waits.
+        mouth: moves with the sound.
 
     Raises:
         UnsupportedError: motion of a profile or with tables that this build does not know.
@@ -112,8 +118,9 @@ class PictureTrack:
         config: DecoderConfig,
         statistics: Statistics,
         sound: SoundTrack | None,
+        mouth: TheirMouth,
     ) -> None:
-        self._time_base = header.time_base
+        self._time_base, self._fps = header.time_base, header.fps
         self._posed = header.profile in POSES
         self._generator, self._fuser = generator, fuser
         self._config = config
@@ -122,7 +129,7 @@ class PictureTrack:
         self._statistics = statistics
         self._sound = sound
         self._speech: Speech | None = None
-        self._mute = sound is None  # no speech will be found
+        self._mouth: TheirMouth | None = mouth  # None: it was looked for
         self._pool = ReferencePool(generator, config.references, (header.height, header.width))
         self._motion = MotionTrack(header, config, statistics, self._pool)
         self._base = BaseTrack(header, statistics, self._pool)
@@ -130,6 +137,8 @@ class PictureTrack:
         self._waiting: deque[tuple[TimedFrame, float | None]] = deque()  # and when it came
         self._since: float | None = None  # when the first frame came
         self._begun = False  # whether there is a picture that can be shown again
+        self._missing = False  # motion may have been lost since it came last
+        self._made_up = -math.inf  # time in ticks of the newest frame that did not wait for motion
         self._pace = Pace()
 
     def __len__(self) -> int:
@@ -155,6 +164,7 @@ class PictureTrack:
         """The sender began anew: the next frame may have any time. The keyframes stay."""
         self._motion.restart()
         self._base.restart()
+        self._missing, self._made_up = False, -math.inf
         if self._speech is not None:
             self._speech.restart()
         self._pace = Pace()
@@ -187,11 +197,20 @@ class PictureTrack:
         Returns:
             How many frames came of it, including those made up.
         """
+        before = self._motion.newest
         frames = self._motion.push(packet, lost, now)
-        self._waiting.extend((frame, now) for frame in frames)
+        if frames:
+            self._missing = False
+            if before is not None and frames[-1].ticks < before:
+                self._made_up = -math.inf  # the sender's times have gone back
+        self._waiting.extend((frame, now) for frame in frames if frame.ticks > self._made_up)
         if frames and self._since is None:
             self._since = now
         return len(frames)
+
+    def miss(self) -> None:
+        """Packets were lost that were no sound. If no motion follows, it was motion."""
+        self._missing = True
 
     def due(
         self, now: float | None = None, *, everything: bool = False, paced: bool = False
@@ -208,12 +227,34 @@ class PictureTrack:
         ready: list[TimedFrame] = []
         while self._waiting and (everything or self._is_due(*self._waiting[0], now)):
             ready.append(self._waiting.popleft()[0])
+        if now is not None and not self._waiting and not everything:
+            ready += self._without_motion(now)
         most = self._config.max_renders
         if paced and now is not None:
             times = [float(frame.ticks * self._time_base) for frame in ready]
             most = self._pace.room(times, now, most)
         due = [self._due(frame) for frame in self._newest(ready, most)]
         return [picture for picture in due if picture is not None]
+
+    def _without_motion(self, now: float) -> list[TimedFrame]:
+        """The frames that are due though their motion is missing: the mouth goes on speaking. By
+        the clock only, since else a frame waits for what comes after it.
+        """
+        newest, sound = self._motion.newest, self._sound
+        if not self._missing or newest is None or sound is None or self._find_speech() is None:
+            return []
+        known, frames = sound.known(now) - _PATIENCE, []
+        end = newest + int(_LONGEST_S / self._time_base)
+        step = 1 / (self._fps * self._time_base)
+        index = max(math.floor((self._made_up - newest) / step), 0) if self._made_up > newest else 0
+        while (ticks := newest + round((index + 1) * step)) <= end:
+            if sound.needed(self._centre(ticks)) > known:
+                break
+            if ticks > self._made_up:
+                frames.append(self._motion.gone_on(ticks))
+                self._made_up = ticks
+            index += 1
+        return frames
 
     def _newest(self, frames: list[TimedFrame], most: int) -> list[TimedFrame]:
         """The newest frames, so that at most so many are rendered."""
@@ -275,22 +316,28 @@ class PictureTrack:
 
     def _spoken(self, frame: TimedFrame, sample: Sample) -> MotionFrame:
         """The motion of a frame; where no mouth was sent for it, the sound moves the mouth."""
-        motion = sample.motion
-        if not self._posed and frame.since is None:
-            return motion
+        motion, seconds = sample.motion, float(sample.pts)
         speech = self._find_speech()
         if speech is None:
             return motion
-        key, seconds = sample.reference.points, float(sample.pts)
+        seen = not (self._posed or frame.concealed)
+        if seen and not speech.learns(seconds):
+            return motion
+        if not (seen or self._posed) and frame.since is None:
+            return motion  # it is known where the mouth goes
+        key = sample.reference.points
         points = self._generator.points(sample.reference.source, motion)
+        if seen:
+            speech.saw(key, points, seconds)
+            return motion
         if self._posed or frame.since is None:
             return speech.said(key, points, motion, seconds)
         return speech.went_on(key, points, motion, float(frame.since), seconds)
 
     def _find_speech(self) -> Speech | None:
-        """What moves mouths; found when it is needed first."""
-        if self._speech is None and not self._mute and self._sound is not None:
-            predictor = find_predictor(self._config.lookahead_ms)
-            self._mute = predictor is None
+        """What moves mouths; None without sound or without weights for it."""
+        mouth, self._mouth = self._mouth, None
+        if mouth is not None and self._sound is not None:
+            predictor = mouth.predictor()
             self._speech = None if predictor is None else Speech(predictor, self._sound)
         return self._speech
