@@ -81,8 +81,12 @@ class MouthPredictor:
     def reset(self) -> None:
         """Another stream: forget all that was heard and learned."""
         self._level = Level(self._usual)
-        self._person = [PersonFit(self._channels) for _ in range(self._output + 1)]
+        self.forget()
         self._begin(0)
+
+    def forget(self) -> None:
+        """Another person: forget what was learned."""
+        self._person = [PersonFit(self._channels) for _ in range(self._output + 1)]
 
     def _begin(self, step: int) -> None:
         self._first = step  # step at which what is kept begins

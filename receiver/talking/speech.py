@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +24,7 @@ from ...models.mel import SAMPLE_RATE
 from ..generators.protocol import Array
 from .mouth import MouthPredictor
 
-__all__ = ["HeardSound", "Predictor", "Speech", "TheirMouth"]
+__all__ = ["HeardSound", "LastSeen", "Predictor", "Speech", "TheirMouth"]
 
 _LEARN_S = 0.1  # from one frame that is learned from to the next
 _FRAMES_A_SECOND = 25
@@ -43,6 +44,9 @@ class Predictor(Protocol):
     def reset(self) -> None:
         """See `MouthPredictor.reset`."""
 
+    def forget(self) -> None:
+        """See `MouthPredictor.forget`."""
+
     def hear(self, pcm: Array, seconds: float) -> None:
         """See `MouthPredictor.hear`."""
 
@@ -61,6 +65,14 @@ class HeardSound(Protocol):
 
     def since(self, sample: int) -> tuple[Array, int]:
         """The sound from a sample on, as far as it is known, and the sample where it begins."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LastSeen:
+    """The last frame whose motion came: its landmarks, float32 `[P, 2]`, and its time."""
+
+    points: Array
+    seconds: float
 
 
 class TheirMouth:
@@ -108,6 +120,12 @@ class Speech:
         self._learned = -math.inf  # time of the newest frame that is learned from
         self._left: tuple[float, Array] | None = None  # a time, and the movement there
 
+    def forget(self) -> None:
+        """Another person is shown: forget what was learned."""
+        self._predictor.forget()
+        self._seen.clear()
+        self._left = None
+
     def learns(self, seconds: float) -> bool:
         """Whether a frame at this time is to be learned from. It is ten frames a second."""
         return not 0 <= seconds - self._learned < _LEARN_S - 1e-3
@@ -152,22 +170,27 @@ class Speech:
         return _with_mouth(head, points, motion, head.mouth(points) + shift)
 
     def went_on(
-        self, key: Array, points: Array, motion: MotionFrame, since: float, seconds: float
+        self, key: Array, points: Array, motion: MotionFrame, last: LastSeen, seconds: float
     ) -> MotionFrame:
-        """A frame whose motion is missing: the motion with the mouth of `mouth_after`. Arguments as
-        for `said`, and `since`, the time at which the mouth was seen last.
+        """A frame whose motion is missing: the motion with the mouth of `mouth_after`. Other
+        arguments as for `said`.
         """
         self._listen()
         if self._heard is None:
             return motion
-        mouth = self.mouth_after(key, points, since, seconds)
+        mouth = self.mouth_after(key, last, seconds)
         return _with_mouth(HeadCoordinates(key), points, motion, mouth)
 
-    def mouth_after(self, key: Array, points: Array, since: float, seconds: float) -> Array:
-        """Where a mouth is that was seen last at the time `since`; arguments as for `went_on`.
+    def mouth_after(self, key: Array, last: LastSeen, seconds: float) -> Array:
+        """Where the mouth is some time after it was seen last.
 
         It moves on as the sound tells that it changes. What the sound does not tell is forgotten
         little by little: the mouth comes back to where this person's is on average.
+
+        Args:
+            key: the keyframe's landmarks, float32 `[P, 2]`.
+            last: the last frame that came.
+            seconds: time of the frame.
 
         Returns:
             float32 `[40, 2]`, in head coordinates.
@@ -175,14 +198,14 @@ class Speech:
         self._listen()
         head = HeadCoordinates(key)
         average = self._predictor.average(head.mouth(key))
-        own = head.mouth(points) - average - self._movement_at(since)
-        kept = math.exp(-max(seconds - since, 0.0) / _MEMORY_S)
+        own = head.mouth(last.points) - average - self._movement_at(last.seconds)
+        kept = math.exp(-max(seconds - last.seconds, 0.0) / _MEMORY_S)
         return average + self._predictor.movement(seconds) + np.float32(kept) * own
 
-    def _movement_at(self, since: float) -> Array:
+    def _movement_at(self, seconds: float) -> Array:
         """The movement where the mouth was seen last. It is kept as long as that is asked for."""
-        if self._left is None or self._left[0] != since:
-            self._left = since, self._predictor.movement(since)
+        if self._left is None or self._left[0] != seconds:
+            self._left = seconds, self._predictor.movement(seconds)
         return self._left[1]
 
     def _listen(self) -> None:

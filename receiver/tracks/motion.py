@@ -41,14 +41,14 @@ class TimedFrame:
         ticks: full presentation time in ticks of the stream.
         sample: its motion; None if nothing is known, then the picture before it is shown again.
         concealed: the motion was made up, or nothing is known.
-        since: time in seconds of the frame that the motion goes on from, where it was made up
-            without knowing what comes after it; else None.
+        last: the frame that the motion goes on from, where it was made up without knowing what
+            comes after it; else None.
     """
 
     ticks: int
     sample: Sample | None
     concealed: bool
-    since: Fraction | None = None
+    last: Sample | None = None
 
 
 class MotionTrack:
@@ -119,8 +119,8 @@ class MotionTrack:
 
     def gone_on(self, ticks: int) -> TimedFrame:
         """A made-up frame of which only the past is known."""
-        since = self._past[-1].pts if self._past else None
-        return TimedFrame(ticks, self._predicted(ticks), True, since)
+        last = self._past[-1] if self._past else None
+        return TimedFrame(ticks, self._predicted(ticks), True, last)
 
     def _believed(
         self, packets: list[tuple[int, tuple[Packet, int]]], now: float | None
@@ -242,4 +242,4 @@ class MotionTrack:
         start = self._past[-1]
         sample = MotionSample(pts, between(start, known, pts), start.reference)
         held = sample.motion is start.motion  # the gap is too long to be interpolated
-        return TimedFrame(ticks, sample, True, start.pts if held else None)
+        return TimedFrame(ticks, sample, True, start if held else None)

@@ -23,7 +23,7 @@ from ...models.mel import SAMPLE_RATE
 from ..config import DecoderConfig
 from ..outputs import Frame
 from ..statistics import Statistics
-from ..talking.speech import Speech, TheirMouth
+from ..talking.speech import LastSeen, Speech, TheirMouth
 from .badge import draw_badge
 from .base import BaseTrack
 from .motion import MotionTrack, Sample, TimedFrame
@@ -185,7 +185,10 @@ class PictureTrack:
             MissingBaseError: it depends on a keyframe that is not here.
             StreamError, MotionError: its picture or shape cannot be used.
         """
-        self._statistics.keyframes += self._pool.add(keyframe)
+        asked, new = self._statistics.wants_keyframe, self._pool.add(keyframe)
+        self._statistics.keyframes += new
+        if new and keyframe.base is None and not asked and self._speech is not None:
+            self._speech.forget()  # nobody asked for a picture of the same person
 
     def push_base(self, packet: Packet) -> None:
         """Take a BASE packet, in whatever order it comes."""
@@ -320,19 +323,19 @@ class PictureTrack:
         speech = self._find_speech()
         if speech is None:
             return motion
-        seen = not (self._posed or frame.concealed)
-        if seen and not speech.learns(seconds):
-            return motion
-        if not (seen or self._posed) and frame.since is None:
-            return motion  # it is known where the mouth goes
         key = sample.reference.points
-        points = self._generator.points(sample.reference.source, motion)
-        if seen:
-            speech.saw(key, points, seconds)
-            return motion
-        if self._posed or frame.since is None:
-            return speech.said(key, points, motion, seconds)
-        return speech.went_on(key, points, motion, float(frame.since), seconds)
+        if self._posed:
+            return speech.said(key, self._points(sample), motion, seconds)
+        if frame.last is not None:
+            last = LastSeen(self._points(frame.last), float(frame.last.pts))
+            return speech.went_on(key, self._points(sample), motion, last, seconds)
+        if not frame.concealed and speech.learns(seconds):
+            speech.saw(key, self._points(sample), seconds)
+        return motion
+
+    def _points(self, sample: Sample) -> Array:
+        """The landmarks of a frame."""
+        return self._generator.points(sample.reference.source, sample.motion)
 
     def _find_speech(self) -> Speech | None:
         """What moves mouths; None without sound or without weights for it."""

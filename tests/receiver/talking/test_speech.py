@@ -11,7 +11,7 @@ from facewire.models.face.posing import PosedFace
 from facewire.models.face.turning import mean_shape
 from facewire.receiver.talking import speech as speech_module
 from facewire.receiver.talking.pose import PosedKeyframes
-from facewire.receiver.talking.speech import Speech, TheirMouth
+from facewire.receiver.talking.speech import LastSeen, Speech, TheirMouth
 
 from ..conftest import motion_of_points
 
@@ -42,6 +42,10 @@ class Opening:
 
     def reset(self) -> None:
         self.heard.clear()
+        self.forget()
+
+    def forget(self) -> None:
+        self.learned.clear()
 
     def hear(self, pcm: np.ndarray, seconds: float) -> None:
         self.heard.append((len(pcm), seconds))
@@ -70,9 +74,9 @@ def test_the_mouth_moves_with_the_sound_and_nothing_else_does() -> None:
 
 def test_a_mouth_goes_on_from_where_it_was_last() -> None:
     speech = Speech(Opening(), Heard(1))
-    assert np.allclose(
-        speech.went_on(POINTS, POINTS, KEY, 0.4, 0.4).to_array(), KEY.to_array(), atol=1e-4
-    )
+    last = LastSeen(POINTS, 0.4)
+    still = speech.went_on(POINTS, POINTS, KEY, last, 0.4)
+    assert np.allclose(still.to_array(), KEY.to_array(), atol=1e-4)
     left = HeadCoordinates(POINTS).mouth(POINTS)
     average = left + 0.05  # of somebody whose mouth is elsewhere than in the keyframe
     predictor = Opening()
@@ -82,8 +86,9 @@ def test_a_mouth_goes_on_from_where_it_was_last() -> None:
         kept = np.exp(-(seconds - 0.4) / 0.5)  # of what the sound did not say
         own = left - average - predictor.movement(0.4)
         wanted = average + predictor.movement(seconds) + kept * own
-        assert np.allclose(speech.mouth_after(POINTS, POINTS, 0.4, seconds), wanted, atol=1e-5)
-    assert speech.went_on(POINTS, POINTS, KEY, 0.4, 2.0).value[LOWER_LIP, 1] > KEY.value[6, 1] + 0.5
+        assert np.allclose(speech.mouth_after(POINTS, last, seconds), wanted, atol=1e-5)
+    moved = speech.went_on(POINTS, POINTS, KEY, last, 2.0).value - KEY.value
+    assert moved[LOWER_LIP, 1] > 0.5
 
 
 def test_a_frame_is_learned_from_when_its_sound_was_heard() -> None:
@@ -120,7 +125,7 @@ def test_from_no_face_nothing_is_learned(points: np.ndarray) -> None:
 def test_before_any_sound_the_motion_stays_as_it_is() -> None:
     speech = Speech(Opening(), Heard(0))
     assert speech.said(POINTS, POINTS, KEY, 1.0) is KEY
-    assert speech.went_on(POINTS, POINTS, KEY, 0.0, 1.0) is KEY
+    assert speech.went_on(POINTS, POINTS, KEY, LastSeen(POINTS, 0.0), 1.0) is KEY
 
 
 def test_each_piece_of_sound_is_heard_once() -> None:
