@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 __all__ = ["DuePicture", "PictureTrack", "Rendering"]
 
 _MOST_WAITING = 512
-_PATIENCE = SAMPLE_RATE // 8
-"""Samples of sound after a frame without its motion, until it is made up: by then, its motion would
-have come with that sound, and the mouth has heard what it looks ahead."""
+_PATIENCE_S = 0.125
+"""A frame whose mouth goes on speaking waits for so much more sound. The mouth then hears what it
+looks ahead, and if the frame's motion came with that sound, it would be here."""
 _LONGEST_S = 4
 """Motion that is missing for longer is no longer made up: the picture stands."""
 _log = logging.getLogger(__name__)
@@ -240,24 +240,23 @@ class PictureTrack:
         return [picture for picture in due if picture is not None]
 
     def _without_motion(self, now: float) -> list[TimedFrame]:
-        """The frames that are due though their motion is missing: the mouth goes on speaking. By
-        the clock only, since else a frame waits for what comes after it.
+        """The frames that are due though no motion comes for them: the mouth goes on speaking.
+        Without a clock, they are made up when the gap has ended.
         """
-        newest, sound = self._motion.newest, self._sound
-        if not self._missing or newest is None or sound is None or self._find_speech() is None:
+        newest = self._motion.newest
+        if not self._missing or newest is None or self._find_speech() is None:
             return []
-        known, frames = sound.known(now) - _PATIENCE, []
-        end = newest + int(_LONGEST_S / self._time_base)
-        step = 1 / (self._fps * self._time_base)
-        index = max(math.floor((self._made_up - newest) / step), 0) if self._made_up > newest else 0
-        while (ticks := newest + round((index + 1) * step)) <= end:
-            if sound.needed(self._centre(ticks)) > known:
-                break
-            if ticks > self._made_up:
-                frames.append(self._motion.gone_on(ticks))
-                self._made_up = ticks
-            index += 1
+        frames: list[TimedFrame] = []
+        ticks, end = self._after(newest), newest + int(_LONGEST_S / self._time_base)
+        while ticks <= end and self._has_sound(ticks, _PATIENCE_S, now):
+            frames.append(self._motion.gone_on(ticks))
+            self._made_up = ticks
+            ticks = self._after(newest)
         return frames
+
+    def _after(self, newest: int) -> int:
+        """Time in ticks of the frame after the newest one, whether that came or was made up."""
+        return round(max(newest, self._made_up) + 1 / (self._fps * self._time_base))
 
     def _newest(self, frames: list[TimedFrame], most: int) -> list[TimedFrame]:
         """The newest frames, so that at most so many are rendered."""
@@ -282,7 +281,8 @@ class PictureTrack:
             return True
         if frame.ticks > newest:
             return True  # its time was false, or the sender began anew
-        if self._sound.known(now) >= self._sound.needed(self._centre(frame.ticks)):
+        patience = 0.0 if frame.last is None or self._speech is None else _PATIENCE_S
+        if self._has_sound(frame.ticks, patience, now):
             return True
         if len(self._waiting) > _MOST_WAITING:
             return True
@@ -290,7 +290,14 @@ class PictureTrack:
             waited = float((newest - frame.ticks) * self._time_base)
         else:
             waited = max(now - came, self._without_sound(now))
-        return waited * 1000 >= self._config.max_wait_ms
+        return waited >= max(self._config.max_wait_ms / 1000, patience)
+
+    def _has_sound(self, ticks: int, more_s: float, now: float | None) -> bool:
+        """Whether the sound of a frame has come, and so many seconds more."""
+        if self._sound is None:
+            return False
+        needed = self._sound.needed(self._centre(ticks)) + round(more_s * SAMPLE_RATE)
+        return self._sound.known(now) >= needed
 
     def _without_sound(self, now: float) -> float:
         """Seconds for which no sound has come; if it has stopped, nothing waits for it."""
