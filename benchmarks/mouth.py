@@ -57,7 +57,7 @@ class Clip:
 
 
 def read_clip(path: Path, tracked: Path | None = None, least: int = 50) -> Clip | None:
-    """The frames in which the face is seen; None without sound, or with fewer than `least` faces."""
+    """The frames in which the face is seen; None without sound, or with too few of them."""
     marks, seconds = [], []
     try:
         footage = TrackedFootage(path, 64)

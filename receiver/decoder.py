@@ -399,8 +399,9 @@ class Decoder:
         self._changes.follow(header, packet, now)
         self._stream = stream
         self.statistics.streams += 1
-        unknown = self._people.find(header) is None
-        self.statistics.wants_identity = header.identity is not None and unknown
+        person = self._people.find(header)
+        self._mouth.know(None if person is None else person.identity)
+        self.statistics.wants_identity = header.identity is not None and person is None
         for keyframe in early:
             self._use(keyframe, stream)
         return due
@@ -430,6 +431,7 @@ class Decoder:
         person = self._people.find(stream.header)
         try:
             stream.pictures.use(self._networks.get(stream.header, person))
+            self._mouth.know(None if person is None else person.identity)
         except NotLoadedError:
             self.statistics.wants_prepare = True
             return

@@ -6,18 +6,20 @@ there. It needs numpy and OpenVINO, no torch.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...codec.errors import ConfigError
+from ...codec.identity import MouthHabits
+from ...models.apb2face.person import GUESSED, PersonFit
 from ...models.apb2face.sound import LOOKAHEADS, PAST, Level, first_step, sound_window
 from ...models.face.head import MOUTH_POINTS
 from ...models.mel import HOP, MEL_BANDS, SAMPLE_RATE, log_mel
 from ...models.weights import geometry_card
 from ..generators.compiled import compiled
 from ..generators.protocol import Array
-from .person import PersonFit
 
 if TYPE_CHECKING:
     from ...models.weights import Card
@@ -28,7 +30,9 @@ KEPT_S = 4.0
 """Sound is remembered for so long, so a movement can be asked for up to 3 s later."""
 _KEPT = round(KEPT_S * SAMPLE_RATE / HOP)
 _REACH = 120  # samples after a step's own that its window of 25 ms covers
+_log = logging.getLogger(__name__)
 _OUTPUTS = ("movement", "state")
+_KNOWN = 250.0  # frames that the average mouth of a known person counts for
 _LONGEST_GAP_S = 10.0  # after a larger jump of the clock, the sound begins anew
 
 
@@ -73,9 +77,11 @@ class MouthPredictor:
             "INFERENCE_PRECISION_HINT": "f32",
         }
         self._request = compiled(card, "mouth", settings).create_infer_request()
-        tables = card.tensors("level", "neutral_mean", "neutral_map")
+        tables = card.tensors("level", "neutral_mean", "neutral_map", "basis")
         self._usual, self._channels = tables["level"], int(card.config["channels"])
         self._neutral_mean, self._neutral_map = tables["neutral_mean"], tables["neutral_map"]
+        self._basis = tables["basis"]
+        self._habits: MouthHabits | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -87,6 +93,22 @@ class MouthPredictor:
     def forget(self) -> None:
         """Another person: forget what was learned."""
         self._person = [PersonFit(self._channels) for _ in range(self._output + 1)]
+
+    def know(self, habits: MouthHabits | None) -> None:
+        """Begin with what is known of the person, and forget what was learned. `reset` and `forget`
+        leave it as it is.
+
+        Args:
+            habits: of that person (`facewire enroll`). None, or those of another predictor: nothing
+                is known.
+        """
+        if habits is not None:
+            shape = (len(LOOKAHEADS), self._channels, len(self._basis))
+            if habits.sha256 != self.card.sha256 or habits.fit.shape != shape:
+                _log.info("what is known of the person's mouth is for another predictor")
+                habits = None
+        self._habits = habits
+        self.forget()
 
     def _begin(self, step: int) -> None:
         self._first = step  # step at which what is kept begins
@@ -178,7 +200,8 @@ class MouthPredictor:
                 fit.update(state, mouth, movement, weight)
 
     def average(self, mouth: Array) -> Array:
-        """The person's average mouth: what was learned, and at first `neutral` of one mouth.
+        """The person's average mouth: what was learned, and at first what is known of the person,
+        or else `neutral` of one mouth.
 
         Args:
             mouth: the keyframe's mouth in head coordinates, float32 `[40, 2]`.
@@ -186,11 +209,14 @@ class MouthPredictor:
         Returns:
             float32 `[40, 2]`.
         """
-        return self._person[-1].average(self.neutral(mouth))
+        fit = self._person[-1]
+        if self._habits is not None:
+            return fit.average(self._habits.average, _KNOWN)
+        return fit.average(self.neutral(mouth), GUESSED)
 
     def _hear_frame(self, seconds: float) -> tuple[Array, Array] | None:
-        """The network's movements and states for a frame, one for each look-ahead up to
-        `lookahead_ms`; None if no sound has come yet.
+        """Movements, with what is known of the person, and states of the network for a frame, one
+        for each look-ahead up to `lookahead_ms`; None if no sound has come yet.
         """
         if not len(self._steps):
             return None
@@ -199,12 +225,22 @@ class MouthPredictor:
         # Memory is shared both ways: the input outlives the call, and the outputs are copied here.
         result = self._request.infer(sound, share_inputs=True, share_outputs=True)
         movements, states = (np.array(result[name][0, : self._output + 1]) for name in _OUTPUTS)
+        if self._habits is not None:
+            fit, centre = (
+                table[: len(states)] for table in (self._habits.fit, self._habits.centre)
+            )
+            known = np.einsum("lc,lck->lk", states - centre, fit) @ self._basis
+            movements += known.reshape(movements.shape)
         return movements, states
 
     def _known(self, seconds: float) -> int:
         """The output of the longest look-ahead whose sound was heard; the first one if none was."""
         heard = self._first + len(self._steps) - first_step(seconds) - PAST
-        ahead = (n for n in range(self._output + 1) if LOOKAHEADS[n] * SAMPLE_RATE // (1000 * HOP) <= heard)
+        ahead = (
+            n
+            for n in range(self._output + 1)
+            if LOOKAHEADS[n] * SAMPLE_RATE // (1000 * HOP) <= heard
+        )
         return max(ahead, default=0)
 
     def neutral(self, mouth: Array) -> Array:

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from ...codec.errors import FacewireError, MotionError
+from ...codec.identity import Identity, MouthHabits
 from ...codec.motion.frame import MotionFrame
 from ...models.face.head import HeadCoordinates
 from ...models.face.jaw import with_jaw
@@ -46,6 +47,9 @@ class Predictor(Protocol):
 
     def forget(self) -> None:
         """See `MouthPredictor.forget`."""
+
+    def know(self, habits: MouthHabits | None) -> None:
+        """See `MouthPredictor.know`."""
 
     def hear(self, pcm: Array, seconds: float) -> None:
         """See `MouthPredictor.hear`."""
@@ -80,6 +84,7 @@ class TheirMouth:
 
     def __init__(self) -> None:
         self._predictor: Predictor | None = None
+        self._habits: MouthHabits | None = None
         self._loaded = False
 
     def predictor(self) -> Predictor | None:
@@ -89,10 +94,19 @@ class TheirMouth:
         if not self._loaded:
             try:
                 self._predictor = MouthPredictor()
+                self._predictor.know(self._habits)
             except FacewireError as error:
                 _log.info("mouths do not move with the sound: %s", error)
             self._loaded = True
         return self._predictor
+
+    def know(self, identity: Identity | None) -> None:
+        """Begin with what an identity knows of the person's mouth."""
+        habits = None if identity is None else identity.mouth
+        if habits is not self._habits:
+            self._habits = habits
+            if self._predictor is not None:
+                self._predictor.know(habits)
 
     def forget(self) -> None:
         """Forget what was heard and learned."""

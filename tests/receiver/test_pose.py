@@ -125,6 +125,9 @@ class Wide:
 
     def forget(self) -> None: ...
 
+    def know(self, habits: object) -> None:
+        self.known = habits
+
     def hear(self, pcm: np.ndarray, seconds: float) -> None: ...
 
     def movement(self, seconds: float) -> np.ndarray:

@@ -39,6 +39,9 @@ class Talking:
     def forget(self) -> None:
         self.forgotten += 1
 
+    def know(self, habits: object) -> None:
+        self.known = habits
+
     def hear(self, pcm: np.ndarray, seconds: float) -> None:
         self.heard = seconds + len(pcm) / 16000
 

@@ -5,15 +5,15 @@ import pytest
 import torch
 
 from facewire.codec.errors import ConfigError
+from facewire.models.apb2face import person
 from facewire.models.apb2face.mouth import MouthConfig, MouthNet
 from facewire.models.apb2face.mouth_evaluate import causal_windows
+from facewire.models.apb2face.person import PersonFit
 from facewire.models.apb2face.sound import LOOKAHEADS
 from facewire.models.apb2face.store import save_mouth, save_mouth_graph
 from facewire.models.mel import SAMPLE_RATE, log_mel
 from facewire.models.weights import Card, geometry_card
-from facewire.receiver.talking import person
 from facewire.receiver.talking.mouth import MouthPredictor
-from facewire.receiver.talking.person import PersonFit
 
 FRAME = SAMPLE_RATE // 25
 MOUTH = (40, 2)

@@ -47,6 +47,9 @@ class Opening:
     def forget(self) -> None:
         self.learned.clear()
 
+    def know(self, habits: object) -> None:
+        self.known = habits
+
     def hear(self, pcm: np.ndarray, seconds: float) -> None:
         self.heard.append((len(pcm), seconds))
 

@@ -1,6 +1,6 @@
 """`PersonFit`: what one person's mouth does that the network does not know, learned in closed form.
 
-The receiver has the sound and the motion of all that arrived. A ridge regression from the network's
+A receiver has the sound and the motion of all that arrived. A ridge regression from the network's
 state to the rest of the movement, which the network got wrong, is kept up to date by adding each
 frame to its normal equations. They are solved again for each second that was learned from.
 """
@@ -10,15 +10,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ...models.face.head import MOUTH_POINTS
+from ..face.head import MOUTH_POINTS
 
-__all__ = ["PersonFit"]
+__all__ = ["GUESSED", "PersonFit"]
 
 Array = npt.NDArray[np.float32]
 
+GUESSED = 25.0
+"""Frames that an average mouth counts for that was guessed from one picture."""
 _RIDGE = 2000.0  # frames' worth of evidence that there is nothing to correct (docs/talking.md)
 _SOLVE_EVERY = 25  # frames
-_NEUTRAL = 25.0  # frames that a guessed average mouth counts for
 _FORGET = 1 - 1 / 7500  # of each frame: what was seen five minutes ago counts a third
 
 
@@ -60,10 +61,11 @@ class PersonFit:
         self._mouth = self._mouth * kept + weight * mouth.ravel()
         self._waiting += weight
         if self._waiting >= _SOLVE_EVERY:
-            self._waiting = 0.0
-            self._solve()
+            self.solve()
 
-    def _solve(self) -> None:
+    def solve(self) -> None:
+        """Bring the correction up to date. At least one frame was taken."""
+        self._waiting = 0.0
         count = self.frames
         mean_x, mean_y = self._gram[:-1, -1] / count, self._moment[-1] / count
         spread = self._gram[:-1, :-1] - count * np.outer(mean_x, mean_x)
@@ -77,7 +79,17 @@ class PersonFit:
         moved = (state - self._centre) @ self._fit
         return np.asarray(moved.reshape(MOUTH_POINTS, 2), np.float32)
 
-    def average(self, guessed: Array) -> Array:
-        """The average mouth of what was seen, at first the guessed one; both `[40, 2]`."""
-        total = self._mouth.reshape(MOUTH_POINTS, 2) + _NEUTRAL * guessed
-        return np.asarray(total / (self.frames + _NEUTRAL), np.float32)
+    def average(self, expected: Array, frames: float = GUESSED) -> Array:
+        """The average mouth of what was seen, float32 `[40, 2]`.
+
+        Args:
+            expected: the average that is expected before anything was seen, `[40, 2]`.
+            frames: how many frames it counts for.
+        """
+        total = self._mouth.reshape(MOUTH_POINTS, 2) + frames * expected
+        return np.asarray(total / (self.frames + frames), np.float32)
+
+    @property
+    def fit(self) -> tuple[Array, Array]:
+        """What the correction is made of: the states' centre `[C]` and the map `[C, 80]`."""
+        return self._centre, self._fit
