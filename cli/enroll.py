@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
             clips = prepared(videos, int(card.config["size"]), stage.show)
     with Stage("learning", "%", quiet=args.quiet) as stage:
         talks = [talk for clip in clips if (talk := talk_of(clip)) is not None]
-        mouth = learn_habits(talks, settings.held_out)
+        mouth = learn_habits(talks)
         habits = None if mouth is None else mouth.habits
         result = enroll(card, clips, settings, mouth=habits, progress=stage.show)
     write_identity(result.identity, Path(args.out), overwrite=args.force)

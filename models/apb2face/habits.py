@@ -27,11 +27,13 @@ __all__ = ["LearnedHabits", "heard", "learn_habits"]
 Array = npt.NDArray[np.float32]
 
 _LEAST_S = 10.0  # of talk
+_PARTS = 5
 
 
 @dataclass(frozen=True)
 class LearnedHabits:
-    """What was learned, and the correlation of the mouth's opening on held-out footage.
+    """What was learned, and the correlation of the mouth's opening, on parts of the footage that
+    were not learned from.
 
     Attributes:
         habits: the numbers that travel.
@@ -58,16 +60,17 @@ def heard(network: MouthNet, talks: Sequence[Talk]) -> tuple[Array, Array]:
     return np.concatenate(states, 1), np.concatenate(movements, 1)
 
 
-def learn_habits(talks: Sequence[Talk], held_out: float = 0.2) -> LearnedHabits | None:
+def learn_habits(talks: Sequence[Talk]) -> LearnedHabits | None:
     """Learn a person's mouth for the predictor that facewire brings.
+
+    Whether that helps is measured on each fifth of the footage, learned from the other four.
 
     Args:
         talks: of that person.
-        held_out: part at the end of the footage that is measured on and not learned from.
 
     Returns:
-        None if there is too little talk, or the mouth does not move more as it should with what was
-        learned. Then it is better to know nothing.
+        None if there is too little talk, or what is learned of one part of the footage does not
+        hold for the others. Then it is better to know nothing.
 
     Raises:
         WeightsError: the predictor is missing or damaged.
@@ -79,30 +82,41 @@ def learn_habits(talks: Sequence[Talk], held_out: float = 0.2) -> LearnedHabits 
     network = load_mouth(card.folder)
     states, movements = heard(network, talks)
     mouths = np.concatenate([talk.mouth() for talk in talks])
-    learned = round(count * (1 - held_out))
     basis = network.basis.numpy()
-    fits, centres, average = [], [], mouths[:learned].mean(0)
-    for state, movement in zip(states, movements, strict=True):
-        person = PersonFit(state.shape[-1])
-        for n in range(learned):
-            person.update(state[n], mouths[n], movement[n])
-        person.solve()
-        centre, fit = person.fit
-        fits.append(fit @ np.linalg.pinv(basis))
-        centres.append(centre)
-    found = [np.stack(fits), np.stack(centres), average]
-    fit, centre, average = (values.astype(np.float16).astype(np.float32) for values in found)
-    habits = MouthHabits(card.sha256, fit, centre, average)
-    known = ((states[-1, learned:] - centre[-1]) @ fit[-1] @ basis).reshape(-1, *average.shape)
-    truth = mouth_opening(mouths[learned:])
-    before, after = (
-        _correlation(mouth_opening(average + movements[-1, learned:] + more), truth)
-        for more in (0 * known, known)
+    before, after = mouths.copy(), mouths.copy()
+    for part in np.array_split(np.arange(count), _PARTS):
+        others = np.setdiff1d(np.arange(count), part)
+        fit, centre = _fit(states[-1, others], mouths[others], movements[-1, others], basis)
+        before[part] = mouths[others].mean(0) + movements[-1, part]
+        known = (states[-1, part] - centre) @ fit @ basis
+        after[part] = before[part] + known.reshape(-1, *mouths.shape[1:])
+    r_before, r_after = (_correlation(made, mouths) for made in (before, after))
+    if r_after <= r_before:
+        return None
+    fits, centres = zip(
+        *(
+            _fit(state, mouths, moved, basis)
+            for state, moved in zip(states, movements, strict=True)
+        ),
+        strict=True,
     )
-    return LearnedHabits(habits, before, after) if after > before else None
+    habits = MouthHabits(card.sha256, np.stack(fits), np.stack(centres), mouths.mean(0))
+    return LearnedHabits(habits, r_before, r_after)
+
+
+def _fit(states: Array, mouths: Array, movements: Array, basis: Array) -> tuple[Array, Array]:
+    """From states `[T, C]` to components `[C, K]`, and the centre of the states `[C]`."""
+    person = PersonFit(states.shape[-1])
+    for state, mouth, movement in zip(states, mouths, movements, strict=True):
+        person.update(state, mouth, movement)
+    person.solve()
+    centre, fit = person.fit
+    return fit @ np.linalg.pinv(basis), centre
 
 
 def _correlation(made: Array, true: Array) -> float:
-    if min(made.std(), true.std()) < 1e-6:
+    """Of the openings of mouths `[T, 40, 2]`; 0 for one that does not move."""
+    openings = mouth_opening(made), mouth_opening(true)
+    if min(opening.std() for opening in openings) < 1e-6:
         return 0.0
-    return float(np.corrcoef(made, true)[0, 1])
+    return float(np.corrcoef(*openings)[0, 1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -71,11 +70,11 @@ class FaceGenerator(FakeGenerator):
 
 
 @pytest.fixture
-def talking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Talking]:
+def talking(monkeypatch: pytest.MonkeyPatch) -> Talking:
     predictor = Talking()
     monkeypatch.setattr(TheirMouth, "predictor", lambda _: predictor)
     monkeypatch.setattr(TheirMouth, "forget", lambda _: predictor.forget())
-    yield predictor
+    return predictor
 
 
 def arriving(packets: list[Packet], start: float = START) -> list[Timed]:
