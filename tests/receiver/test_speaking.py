@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from facewire.codec.identity import Identity, MouthHabits
 from facewire.codec.motion.frame import MotionFrame
 from facewire.codec.packet import Kind, Packet
 from facewire.receiver.config import DecoderConfig
@@ -204,3 +206,17 @@ def test_prepare_loads_the_predictor(monkeypatch: pytest.MonkeyPatch) -> None:
     feed(decoder, arriving(packets))
     assert len(made) == 1
     assert made[0].asked
+
+
+def test_an_identity_tells_of_the_mouth(monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = Talking()
+    monkeypatch.setattr(speech_module, "MouthPredictor", lambda: predictor)
+    habits = MouthHabits(bytes(32), np.zeros((3, 8, 2)), np.zeros((3, 8)), np.zeros((40, 2)))
+    delta = {"generator.head.weight": np.ones((2, 3), np.float32)}
+    identity = Identity.pack("avfr-s", bytes(32), delta, habits)
+    packets = Synthetic(frames=20).packets()
+    for config, known in ((replace(CALL, identity=identity), identity.mouth), (CALL, None)):
+        with Decoder(config, FaceGenerator()) as decoder:
+            for packet in packets:
+                decoder.decode(packet)
+        assert predictor.known is known
