@@ -1,6 +1,6 @@
 """How well the mouth goes on where motion is lost and the sound is there, without rendering.
 
-    python benchmarks/concealment.py --data VIDEOS [--tracked CACHE] [--people people.csv]
+    python -m benchmarks.concealment --data VIDEOS [--tracked CACHE] [--people people.csv]
                                      [--heard MS …] [--learned S]
 
 VIDEOS shows one talking person each; --people names those that show the same person, which then
