@@ -92,12 +92,11 @@ class TheirMouth:
         loads it.
         """
         if not self._loaded:
-            try:
-                self._predictor = MouthPredictor()
-                self._predictor.know(self._habits)
-            except FacewireError as error:
-                _log.info("mouths do not move with the sound: %s", error)
-            self._loaded = True
+            predictor = _load()
+            if not self._loaded:  # `Decoder.prepare` may run in another thread
+                self._predictor, self._loaded = predictor, True
+                if predictor is not None:
+                    predictor.know(self._habits)
         return self._predictor
 
     def know(self, identity: Identity | None) -> None:
@@ -112,6 +111,14 @@ class TheirMouth:
         """Forget what was heard and learned."""
         if self._predictor is not None:
             self._predictor.reset()
+
+
+def _load() -> Predictor | None:
+    try:
+        return MouthPredictor()
+    except FacewireError as error:
+        _log.info("mouths do not move with the sound: %s", error)
+        return None
 
 
 class Speech:
