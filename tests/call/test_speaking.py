@@ -11,6 +11,7 @@ import pytest
 
 from facewire.call.config import CallConfig
 from facewire.call.pack import Datagram
+from facewire.call.simulated import LineSettings
 from facewire.codec.motion.frame import MotionFrame
 from facewire.codec.packet import Kind
 from facewire.models.face.landmarks import PointRebuilder
@@ -147,3 +148,16 @@ def test_where_motion_is_lost_the_mouth_goes_on_in_time(
     taken = [frame.taken for frame in call.b.shown]
     assert taken == sorted(set(taken))
     assert len([t for t in learned if t < 4.5]) > 35  # from both sides
+
+
+def test_where_the_line_has_no_room_for_motion_the_mouth_goes_on(card: Path) -> None:
+    settings = LineSettings(kbps=64)
+    config = CallConfig(kbps=64, fps=Fraction(12))
+    call = Call(card, config, settings, face=TurningFace, generator=lambda: Watched(card))  # type: ignore[arg-type]
+    call.run(6)
+    settings.kbps = 8
+    call.run(6)
+    assert call.a.session.outgoing.statistics.held_back > 10
+    later = call.b.frames(9, 12)
+    assert any(frame.made_up for frame in later)
+    assert call.b.longest_still(9, 12) < 0.8
