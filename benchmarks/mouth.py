@@ -56,8 +56,8 @@ class Clip:
     pcm: Array
 
 
-def read_clip(path: Path, tracked: Path | None = None) -> Clip | None:
-    """The frames in which the face is seen; None without sound or face."""
+def read_clip(path: Path, tracked: Path | None = None, least: int = 50) -> Clip | None:
+    """The frames in which the face is seen; None without sound, or with too few of them."""
     marks, seconds = [], []
     try:
         footage = TrackedFootage(path, 64)
@@ -71,7 +71,7 @@ def read_clip(path: Path, tracked: Path | None = None) -> Clip | None:
     except FacewireError as error:
         print(f"left out: {path.name}: {error}")
         return None
-    if len(marks) < 50:
+    if len(marks) < least:
         return None
     return Clip(path.stem, np.stack(marks), np.array(seconds), through_opus(pcm))
 

@@ -3,7 +3,7 @@
     python benchmarks/mouth_person.py --talks CACHE [--weights DIR] [--people NAME …]
 
 CACHE holds talks as `facewire train` prepares them. Of each person with 45 seconds and more, the
-first 20 and 40 seconds are learned from, in closed form as in `receiver/talking/person.py`. What
+first 20 and 40 seconds are learned from, in closed form as in `models/apb2face/person.py`. What
 comes after the 40 seconds is measured. Name people whom the network was not trained on.
 """
 
@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from facewire.models.apb2face.mouth_evaluate import causal_windows
+from facewire.models.apb2face.habits import heard
+from facewire.models.apb2face.person import PersonFit
 from facewire.models.apb2face.sound import LOOKAHEADS
 from facewire.models.apb2face.store import load_mouth
 from facewire.models.apb2face.talks import Talk, read_talks
 from facewire.models.face.head import mouth_opening
 from facewire.models.weights import geometry_card
-from facewire.receiver.talking.person import PersonFit
 
 Array = np.ndarray
 LEAST_S, LEARNED_S, TESTED_FROM = 45, (0, 20, 40), 1000
@@ -66,19 +66,6 @@ def main() -> None:
     for (ms, seconds), values in rows.items():
         r, error = np.mean(values, 0)
         print(f"| {ms} | {seconds} | {r:.3f} | {error:.4f} |")
-
-
-def heard(network: torch.nn.Module, talks: list[Talk]) -> tuple[Array, Array]:
-    """States `[3, T, C]` and movements `[3, T, 40, 2]` of all frames of some talks."""
-    states, movements = [], []
-    with torch.no_grad():
-        for talk in talks:
-            windows = causal_windows(talk.mel, len(talk.landmarks), network.level.numpy())
-            state = network.states(torch.from_numpy(windows))[:, :, 0]
-            made = torch.stack([head(state[:, n]) for n, head in enumerate(network.heads)])
-            states.append(state.transpose(0, 1).numpy())
-            movements.append(network.movement(made).numpy())
-    return np.concatenate(states, 1), np.concatenate(movements, 1)
 
 
 if __name__ == "__main__":

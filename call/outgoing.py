@@ -317,10 +317,18 @@ class Outgoing:
             elif now - since < (_HELD_S / 4 if self.line.stalled(now) else _HELD_S):
                 kept.append((since, packet))
             else:
-                self.statistics.held_back += 1
+                self._leave_out(packet)
         self._prompt = kept
         self._since = kept[0][0] if kept else None
         return ready
+
+    def _leave_out(self, packet: Packet) -> None:
+        """Do not send a packet. Motion leaves its number free: so the peer knows that it is missing
+        and not paused, and the mouth goes on with the sound.
+        """
+        self.statistics.held_back += 1
+        if packet.kind is Kind.MOTION:
+            self._sequence = (self._sequence + 1) % WRAP
 
     def _has_line(self, packet: Packet, before: int, now: float) -> bool:
         """Whether the line takes a packet of sound or motion after so many bytes. Sound is the

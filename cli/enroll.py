@@ -15,6 +15,7 @@ from .kinds import must_be_video
 from .stage import Stage
 
 if TYPE_CHECKING:
+    from ..models.apb2face.habits import LearnedHabits
     from ..models.training.cache import CachedClip
     from ..models.training.enroll import Enrolled
 
@@ -32,7 +33,8 @@ up to its first cut. All videos must show the same person.
 
 The last fifth of the footage is kept apart: it is not learned from, and the figures that are
 printed, without and with the identity, are measured on it. If the identity does not show the
-person better there, nothing is written. The file has at most 300 kB and works only with the
+person better there, nothing is written. If somebody talks in the video, the file also says how
+this mouth moves with the voice. The file has at most 300 kB and works only with the
 weights that it was made with.
 
 A .fwid file is a model of a person's face. Make one only with that person's consent, keep it as
@@ -80,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
     except ImportError as error:
         raise MissingExtraError("enrolling a person", "encode,torch") from error
     from ..codec.identity import write_identity
+    from ..models.apb2face.habits import learn_habits
+    from ..models.apb2face.talks import talk_of
     from ..models.training.enroll import EnrollConfig, enroll
     from ..models.weights import load_card
 
@@ -99,10 +103,13 @@ def run(args: argparse.Namespace) -> int:
         with Stage("preparing", "video", quiet=args.quiet) as stage:
             clips = prepared(videos, int(card.config["size"]), stage.show)
     with Stage("learning", "%", quiet=args.quiet) as stage:
-        result = enroll(card, clips, settings, progress=stage.show)
+        talks = [talk for clip in clips if (talk := talk_of(clip)) is not None]
+        mouth = learn_habits(talks)
+        habits = None if mouth is None else mouth.habits
+        result = enroll(card, clips, settings, mouth=habits, progress=stage.show)
     write_identity(result.identity, Path(args.out), overwrite=args.force)
     if not args.quiet:
-        print(_summary(result, args.out), file=sys.stderr)
+        print(_summary(result, mouth, args.out), file=sys.stderr)
     return 0
 
 
@@ -129,7 +136,7 @@ def prepared(
     return clips
 
 
-def _summary(result: Enrolled, path: str) -> str:
+def _summary(result: Enrolled, mouth: LearnedHabits | None, path: str) -> str:
     identity = result.identity
     lines = [
         f"{path}: {identity.file_bytes} bytes, for {identity.model}; {result.steps} steps",
@@ -141,4 +148,6 @@ def _summary(result: Enrolled, path: str) -> str:
         ("net_face_psnr", "face PSNR, dB (higher)"),
     ):
         lines.append(f"{words:<24}{result.before[name]:>10.4f}{result.after[name]:>10.4f}")
+    if mouth is not None:
+        lines.append(f"{'mouth by sound (higher)':<24}{mouth.before:>10.4f}{mouth.after:>10.4f}")
     return "\n".join(lines)

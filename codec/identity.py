@@ -1,6 +1,6 @@
 """`Identity`: what a network learned about one person, packed, and as a `.fwid` file.
 
-    body    raw deflate (RFC 1951) of a msgpack map: model, sha256 of its weights, tensors
+    body    raw deflate (RFC 1951) of a msgpack map: model, sha256 of its weights, tensors, mouth
     file    magic "\\x93FWID" | version u8 | body | crc32 u32, little-endian, of all before
 
 How it travels in packets is in `identity_packets.py`.
@@ -9,6 +9,7 @@ How it travels in packets is in `identity_packets.py`.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import struct
 import zlib
@@ -31,6 +32,7 @@ __all__ = [
     "MAX_BODY",
     "MAX_FILE",
     "Identity",
+    "MouthHabits",
     "TensorChange",
     "identity_id",
     "read_identity",
@@ -48,9 +50,12 @@ MAX_BODY = MAX_FILE - _FRAMING
 """Largest body in bytes."""
 _MAX_UNPACKED = 4 << 20
 _MAX_TENSORS, _MAX_AXES = 256, 4
-_MAX_CONTAINERS = 2 + 2 * _MAX_TENSORS  # two maps around the tensors, a map and a list for each
+_MAX_CONTAINERS = 4 + 2 * _MAX_TENSORS  # a map and a list for each tensor and for the mouth
+_MOUTH = (40, 2)
+_MOST_HABITS = (8, 512, 64)  # look-aheads, channels, components
 _LARGEST = np.finfo(np.float16).max
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_HABITS = ("fit", "centre", "average")
 _COARSE = (0.0, *(0.03 * 1.15**k for k in range(40)))
 """Step sizes to try, in units of a channel's root mean square: coarser ones pack smaller."""
 
@@ -90,6 +95,26 @@ class TensorChange:
         return cls(np.clip(np.round(counts), -127, 127).astype(np.int8), steps)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MouthHabits:
+    """How a person's mouth moves otherwise than the mouth predictor says (`receiver.talking`).
+
+    To the components of a movement that it predicts with a look-ahead, `(state - centre) @ fit` is
+    added. All numbers are rounded to FP16.
+
+    Attributes:
+        sha256: 32 bytes, hash of the predictor's weights.
+        fit: float32 `[L, C, K]`, for each look-ahead from its state to the components.
+        centre: float32 `[L, C]`.
+        average: float32 `[40, 2]`, the person's average mouth in head coordinates.
+    """
+
+    sha256: bytes
+    fit: Array
+    centre: Array
+    average: Array
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Changes to a network's weights that fit it to one person.
@@ -102,6 +127,7 @@ class Identity:
         model: name of the network, as "avfr-s".
         weights_sha256: 32 bytes, hash of the weights that the changes are added to.
         changes: the change of each tensor, by the tensor's name.
+        mouth: what was learned of the person's mouth; None in most identities.
     """
 
     body: bytes = field(repr=False)
@@ -109,6 +135,7 @@ class Identity:
     model: str = field(compare=False)
     weights_sha256: bytes = field(compare=False)
     changes: Mapping[str, TensorChange] = field(compare=False, repr=False)
+    mouth: MouthHabits | None = field(default=None, compare=False, repr=False)
 
     @property
     def file_bytes(self) -> int:
@@ -116,13 +143,20 @@ class Identity:
         return len(self.body) + _FRAMING
 
     @classmethod
-    def pack(cls, model: str, weights_sha256: bytes, deltas: Mapping[str, Array]) -> Identity:
+    def pack(
+        cls,
+        model: str,
+        weights_sha256: bytes,
+        deltas: Mapping[str, Array],
+        mouth: MouthHabits | None = None,
+    ) -> Identity:
         """Round changes and pack them, as finely as fits into `MAX_FILE` bytes.
 
         Args:
             model: name of the network.
             weights_sha256: hash of the weights that the changes are added to.
             deltas: the changes, float32 `[O, …]`, by the tensor's name.
+            mouth: what was learned of the person's mouth, if anything was.
 
         Raises:
             ConfigError: no tensors or too many, values beyond the range of FP16, or so many
@@ -135,7 +169,7 @@ class Identity:
 
         def packed(coarse: float) -> bytes:
             changes = {name: TensorChange.quantise(d, coarse) for name, d in deltas.items()}
-            return _pack(model, weights_sha256, changes)
+            return _pack(model, weights_sha256, changes, mouth)
 
         # Coarser steps pack smaller, so bisection finds the finest steps that fit.
         first = bisect_left(_COARSE, True, key=lambda coarse: len(packed(coarse)) <= MAX_BODY)
@@ -167,11 +201,12 @@ class Identity:
             if not isinstance(tensors, dict) or not 0 < len(tensors) <= _MAX_TENSORS:
                 raise StreamError(f"an identity changes 1 to {_MAX_TENSORS} tensors")
             changes = {name: _parse_change(name, value) for name, value in tensors.items()}
+            mouth = _parse_mouth(fields["mouth"]) if "mouth" in fields else None
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, StreamError):
                 raise
             raise StreamError(f"an identity is not a map of tensors ({error})") from error
-        return cls(bytes(body), identity_id(body), model, sha256, changes)
+        return cls(bytes(body), identity_id(body), model, sha256, changes, mouth)
 
 
 def identity_id(body: bytes) -> bytes:
@@ -224,7 +259,9 @@ def _by_row(steps: Array, axes: int) -> Array:
     return steps.reshape(-1, *[1] * (axes - 1))
 
 
-def _pack(model: str, sha256: bytes, changes: Mapping[str, TensorChange]) -> bytes:
+def _pack(
+    model: str, sha256: bytes, changes: Mapping[str, TensorChange], mouth: MouthHabits | None
+) -> bytes:
     tensors = {
         name: {
             "shape": list(change.levels.shape),
@@ -234,6 +271,12 @@ def _pack(model: str, sha256: bytes, changes: Mapping[str, TensorChange]) -> byt
         for name, change in changes.items()
     }
     fields: dict[str, Any] = {"model": model, "sha256": sha256, "tensors": tensors}
+    if mouth is not None:
+        fields["mouth"] = {
+            "sha256": mouth.sha256,
+            "shape": list(mouth.fit.shape),
+            **{name: getattr(mouth, name).astype("<f2").tobytes() for name in _HABITS},
+        }
     data = msgpack.packb(fields)
     # Noise has no repetitions that deflate could use, unless nearly all of it is zero.
     return min((_deflate(data, how) for how in (zlib.Z_HUFFMAN_ONLY, zlib.Z_FILTERED)), key=len)
@@ -276,3 +319,25 @@ def _parse_change(name: object, value: Any) -> TensorChange:
     if not ((steps >= 0) & (steps <= _LARGEST)).all():
         raise StreamError(f"an identity's tensor {name} has step sizes out of range")
     return TensorChange(levels.reshape(shape), steps.astype(np.float32))
+
+
+def _parse_mouth(value: Any) -> MouthHabits:
+    sha256, shape = value["sha256"], value["shape"]
+    if not isinstance(sha256, bytes) or len(sha256) != 32:
+        raise StreamError("an identity's mouth is without the hash of its predictor")
+    if not isinstance(shape, list) or len(shape) != len(_MOST_HABITS):
+        raise StreamError("an identity's mouth has no proper shape")
+    if not all(
+        type(n) is int and 0 < n <= most for n, most in zip(shape, _MOST_HABITS, strict=True)
+    ):
+        raise StreamError("an identity's mouth has no proper shape")
+    found = [np.frombuffer(value[name], "<f2").astype(np.float32) for name in _HABITS]
+    sizes = [math.prod(shape), math.prod(shape[:2]), math.prod(_MOUTH)]
+    if [len(values) for values in found] != sizes:
+        raise StreamError("an identity's mouth has not the number of values that its shape says")
+    if not all(np.isfinite(values).all() for values in found):
+        raise StreamError("an identity's mouth has numbers that are none")
+    fit, centre, average = found
+    return MouthHabits(
+        sha256, fit.reshape(shape), centre.reshape(shape[:2]), average.reshape(_MOUTH)
+    )

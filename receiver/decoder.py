@@ -35,6 +35,7 @@ from .ordering.order import Order
 from .outputs import Frame, Output, PictureOutput, SoundOutput
 from .reports import Reports
 from .statistics import Statistics
+from .talking.speech import TheirMouth
 from .tracks.references import MissingBaseError
 from .tracks.sound import needed_samples
 from .tracks.stream import Due, StreamTracks
@@ -81,6 +82,7 @@ class Decoder:
         self._closed = False
         self._people = People(self.config.identity, self.statistics)
         self._networks = Networks(self.config, generator)
+        self._mouth = TheirMouth()
         self._order = Order(self.config, self.statistics)
         self._assembler = KeyframeAssembler()
         self._reports = Reports(self.config, self.statistics, self._order, self._assembler)
@@ -96,6 +98,7 @@ class Decoder:
         self._changes = StreamChanges()
         self._wanted: StreamHeader | None = None
         self._networks.reset()
+        self._mouth.forget()
         self._assembler.reset()
         self._reports.reset()
         self._early: deque[Keyframe] = deque(maxlen=self.config.references)
@@ -134,7 +137,8 @@ class Decoder:
         return lookahead + packet + _OPUS_DELAY_MS
 
     def prepare(self, network: str | None = None) -> None:
-        """Load a network now, so that no later `decode` has to.
+        """Load a network now, and the small one that moves mouths with the sound, so that no later
+        `decode` has to.
 
         From the first call on, `decode` loads nothing itself. If packets then ask for another
         network, or bring an identity, `Statistics.wants_prepare` becomes true, and `prepare()`
@@ -158,6 +162,7 @@ class Decoder:
         if network is not None or asked is None:
             asked = header_for(network or self.config.weights or "s")
         self._networks.prepare(asked, self._people.find(asked))
+        self._mouth.predictor()
 
     def lighten(self, light: bool) -> None:
         """Render with the smallest network from now on, or again with the one that the stream
@@ -380,7 +385,10 @@ class Decoder:
         self._people.check(header)
         # Everything that can refuse the stream comes first: then the old one goes on as it was.
         generator = self._generator(header)
-        stream = StreamTracks(header, generator, self._networks.fuser, self.config, self.statistics)
+        stream = StreamTracks(
+            *(header, generator, self._networks.fuser),
+            *(self.config, self.statistics, self._mouth),
+        )
         due: list[Due] = []
         early = [*self._early]
         self._early.clear()
@@ -391,8 +399,9 @@ class Decoder:
         self._changes.follow(header, packet, now)
         self._stream = stream
         self.statistics.streams += 1
-        unknown = self._people.find(header) is None
-        self.statistics.wants_identity = header.identity is not None and unknown
+        person = self._people.find(header)
+        self._mouth.know(None if person is None else person.identity)
+        self.statistics.wants_identity = header.identity is not None and person is None
         for keyframe in early:
             self._use(keyframe, stream)
         return due
@@ -422,6 +431,7 @@ class Decoder:
         person = self._people.find(stream.header)
         try:
             stream.pictures.use(self._networks.get(stream.header, person))
+            self._mouth.know(None if person is None else person.identity)
         except NotLoadedError:
             self.statistics.wants_prepare = True
             return

@@ -19,10 +19,11 @@ from ...codec.whole_file import whole_file
 from ..face.head import HeadCoordinates
 from ..face.mesh import select_points
 from ..mel import SAMPLE_RATE, log_mel
+from ..training.cache import CachedClip
 from ..training.prepare import Footage, find_clips, people_of
 from .sound import is_heard
 
-__all__ = ["FPS", "Talk", "prepare_talks", "read_talks"]
+__all__ = ["FPS", "Talk", "prepare_talks", "read_talks", "talk_of"]
 
 FPS = 25.0
 """All talks are brought to this rate."""
@@ -67,6 +68,16 @@ def read_talks(folder: Path) -> list[Talk]:
     if not talks:
         raise TrainingError(f"no prepared clips with sound in {folder}")
     return talks
+
+
+def talk_of(clip: CachedClip) -> Talk | None:
+    """A prepared clip as a talk; None without sound, or where the face is not seen for long enough
+    at its beginning.
+    """
+    found = _at_25(clip.landmarks, clip.faces > 0, clip.fps)
+    if found is None or not is_heard(clip.mel).any():
+        return None
+    return Talk(clip.name, clip.identity, found, clip.mel.astype(np.float32))
 
 
 def _read(path: Path) -> Talk | None:

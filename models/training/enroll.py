@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ...codec.errors import ConfigError, TrainingError
-from ...codec.identity import Identity
+from ...codec.identity import Identity, MouthHabits
 from ...codec.picture.still import decode_picture, encode_picture
 from ..avfr.model import Avfr
 from ..weights import Card, changed_tensors
@@ -134,6 +134,7 @@ def enroll(
     clips: Sequence[CachedClip],
     settings: EnrollConfig | None = None,
     *,
+    mouth: MouthHabits | None = None,
     progress: Progress | None = None,
 ) -> Enrolled:
     """Fit a network to one person.
@@ -142,6 +143,7 @@ def enroll(
         card: of the network.
         clips: footage that shows this person alone.
         settings: see `EnrollConfig`.
+        mouth: what was learned of the person's mouth; it becomes a part of the identity.
         progress: called with per cent done, 100, and the newest figures.
 
     Raises:
@@ -159,7 +161,7 @@ def enroll(
         )
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    return _Enrolment(card, clips, settings).run(progress)
+    return _Enrolment(card, clips, settings).run(progress, mouth)
 
 
 class _Enrolment:
@@ -235,12 +237,12 @@ class _Enrolment:
         by_steps = self.step / self.settings.steps
         return min(1.0, max(by_steps, over) if self.step >= _SURE or over >= 1 else by_steps)
 
-    def run(self, progress: Progress | None) -> Enrolled:
+    def run(self, progress: Progress | None, mouth: MouthHabits | None) -> Enrolled:
         """Learn, pack the weights that measured best, and measure those."""
         before = self.figures(self.shipped)
         best = self.learn(before, progress)
         deltas = {name: (best[name] - self.shipped[name]).cpu().numpy() for name in best}
-        identity = Identity.pack(self.card.name, self.card.sha256, deltas)
+        identity = Identity.pack(self.card.name, self.card.sha256, deltas, mouth)
         tensors = changed_tensors(self.card, identity)
         after = self.figures({name: torch.from_numpy(value) for name, value in tensors.items()})
         if not is_better(after, before):

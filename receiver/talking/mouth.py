@@ -6,18 +6,20 @@ there. It needs numpy and OpenVINO, no torch.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...codec.errors import ConfigError
-from ...models.apb2face.sound import LOOKAHEADS, Level, first_step, sound_window
+from ...codec.identity import MouthHabits
+from ...models.apb2face.person import GUESSED, PersonFit
+from ...models.apb2face.sound import LOOKAHEADS, PAST, Level, first_step, sound_window
 from ...models.face.head import MOUTH_POINTS
 from ...models.mel import HOP, MEL_BANDS, SAMPLE_RATE, log_mel
 from ...models.weights import geometry_card
 from ..generators.compiled import compiled
 from ..generators.protocol import Array
-from .person import PersonFit
 
 if TYPE_CHECKING:
     from ...models.weights import Card
@@ -28,7 +30,9 @@ KEPT_S = 4.0
 """Sound is remembered for so long, so a movement can be asked for up to 3 s later."""
 _KEPT = round(KEPT_S * SAMPLE_RATE / HOP)
 _REACH = 120  # samples after a step's own that its window of 25 ms covers
+_log = logging.getLogger(__name__)
 _OUTPUTS = ("movement", "state")
+_KNOWN = 250.0  # frames that the average mouth of a known person counts for
 _LONGEST_GAP_S = 10.0  # after a larger jump of the clock, the sound begins anew
 
 
@@ -36,8 +40,9 @@ class MouthPredictor:
     """Hears the sound of one stream and tells how the mouth moves with it.
 
     Give it all sound as it is decoded (`hear`), and ask for the movement of each frame
-    (`movement`). It uses the sound from 0.6 s before a frame to `lookahead_ms` after it. Where
-    sound is missing, it hears silence.
+    (`movement`). It uses the sound from 0.6 s before a frame to `lookahead_ms` after it, or as much
+    of it as was heard: the network has an output for each look-ahead. Where sound is missing, it
+    hears silence.
 
     A movement is that of the mouth's 40 contour points (`MOUTH`), in head coordinates
     (`models.face.head`), so in distances of the outer eye corners, relative to the mouth that the
@@ -51,7 +56,7 @@ class MouthPredictor:
 
     Args:
         card: of the network; None for the one that facewire brings.
-        lookahead_ms: 0, 40 or 100. A value between counts as the next lower one.
+        lookahead_ms: 0, 40 or 100, at most. A value between counts as the next lower one.
 
     Attributes:
         card: of the network.
@@ -72,16 +77,38 @@ class MouthPredictor:
             "INFERENCE_PRECISION_HINT": "f32",
         }
         self._request = compiled(card, "mouth", settings).create_infer_request()
-        tables = card.tensors("level", "neutral_mean", "neutral_map")
+        tables = card.tensors("level", "neutral_mean", "neutral_map", "basis")
         self._usual, self._channels = tables["level"], int(card.config["channels"])
         self._neutral_mean, self._neutral_map = tables["neutral_mean"], tables["neutral_map"]
+        self._basis = tables["basis"]
+        self._habits: MouthHabits | None = None
         self.reset()
 
     def reset(self) -> None:
         """Another stream: forget all that was heard and learned."""
         self._level = Level(self._usual)
-        self._person = PersonFit(self._channels)
+        self.forget()
         self._begin(0)
+
+    def forget(self) -> None:
+        """Another person: forget what was learned."""
+        self._person = [PersonFit(self._channels) for _ in range(self._output + 1)]
+
+    def know(self, habits: MouthHabits | None) -> None:
+        """Begin with what is known of the person, and forget what was learned. `reset` and `forget`
+        leave it as it is.
+
+        Args:
+            habits: of that person (`facewire enroll`). None, or those of another predictor: nothing
+                is known.
+        """
+        if habits is not None:
+            shape = (len(LOOKAHEADS), self._channels, len(self._basis))
+            if habits.sha256 != self.card.sha256 or habits.fit.shape != shape:
+                _log.info("what is known of the person's mouth is for another predictor")
+                habits = None
+        self._habits = habits
+        self.forget()
 
     def _begin(self, step: int) -> None:
         self._first = step  # step at which what is kept begins
@@ -90,7 +117,7 @@ class MouthPredictor:
 
     @property
     def lookahead_ms(self) -> int:
-        """How much sound after a frame is used."""
+        """How much sound after a frame is used at most."""
         return LOOKAHEADS[self._output]
 
     def hear(self, pcm: Array, seconds: float) -> None:
@@ -145,20 +172,22 @@ class MouthPredictor:
         heard = self._hear_frame(seconds)
         if heard is None:
             return np.zeros((MOUTH_POINTS, 2), np.float32)
-        movement, state = heard
-        return movement + self._person.correction(state)
+        movements, states = heard
+        output = self._known(seconds)
+        return movements[output] + self._person[output].correction(states[output])
 
-    def learn(self, mouth: Array, seconds: float) -> None:
+    def learn(self, mouth: Array, seconds: float, weight: float = 1.0) -> None:
         """Take a mouth as it was at a time, so that later movements become this person's.
 
-        A correction of the network's movement is fitted in closed form (`PersonFit`). Call it for
-        the frames that arrive, once the sound up to `lookahead_ms` after them was heard. It counts
-        from the first second on, and is worth the more, the more of the person has been seen. It is
-        forgotten with `reset`.
+        A correction of the network's movement is fitted in closed form (`PersonFit`), for each
+        look-ahead. Call it for frames that arrive, once the sound up to `lookahead_ms` after them
+        was heard. It counts from the first second on, and is worth the more, the more of the person
+        has been seen. It is forgotten with `reset`.
 
         Args:
             mouth: in head coordinates, float32 `[40, 2]`.
             seconds: time of the frame, not more than about 3 s before the newest sound.
+            weight: how many frames it stands for, at 25 frames a second.
 
         Raises:
             ConfigError: not such a mouth.
@@ -167,11 +196,12 @@ class MouthPredictor:
             raise ConfigError(f"a mouth is finite float32 [40, 2], not {list(mouth.shape)}")
         heard = self._hear_frame(seconds)
         if heard is not None:
-            movement, state = heard
-            self._person.update(state, mouth, movement)
+            for fit, movement, state in zip(self._person, *heard, strict=True):
+                fit.update(state, mouth, movement, weight)
 
     def average(self, mouth: Array) -> Array:
-        """The person's average mouth: what was learned, and at first `neutral` of one mouth.
+        """The person's average mouth: what was learned, and at first what is known of the person,
+        or else `neutral` of one mouth.
 
         Args:
             mouth: the keyframe's mouth in head coordinates, float32 `[40, 2]`.
@@ -179,18 +209,39 @@ class MouthPredictor:
         Returns:
             float32 `[40, 2]`.
         """
-        return self._person.average(self.neutral(mouth))
+        fit = self._person[-1]
+        if self._habits is not None:
+            return fit.average(self._habits.average, _KNOWN)
+        return fit.average(self.neutral(mouth), GUESSED)
 
     def _hear_frame(self, seconds: float) -> tuple[Array, Array] | None:
-        """The network's movement and state for a frame; None if no sound has come yet."""
+        """Movements, with what is known of the person, and states of the network for a frame, one
+        for each look-ahead up to `lookahead_ms`; None if no sound has come yet.
+        """
         if not len(self._steps):
             return None
         window = sound_window(self._steps, first_step(seconds) - self._first)
         sound = {"sound": (window - self._level.value)[None]}
         # Memory is shared both ways: the input outlives the call, and the outputs are copied here.
         result = self._request.infer(sound, share_inputs=True, share_outputs=True)
-        movement, state = (np.array(result[name][0, self._output]) for name in _OUTPUTS)
-        return movement, state
+        movements, states = (np.array(result[name][0, : self._output + 1]) for name in _OUTPUTS)
+        if self._habits is not None:
+            fit, centre = (
+                table[: len(states)] for table in (self._habits.fit, self._habits.centre)
+            )
+            known = np.einsum("lc,lck->lk", states - centre, fit) @ self._basis
+            movements += known.reshape(movements.shape)
+        return movements, states
+
+    def _known(self, seconds: float) -> int:
+        """The output of the longest look-ahead whose sound was heard; the first one if none was."""
+        heard = self._first + len(self._steps) - first_step(seconds) - PAST
+        ahead = (
+            n
+            for n in range(self._output + 1)
+            if LOOKAHEADS[n] * SAMPLE_RATE // (1000 * HOP) <= heard
+        )
+        return max(ahead, default=0)
 
     def neutral(self, mouth: Array) -> Array:
         """The average mouth of a person while talking, guessed from one picture.

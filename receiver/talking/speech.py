@@ -1,17 +1,22 @@
 """`Speech`: moves the mouth of a frame as the sound tells, where no motion tells it.
 
 It stands between the tracks, which know sound and motion, and `MouthPredictor`, which knows mouths.
-Without the predictor's weights it changes nothing.
+Where motion comes beside the sound, the predictor learns from it how this person's mouth moves.
+Without the predictor's weights nothing is changed.
 """
 
 from __future__ import annotations
 
 import logging
+import math
+from collections import deque
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from ...codec.errors import FacewireError, MotionError
+from ...codec.identity import Identity, MouthHabits
 from ...codec.motion.frame import MotionFrame
 from ...models.face.head import HeadCoordinates
 from ...models.face.jaw import with_jaw
@@ -20,22 +25,40 @@ from ...models.mel import SAMPLE_RATE
 from ..generators.protocol import Array
 from .mouth import MouthPredictor
 
-__all__ = ["HeardSound", "Predictor", "Speech", "find_predictor"]
+__all__ = ["HeardSound", "LastSeen", "Predictor", "Speech", "TheirMouth"]
 
+_LEARN_S = 0.1  # from one frame that is learned from to the next
+_FRAMES_A_SECOND = 25
+_MOST_WAITING = 32  # frames whose sound has not come yet
+_FARTHEST = 0.8  # distances of the eyes from the keyframe's mouth; farther away is none
+_MEMORY_S = 0.5  # after so long, a third is left of where the mouth was when it was last seen
 _log = logging.getLogger(__name__)
 
 
 class Predictor(Protocol):
     """What is used of `MouthPredictor`."""
 
+    @property
+    def lookahead_ms(self) -> int:
+        """See `MouthPredictor.lookahead_ms`."""
+
     def reset(self) -> None:
         """See `MouthPredictor.reset`."""
+
+    def forget(self) -> None:
+        """See `MouthPredictor.forget`."""
+
+    def know(self, habits: MouthHabits | None) -> None:
+        """See `MouthPredictor.know`."""
 
     def hear(self, pcm: Array, seconds: float) -> None:
         """See `MouthPredictor.hear`."""
 
     def movement(self, seconds: float) -> Array:
         """See `MouthPredictor.movement`."""
+
+    def learn(self, mouth: Array, seconds: float, weight: float) -> None:
+        """See `MouthPredictor.learn`."""
 
     def average(self, mouth: Array) -> Array:
         """See `MouthPredictor.average`."""
@@ -48,10 +71,51 @@ class HeardSound(Protocol):
         """The sound from a sample on, as far as it is known, and the sample where it begins."""
 
 
-def find_predictor(lookahead_ms: int) -> Predictor | None:
-    """The predictor that facewire brings; None where it has none that runs here."""
+@dataclass(frozen=True, slots=True, eq=False)
+class LastSeen:
+    """The last frame whose motion came: its landmarks, float32 `[P, 2]`, and its time."""
+
+    points: Array
+    seconds: float
+
+
+class TheirMouth:
+    """The predictor of the person whom a decoder shows. It is loaded once."""
+
+    def __init__(self) -> None:
+        self._predictor: Predictor | None = None
+        self._habits: MouthHabits | None = None
+        self._loaded = False
+
+    def predictor(self) -> Predictor | None:
+        """The predictor that facewire brings; None where it has none that runs here. The first call
+        loads it.
+        """
+        if not self._loaded:
+            predictor = _load()
+            if not self._loaded:  # `Decoder.prepare` may run in another thread
+                self._predictor, self._loaded = predictor, True
+                if predictor is not None:
+                    predictor.know(self._habits)
+        return self._predictor
+
+    def know(self, identity: Identity | None) -> None:
+        """Begin with what an identity knows of the person's mouth."""
+        habits = None if identity is None else identity.mouth
+        if habits is not self._habits:
+            self._habits = habits
+            if self._predictor is not None:
+                self._predictor.know(habits)
+
+    def forget(self) -> None:
+        """Forget what was heard and learned."""
+        if self._predictor is not None:
+            self._predictor.reset()
+
+
+def _load() -> Predictor | None:
     try:
-        return MouthPredictor(lookahead_ms=lookahead_ms)
+        return MouthPredictor()
     except FacewireError as error:
         _log.info("mouths do not move with the sound: %s", error)
         return None
@@ -61,18 +125,49 @@ class Speech:
     """The mouth of one stream.
 
     Args:
-        predictor: of mouths.
+        predictor: of mouths. It forgets what it has heard and learned of another stream.
         sound: of the stream.
     """
 
     def __init__(self, predictor: Predictor, sound: HeardSound) -> None:
         self._predictor, self._sound = predictor, sound
-        self._heard: int | None = None
+        self.restart()
 
     def restart(self) -> None:
-        """The sender began anew: times may be anything."""
+        """The sender began anew: times may be anything, and the person may be another one."""
         self._predictor.reset()
-        self._heard = None
+        self._heard: int | None = None
+        self._seen: deque[tuple[Array, float]] = deque(maxlen=_MOST_WAITING)  # mouth, time
+        self._learned = -math.inf  # time of the newest frame that is learned from
+        self._left: tuple[float, Array] | None = None  # a time, and the movement there
+
+    def forget(self) -> None:
+        """Another person is shown: forget what was learned."""
+        self._predictor.forget()
+        self._seen.clear()
+        self._left = None
+
+    def learns(self, seconds: float) -> bool:
+        """Whether a frame at this time is to be learned from. It is ten frames a second."""
+        return not 0 <= seconds - self._learned < _LEARN_S - 1e-3
+
+    def saw(self, key: Array, points: Array, seconds: float) -> None:
+        """Learn from a frame whose motion came, as soon as its sound has been heard.
+
+        Args:
+            key: the keyframe's landmarks, float32 `[P, 2]`.
+            points: the frame's landmarks, float32 `[P, 2]`.
+            seconds: its time.
+        """
+        head = HeadCoordinates(key)
+        mouth = head.mouth(points)
+        self._learned = seconds
+        if np.abs(mouth - head.mouth(key)).max() < _FARTHEST:
+            self._seen.append((mouth, seconds))
+        self._listen()
+        ahead = self._predictor.lookahead_ms / 1000
+        while self._seen and self._seen[0][1] + ahead <= (self._heard or 0) / SAMPLE_RATE:
+            self._predictor.learn(*self._seen.popleft(), _FRAMES_A_SECOND * _LEARN_S)
 
     def said(self, key: Array, points: Array, motion: MotionFrame, seconds: float) -> MotionFrame:
         """A frame whose mouth was not sent: it stands as in the keyframe.
@@ -90,21 +185,49 @@ class Speech:
         self._listen()
         if self._heard is None:
             return motion
-        mouth = HeadCoordinates(key).mouth(key)
+        head = HeadCoordinates(key)
+        mouth = head.mouth(key)
         shift = self._predictor.average(mouth) - mouth + self._predictor.movement(seconds)
-        return _shifted(key, points, motion, shift)
+        return _with_mouth(head, points, motion, head.mouth(points) + shift)
 
     def went_on(
-        self, key: Array, points: Array, motion: MotionFrame, since: float, seconds: float
+        self, key: Array, points: Array, motion: MotionFrame, last: LastSeen, seconds: float
     ) -> MotionFrame:
-        """A frame whose motion is missing: its mouth is as it was last, at the time `since`, and
-        moves on as the sound tells that it changes. Other arguments as for `said`.
+        """A frame whose motion is missing: the motion with the mouth of `mouth_after`. Other
+        arguments as for `said`.
         """
         self._listen()
         if self._heard is None:
             return motion
-        shift = self._predictor.movement(seconds) - self._predictor.movement(since)
-        return _shifted(key, points, motion, shift)
+        mouth = self.mouth_after(key, last, seconds)
+        return _with_mouth(HeadCoordinates(key), points, motion, mouth)
+
+    def mouth_after(self, key: Array, last: LastSeen, seconds: float) -> Array:
+        """Where the mouth is some time after it was seen last.
+
+        It moves on as the sound tells that it changes. What the sound does not tell is forgotten
+        little by little: the mouth comes back to where this person's is on average.
+
+        Args:
+            key: the keyframe's landmarks, float32 `[P, 2]`.
+            last: the last frame that came.
+            seconds: time of the frame.
+
+        Returns:
+            float32 `[40, 2]`, in head coordinates.
+        """
+        self._listen()
+        head = HeadCoordinates(key)
+        average = self._predictor.average(head.mouth(key))
+        own = head.mouth(last.points) - average - self._movement_at(last.seconds)
+        kept = math.exp(-max(seconds - last.seconds, 0.0) / _MEMORY_S)
+        return average + self._predictor.movement(seconds) + np.float32(kept) * own
+
+    def _movement_at(self, seconds: float) -> Array:
+        """The movement where the mouth was seen last. It is kept as long as that is asked for."""
+        if self._left is None or self._left[0] != seconds:
+            self._left = seconds, self._predictor.movement(seconds)
+        return self._left[1]
 
     def _listen(self) -> None:
         """Hear what came since the last frame."""
@@ -114,16 +237,16 @@ class Speech:
             self._heard = start + len(pcm)
 
 
-def _shifted(key: Array, points: Array, motion: MotionFrame, shift: Array) -> MotionFrame:
-    """The motion after the mouth was shifted in head coordinates, `[40, 2]`, and the jaw with it.
+def _with_mouth(
+    head: HeadCoordinates, points: Array, motion: MotionFrame, mouth: Array
+) -> MotionFrame:
+    """The motion of a frame with another mouth, `[40, 2]` in head coordinates, and its jaw.
 
     A mouth that nobody could have leaves the motion as it was.
     """
-    if not np.isfinite(shift).all():
+    if not np.isfinite(mouth).all():
         return motion
-    head = HeadCoordinates(key)
-    before = head.mouth(points)
-    after = head.placed(points, before + shift)
+    after = head.placed(points, mouth)
     try:
         return moved_regions(motion, points, with_jaw(points, after))
     except MotionError:

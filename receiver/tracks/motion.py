@@ -41,14 +41,14 @@ class TimedFrame:
         ticks: full presentation time in ticks of the stream.
         sample: its motion; None if nothing is known, then the picture before it is shown again.
         concealed: the motion was made up, or nothing is known.
-        since: time in seconds of the frame that the motion goes on from, where it was made up
-            without knowing what comes after it; else None.
+        last: the frame that the motion goes on from, where it was made up without knowing what
+            comes after it; else None.
     """
 
     ticks: int
     sample: Sample | None
     concealed: bool
-    since: Fraction | None = None
+    last: Sample | None = None
 
 
 class MotionTrack:
@@ -116,6 +116,11 @@ class MotionTrack:
     def flush(self) -> list[TimedFrame]:
         """The frames of a packet whose time was in doubt; called when no more will come."""
         return self._believed(self._timeline.flush(), None)
+
+    def gone_on(self, ticks: int) -> TimedFrame:
+        """A made-up frame of which only the past is known."""
+        last = self._past[-1] if self._past else None
+        return TimedFrame(ticks, self._predicted(ticks), True, last)
 
     def _believed(
         self, packets: list[tuple[int, tuple[Packet, int]]], now: float | None
@@ -199,14 +204,9 @@ class MotionTrack:
         if reference is None:
             return TimedFrame(ticks, None, True)
         if motion is None:
-            return self._gone_on(ticks)
+            return self.gone_on(ticks)
         sample = MotionSample(ticks * self._header.time_base, motion, reference)
         return TimedFrame(ticks, sample, False)
-
-    def _gone_on(self, ticks: int) -> TimedFrame:
-        """A made-up frame of which only the past is known."""
-        since = self._past[-1].pts if self._past else None
-        return TimedFrame(ticks, self._predicted(ticks), True, since)
 
     def _predicted(self, ticks: int) -> Sample | None:
         """Motion that continues the past; None if there is no past."""
@@ -237,9 +237,9 @@ class MotionTrack:
     def _bridged(self, ticks: int, known: Sample | None) -> TimedFrame:
         """A frame within a gap: interpolated if its end is known, else predicted."""
         if known is None or not self._past:
-            return self._gone_on(ticks)
+            return self.gone_on(ticks)
         pts = ticks * self._header.time_base
         start = self._past[-1]
         sample = MotionSample(pts, between(start, known, pts), start.reference)
         held = sample.motion is start.motion  # the gap is too long to be interpolated
-        return TimedFrame(ticks, sample, True, start.pts if held else None)
+        return TimedFrame(ticks, sample, True, start if held else None)

@@ -23,7 +23,7 @@ from ...models.mel import SAMPLE_RATE
 from ..config import DecoderConfig
 from ..outputs import Frame
 from ..statistics import Statistics
-from ..talking.speech import Speech, find_predictor
+from ..talking.speech import LastSeen, Speech, TheirMouth
 from .badge import draw_badge
 from .base import BaseTrack
 from .motion import MotionTrack, Sample, TimedFrame
@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 __all__ = ["DuePicture", "PictureTrack", "Rendering"]
 
 _MOST_WAITING = 512
+_PATIENCE_S = 0.125
+"""A frame whose mouth goes on speaking waits for so much more sound. The mouth then hears what it
+looks ahead, and if the frame's motion came with that sound, it would be here."""
+_LONGEST_S = 4
+"""Motion that is missing for longer is no longer made up: the picture stands."""
 _log = logging.getLogger(__name__)
 
 
@@ -99,6 +104,7 @@ class PictureTrack:
         config: of the decoder.
         statistics: of the decoder; counted into.
         sound: the stream's sound; None if it has none, then nothing waits.
+        mouth: moves with the sound.
 
     Raises:
         UnsupportedError: motion of a profile or with tables that this build does not know.
@@ -112,8 +118,9 @@ class PictureTrack:
         config: DecoderConfig,
         statistics: Statistics,
         sound: SoundTrack | None,
+        mouth: TheirMouth,
     ) -> None:
-        self._time_base = header.time_base
+        self._time_base, self._fps = header.time_base, header.fps
         self._posed = header.profile in POSES
         self._generator, self._fuser = generator, fuser
         self._config = config
@@ -122,7 +129,7 @@ class PictureTrack:
         self._statistics = statistics
         self._sound = sound
         self._speech: Speech | None = None
-        self._mute = sound is None  # no speech will be found
+        self._mouth: TheirMouth | None = mouth  # None: it was looked for
         self._pool = ReferencePool(generator, config.references, (header.height, header.width))
         self._motion = MotionTrack(header, config, statistics, self._pool)
         self._base = BaseTrack(header, statistics, self._pool)
@@ -130,6 +137,8 @@ class PictureTrack:
         self._waiting: deque[tuple[TimedFrame, float | None]] = deque()  # and when it came
         self._since: float | None = None  # when the first frame came
         self._begun = False  # whether there is a picture that can be shown again
+        self._missing = False  # motion may have been lost since it came last
+        self._made_up = -math.inf  # time in ticks of the newest frame that did not wait for motion
         self._pace = Pace()
 
     def __len__(self) -> int:
@@ -155,6 +164,7 @@ class PictureTrack:
         """The sender began anew: the next frame may have any time. The keyframes stay."""
         self._motion.restart()
         self._base.restart()
+        self._missing, self._made_up = False, -math.inf
         if self._speech is not None:
             self._speech.restart()
         self._pace = Pace()
@@ -175,7 +185,10 @@ class PictureTrack:
             MissingBaseError: it depends on a keyframe that is not here.
             StreamError, MotionError: its picture or shape cannot be used.
         """
-        self._statistics.keyframes += self._pool.add(keyframe)
+        asked, new = self._statistics.wants_keyframe, self._pool.add(keyframe)
+        self._statistics.keyframes += new
+        if new and keyframe.base is None and not asked and self._speech is not None:
+            self._speech.forget()  # nobody asked for a picture of the same person
 
     def push_base(self, packet: Packet) -> None:
         """Take a BASE packet, in whatever order it comes."""
@@ -187,11 +200,20 @@ class PictureTrack:
         Returns:
             How many frames came of it, including those made up.
         """
+        before = self._motion.newest
         frames = self._motion.push(packet, lost, now)
-        self._waiting.extend((frame, now) for frame in frames)
+        if frames:
+            self._missing = False
+            if before is not None and frames[-1].ticks < before:
+                self._made_up = -math.inf  # the sender's times have gone back
+        self._waiting.extend((frame, now) for frame in frames if frame.ticks > self._made_up)
         if frames and self._since is None:
             self._since = now
         return len(frames)
+
+    def miss(self) -> None:
+        """Packets were lost that were no sound. If no motion follows, it was motion."""
+        self._missing = True
 
     def due(
         self, now: float | None = None, *, everything: bool = False, paced: bool = False
@@ -208,12 +230,33 @@ class PictureTrack:
         ready: list[TimedFrame] = []
         while self._waiting and (everything or self._is_due(*self._waiting[0], now)):
             ready.append(self._waiting.popleft()[0])
+        if now is not None and not self._waiting and not everything:
+            ready += self._without_motion(now)
         most = self._config.max_renders
         if paced and now is not None:
             times = [float(frame.ticks * self._time_base) for frame in ready]
             most = self._pace.room(times, now, most)
         due = [self._due(frame) for frame in self._newest(ready, most)]
         return [picture for picture in due if picture is not None]
+
+    def _without_motion(self, now: float) -> list[TimedFrame]:
+        """The frames that are due though no motion comes for them: the mouth goes on speaking.
+        Without a clock, they are made up when the gap has ended.
+        """
+        newest = self._motion.newest
+        if not self._missing or newest is None or self._find_speech() is None:
+            return []
+        frames: list[TimedFrame] = []
+        ticks, end = self._after(newest), newest + int(_LONGEST_S / self._time_base)
+        while ticks <= end and self._has_sound(ticks, _PATIENCE_S, now):
+            frames.append(self._motion.gone_on(ticks))
+            self._made_up = ticks
+            ticks = self._after(newest)
+        return frames
+
+    def _after(self, newest: int) -> int:
+        """Time in ticks of the frame after the newest one, whether that came or was made up."""
+        return round(max(newest, self._made_up) + 1 / (self._fps * self._time_base))
 
     def _newest(self, frames: list[TimedFrame], most: int) -> list[TimedFrame]:
         """The newest frames, so that at most so many are rendered."""
@@ -238,7 +281,8 @@ class PictureTrack:
             return True
         if frame.ticks > newest:
             return True  # its time was false, or the sender began anew
-        if self._sound.known(now) >= self._sound.needed(self._centre(frame.ticks)):
+        patience = 0.0 if frame.last is None or self._speech is None else _PATIENCE_S
+        if self._has_sound(frame.ticks, patience, now):
             return True
         if len(self._waiting) > _MOST_WAITING:
             return True
@@ -246,7 +290,14 @@ class PictureTrack:
             waited = float((newest - frame.ticks) * self._time_base)
         else:
             waited = max(now - came, self._without_sound(now))
-        return waited * 1000 >= self._config.max_wait_ms
+        return waited >= max(self._config.max_wait_ms / 1000, patience)
+
+    def _has_sound(self, ticks: int, more_s: float, now: float | None) -> bool:
+        """Whether the sound of a frame has come, and so many seconds more."""
+        if self._sound is None:
+            return False
+        needed = self._sound.needed(self._centre(ticks)) + round(more_s * SAMPLE_RATE)
+        return self._sound.known(now) >= needed
 
     def _without_sound(self, now: float) -> float:
         """Seconds for which no sound has come; if it has stopped, nothing waits for it."""
@@ -275,22 +326,28 @@ class PictureTrack:
 
     def _spoken(self, frame: TimedFrame, sample: Sample) -> MotionFrame:
         """The motion of a frame; where no mouth was sent for it, the sound moves the mouth."""
-        motion = sample.motion
-        if not self._posed and frame.since is None:
-            return motion
+        motion, seconds = sample.motion, float(sample.pts)
         speech = self._find_speech()
         if speech is None:
             return motion
-        key, seconds = sample.reference.points, float(sample.pts)
-        points = self._generator.points(sample.reference.source, motion)
-        if self._posed or frame.since is None:
-            return speech.said(key, points, motion, seconds)
-        return speech.went_on(key, points, motion, float(frame.since), seconds)
+        key = sample.reference.points
+        if self._posed:
+            return speech.said(key, self._points(sample), motion, seconds)
+        if frame.last is not None:
+            last = LastSeen(self._points(frame.last), float(frame.last.pts))
+            return speech.went_on(key, self._points(sample), motion, last, seconds)
+        if not frame.concealed and speech.learns(seconds):
+            speech.saw(key, self._points(sample), seconds)
+        return motion
+
+    def _points(self, sample: Sample) -> Array:
+        """The landmarks of a frame."""
+        return self._generator.points(sample.reference.source, sample.motion)
 
     def _find_speech(self) -> Speech | None:
-        """What moves mouths; found when it is needed first."""
-        if self._speech is None and not self._mute and self._sound is not None:
-            predictor = find_predictor(self._config.lookahead_ms)
-            self._mute = predictor is None
+        """What moves mouths; None without sound or without weights for it."""
+        mouth, self._mouth = self._mouth, None
+        if mouth is not None and self._sound is not None:
+            predictor = mouth.predictor()
             self._speech = None if predictor is None else Speech(predictor, self._sound)
         return self._speech

@@ -13,6 +13,7 @@ from ..config import DecoderConfig
 from ..ordering.lane import Arrival
 from ..outputs import SoundOutput
 from ..statistics import Statistics
+from ..talking.speech import TheirMouth
 from .pictures import DuePicture, PictureTrack
 from .sound import Sound, SoundTrack
 
@@ -33,6 +34,7 @@ class StreamTracks:
         fuser: puts them together with those of the base layer.
         config: of the decoder.
         statistics: of the decoder; counted into.
+        mouth: moves with the sound where no motion comes.
 
     Attributes:
         header: as given.
@@ -49,11 +51,14 @@ class StreamTracks:
         fuser: Fuser,
         config: DecoderConfig,
         statistics: Statistics,
+        mouth: TheirMouth,
     ) -> None:
         self.header = header
         audio = header.audio
         self._sound = None if audio is None else SoundTrack(audio, config, statistics)
-        self.pictures = PictureTrack(header, generator, fuser, config, statistics, self._sound)
+        self.pictures = PictureTrack(
+            header, generator, fuser, config, statistics, self._sound, mouth
+        )
         self._placed = False  # whether the sound was told about what time it is
 
     def restart(self) -> None:
@@ -95,6 +100,8 @@ class StreamTracks:
             return [], frames / self.header.fps
         if self._sound is None or audio is None:
             return [], Fraction(0)
+        if arrival.lost_before and self._sound.follows(packet.pts):
+            self.pictures.miss()
         return _outputs(self._sound.push(packet.pts, packet.payload, now)), audio.time_base
 
     def due(self, now: float | None, *, paced: bool = False) -> list[Due]:

@@ -22,7 +22,9 @@ from facewire.call.simulated import Clock, LineConditions, SimulatedLine, World
 from facewire.codec.motion.frame import MotionFrame
 from facewire.models.face.mesh import POINTS
 from facewire.receiver.decoder import Decoder
+from facewire.receiver.generators.protocol import Generator
 from facewire.sender.encoder import Encoder
+from facewire.sender.tracking.finder import FaceTracker
 from facewire.sender.tracking.tracker import Face
 
 Frame = npt.NDArray[np.uint8]
@@ -113,6 +115,8 @@ class Side:
         film: what the camera shows, forwards and backwards in turn, for the real networks; None:
             the networks are none, and the camera shows one picture.
         filmed: (time of the world, frame of the camera).
+        face: makes the tracker that knows where the face is.
+        generator: makes what shows the peer.
     """
 
     world: World
@@ -135,6 +139,8 @@ class Side:
     seed: int = 0
     film: Sequence[Frame] | None = None
     filmed: list[tuple[float, Frame]] = field(default_factory=list)
+    face: Callable[[], FaceTracker] = SwayingFace
+    generator: Callable[[], Generator] = NoGenerator
 
     def __post_init__(self) -> None:
         self.frame = picture()
@@ -147,7 +153,7 @@ class Side:
 
     def begin(self) -> None:
         """Open the session; a second time, begin anew as after a crash."""
-        self.face = SwayingFace()
+        self.tracker = self.face()
         if self.film is not None:
             self.session = CallSession(self.config, now=self.now)
         else:
@@ -155,9 +161,9 @@ class Side:
                 replace(self.config.encoder, model=str(self.card), crop=False),
                 fps=self.config.fps,
                 sound=self.config.sound,
-                tracker=self.face,
+                tracker=self.tracker,
             )
-            decoder = Decoder(self.config.decoder, generator=NoGenerator())
+            decoder = Decoder(self.config.decoder, generator=self.generator())
             self.session = CallSession(self.config, now=self.now, encoder=encoder, decoder=decoder)
         self.origin = self.now  # of the stream's time
         self.samples = 0
@@ -273,6 +279,7 @@ class Call:
         there, back: how the lines behave.
         clocks: of both machines.
         signed: whether each signs what it sends, and shows only what the other signed.
+        face, generator: see `Side`.
     """
 
     def __init__(
@@ -288,6 +295,8 @@ class Call:
         send_s: float = 0.005,
         film: Sequence[Frame] | None = None,
         signed: bool = True,
+        face: Callable[[], FaceTracker] = SwayingFace,
+        generator: Callable[[], Generator] = NoGenerator,
     ) -> None:
         self.world = World()
         config = config or CallConfig()
@@ -299,6 +308,8 @@ class Call:
                 seed=number,
                 key=SigningKey() if signed else None,
                 film=film,
+                face=face,
+                generator=generator,
             )
             for number, clock in enumerate(clocks)
         )

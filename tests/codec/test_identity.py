@@ -30,6 +30,7 @@ from facewire.codec.identity import (
     MAX_BODY,
     MAX_FILE,
     Identity,
+    MouthHabits,
     identity_id,
     read_identity,
     write_identity,
@@ -66,6 +67,45 @@ def deflate(data: bytes) -> bytes:
 
 def deflated(fields: Any) -> bytes:
     return deflate(msgpack.packb(fields))
+
+
+MOUTH = {
+    "sha256": SHA256, "shape": [2, 3, 1],
+    "fit": bytes(12), "centre": bytes(12), "average": bytes(160),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sha256": b"short"},
+        {"sha256": "text"},
+        {"shape": [2, 3]},
+        {"shape": [2, 3, 1, 1]},
+        {"shape": [2, 3, -1]},
+        {"shape": [2, 3, 1.0]},
+        {"shape": [9, 3, 1]},
+        {"shape": [2, 1 << 20, 1]},
+        {"shape": 5},
+        {"fit": bytes(13)},
+        {"fit": bytes(14)},
+        {"centre": b""},
+        {"average": bytes(158)},
+        {"average": np.full(80, np.nan, "<f2").tobytes()},
+        {"fit": np.full(6, np.inf, "<f2").tobytes()},
+        {"fit": None},
+    ],
+)
+def test_bad_mouths_are_refused(changes: dict[str, Any]) -> None:
+    tensor = {"shape": [2, 3], "steps": bytes(8), "levels": bytes(6)}
+    fields = {"model": "avfr-s", "sha256": SHA256, "tensors": {"a.b": tensor}}
+    assert Identity.parse(deflated(fields | {"mouth": MOUTH})).mouth is not None
+    assert Identity.parse(deflated(fields | {"ears": 5})).mouth is None
+    with pytest.raises(StreamError):
+        Identity.parse(deflated(fields | {"mouth": MOUTH | changes}))
+    for mouth in (None, 5, [], {}):
+        with pytest.raises(StreamError):
+            Identity.parse(deflated(fields | {"mouth": mouth}))
 
 
 def body(**changes: Any) -> bytes:
@@ -119,6 +159,33 @@ def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
     for name, change in identity.changes.items():
         np.testing.assert_array_equal(again.changes[name].delta(), change.delta())
     assert [p.name for p in tmp_path.iterdir()] == ["me.fwid"]
+
+
+def habits(seed: int = 0) -> MouthHabits:
+    rng = np.random.default_rng(seed)
+    fit, centre = rng.normal(0, 1, (3, 64, 6)), rng.normal(0, 1, (3, 64))
+    return MouthHabits(SHA256[::-1], fit, centre, rng.normal(0, 1, (40, 2)))
+
+
+def test_what_is_known_of_a_mouth_comes_back() -> None:
+    mouth = habits()
+    identity = Identity.pack("avfr-s", SHA256, deltas(4), mouth)
+    without = Identity.pack("avfr-s", SHA256, deltas(4))
+    assert without.mouth is None
+    assert without.id != identity.id
+    assert identity.file_bytes - without.file_bytes < 4000
+    back = Identity.parse(identity.body).mouth
+    assert back is not None
+    assert back.sha256 == mouth.sha256
+    for name in ("fit", "centre", "average"):
+        np.testing.assert_allclose(getattr(back, name), getattr(mouth, name), rtol=1e-3, atol=1e-6)
+    assert identity.changes.keys() == without.changes.keys()
+
+
+def test_it_makes_room_in_a_large_identity() -> None:
+    identity = Identity.pack("avfr-s", SHA256, deltas(15_000), habits())
+    assert identity.mouth is not None
+    assert MAX_FILE * 0.8 < identity.file_bytes <= MAX_FILE
 
 
 def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:

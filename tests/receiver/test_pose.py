@@ -22,7 +22,7 @@ from facewire.models.face.turning import mean_shape
 from facewire.receiver.config import DecoderConfig
 from facewire.receiver.decoder import Decoder
 from facewire.receiver.outputs import PictureOutput
-from facewire.receiver.tracks import pictures
+from facewire.receiver.talking.speech import TheirMouth
 
 from .conftest import FakeGenerator, motion_of_points, picture, speech
 
@@ -35,7 +35,7 @@ NOSE, RIGHT_EYE, LOWER_LIP = 0, 1, 6
 
 @pytest.fixture(autouse=True)
 def no_predictor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "find_predictor", lambda _: None)
+    monkeypatch.setattr(TheirMouth, "predictor", lambda _: None)
 
 
 def pose(index: int) -> PoseFrame:
@@ -111,12 +111,22 @@ def test_a_keyframe_that_never_came_is_asked_for(generator: FakeGenerator) -> No
 
 
 class Wide:
-    """A predictor whose mouth is wide open, and says of which frames it was asked."""
+    """A predictor whose mouth is wide open. It notes of which frames it was asked, and from which
+    it has learned.
+    """
+
+    lookahead_ms = 100
 
     def __init__(self) -> None:
         self.asked: list[float] = []
+        self.learned: list[float] = []
 
     def reset(self) -> None: ...
+
+    def forget(self) -> None: ...
+
+    def know(self, habits: object) -> None:
+        self.known = habits
 
     def hear(self, pcm: np.ndarray, seconds: float) -> None: ...
 
@@ -129,11 +139,15 @@ class Wide:
     def average(self, mouth: np.ndarray) -> np.ndarray:
         return mouth
 
+    def learn(self, mouth: np.ndarray, seconds: float, weight: float) -> None:
+        assert mouth.shape == (40, 2)
+        self.learned.append(round(seconds, 3))
+
 
 @pytest.fixture
 def wide(monkeypatch: pytest.MonkeyPatch) -> Wide:
     predictor = Wide()
-    monkeypatch.setattr(pictures, "find_predictor", lambda _: predictor)
+    monkeypatch.setattr(TheirMouth, "predictor", lambda _: predictor)
     return predictor
 
 
@@ -169,7 +183,7 @@ def test_where_motion_is_lost_the_last_mouth_moves_on(wide: Wide) -> None:
     generator = FaceGenerator()
     decoder = shown(generator, lost)
     assert decoder.statistics.concealed > 20
-    assert set(wide.asked[1::2]) == {9 / 25}  # each frame beside the last one that was seen
+    assert wide.asked.count(9 / 25) == 1  # what the mouth did where it was seen last
     held = generator.motions[9]
     lips = [m.value[LOWER_LIP, 1] - held.value[LOWER_LIP, 1] for m in generator.motions[12:35]]
     steps = np.diff(lips)  # the other keypoints of this stream are no face's

@@ -36,6 +36,19 @@ def test_shapes() -> None:
     assert LandmarkDiscriminator()(made).shape == (3,)
 
 
+def test_it_hears_from_the_start() -> None:
+    """Ten convolutions must not weaken the sound until the landmarks know pose and blinks alone."""
+    torch.manual_seed(0)
+    network = GeometryPredictor().eval()
+    sound, pose = torch.randn(32, 1, STEPS, MFCC), 0.3 * torch.randn(32, 3)
+    still, nobody = torch.zeros(32, 3), torch.zeros(32, 2)
+    with torch.no_grad():
+        by_sound = network(sound, still, nobody).std(0).mean()
+        by_pose = network(sound[:1].expand_as(sound), pose, nobody).std(0).mean()
+    assert by_sound > 0.5 * by_pose
+    assert 0.05 < by_sound < 1
+
+
 def test_layers_are_those_of_the_paper() -> None:
     network = GeometryPredictor()
 

@@ -5,15 +5,15 @@ import pytest
 import torch
 
 from facewire.codec.errors import ConfigError
+from facewire.models.apb2face import person
 from facewire.models.apb2face.mouth import MouthConfig, MouthNet
 from facewire.models.apb2face.mouth_evaluate import causal_windows
+from facewire.models.apb2face.person import PersonFit
 from facewire.models.apb2face.sound import LOOKAHEADS
 from facewire.models.apb2face.store import save_mouth, save_mouth_graph
 from facewire.models.mel import SAMPLE_RATE, log_mel
 from facewire.models.weights import Card, geometry_card
-from facewire.receiver.talking import person
 from facewire.receiver.talking.mouth import MouthPredictor
-from facewire.receiver.talking.person import PersonFit
 
 FRAME = SAMPLE_RATE // 25
 MOUTH = (40, 2)
@@ -133,7 +133,7 @@ def test_before_any_sound_nothing_moves(card: Card) -> None:
     assert predictor.movement(0.0).shape == MOUTH
     assert not predictor.movement(0.0).any()
     predictor.learn(np.zeros(MOUTH, np.float32), 0.0)
-    assert predictor._person.frames == 0
+    assert predictor._person[-1].frames == 0
 
 
 def test_silence_and_odd_sound_give_finite_movements(card: Card) -> None:
@@ -183,7 +183,7 @@ def test_it_learns_a_person(card: Card, pcm: np.ndarray, monkeypatch: pytest.Mon
         predictor.hear(piece, start / SAMPLE_RATE)
         heard = predictor._hear_frame(seconds)
         assert heard is not None
-        movement, state = heard
+        (movement, *_), (state, *_) = (rows[::-1] for rows in heard)
         true = 2.0 + movement + 3 * state[0] * pattern
         made.append(predictor.movement(seconds))
         wanted.append(true)
@@ -192,7 +192,7 @@ def test_it_learns_a_person(card: Card, pcm: np.ndarray, monkeypatch: pytest.Mon
     assert wrong[-100:].std(0).mean() < 0.7 * wrong[:25].std(0).mean()
     np.testing.assert_allclose(predictor.average(np.zeros(MOUTH, np.float32)).mean(), 2.0, atol=0.4)
     predictor.reset()
-    assert predictor._person.frames == 0
+    assert predictor._person[-1].frames == 0
 
 
 def test_a_correction_is_closed_form_ridge() -> None:

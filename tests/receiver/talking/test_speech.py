@@ -11,7 +11,7 @@ from facewire.models.face.posing import PosedFace
 from facewire.models.face.turning import mean_shape
 from facewire.receiver.talking import speech as speech_module
 from facewire.receiver.talking.pose import PosedKeyframes
-from facewire.receiver.talking.speech import Speech, find_predictor
+from facewire.receiver.talking.speech import LastSeen, Speech, TheirMouth
 
 from ..conftest import motion_of_points
 
@@ -33,12 +33,22 @@ class Heard:
 class Opening:
     """A predictor whose lower lip sinks by as many units as seconds have passed."""
 
+    lookahead_ms = 100
+
     def __init__(self) -> None:
+        self.learned: list[tuple[float, float]] = []
         self.heard: list[tuple[int, float]] = []
         self.value = 1.0
 
     def reset(self) -> None:
         self.heard.clear()
+        self.forget()
+
+    def forget(self) -> None:
+        self.learned.clear()
+
+    def know(self, habits: object) -> None:
+        self.known = habits
 
     def hear(self, pcm: np.ndarray, seconds: float) -> None:
         self.heard.append((len(pcm), seconds))
@@ -50,6 +60,9 @@ class Opening:
 
     def average(self, mouth: np.ndarray) -> np.ndarray:
         return mouth
+
+    def learn(self, mouth: np.ndarray, seconds: float, weight: float) -> None:
+        self.learned.append((seconds, weight))
 
 
 def test_the_mouth_moves_with_the_sound_and_nothing_else_does() -> None:
@@ -64,18 +77,58 @@ def test_the_mouth_moves_with_the_sound_and_nothing_else_does() -> None:
 
 def test_a_mouth_goes_on_from_where_it_was_last() -> None:
     speech = Speech(Opening(), Heard(1))
-    assert np.allclose(
-        speech.went_on(POINTS, POINTS, KEY, 0.4, 0.4).to_array(), KEY.to_array(), atol=1e-4
-    )
-    later = speech.went_on(POINTS, POINTS, KEY, 0.4, 0.5).value - KEY.value
-    first = speech.said(POINTS, POINTS, KEY, 0.1).value - KEY.value
-    assert np.allclose(later, first, atol=1e-3)
+    last = LastSeen(POINTS, 0.4)
+    still = speech.went_on(POINTS, POINTS, KEY, last, 0.4)
+    assert np.allclose(still.to_array(), KEY.to_array(), atol=1e-4)
+    left = HeadCoordinates(POINTS).mouth(POINTS)
+    average = left + 0.05  # of somebody whose mouth is elsewhere than in the keyframe
+    predictor = Opening()
+    predictor.average = lambda _: average  # type: ignore[method-assign]
+    speech = Speech(predictor, Heard(1))
+    for seconds in (0.44, 0.5, 2.0):
+        kept = np.exp(-(seconds - 0.4) / 0.5)  # of what the sound did not say
+        own = left - average - predictor.movement(0.4)
+        wanted = average + predictor.movement(seconds) + kept * own
+        assert np.allclose(speech.mouth_after(POINTS, last, seconds), wanted, atol=1e-5)
+    moved = speech.went_on(POINTS, POINTS, KEY, last, 2.0).value - KEY.value
+    assert moved[LOWER_LIP, 1] > 0.5
+
+
+def test_a_frame_is_learned_from_when_its_sound_was_heard() -> None:
+    predictor, sound = Opening(), Heard(0.3)
+    speech = Speech(predictor, sound)
+    for frame in range(10):
+        if speech.learns(frame / 25):
+            speech.saw(POINTS, POINTS, frame / 25)
+    assert predictor.learned == [(0.0, 2.5), (pytest.approx(0.12), 2.5)]  # 100 ms are looked ahead
+    sound.pcm = np.zeros(16000, np.float32)
+    speech.saw(POINTS, POINTS, 0.5)
+    assert [round(seconds, 2) for seconds, _ in predictor.learned] == [0.0, 0.12, 0.24, 0.36, 0.5]
+
+
+def test_ten_frames_a_second_are_learned_from_at_any_rate() -> None:
+    for fps in (10, 25, 50):
+        speech, count = Speech(Opening(), Heard(10)), 0
+        for frame in range(5 * fps):
+            if speech.learns(frame / fps):
+                speech.saw(POINTS, POINTS, frame / fps)
+                count += 1
+        assert 40 <= count <= 50
+    assert speech.learns(1.0)  # times that go back
+
+
+@pytest.mark.parametrize("points", [POINTS * 0 + 1, POINTS[::-1], POINTS[:, ::-1]])
+def test_from_no_face_nothing_is_learned(points: np.ndarray) -> None:
+    predictor = Opening()
+    speech = Speech(predictor, Heard(10))
+    speech.saw(POINTS, points, 0.5)
+    assert not predictor.learned
 
 
 def test_before_any_sound_the_motion_stays_as_it_is() -> None:
     speech = Speech(Opening(), Heard(0))
     assert speech.said(POINTS, POINTS, KEY, 1.0) is KEY
-    assert speech.went_on(POINTS, POINTS, KEY, 0.0, 1.0) is KEY
+    assert speech.went_on(POINTS, POINTS, KEY, LastSeen(POINTS, 0.0), 1.0) is KEY
 
 
 def test_each_piece_of_sound_is_heard_once() -> None:
@@ -102,7 +155,9 @@ def test_without_weights_there_is_no_predictor(monkeypatch: pytest.MonkeyPatch) 
         raise WeightsError("no geometry predictor here")
 
     monkeypatch.setattr(speech_module, "MouthPredictor", missing)
-    assert find_predictor(100) is None
+    mouth = TheirMouth()
+    assert mouth.predictor() is None
+    mouth.forget()
 
 
 def test_poses_become_motion_from_each_keyframes_own_face() -> None:
