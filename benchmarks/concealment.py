@@ -57,10 +57,10 @@ class Heard:
     """The sound of a talk up to a sample; see `SoundTrack.since`."""
 
     def __init__(self, pcm: Array) -> None:
-        self.pcm, self.until = pcm, 0
+        self.pcm, self.heard = pcm, 0
 
     def since(self, sample: int) -> tuple[Array, int]:
-        return self.pcm[sample : max(self.until, sample)], sample
+        return self.pcm[sample : max(self.heard, sample)], sample
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def gaps(talk: Talk, length_s: float, phase: int, heard_ms: int, *, learn: bool)
         last = LastSeen(clip.points[0], start)
         for n, at in enumerate(clip.seconds):
             seconds = start + at
-            sound.until = round((seconds + heard_ms / 1000) * SAMPLE_RATE)
+            sound.heard = round((seconds + heard_ms / 1000) * SAMPLE_RATE)
             if lost[n]:
                 made.append(speech.mouth_after(key, last, seconds))
                 if n + 1 == len(lost) or not lost[n + 1]:

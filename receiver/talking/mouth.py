@@ -137,7 +137,8 @@ class MouthPredictor:
             raise ConfigError(f"sound is finite float32 [n], not {pcm.dtype} {list(pcm.shape)}")
         at = round(seconds * SAMPLE_RATE)
         end = self._first * HOP + len(self._pcm)
-        if not len(self._pcm) or abs(at - end) > _LONGEST_GAP_S * SAMPLE_RATE:
+        jump = abs(at - end) > _LONGEST_GAP_S * SAMPLE_RATE or at < self._first * HOP
+        if jump or not len(self._pcm):
             self._begin(at // HOP)
             end = self._first * HOP
         kept = self._pcm[: max(0, at - self._first * HOP)]
@@ -174,7 +175,8 @@ class MouthPredictor:
             return np.zeros((MOUTH_POINTS, 2), np.float32)
         movements, states = heard
         output = self._known(seconds)
-        return movements[output] + self._person[output].correction(states[output])
+        moved = movements[output] + self._person[output].correction(states[output])
+        return np.asarray(moved, np.float32)
 
     def learn(self, mouth: Array, seconds: float, weight: float = 1.0) -> None:
         """Take a mouth as it was at a time, so that later movements become this person's.

@@ -67,6 +67,9 @@ class Predictor(Protocol):
 class HeardSound(Protocol):
     """Where the sound comes from: a `SoundTrack`."""
 
+    heard: int
+    """The sound is known up to this sample."""
+
     def since(self, sample: int) -> tuple[Array, int]:
         """The sound from a sample on, as far as it is known, and the sample where it begins."""
 
@@ -231,6 +234,8 @@ class Speech:
 
     def _listen(self) -> None:
         """Hear what came since the last frame."""
+        if self._heard is not None and self._sound.heard < self._heard:
+            self._heard = None  # the sender's times have gone back
         pcm, start = self._sound.since(self._heard or 0)
         if len(pcm):
             self._predictor.hear(pcm, start / SAMPLE_RATE)

@@ -128,6 +128,15 @@ def test_after_a_jump_of_the_clock_sound_begins_anew(card: Card, pcm: np.ndarray
     assert predictor.movement(5001.0).any()
 
 
+def test_sound_of_an_earlier_time_begins_anew(card: Card, pcm: np.ndarray) -> None:
+    one, other = MouthPredictor(card), MouthPredictor(card)
+    one.hear(pcm, 6.0)
+    one.hear(pcm[:SAMPLE_RATE], 0.5)
+    other.hear(pcm[:SAMPLE_RATE], 0.5)
+    assert one._first == other._first
+    np.testing.assert_allclose(one._steps, other._steps, atol=1e-6)
+
+
 def test_before_any_sound_nothing_moves(card: Card) -> None:
     predictor = MouthPredictor(card)
     assert predictor.movement(0.0).shape == MOUTH

@@ -26,6 +26,10 @@ class Heard:
     def __init__(self, seconds: float) -> None:
         self.pcm = np.full(round(16000 * seconds), 0.1, np.float32)
 
+    @property
+    def heard(self) -> int:
+        return len(self.pcm)
+
     def since(self, sample: int) -> tuple[np.ndarray, int]:
         return self.pcm[sample:], sample
 
@@ -141,6 +145,15 @@ def test_each_piece_of_sound_is_heard_once() -> None:
     assert predictor.heard == [(8000, 0.0), (8000, 0.5)]
     speech.restart()
     assert not predictor.heard
+
+
+def test_sound_whose_times_go_back_is_heard() -> None:
+    predictor, sound = Opening(), Heard(9)
+    speech = Speech(predictor, sound)
+    speech.said(POINTS, POINTS, KEY, 0.1)
+    sound.pcm = sound.pcm[:800]
+    speech.said(POINTS, POINTS, KEY, 0.1)
+    assert predictor.heard == [(144_000, 0.0), (800, 0.0)]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
