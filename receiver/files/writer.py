@@ -10,7 +10,7 @@ import contextlib
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -80,6 +80,7 @@ class VideoWriter:
         self._duration = max(1, round(1 / (fps * time_base)))
         self._written = 0
         self._open = True
+        self._failure: BaseException | None = None
         self.frames = 0
         self._whole = whole_path(path, overwrite=overwrite)
         draft = self._whole.__enter__()
@@ -118,7 +119,7 @@ class VideoWriter:
         video.pts = round(pts / self._time_base)
         video.time_base = self._time_base
         video.duration = self._duration
-        self._container.mux(self._video.encode(video))
+        self._put(self._video, video)
         self.frames += 1
 
     def sound(self, pcm: npt.NDArray[np.float32], pts: Fraction) -> None:
@@ -144,16 +145,28 @@ class VideoWriter:
         frame.time_base = Fraction(1, SAMPLE_RATE)
         frame.pts = self._written
         self._written += len(pcm)
-        self._container.mux(self._audio.encode(frame))
+        self._put(self._audio, frame)
+
+    def _put(self, stream: VideoStream | AudioStream, frame: Any) -> None:
+        """Encode and write a frame; None ends the stream. What could not be written once (the disk
+        is full) is not tried again: FFmpeg ends the process where the head of a file is missing.
+        """
+        if self._failure is not None:
+            raise self._failure
+        try:
+            self._container.mux(stream.encode(frame))
+        except BaseException as error:
+            self._failure = error
+            raise
 
     def close(self) -> None:
         """Finish the file and give it its name."""
         if not self._open:
             return
         try:
-            self._container.mux(self._video.encode(None))
+            self._put(self._video, None)
             if self._audio is not None:
-                self._container.mux(self._audio.encode(None))
+                self._put(self._audio, None)
             self._container.close()
         except BaseException as error:
             self._abort(error)
