@@ -16,7 +16,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from ...codec.errors import ConfigError
+from ...codec.errors import ConfigError, MediaError
 from ...codec.sound.opus import SAMPLE_RATE
 from ...codec.whole_file import whole_path
 
@@ -58,7 +58,8 @@ class VideoWriter:
         OutputExistsError: the file exists, and `overwrite` is false.
         ConfigError: an ending or size that cannot be written.
         OutputError: the folder does not exist, or `path` is no regular file.
-        OSError: the file cannot be created.
+        OSError: the file cannot be created, or later, not written.
+        MediaError: FFmpeg cannot write what it is given.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class VideoWriter:
             raise ConfigError(f"{path.name} must end in one of {', '.join(FORMATS)}")
         if size[0] % 2 or size[1] % 2 or min(size) < 2:
             raise ConfigError(f"H.264 needs an even width and height, not {size[1]}x{size[0]}")
-        self._time_base = time_base
+        self._path, self._time_base = path, time_base
         self._duration = max(1, round(1 / (fps * time_base)))
         self._written = 0
         self._open = True
@@ -112,11 +113,15 @@ class VideoWriter:
         stream.bit_rate = _AUDIO_BITRATE
         return stream
 
+    def tick(self, pts: Fraction) -> int:
+        """A time in seconds in ticks of the pictures."""
+        return round(pts / self._time_base)
+
     def picture(self, frame: npt.NDArray[np.uint8], pts: Fraction) -> None:
-        """Add a picture, uint8 RGB `[H, W, 3]`, shown from `pts` seconds on. Times must rise."""
+        """Add a picture, uint8 RGB `[H, W, 3]`, shown from `pts` seconds on. `tick` must rise."""
         video = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
         video = video.reformat(format="yuv420p", dst_colorspace=_BT601, dst_color_range=_LIMITED)
-        video.pts = round(pts / self._time_base)
+        video.pts = self.tick(pts)
         video.time_base = self._time_base
         video.duration = self._duration
         self._put(self._video, video)
@@ -157,7 +162,10 @@ class VideoWriter:
             self._container.mux(stream.encode(frame))
         except BaseException as error:
             self._failure = error
-            raise
+            if isinstance(error, av.FFmpegError) and not isinstance(error, OSError):
+                text = f"{self._path} cannot be written: FFmpeg says {error.strerror!r}"
+                self._failure = MediaError(text)
+            raise self._failure from error
 
     def close(self) -> None:
         """Finish the file and give it its name."""

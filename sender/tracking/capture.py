@@ -111,7 +111,8 @@ class Capture:
 
         Yields:
             uint8 RGB `[H, W, 3]` (upright, square pixels, longest side at most `MAX_SIDE`; alpha
-            dropped, deeper samples rounded to 8 bits, HDR mapped to standard range), and its time
+            dropped, deeper samples rounded to 8 bits, HDR mapped to standard range, interlaced
+            pictures at the time of their first lines), and its time
             in seconds, the first at 0, each later than the one before. The size may change on
             the way. Damaged frames are left out, and so are those whose stamps were there before
             (where recordings overlap).
