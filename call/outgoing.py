@@ -30,8 +30,8 @@ __all__ = ["Outgoing", "OutgoingStatistics"]
 
 _THIN_KBPS = 14.0  # below this, two packets of sound share a datagram
 _SOUND_WAITS, _MOTION_WAITS = 0.25, 0.75
-"""For how much of the time that a packet lasts sound waits for motion, and motion for sound, so that
-both share a datagram. Pictures are shown by the clock of the sound, so they have more time.
+"""For how much of the time that a packet lasts sound waits for motion, and motion for sound, so
+that both share a datagram. Pictures are shown by the clock of the sound, so they have more time.
 """
 _COPY_FROM, _COPY_UNTIL = 0.03, 0.015  # loss at which copies begin and end
 _STEP_S = 0.1  # between two settings of the encoder's rate

@@ -44,17 +44,24 @@ def guarded(program: str, call: Callable[[], int], *, debug: bool = False) -> in
     except Exception as error:
         if debug:
             traceback.print_exc()
+        stop = _stop_before(error)
+        if isinstance(stop, SystemExit):
+            return stop.code if isinstance(stop.code, int) else 1
         print(f"{program}: {sentence(error)}", file=sys.stderr)
-        if _interrupted(error):  # closing what was open has failed, after Ctrl-C
+        if stop is not None:
             print(f"{program}: interrupted", file=sys.stderr)
             return 130
         return 1
 
 
-def _interrupted(error: BaseException) -> bool:
-    """Whether an error came while Ctrl-C ended the command."""
+def _stop_before(error: BaseException) -> BaseException | None:
+    """What ended the command before an error came: Ctrl-C or a signal, after which closing what was
+    open, or loading an extension module, has failed. None: nothing, the error came first.
+    """
     before = error.__context__
-    return before is not None and (isinstance(before, KeyboardInterrupt) or _interrupted(before))
+    if before is None or isinstance(before, KeyboardInterrupt | SystemExit):
+        return before
+    return _stop_before(before)
 
 
 def sentence(error: Exception) -> str:

@@ -49,6 +49,8 @@ def readable(name: str) -> Iterator[Path]:
         OSError: the file does not exist or cannot be read, or the disk is full.
     """
     if name == STANDARD:
+        if sys.stdin is None:
+            raise ConfigError("`-` reads standard input, which is closed")
         if sys.stdin.isatty():
             raise ConfigError("`-` reads standard input, which is a terminal: send a file into it")
     else:
@@ -101,6 +103,8 @@ def check_output(
         OutputError, OutputExistsError, OSError: see `codec.whole_file.check_output`.
     """
     if name == STANDARD:
+        if sys.stdout is None:
+            raise ConfigError("`-` is standard output, which is closed")
         if sys.stdout.isatty():
             raise ConfigError("`-` is standard output, a terminal: send it to a file or a pipe")
         return

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 __all__ = ["codec_eval", "facewire", "program"]
 
@@ -28,6 +29,7 @@ def program(name: str, run: Callable[[], int]) -> int:
         here on Ctrl-C is ignored: what was to be closed is closed, and the exit code is decided.
     """
     try:
+        _keep_standard_streams()
         code = run()
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -41,6 +43,19 @@ def program(name: str, run: Callable[[], int]) -> int:
         sys.stderr.flush()
         os._exit(code)
     return code
+
+
+def _keep_standard_streams() -> None:
+    """Where a standard stream is closed (`2>&-`), keep its number from the next file that is
+    opened: what libraries print would be written into that file.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:  # `print` would take standard output in its place
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
 
 def facewire() -> int:

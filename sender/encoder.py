@@ -381,6 +381,11 @@ class Encoder:
                 )
         return self._take()
 
+    @property
+    def seconds(self) -> Fraction:
+        """Seconds from the start of the first frame to the end of the last one so far."""
+        return self._end()
+
     def close(self) -> None:
         """Free the tracker and the source of keypoints, unless the caller gave them."""
         self._sight.close()
@@ -415,8 +420,8 @@ class Encoder:
         """Code everything that waits."""
         sound = self._hear(self._sound.flush()) if self._sound is not None else []
         if self._live is None:
-            end = self._duration if self._duration is not None else Fraction(0)
-            sound += self._drain(max(end, self._end()))
+            # Where the end of a video is lost, that is sooner than it was said to be.
+            sound += self._drain(self._end())
         self._ready += self._waiting_base() + self._animation.flush() + sound
 
     def _place(self, pts: int | None, at: Fraction) -> int | None:

@@ -123,7 +123,7 @@ def encode_to(
         writer.close()
         count.fill_to(writer.bytes_written)
         done = encoder.statistics
-    seconds = max(timing.duration_s, Fraction(1, 1000))
+        seconds = max(encoder.seconds, Fraction(1, 1000))
     kbps, asked = count.kbps(seconds)["total"], config.rate_kbps(timing.fps)
     warnings = _warnings(kbps - beside.kbps(seconds)["total"], asked)
     for warning in warnings:

@@ -37,6 +37,7 @@ class Pipeline:
         self._renderers = ThreadPoolExecutor(parallel, "facewire-render")
         self._writer = ThreadPoolExecutor(1, "facewire-write")
         self._pending: deque[Future[None]] = deque()
+        self._failed = False
 
     def put(self, due: Due, header: StreamHeader) -> None:
         """Add an item; wait while too many are pending. Raises what rendering or writing raised."""
@@ -53,7 +54,13 @@ class Pipeline:
             self._pending.popleft().result()
 
     def _write_next(self, due: Due, picture: Future[Frame] | None, header: StreamHeader) -> None:
-        self._write(due, None if picture is None else picture.result(), header)
+        if self._failed:  # what comes after it is not written
+            return
+        try:
+            self._write(due, None if picture is None else picture.result(), header)
+        except BaseException:
+            self._failed = True
+            raise
 
     def __enter__(self) -> Pipeline:
         return self

@@ -99,6 +99,7 @@ def decode_file(
         StreamError: not a facewire file, or no picture in it could be decoded.
         UnsupportedError: the stream needs something that this build does not have.
         WeightsError: the stream's weights are not here.
+        MediaError: FFmpeg cannot write such a video.
         ConfigError: a target that is also the source, or that has an unknown ending.
         OSError: a file cannot be read or written (missing, disk full).
     """
@@ -202,7 +203,7 @@ class _Recording:
         self._header: StreamHeader | None = None  # of the first stream
         self._input: InputFrames | None = None
         self._shown: Frame | None = None  # the newest picture
-        self._shown_at: Fraction | None = None
+        self._shown_at = -1  # in ticks of the file
         self._pictures_end = Fraction(0)
         self._sound: tuple[SoundOutput, Fraction] | None = None  # the newest piece, and its time
         self.clock = FileClock()
@@ -246,13 +247,15 @@ class _Recording:
             return
         self._shown = self._shown if picture is None else picture
         pts = self.clock.place(header, due.pts, 1 / header.fps)
-        if self._shown is None or (self._shown_at is not None and pts <= self._shown_at):
+        # Streams may be slower than their ticks, or follow one of longer ticks.
+        tick = self._writer.tick(pts)
+        if self._shown is None or tick <= self._shown_at:
             return
         frame = self._shown
         if self._input is not None:
             frame = beside(self._input.at(due.pts), frame)
         self._writer.picture(frame, pts)
-        self._shown_at = pts
+        self._shown_at = tick
         self._pictures_end = pts + 1 / header.fps
 
     def finish(self, source: Path, header: StreamHeader | None) -> StreamHeader:

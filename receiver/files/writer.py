@@ -10,13 +10,13 @@ import contextlib
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
 import numpy.typing as npt
 
-from ...codec.errors import ConfigError
+from ...codec.errors import ConfigError, MediaError
 from ...codec.sound.opus import SAMPLE_RATE
 from ...codec.whole_file import whole_path
 
@@ -58,7 +58,8 @@ class VideoWriter:
         OutputExistsError: the file exists, and `overwrite` is false.
         ConfigError: an ending or size that cannot be written.
         OutputError: the folder does not exist, or `path` is no regular file.
-        OSError: the file cannot be created.
+        OSError: the file cannot be created, or later, not written.
+        MediaError: FFmpeg cannot write what it is given.
     """
 
     def __init__(
@@ -76,10 +77,11 @@ class VideoWriter:
             raise ConfigError(f"{path.name} must end in one of {', '.join(FORMATS)}")
         if size[0] % 2 or size[1] % 2 or min(size) < 2:
             raise ConfigError(f"H.264 needs an even width and height, not {size[1]}x{size[0]}")
-        self._time_base = time_base
+        self._path, self._time_base = path, time_base
         self._duration = max(1, round(1 / (fps * time_base)))
         self._written = 0
         self._open = True
+        self._failure: BaseException | None = None
         self.frames = 0
         self._whole = whole_path(path, overwrite=overwrite)
         draft = self._whole.__enter__()
@@ -111,14 +113,18 @@ class VideoWriter:
         stream.bit_rate = _AUDIO_BITRATE
         return stream
 
+    def tick(self, pts: Fraction) -> int:
+        """A time in seconds in ticks of the pictures."""
+        return round(pts / self._time_base)
+
     def picture(self, frame: npt.NDArray[np.uint8], pts: Fraction) -> None:
-        """Add a picture, uint8 RGB `[H, W, 3]`, shown from `pts` seconds on. Times must rise."""
+        """Add a picture, uint8 RGB `[H, W, 3]`, shown from `pts` seconds on. `tick` must rise."""
         video = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
         video = video.reformat(format="yuv420p", dst_colorspace=_BT601, dst_color_range=_LIMITED)
-        video.pts = round(pts / self._time_base)
+        video.pts = self.tick(pts)
         video.time_base = self._time_base
         video.duration = self._duration
-        self._container.mux(self._video.encode(video))
+        self._put(self._video, video)
         self.frames += 1
 
     def sound(self, pcm: npt.NDArray[np.float32], pts: Fraction) -> None:
@@ -144,16 +150,31 @@ class VideoWriter:
         frame.time_base = Fraction(1, SAMPLE_RATE)
         frame.pts = self._written
         self._written += len(pcm)
-        self._container.mux(self._audio.encode(frame))
+        self._put(self._audio, frame)
+
+    def _put(self, stream: VideoStream | AudioStream, frame: Any) -> None:
+        """Encode and write a frame; None ends the stream. What could not be written once (the disk
+        is full) is not tried again: FFmpeg ends the process where the head of a file is missing.
+        """
+        if self._failure is not None:
+            raise self._failure
+        try:
+            self._container.mux(stream.encode(frame))
+        except BaseException as error:
+            self._failure = error
+            if isinstance(error, av.FFmpegError) and not isinstance(error, OSError):
+                text = f"{self._path} cannot be written: FFmpeg says {error.strerror!r}"
+                self._failure = MediaError(text)
+            raise self._failure from error
 
     def close(self) -> None:
         """Finish the file and give it its name."""
         if not self._open:
             return
         try:
-            self._container.mux(self._video.encode(None))
+            self._put(self._video, None)
             if self._audio is not None:
-                self._container.mux(self._audio.encode(None))
+                self._put(self._audio, None)
             self._container.close()
         except BaseException as error:
             self._abort(error)

@@ -23,7 +23,7 @@ from ...codec.errors import MediaError, NotAVideoError
 from ...codec.sound.opus import SAMPLE_RATE
 from .clock import Clock, Stamps
 from .mixing import SILENCE
-from .reading import decode, open_video, packets_of, unread_recording
+from .reading import Damage, decode, open_video, packets_of, unread_recording
 from .sound import Aligner, choose_track
 from .timing import Timing, measure_timing
 from .tone_mapping import ToneMapper, hdr_name
@@ -35,6 +35,7 @@ _log = logging.getLogger(__name__)
 
 _PICTURES, _SOUND = 0, 1  # streams of the clock
 _BREAKS = cast(int, Flags.ts_discont.value)  # formats whose stamps may jump by design
+_EARLY_S = 0.5  # of sound before the pictures, which is left out: more than that is said
 _SAMPLED = 25  # frames of an HDR video that decide where its white is
 
 Frame = npt.NDArray[np.uint8]
@@ -87,7 +88,7 @@ class Capture:
         if timing.frames == 0:
             raise MediaError(f"{self._path.name} has a video track without a single frame")
         # The turn and the colours are known from decoded frames only.
-        decoded = self._decoded()
+        decoded = self._decoded(Damage())
         first = next(decoded, None)
         if first is None:
             raise NotAVideoError(f"{self._path.name}: not one frame of its video can be decoded")
@@ -109,44 +110,54 @@ class Capture:
 
         Yields:
             uint8 RGB `[H, W, 3]` (upright, square pixels, longest side at most `MAX_SIDE`; alpha
-            dropped, deeper samples rounded to 8 bits, HDR mapped to standard range), and its time
+            dropped, deeper samples rounded to 8 bits, HDR mapped to standard range, interlaced
+            pictures at the time of their first lines), and its time
             in seconds, the first at 0, each later than the one before. The size may change on
             the way. Damaged frames are left out, and so are those whose stamps were there before
             (where recordings overlap).
         """
         last: Fraction | None = None
-        timing = self.info.timing
-        for number, (frame, time) in enumerate(self._decoded()):
+        timing, damage = self.info.timing, Damage()
+        for number, (frame, time) in enumerate(self._decoded(damage)):
             pts = time - self._start if timing.stamped else number / timing.fps
             if last is not None and pts <= last:
                 continue
             last = pts
             mapper = self._mapper if hdr_name(frame) == self.info.hdr else None
             yield upright(frame, self._aspect, mapper), pts
+        damage.warn(self._path.name, "pictures")
 
     def sound(self) -> Iterator[Sound]:
         """The sound as mono at 16 kHz, float32 `[n]` on [-1, 1], n of any size.
 
         The first sample belongs to the first frame's time; gaps are silence. Nothing where the
-        file has no sound. A warning is logged where all of it is silent.
+        file has no sound. A warning is logged where all of it is silent, where some is damaged, and
+        where it begins clearly before the first frame.
         """
         if self._sound is None:
             return
         with open_video(self._path) as container:
             stream = container.streams[self._sound.index]
-            aligner = Aligner(self._start, self._sound.side)
+            aligner, damage = Aligner(self._start, self._sound.side), Damage()
             number = 0
             for packet in packets_of(container, [stream]):
                 if packet.size and self._mend(packet, _SOUND, number):
                     aligner.jump()
                 number += packet.size > 0
-                for frame in decode(packet):
+                for frame in decode(packet, damage):
                     yield from aligner.push(frame)
             yield from aligner.flush()
-        if aligner.peak <= SILENCE:
-            _log.warning("%s: its sound is silent from beginning to end", self._path.name)
+        name = self._path.name
+        damage.warn(name, "sound")
+        if aligner.early_s > _EARLY_S:
+            _log.warning(
+                "%s: its sound begins before its pictures; %.1f s of it are left out",
+                *(name, aligner.early_s),
+            )
+        elif aligner.peak <= SILENCE:
+            _log.warning("%s: its sound is silent from beginning to end", name)
 
-    def _decoded(self) -> Generator[tuple[av.VideoFrame, Fraction], None, None]:
+    def _decoded(self, damage: Damage) -> Generator[tuple[av.VideoFrame, Fraction], None, None]:
         """Decoded frames and their times on the file's clock."""
         with open_video(self._path) as container:
             stream: Any = container.streams[self._video]
@@ -159,7 +170,7 @@ class Capture:
                 if packet.size:
                     self._mend(packet, _PICTURES, number)
                     number += 1
-                for frame in decode(packet):
+                for frame in decode(packet, damage):
                     if frame.pts is not None:
                         time = frame.pts * tick
                     else:  # raw streams carry no stamps, some Matroska files none below zero
@@ -199,6 +210,11 @@ class Capture:
             ]
             claimed = streams[0].average_rate or streams[0].guessed_rate
             timing = measure_timing(stamps, tick, claimed)
+            if len(stamps) > 1 and stamps[0] is not None and not timing.stamped:
+                _log.warning(
+                    "%s: its time stamps repeat and tell no times: %g frames a second are assumed",
+                    *(self._path.name, float(timing.fps)),
+                )
             self._lead, self._fps = Fraction(0), timing.fps
             known = [stamp for stamp in stamps if stamp is not None]
             if known and stamps[0] is None:  # frames before the first stamp are shown before it

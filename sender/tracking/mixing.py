@@ -67,7 +67,7 @@ class Balance:
     """What the channels of a track have in common, from the frames that are given.
 
     Attributes:
-        peak: largest magnitude of a sample.
+        peak: half the largest swing within a frame: 1 at full scale.
         heard_s: seconds of frames that are not silent.
         seconds: of all frames.
     """
@@ -82,7 +82,8 @@ class Balance:
         pcm = channels(frame)
         share = weights([channel.name for channel in frame.layout.channels])
         passed = frame.samples / max(frame.sample_rate, 1)
-        peak = float(np.abs(pcm).max(initial=0))
+        # Without a constant, which some sound cards add and nobody hears.
+        peak = float(np.ptp(pcm, axis=1).max(initial=0)) / 2 if frame.samples else 0.0
         self.peak = max(self.peak, peak)
         self.seconds += passed
         if peak <= SILENCE:

@@ -6,6 +6,7 @@ import logging
 import re
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,44 @@ from av.container import InputContainer
 
 from ...codec.errors import NotAVideoError
 
-__all__ = ["decode", "open_video", "packets_of", "unread_recording"]
+__all__ = ["Damage", "decode", "open_video", "packets_of", "unread_recording"]
 
 _log = logging.getLogger(__name__)
 
 # Local files only: a playlist named .mp4 must not make us connect to the addresses in it.
 _OPTIONS = {"protocol_whitelist": "file,crypto,data"}
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
-_EBML = b"\x1a\x45\xdf\xa3"  # begins each Matroska and WebM file (RFC 8794, section 11.2)
+# Beginnings of files, of formats that FFmpeg may read no further than to the end of the first one:
+# Matroska (RFC 8794, section 11.2), FLV, ASF (Windows Media), Ogg (RFC 3533, section 6).
+_BEGINNINGS = (
+    b"\x1a\x45\xdf\xa3",
+    b"FLV\x01",
+    bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"),
+    b"OggS\x00\x02",
+)
 _BLOCK = 1 << 20  # bytes searched at a time
 _MOST_ERRORS = 100  # in a row: after so many, the rest of a file is taken to be lost
+
+
+@dataclass(slots=True)
+class Damage:
+    """Counts of the packets of a stream.
+
+    Attributes:
+        packets: that were decoded or left out.
+        left_out: those of them that could not be decoded.
+    """
+
+    packets: int = 0
+    left_out: int = 0
+
+    def warn(self, name: str, what: str) -> None:
+        """Log what was left out of a file, if anything was. `what`: "pictures" or "sound"."""
+        if self.left_out:
+            _log.warning(
+                "%s: %d of the %d packets of its %s cannot be decoded and are left out",
+                *(name, self.left_out, self.packets, what),
+            )
 
 
 def open_video(path: Path) -> InputContainer:
@@ -46,13 +75,24 @@ def open_video(path: Path) -> InputContainer:
 def packets_of(container: InputContainer, streams: list[Any]) -> Iterator[Any]:
     """Packets of some streams in the order of the file, an empty one at the end of each stream.
 
-    Where the container is damaged, reading goes on behind the damage; if it cannot, it ends.
+    Where the container is damaged, reading goes on behind the damage; if it cannot, it ends. A
+    stream also ends where FFmpeg begins to read it anew (as with fragmented MP4 files that are
+    glued together, of which it takes the first one twice).
     """
     errors = 0
+    firsts: dict[int, tuple[Any, ...]] = {}
+    over: set[int] = set()
     while True:
         try:
             for packet in container.demux(streams):
                 errors = 0
+                index, place = packet.stream.index, (packet.pos, packet.dts, packet.size)
+                if packet.size and packet.pos is not None:
+                    if firsts.get(index) == place:
+                        over.add(index)
+                    firsts.setdefault(index, place)
+                if index in over and packet.size:
+                    continue
                 yield packet
             return
         except av.error.FFmpegError as error:
@@ -62,20 +102,22 @@ def packets_of(container: InputContainer, streams: list[Any]) -> Iterator[Any]:
                 return
 
 
-def decode(packet: Any) -> list[Any]:
+def decode(packet: Any, damage: Damage) -> list[Any]:
     """Frames of a packet; a damaged packet gives none, and the stream goes on."""
+    damage.packets += packet.size > 0
     try:
         return list(packet.decode())
     except av.error.FFmpegError as error:
         _log.info("a damaged packet was skipped: %s", error)
+        damage.left_out += packet.size > 0
         return []
 
 
 def unread_recording(path: Path, end: int) -> int:
     """Bytes of a second recording that is glued on behind what FFmpeg reads; 0: there is none.
 
-    Of two files put together by `cat`, FFmpeg reads the first alone where they are MP4, or where
-    only the first is a WebM of unknown length, as live recordings are.
+    Of two files put together by `cat`, FFmpeg reads the first alone where they are MP4, FLV, Ogg or
+    Windows Media, or where only the first is a WebM of unknown length, as live recordings are.
 
     Args:
         path: the file.
@@ -83,9 +125,10 @@ def unread_recording(path: Path, end: int) -> int:
     """
     with path.open("rb") as file:
         head = file.read(12)
-        lead = 0 if head[:4] == _EBML else 4  # MP4 begins with a length, `ftyp` and a brand
-        sign = head[lead : 4 + 2 * lead]
-        if sign != _EBML and sign[:4] != b"ftyp":
+        lead, sign = 0, next((one for one in _BEGINNINGS if head.startswith(one[:12])), b"")
+        if head[4:8] == b"ftyp":  # MP4 begins with a length, `ftyp` and a brand
+            lead, sign = 4, head[4:]
+        if not sign:
             return 0
         at, before = file.seek(end), b""
         while block := file.read(_BLOCK):

@@ -15,8 +15,8 @@ from av.container import InputContainer
 
 from ...codec.errors import ConfigError
 from ...codec.sound.opus import SAMPLE_RATE
-from .mixing import SILENCE, Balance, mono
-from .reading import decode, packets_of
+from .mixing import Balance, mono
+from .reading import Damage, decode, packets_of
 
 __all__ = ["Aligner", "SoundTrack", "choose_track"]
 
@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 _SLACK = SAMPLE_RATE // 20  # 50 ms: below, time stamps are taken to be imprecise, above to be right
 _ENOUGH_S = 2.0  # seconds of audible sound that tell what the channels have in common
 _LONGEST_S = 120.0  # seconds in which a track must be heard, or it counts as silent
+_HARDLY = 0.015  # heard for less than this part of the time of another track: a click or two
 
 Sound = npt.NDArray[np.float32]
 
@@ -66,7 +67,8 @@ def choose_track(container: InputContainer, name: str, number: int | None) -> So
     if not tracks:
         return None
     balances = _listen(container, tracks)
-    heard = [stream for stream in tracks if balances[stream.index].peak > SILENCE]
+    most = max(balance.heard_s for balance in balances.values())
+    heard = [s for s in tracks if most and balances[s.index].heard_s >= _HARDLY * most]
     chosen = heard[0] if heard else tracks[0]
     if chosen is not tracks[0]:
         place = tracks.index(chosen) + 1
@@ -84,9 +86,10 @@ def choose_track(container: InputContainer, name: str, number: int | None) -> So
 def _listen(container: InputContainer, tracks: list[Any]) -> dict[int, Balance]:
     """Decode tracks until it is known which of them are silent."""
     balances = {stream.index: Balance() for stream in tracks}
+    damage = Damage()
     for packet in packets_of(container, tracks):
         balance = balances[packet.stream.index]
-        for frame in decode(packet):
+        for frame in decode(packet, damage):
             balance.push(frame)
         if balances[tracks[0].index].heard_s >= _ENOUGH_S or balance.seconds >= _LONGEST_S:
             break
@@ -102,13 +105,14 @@ class Aligner:
 
     Attributes:
         peak: largest magnitude of a sample that was given.
+        early_s: seconds of sound from before the start, which are left out.
     """
 
     def __init__(self, start: Fraction, side: int | None) -> None:
         self._start, self._side = start, side
         self._given = 0
         self._exact = True
-        self.peak = 0.0
+        self.peak = self.early_s = 0.0
         self._resampler = _resampler()
 
     def jump(self) -> None:
@@ -118,6 +122,9 @@ class Aligner:
     def push(self, frame: av.AudioFrame) -> Iterator[Sound]:
         """The next decoded frame; gives float32 `[n]`, n of any size."""
         time = None if frame.pts is None else frame.pts * Fraction(frame.time_base or 1)
+        if time is not None and time < self._start:
+            lasts = Fraction(frame.samples, max(frame.sample_rate, 1))
+            self.early_s += float(min(self._start - time, lasts))
         mixed = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(mono(frame, self._side)[None]), format="flt", layout="mono"
         )

@@ -70,8 +70,7 @@ def measure_timing(
     distinct = len(set(known))
     if distinct < 2 or distinct < _DISTINCT * len(known):
         # A raw stream has no stamps, and a broken file the same one again and again.
-        span = (max(known) - min(known)) * tick if distinct > 1 else Fraction(0)
-        fps = _tame(len(known) / span if span else Fraction(claimed or 25))
+        fps = _rate_of_repeated(known, tick) or _tame(Fraction(claimed or 25))
         return Timing(fps, True, len(stamps), len(stamps) / fps, stamped=False)
     timing = timing_of_stamps(known, tick, claimed)
     if len(known) == len(stamps):
@@ -81,6 +80,16 @@ def measure_timing(
     duration = max(timing.duration_s, len(stamps) / rate)
     counted = constant and stamps[0] is None
     return Timing(rate, constant, len(stamps), duration, timing.longest_s, stamped=not counted)
+
+
+def _rate_of_repeated(stamps: Sequence[int], tick: Fraction) -> Fraction | None:
+    """Frames a second where many stamps are the same; None if they do not tell."""
+    times, counts = np.unique(np.asarray(stamps, np.int64), return_counts=True)
+    if len(times) < 2:
+        return None
+    if np.count_nonzero(counts == 1) >= _DISTINCT * len(times):  # the same few again and again
+        return timing_of_stamps(times.tolist(), tick).fps
+    return _tame(len(stamps) / (int(times[-1] - times[0]) * tick))
 
 
 def timing_of_stamps(

@@ -1,4 +1,4 @@
-"""A decoded frame as the picture that a viewer sees: upright, square pixels, 8 bits of RGB."""
+"""A decoded frame as the picture that a viewer sees: upright, square pixels, no comb."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import Colorspace, Interpolation
 
+from .interlacing import without_comb
 from .tone_mapping import WIDE, ToneMapper
 
 __all__ = ["MAX_SIDE", "pixel_aspect", "shown_size", "upright", "wide_samples"]
@@ -57,6 +58,8 @@ def upright(frame: av.VideoFrame, aspect: Fraction, mapper: ToneMapper | None) -
         picture = mapper.apply(_scaled(frame, width, height, WIDE)).to_ndarray()
     else:
         picture = _scaled(frame, width, height, "rgb24").to_ndarray()
+    if frame.interlaced_frame and height == frame.height:
+        picture = without_comb(np.asarray(picture, np.uint8))
     if swapped:
         picture = picture.transpose(1, 0, 2)
     if left_right:

@@ -23,6 +23,21 @@ def test_an_error_while_closing_does_not_hide_that_the_command_was_interrupted(
     assert "interrupted" in said
 
 
+def test_a_signal_while_an_extension_module_is_loaded_is_no_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Such a module turns what is raised while it is loaded into an error of its own."""
+
+    def command() -> int:
+        try:
+            raise SystemExit(128 + 15)
+        except SystemExit as stop:
+            raise ImportError("initialization failed") from stop
+
+    assert guarded("facewire", command) == 143
+    assert capsys.readouterr().err == ""
+
+
 def test_an_error_alone_is_no_interruption(capsys: pytest.CaptureFixture[str]) -> None:
     def command() -> int:
         raise MediaError("not a film")

@@ -119,3 +119,12 @@ def test_terminals_are_not_piped(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
     with pytest.raises(ConfigError, match="terminal"):
         names.check_output("-", force=True, endings=())
+
+
+def test_closed_streams_are_no_pipes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(ConfigError, match="closed"), names.readable("-"):
+        pass
+    with pytest.raises(ConfigError, match="closed"):
+        names.check_output("-", force=True, endings=())

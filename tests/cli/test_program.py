@@ -84,3 +84,27 @@ def test_the_commands(command: str) -> None:
     )
     assert run.returncode == 0
     assert "usage" in run.stdout
+
+
+_CLOSED = """
+import os
+
+def run():
+    print("a remark", file=sys.stderr)
+    file = os.open(os.devnull, os.O_RDONLY)
+    print(file)
+    return 0
+"""
+
+
+def test_a_closed_stderr_is_no_other_file() -> None:
+    """What is printed there neither goes to standard output nor into a file that is opened."""
+    run = subprocess.run(
+        ["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, f"import sys\n{_CLOSED}\n{_WITH}"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+    assert run.returncode == 0
+    assert int(run.stdout) > 2

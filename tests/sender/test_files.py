@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import tracemalloc
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -94,6 +95,18 @@ def test_a_rate_is_kept(clip: Path, card: Path, tmp_path: Path, profile: str, kb
     report = encode_file(clip, tmp_path / "o.fwire", config)
     assert report.kbps == pytest.approx(kbps, rel=0.02)
     assert (report.warnings, report.asked_kbps) == ((), kbps)
+
+
+def test_a_rate_holds_for_what_is_sent_where_the_end_is_lost(
+    clip: Path, card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Capture.frames
+    monkeypatch.setattr(Capture, "frames", lambda self: islice(whole(self), 40))
+    config = EncoderConfig(model=str(card), kbps=30, audio_kbps=0)
+    report = encode_file(clip, tmp_path / "o.fwire", config)
+    assert (report.frames, report.duration_s) == (40, 1.6)
+    assert report.kbps == pytest.approx(30, rel=0.02)
+    assert report.warnings == ()
 
 
 def test_no_rate_that_was_asked_for_needs_no_word(usual: tuple[EncodeReport, list[Packet]]) -> None:

@@ -305,6 +305,28 @@ def test_sound_long_before_the_first_picture_is_kept(
     assert read(tmp_path / "a.mp4")[0][0] == 0
 
 
+def test_streams_whose_pictures_come_faster_than_the_ticks_of_the_file(
+    tmp_path: Path, synthetic: Any, generator: Any
+) -> None:
+    """A header may promise that. And a stream may follow another one of longer ticks."""
+    wide = {"time_base": Fraction(1, 10), "sound": False}
+    streams = [
+        synthetic(frames=9, fps=Fraction(1000), pts=[700 * n for n in range(9)], **wide),
+        synthetic(frames=40, fps=Fraction(60)),
+        synthetic(frames=30, fps=Fraction(1000, 41), time_base=Fraction(1, 1000)),
+    ]
+    packets = [packet for each in streams for packet in each.packets()]
+    with (tmp_path / "a.fwire").open("wb") as file:
+        writer = Writer(file)
+        for number, packet in enumerate(packets):
+            writer.write(replace(packet, sequence=number))
+        writer.close()
+    report = decode_file(tmp_path / "a.fwire", tmp_path / "a.mp4", generator=generator)
+    times, _ = read(tmp_path / "a.mp4")
+    assert times == sorted(set(times))
+    assert len(times) == report.frames > 5
+
+
 def test_nothing_to_decode(tmp_path: Path, synthetic: Any, generator: Any) -> None:
     target = tmp_path / "a.mp4"
     stream = synthetic(frames=5)
@@ -352,9 +374,16 @@ def test_nothing_under_the_final_name_after_a_failure(
 
 
 def _write_noise(target: Path, rng: np.random.Generator) -> None:
-    with VideoWriter(target, (64, 64), Fraction(25), Fraction(1, 25), sound=False) as writer:
+    with VideoWriter(target, (64, 64), Fraction(25), Fraction(1, 25), sound=True) as writer:
+        failures: list[OSError] = []
         for index in range(60):
-            writer.picture(rng.integers(0, 255, (64, 64, 3), np.uint8), Fraction(index, 25))
+            try:
+                writer.picture(rng.integers(0, 255, (64, 64, 3), np.uint8), Fraction(index, 25))
+                writer.sound(np.zeros(640, np.float32), Fraction(index, 25))
+            except OSError as error:  # a caller that goes on gets the same again, and no crash
+                failures.append(error)
+        assert len(failures) > 2
+        assert len({id(error) for error in failures}) == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -370,6 +399,20 @@ def test_full_disk_is_an_os_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     rng = np.random.default_rng(0)
     with pytest.raises(OSError):
         _write_noise(target, rng)
+    assert leftovers(tmp_path) == []
+
+
+def test_what_ffmpeg_refuses_is_a_sentence_about_the_users_file(tmp_path: Path) -> None:
+    target = tmp_path / "a.mp4"
+
+    def backwards() -> None:
+        with VideoWriter(target, (64, 64), Fraction(25), Fraction(1, 25), sound=False) as writer:
+            for index in range(60):
+                writer.picture(np.zeros((64, 64, 3), np.uint8), Fraction(60 - index, 25))
+
+    with pytest.raises(MediaError, match=r"a\.mp4 cannot be written") as caught:
+        backwards()
+    assert ".facewire" not in str(caught.value)
     assert leftovers(tmp_path) == []
 
 

@@ -78,6 +78,9 @@ def test_recordings_that_begin_anew_and_show_the_same_twice(tmp_path: Path) -> N
 
 
 LIVE = (*WEBM, "-f", "webm", "-live", "1")
+PIECES = (*X264, *AAC, "-movflags", "frag_keyframe+empty_moov")  # FFmpeg reads the first one twice
+OGG = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libvorbis")
+ASF = ("-c:v", "msmpeg4", "-q:v", "2", "-c:a", "wmav2")
 
 
 @pytest.mark.parametrize(
@@ -88,6 +91,10 @@ LIVE = (*WEBM, "-f", "webm", "-live", "1")
         ("a.webm", WEBM, WEBM, 2),
         ("a.mp4", (*X264, *AAC), (*X264, *AAC), 1),
         ("a.mp4", (*X264, *AAC, "-movflags", "+faststart"), (*X264, *AAC), 1),
+        ("a.mp4", PIECES, PIECES, 1),
+        ("a.flv", (*X264, *AAC), (*X264, *AAC), 1),
+        ("a.ogg", OGG, OGG, 1),
+        ("a.wmv", ASF, ASF, 1),
         ("a.ts", (), (), 2),
     ],
 )

@@ -106,3 +106,37 @@ def test_silence_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
     with caplog.at_level(logging.WARNING):
         assert not pcm_of(Capture(path)).any()
     assert "silent from beginning to end" in caplog.text
+
+
+def test_a_track_with_a_click_or_a_constant_alone_is_silent(tmp_path: Path) -> None:
+    for number, silent in enumerate(("0.5*lt(t,0.002)", "0.05")):
+        path = with_sound(tmp_path / f"{number}.mkv", silent, TONE)
+        assert level(pcm_of(Capture(path))) > 0.5
+
+
+@pytest.mark.parametrize(("late", "said"), [(0.2, ""), (1, "1.0 s of it"), (20, "2.0 s of it")])
+def test_sound_before_the_pictures_is_left_out_and_that_is_said(
+    tmp_path: Path, late: float, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = with_sound(tmp_path / "a.mkv", TONE)
+    path = tmp_path / "late.mkv"
+    ffmpeg(
+        "-itsoffset",
+        late,
+        "-i",
+        source,
+        "-i",
+        source,
+        "-map",
+        "0:v",
+        "-map",
+        "1:a",
+        "-c",
+        "copy",
+        path,
+    )
+    pcm = pcm_of(Capture(path))
+    assert len(pcm) / SAMPLE_RATE == pytest.approx(max(0, 2 - late), abs=0.02)
+    assert said in caplog.text
+    assert bool(caplog.messages) == bool(said)
+    assert "silent" not in caplog.text

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewire.sender.tracking.timing import VARIABLE_TICK, timing_of_stamps
+from facewire.sender.tracking.timing import VARIABLE_TICK, measure_timing, timing_of_stamps
 
 NTSC = Fraction(30_000, 1001)
 
@@ -50,6 +50,12 @@ def test_varying_rate() -> None:
 def test_dropped_frames_make_the_rate_variable() -> None:
     kept = [s for k, s in enumerate(stamps(Fraction(30), Fraction(1, 1000), 100)) if k % 10 != 7]
     assert not timing_of_stamps(kept, Fraction(1, 1000), Fraction(30)).constant
+
+
+def test_stamps_that_stand_still_from_a_place_on() -> None:
+    """As of two MXF files that are glued together: the second is not squeezed into the first."""
+    timing = measure_timing([*range(50), *[49] * 50], Fraction(1, 25))
+    assert (timing.fps, timing.duration_s, timing.stamped) == (25, 4, False)
 
 
 def test_one_frame_lasts_a_frame() -> None:

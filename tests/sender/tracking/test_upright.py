@@ -52,3 +52,22 @@ def test_the_matrix_of_untagged_video(tmp_path: Path, size: str, matrix: str) ->
     made += ",format=yuv444p,setparams=colorspace=unknown:color_primaries=unknown:color_trc=unknown"
     ffmpeg("-f", "lavfi", "-i", made, "-c:v", "ffv1", tmp_path / "a.mkv")
     assert np.abs(first(tmp_path / "a.mkv") - [0x30, 0xA0, 0x20]).max() <= 2
+
+
+def test_interlaced_pictures_have_no_comb_and_others_stay(tmp_path: Path) -> None:
+    moving = "color=c=gray:s=320x240:r=50:d=0.4[a];color=c=white:s=60x100:r=50:d=0.4[b];"
+    moving += "[a][b]overlay=x='20+600*t':y=70"
+    fields, woven, plain = (tmp_path / name for name in ("f.mkv", "w.ts", "p.ts"))
+    ffmpeg("-f", "lavfi", "-i", moving, "-c:v", "ffv1", "-pix_fmt", "yuv420p", fields)
+    mpeg = ("-c:v", "mpeg2video", "-q:v", "1", "-bf", "0", "-pix_fmt", "yuv420p")
+    weave = ("-vf", "interlace=scan=tff:lowpass=off", *mpeg)
+    ffmpeg("-i", fields, *weave, "-flags", "+ilme+ildct", woven)
+    ffmpeg("-i", fields, *weave, plain)  # the same comb, and nothing says that it is one
+    times = [frame.astype(int) for frame, _ in Capture(fields).frames()][::2]
+
+    def off(path: Path) -> float:
+        frames = [frame.astype(int) for frame, _ in Capture(path).frames()]
+        pairs = list(zip(frames, times, strict=False))[2:]
+        return float(np.mean([np.abs(a[60:180] - b[60:180]).mean() for a, b in pairs]))
+
+    assert off(woven) < off(plain) / 2
