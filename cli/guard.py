@@ -44,11 +44,11 @@ def guarded(program: str, call: Callable[[], int], *, debug: bool = False) -> in
     except Exception as error:
         if debug:
             traceback.print_exc()
-        stop = _stop_before(error)
-        if isinstance(stop, SystemExit):
-            return stop.code if isinstance(stop.code, int) else 1
+        before = _stop_before(error)
+        if isinstance(before, SystemExit):
+            return before.code if isinstance(before.code, int) else 1
         print(f"{program}: {sentence(error)}", file=sys.stderr)
-        if stop is not None:
+        if before is not None:
             print(f"{program}: interrupted", file=sys.stderr)
             return 130
         return 1
