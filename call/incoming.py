@@ -108,11 +108,13 @@ class Incoming:
         self.checks = checks
         self.decoder.guard(checks.admits)
 
-    def tick(self, now: float) -> Sequence[Due]:
-        """What has become due because time passed: the decoder waits for a gap only so long."""
+    def tick(self, now: float, needed: float | None = None) -> Sequence[Due]:
+        """What has become due because time passed: the decoder waits for a gap only so long, and
+        with sound no longer than until it is `needed`; see `Decoder.expire`.
+        """
         if self.checks is not None:
             self.checks.tick(now)
-        return self.decoder.expire(now)
+        return self.decoder.expire(now, needed)
 
     def is_heard(self, now: float) -> bool:
         """Whether the peer has sent something lately, even of a session that is not known yet."""

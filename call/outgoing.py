@@ -44,6 +44,7 @@ _LEAST_PATIENT = 160  # bytes that they may add in any case
 _ODD = 8  # bytes that skipped sequence numbers may add to a datagram
 _SPARE_S = 0.05  # of the rate that keyframes leave to sound and motion of the line's room
 _HELD_S = 0.2  # that sound and motion wait for a line that is full
+_PROBE_S = 0.24  # between datagrams that leave in any case, since one must show the line's return
 _SOUND_OVER = 100  # bytes beyond the line's room that sound may still take
 _RELIABLE_BYTES = 188  # that the headers of a reliable packet and its confirmation take
 _DELIVERED_S = 5.0  # after so long, a reliable message was lost with its connection
@@ -115,6 +116,7 @@ class Outgoing:
         self._counted = 0  # bytes of them since `_adapted`
         self._extra = 0.0  # datagrams a second beyond those that are planned, smoothed
         self._left = 0  # datagrams since `_adapted`
+        self._departed = now  # when the last datagram left
         self._seen: dict[Kind, float] = {}  # when each kind of prompt packet came last
         self._reliable: list[bytes] = []  # datagrams for the reliable channel
         self._first_at: float | None = None  # when it was given out
@@ -337,6 +339,8 @@ class Outgoing:
         """
         if packet.kind is Kind.STREAM or not self._confirmed:
             return True
+        if self.line.stalled(now) and now - self._departed >= _PROBE_S and not before:
+            return True
         return self.line.room(now) - before >= (-_SOUND_OVER if packet.kind is Kind.AUDIO else 0)
 
     def _may_send(self, packet: Packet, now: float) -> bool:
@@ -386,6 +390,7 @@ class Outgoing:
         self.statistics.headers += size - sum(map(_size, packets))
         self.statistics.datagrams += 1
         self._left += not reliable
+        self._departed = now
         return data
 
     def _count(

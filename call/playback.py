@@ -16,6 +16,7 @@ from .playout import SoundPlayout
 
 __all__ = ["Playback"]
 
+_HURRY_S = 0.03  # before its playing, sound waits no longer for what is missing before it
 _SILENT_S = 0.5  # without sound for so long, pictures no longer follow it
 
 
@@ -40,15 +41,25 @@ class Playback:
 
     def take(self, due: Iterable[Due], now: float) -> None:
         """Take what the decoder gave; `now` is this side's clock in seconds."""
+        waited = False
         for one in due:
             if isinstance(one, SoundOutput):
+                # What comes together with made-up sound has waited for what was lost. That says
+                # nothing about the line.
+                waited |= one.concealed
                 self.made_up_s += len(one.pcm) / SAMPLE_RATE if one.concealed else 0.0
                 late = now - float(one.pts) > self.playout.target_s
                 if not (one.pause and late):  # silence is there without it
-                    timely = not (one.concealed or one.pause)
+                    timely = not (waited or one.pause)
                     self.playout.push(one.pcm, round(one.pts * SAMPLE_RATE), now, timely=timely)
             else:
                 self.pictures.push(one, now)
+
+    def needed(self, now: float) -> float | None:
+        """Seconds of the peer's stream up to which sound must be here by now; None before any."""
+        if self.playout.position() is None:
+            return None
+        return now - self.playout.target_s + _HURRY_S
 
     def sound(self, count: int, now: float) -> npt.NDArray[np.float32]:
         """The next samples for the loudspeaker: float32 mono `[count]` at 16 kHz."""

@@ -249,7 +249,7 @@ class CallSession:
         none.
         """
         now = self._at(now)
-        self.playback.take(self.incoming.tick(now), now)
+        self.playback.take(self.incoming.tick(now, self.playback.needed(now)), now)
         return self.emit(now, [self.report(now)] if self.wants_report(now) else [])
 
     def reliably(self) -> list[bytes]:

@@ -256,8 +256,10 @@ class CallWorkers:
                 self._answers.append(received)
                 self._work.set()
         now = self._clock()
+        with self._playing:
+            needed = self.session.playback.needed(now)
         with self._receiving:
-            due = self.session.incoming.tick(now)
+            due = self.session.incoming.tick(now, needed)
         with self._playing:
             self.session.playback.take(due, now)
 

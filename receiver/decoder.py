@@ -217,9 +217,14 @@ class Decoder:
         """
         return self._take(packet, now)
 
-    def expire(self, now: float) -> list[Due]:
+    def expire(self, now: float, needed: float | None = None) -> list[Due]:
         """What is due because time passed, though no packet came: what waited for a packet that is
         given up, and frames that waited for sound long enough. Call it every 20 ms or so.
+
+        Args:
+            now: seconds of the clock.
+            needed: seconds of the stream up to which sound is to be played at once. Sound of before
+                it waits no longer for what is missing.
 
         Raises:
             ConfigError: the decoder is closed, or `now` is not finite.
@@ -227,7 +232,7 @@ class Decoder:
         self._check_open()
         now = self._advance(now)
         self._order.expire(now)
-        return [*self._in_order(now), *self._due(now)]
+        return [*self._in_order(now, needed), *self._due(now)]
 
     def take_rest(self) -> list[Due]:
         """`flush` without rendering."""
@@ -466,10 +471,14 @@ class Decoder:
         self.statistics.damaged += 1
         self.statistics.ask_for_keyframe("one was damaged")
 
-    def _in_order(self, now: float | None) -> list[Due]:
+    def _in_order(self, now: float | None, needed: float | None = None) -> list[Due]:
         """Hand over the packets that are in order; the sound that they give."""
         due: list[Due] = []
-        follows = _never if self._stream is None else self._stream.follows
+        stream = self._stream
+
+        def follows(packet: Packet) -> bool:
+            return stream is not None and (stream.follows(packet) or stream.needs(packet, needed))
+
         while (arrival := self._order.pop(follows)) is not None:
             kind = arrival.packet.kind
             if self._stream is not None:
@@ -480,7 +489,3 @@ class Decoder:
                 self.statistics.missing_reference += 1
                 self.statistics.ask_for_keyframe("motion came before the stream's header")
         return due
-
-
-def _never(_: Packet) -> bool:
-    return False

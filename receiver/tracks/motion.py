@@ -28,6 +28,7 @@ __all__ = ["MotionTrack", "Sample", "TimedFrame"]
 _PACKETS_APART = 4
 """A step over so many packets is always plausible, however slow the video is."""
 _BACK = Fraction(1, 2)  # seconds
+_LONGEST_S = Fraction(3, 25)  # of a packet
 _LONG = 1
 """Seconds of a gap in which nothing is made up where there is a clock: its time is over."""
 Sample: TypeAlias = MotionSample[PreparedReference]
@@ -105,6 +106,15 @@ class MotionTrack:
             return False
         step = nearest(packet.pts, self.newest) - self.newest
         return 0 < step * self._header.time_base * self._header.fps < Fraction(3, 2)
+
+    def needs(self, packet: Packet, until: float) -> bool:
+        """See `PictureTrack.needs`."""
+        if self.newest is None or packet.reference != self._reference:
+            return False
+        step = 1 / self._header.fps
+        follows = self.newest * self._header.time_base + step
+        begins = nearest(packet.pts, self.newest) * self._header.time_base
+        return max(follows, begins - _LONGEST_S) < until
 
     def push(self, packet: Packet, lost: int, now: float | None = None) -> list[TimedFrame]:
         """Take a MOTION packet; `lost` sequence numbers directly before it never came."""

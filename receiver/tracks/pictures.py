@@ -173,6 +173,12 @@ class PictureTrack:
         """Whether nothing that a MOTION packet needs can be missing before it."""
         return self._motion.follows(packet)
 
+    def needs(self, packet: Packet, until: float) -> bool:
+        """Whether the frames that are missing before a MOTION packet lie before a time in seconds.
+        It is false if the packet needs a keyframe that may still come.
+        """
+        return self._motion.needs(packet, until)
+
     def use(self, generator: Generator) -> None:
         """Render from now on with this generator: the same network, adapted to the person."""
         self._generator = generator

@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from ...codec.counters import WRAP
+from ...codec.counters import WRAP, nearest
 from ...codec.errors import StreamError, UnsupportedError
 from ...codec.sound.opus import OpusDecoder
 from ...codec.stream import AudioParameters
@@ -28,6 +28,7 @@ Array = npt.NDArray[np.float32]
 _REACH = 280
 """Samples from the grid point of a mel step to the end of its 25 ms window (models/mel.py)."""
 _HISTORY = 8 * SAMPLE_RATE
+_LONGEST_S = 0.12  # of a packet
 _CONCEALED_MS = 400
 """Most lost sound in a row that Opus makes up; by then it has faded to silence."""
 _SILENCE_MS = 600
@@ -118,6 +119,15 @@ class SoundTrack:
     def follows(self, number: int) -> bool:
         """Whether a packet with this 16-bit time stamp is the next one."""
         return self._next is not None and number == self._next % WRAP
+
+    def needs(self, number: int, until: float) -> bool:
+        """Whether what is missing before the packet with this 16-bit time stamp lies before a time
+        in seconds. After a silence it is not known where that begins.
+        """
+        if self._next is None:
+            return False
+        begins = nearest(number, self._next) * self._length / SAMPLE_RATE
+        return max(self.heard / SAMPLE_RATE, begins - _LONGEST_S) < until
 
     def push(self, number: int, payload: bytes, now: float | None = None) -> list[Sound]:
         """Decode one packet.

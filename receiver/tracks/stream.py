@@ -73,6 +73,16 @@ class StreamTracks:
             return self.pictures.follows(packet)
         return self._sound is not None and self._sound.follows(packet.pts)
 
+    def needs(self, packet: Packet, until: float | None) -> bool:
+        """Whether what is missing before a packet would have to be played before a time, in seconds
+        of the stream. Then the packet waits no longer: what is missing is made up.
+        """
+        if until is None:
+            return False
+        if packet.kind == Kind.MOTION:
+            return self.pictures.needs(packet, until)
+        return self._sound is not None and self._sound.needs(packet.pts, until)
+
     def add_keyframe(self, keyframe: Keyframe) -> None:
         """Prepare a keyframe. The first one says about what time it is.
 

@@ -102,6 +102,20 @@ def test_ten_per_cent_of_the_datagrams_lost(card: Path) -> None:
     assert call.a.session.outgoing.statistics.copies > 0
 
 
+def test_a_datagram_lost_now_and_then_delays_nothing_for_long(card: Path) -> None:
+    """What was lost is waited for until it would be played, and that wait is not taken for a line
+    that is slow.
+    """
+    line = LineConditions(loss=0.015)
+    call = Call(card, CallConfig(kbps=24), line, LineConditions(), seed=1)
+    call.run(20)
+    arrivals = call.b.session.incoming.arrivals
+    assert arrivals.lost > 0
+    assert sound_age(call.b, 6, 20) < 0.3
+    assert share_shown(call.b, 6, 20) > 0.95
+    assert call.b.session.statistics.sound_made_up_s < 1.5
+
+
 def test_a_line_that_falls(card: Path) -> None:
     settings = LineConditions(kbps=64)
     call = Call(card, CallConfig(kbps=64, fps=Fraction(12)), settings)
@@ -132,6 +146,20 @@ def test_an_outage_leaves_no_trace(card: Path) -> None:
     assert share_shown(call.b, 16.5, 19) > 0.9
     assert sound_age(call.b, 16.5, 19) < 0.5
     assert call.b.session.incoming.decoder.statistics.keyframes <= keyframes + 1
+
+
+def test_an_outage_of_one_way_is_over_soon(card: Path) -> None:
+    """The reports still come, and name nothing. One datagram is sent now and then all the same."""
+    there = LineConditions()
+    call = Call(card, CallConfig(kbps=24), there, LineConditions())
+    call.run(5)
+    there.dead = True
+    call.run(10)
+    there.dead = False
+    call.run(3)
+    back = [one.at for one in call.b.frames(10, 18) if one.at > 15]
+    assert back[0] < 15.6
+    assert share_shown(call.b, 16, 18) > 0.9
 
 
 @pytest.mark.parametrize("who", ["the sender", "the receiver"])
