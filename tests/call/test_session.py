@@ -158,7 +158,7 @@ def test_an_outage_of_one_way_is_over_soon(card: Path) -> None:
     there.dead = False
     call.run(3)
     back = [one.at for one in call.b.frames(10, 18) if one.at > 15]
-    assert back[0] < 15.6
+    assert back[0] < 15.95
     assert share_shown(call.b, 16, 18) > 0.9
 
 
