@@ -54,12 +54,11 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "files",
     ),
     "call": (
-        "pack rate_estimate lateness stretch simulated arrivals config link words description "
-        "abilities rtp traffic signing",
-        "playout pictures render_load checking sealing rooms codes transport devices window",
-        "playback incoming outgoing flood meeting line",
-        "session rendezvous",
-        "party recording line_thread workers",
+        "pack rate_estimate simulated arrivals config abilities signing meeting playing",
+        "render_load checking devices window line",
+        "incoming outgoing",
+        "session",
+        "party recording workers",
         "conversation",
     ),
     "eval": (
