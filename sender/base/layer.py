@@ -17,20 +17,20 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from ..codec.base_packets import CHAINS, MAX_AFTER, MAX_FRAMES, BaseGroup
-from ..codec.counters import WRAP
-from ..codec.errors import ConfigError
-from ..codec.motion.profiles import motion_ticks
-from ..codec.packet import Kind, Packet
-from ..codec.picture.after import Anchor
-from ..codec.picture.chain import COARSEST, FINEST, ChainDecoder, ChainEncoder, chain_crf
-from ..codec.picture.coded_picture import StillCodec
-from ..codec.picture.coders import CODERS, to_frame
-from ..codec.picture.fitting import fit_picture
-from ..codec.picture.level_search import best_level
-from ..codec.picture.steps import finish
-from .rate import MIN_PICTURE, RateControl
-from .references.expected import coded_loss
+from ...codec.base_packets import CHAINS, MAX_AFTER, MAX_FRAMES, BaseGroup
+from ...codec.counters import WRAP
+from ...codec.errors import ConfigError
+from ...codec.motion.profiles import motion_ticks
+from ...codec.packet import Kind, Packet
+from ...codec.picture.after import Anchor
+from ...codec.picture.chain import COARSEST, FINEST, ChainDecoder, ChainEncoder, chain_crf
+from ...codec.picture.coded_picture import StillCodec
+from ...codec.picture.coders import CODERS, to_frame
+from ...codec.picture.fitting import fit_picture
+from ...codec.picture.level_search import best_level
+from ...codec.picture.steps import finish
+from ..rate.control import MIN_PICTURE, RateControl
+from ..references.expected import coded_loss
 
 __all__ = ["GROWTH", "BaseLayer", "BasePlan", "Moment", "pays", "weave"]
 

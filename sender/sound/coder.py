@@ -12,10 +12,10 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from ..codec.counters import WRAP
-from ..codec.packet import Flags, Kind, Packet
-from ..codec.sound.opus import SAMPLE_RATE, OpusEncoder, check_sound, without_sound
-from .sound_clock import TICK, SoundClock
+from ...codec.counters import WRAP
+from ...codec.packet import Flags, Kind, Packet
+from ...codec.sound.opus import SAMPLE_RATE, OpusEncoder, check_sound, without_sound
+from .clock import TICK, SoundClock
 
 __all__ = ["SoundCoder"]
 

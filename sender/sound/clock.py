@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from ..codec.sound.opus import SAMPLE_RATE
+from ...codec.sound.opus import SAMPLE_RATE
 
 __all__ = ["TICK", "Fitted", "SoundClock"]
 

@@ -14,19 +14,19 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 
-from ..codec.base_packets import CHAINS, MAX_AFTER, MAX_INDEX, BaseGroup
-from ..codec.counters import WRAP
-from ..codec.errors import ConfigError, MediaError
-from ..codec.packet import Packet
-from ..codec.picture.after import Anchor
-from ..codec.picture.chain import COARSEST, FINEST, ChainEncoder, chain_crf
-from ..codec.picture.coded_picture import StillCodec
-from ..codec.picture.steps import Steps
-from .base_layer import GROWTH, pays
-from .motion.animation import Animation
-from .observed import View
-from .rate import RateControl
-from .references.reference import Reference
+from ...codec.base_packets import CHAINS, MAX_AFTER, MAX_INDEX, BaseGroup
+from ...codec.counters import WRAP
+from ...codec.errors import ConfigError, MediaError
+from ...codec.packet import Packet
+from ...codec.picture.after import Anchor
+from ...codec.picture.chain import COARSEST, FINEST, ChainEncoder, chain_crf
+from ...codec.picture.coded_picture import StillCodec
+from ...codec.picture.steps import Steps
+from ..motion.animation import Animation
+from ..observed import View
+from ..rate.control import RateControl
+from ..references.reference import Reference
+from .layer import GROWTH, pays
 
 __all__ = ["LiveBase"]
 

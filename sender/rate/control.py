@@ -14,16 +14,16 @@ import math
 from collections.abc import Iterable
 from fractions import Fraction
 
-from ..codec.errors import RateError
-from ..codec.file.container import HEAD_BYTES, record_overhead
-from ..codec.keyframe import FRAGMENT_BYTES
-from ..codec.motion.entropy import MAX_FRAMES
-from ..codec.motion.frame import FP16_BYTES
-from ..codec.motion.pose import POSE_FP16_BYTES
-from ..codec.motion.profiles import POSES, STATELESS, MotionSettings, Profile
-from ..codec.packet import HEADER_BYTES, MAX_DATAGRAM, Packet
-from ..codec.stream import StreamHeader
-from .config import MAX_PICTURE, EncoderConfig
+from ...codec.errors import RateError
+from ...codec.file.container import HEAD_BYTES, record_overhead
+from ...codec.keyframe import FRAGMENT_BYTES
+from ...codec.motion.entropy import MAX_FRAMES
+from ...codec.motion.frame import FP16_BYTES
+from ...codec.motion.pose import POSE_FP16_BYTES
+from ...codec.motion.profiles import POSES, STATELESS, MotionSettings, Profile
+from ...codec.packet import HEADER_BYTES, MAX_DATAGRAM, Packet
+from ...codec.stream import StreamHeader
+from ..config import MAX_PICTURE, EncoderConfig
 from .ladder import sound_bitrate, together_ms
 
 __all__ = ["LIVE_SPAN", "MIN_PICTURE", "MOST", "RateControl"]
