@@ -19,11 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from facewire.call.config import CallConfig
+from facewire.call.meeting.words import NONCE_BYTES, spoken
 from facewire.call.session import CallSession
 from facewire.call.signing import PublicKey, SigningKey, ends_of
 from facewire.call.simulated import LineConditions, SimulatedLine, World
 from facewire.call.window import Figures, View, draw
-from facewire.call.words import NONCE_BYTES, spoken
 from facewire.cli.demo.clip import make_demo_clip
 from facewire.codec.sound.opus import SAMPLE_RATE
 from facewire.sender.tracking.capture import Capture

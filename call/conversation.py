@@ -22,8 +22,8 @@ from ..codec.sound.opus import SAMPLE_RATE
 from ..receiver.outputs import PictureOutput
 from .devices.echo import EchoCanceller
 from .devices.ports import DeviceEvent, Ear, Eye, Frame, Mouth
-from .line import LineState, Totals
-from .line_thread import LineThread
+from .line.line import LineState, Totals
+from .line.line_thread import LineThread
 from .party import Party
 from .recording import FigureLog, Recording
 from .window import Figures, Key, View

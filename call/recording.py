@@ -17,7 +17,7 @@ from ..codec.errors import FacewireError
 from ..codec.file.container import Writer
 from ..codec.packet import Kind
 from ..codec.whole_file import whole_file
-from .line import Totals
+from .line.line import Totals
 from .pack import Datagram
 from .session import CallStatistics
 

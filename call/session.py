@@ -31,7 +31,7 @@ from .checking import Checks
 from .config import CallConfig
 from .incoming import Incoming, Received
 from .outgoing import Outgoing
-from .playback import Playback
+from .playing.playback import Playback
 from .signing import Proofs, PublicKey, SigningKey
 
 __all__ = ["CallSession", "CallStatistics", "Transmit"]

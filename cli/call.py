@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..call.conversation import Conversation, Parts
-    from ..call.line_thread import LineSettings, LineThread
+    from ..call.line.line_thread import LineSettings, LineThread
     from ..call.party import Party
     from ..call.window import Window
 
@@ -201,7 +201,7 @@ def _parts(
     from ..call.abilities import Abilities
     from ..call.conversation import Parts
     from ..call.devices.files import FileSink, FileSource
-    from ..call.line_thread import LineThread
+    from ..call.line.line_thread import LineThread
     from ..call.recording import FigureLog, Recording
     from ..call.signing import PublicKey, SigningKey
 

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
     from aiortc import RTCIceServer
 
-    from ..call.line_thread import LineSettings
+    from ..call.line.line_thread import LineSettings
 
 __all__ = ["check_extra", "line_settings"]
 
 
 def line_settings(args: argparse.Namespace) -> LineSettings:
     """How to meet. Raises `ConfigError`, `LinkError`."""
-    from ..call.codes import is_offer
-    from ..call.line_thread import LineSettings
-    from ..call.link import Link, server_address
+    from ..call.line.line_thread import LineSettings
+    from ..call.meeting.codes import is_offer
+    from ..call.meeting.link import Link, server_address
 
     if args.server and (args.link or args.copy_paste):
         raise ConfigError("--server makes a room: a link or --copy-paste do not go with it")

@@ -55,7 +55,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
-    from ..call.rendezvous import Rendezvous, tls
+    from ..call.meeting.rendezvous import Rendezvous, tls
 
     if (args.certificate is None) != (args.key is None):
         raise ConfigError("--certificate and --key belong together")

@@ -17,9 +17,9 @@ from pathlib import Path
 from facewire.call.abilities import Abilities
 from facewire.call.config import CallConfig
 from facewire.call.devices.files import FileSink, FileSource
-from facewire.call.line import LineState
-from facewire.call.line_thread import LineSettings, LineThread
-from facewire.call.link import Link
+from facewire.call.line.line import LineState
+from facewire.call.line.line_thread import LineSettings, LineThread
+from facewire.call.meeting.link import Link
 from facewire.call.session import CallSession
 from facewire.call.signing import PublicKey, SigningKey
 from facewire.call.workers import CallWorkers

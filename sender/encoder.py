@@ -30,10 +30,10 @@ from .live import LiveCoder
 from .motion.animation import Animation
 from .motion.keypoints import KeypointSource, keypoint_source
 from .observed import ObservedFrame
-from .rate import RateControl
+from .rate.control import RateControl
 from .segment import Item, SegmentCoder
 from .sight import Sight
-from .sound_coder import SoundCoder
+from .sound.coder import SoundCoder
 from .statistics import EncoderStatistics
 from .stream_time import StreamTime
 from .tracking.finder import FaceTracker

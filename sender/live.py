@@ -21,11 +21,11 @@ from ..codec.errors import MotionError
 from ..codec.keyframe import FRAGMENT_BYTES
 from ..codec.packet import Kind, Packet
 from .appearance import Appearance
+from .base.live import LiveBase
 from .config import EncoderConfig
-from .live_base import LiveBase
 from .motion.animation import Animation
 from .observed import ObservedFrame, View
-from .rate import LIVE_SPAN, MIN_PICTURE, RateControl
+from .rate.control import LIVE_SPAN, MIN_PICTURE, RateControl
 from .references.expected import AFTER_GAIN
 from .references.planning import WORTH
 from .references.shown_losses import shown_losses

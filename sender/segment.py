@@ -2,7 +2,7 @@
 
 Motion is coded first, since it does not depend on the references' pictures. The pictures then
 share what sound and motion leave of the rate, to the byte. Where that is more than pictures can use
-well, the base layer takes the most of it (`base_layer.py`).
+well, the base layer takes the most of it (`base/layer.py`).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ..codec.errors import MotionError
 from ..codec.packet import Packet
 from ..codec.picture.steps import finish
 from .appearance import Appearance
-from .base_layer import BaseLayer, BasePlan, Moment, weave
+from .base.layer import BaseLayer, BasePlan, Moment, weave
 from .config import EncoderConfig
 from .motion.animation import Animation
 from .observed import ObservedFrame, View
-from .rate import MOST, RateControl
+from .rate.control import MOST, RateControl
 from .references.expected import USUAL, PictureLoss, typical
 from .references.planning import Budget, Losses, Planned, expected_with, plan_references
 from .references.reference import Reference

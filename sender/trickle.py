@@ -27,7 +27,7 @@ from ..codec.packet import Packet
 from ..codec.picture.after import Anchor
 from ..codec.picture.steps import Steps
 from .motion.animation import Animation
-from .rate import RateControl
+from .rate.control import RateControl
 from .references.reference import Reference
 
 __all__ = ["Trickle"]

@@ -25,7 +25,7 @@ LONGEST = (
     "tests/sender/test_files.py",
     "tests/cli/test_train_fusion.py",
     "tests/call/test_session.py",
-    "tests/call/test_line.py",
+    "tests/call/line/test_line.py",
     "tests/cli/test_enroll.py",
     "tests/test_snippets.py",
     "tests/test_silence.py",

@@ -32,12 +32,11 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "sender": (
         "config tracking photo",
-        "ladder frame_grid sound_clock stream_time resending announcing statistics version",
-        "appearance observed rate sound_coder",
+        "frame_grid stream_time resending announcing statistics version appearance",
+        "observed rate sound",
         "references reenactment",
         "motion",
-        "trickle base_layer",
-        "live_base",
+        "trickle base",
         "segment",
         "live",
         "feedback sight",
@@ -54,12 +53,11 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "files",
     ),
     "call": (
-        "pack rate_estimate lateness stretch simulated arrivals config link words description "
-        "abilities rtp traffic signing",
-        "playout pictures render_load checking sealing rooms codes transport devices window",
-        "playback incoming outgoing flood meeting line",
-        "session rendezvous",
-        "party recording line_thread workers",
+        "pack rate_estimate simulated arrivals config abilities signing meeting playing",
+        "render_load checking devices window line",
+        "incoming outgoing",
+        "session",
+        "party recording workers",
         "conversation",
     ),
     "eval": (

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from ...call.config import CallConfig
 from ...call.incoming import Incoming
 from ...call.pack import Datagram
-from ...call.playback import Playback
+from ...call.playing.playback import Playback
 from ...call.rate_estimate import MAX_KBPS, MIN_KBPS
 from ...call.session import CallSession
 from ...call.simulated import LineConditions, SimulatedLine, World

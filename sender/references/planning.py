@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..appearance import Appearance
-from ..rate import MIN_PICTURE, MOST
+from ..rate.control import MIN_PICTURE, MOST
 from .expected import AFTER_GAIN, USUAL, PictureLoss, typical
 from .shown_losses import shown_losses
 

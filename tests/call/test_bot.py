@@ -16,8 +16,8 @@ import pytest
 from facewire.call.abilities import Abilities
 from facewire.call.config import CallConfig
 from facewire.call.devices.files import FileSink
-from facewire.call.line import LineState
-from facewire.call.line_thread import LineSettings, LineThread
+from facewire.call.line.line import LineState
+from facewire.call.line.line_thread import LineSettings, LineThread
 from facewire.call.session import CallSession
 from facewire.call.signing import PublicKey, SigningKey
 from facewire.call.workers import CallWorkers

@@ -13,7 +13,7 @@ import pytest
 
 from facewire.call.conversation import Conversation, Ended, Parts
 from facewire.call.devices.ports import DeviceEvent, Taken
-from facewire.call.line import LineState, Totals
+from facewire.call.line.line import LineState, Totals
 from facewire.call.pack import Datagram
 from facewire.call.recording import FigureLog, Recording
 from facewire.call.window import Key, View

@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facewire.call import transport
 from facewire.call.config import CallConfig
-from facewire.call.line import Line, LineState
-from facewire.call.link import Link
+from facewire.call.line import transport
+from facewire.call.line.line import Line, LineState
+from facewire.call.meeting.link import Link
+from facewire.call.meeting.rendezvous import Rendezvous
 from facewire.call.pack import Datagram
-from facewire.call.rendezvous import Rendezvous
 from facewire.call.session import CallSession
 from facewire.call.signing import PublicKey, SigningKey
 from facewire.call.simulated import LineConditions

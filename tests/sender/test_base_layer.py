@@ -16,7 +16,7 @@ from facewire.codec.keyframe import Keyframe, KeyframeAssembler
 from facewire.codec.motion.profiles import motion_ticks
 from facewire.codec.packet import Kind, Packet
 from facewire.codec.picture.chain import ChainDecoder, ChainEncoder
-from facewire.sender.base_layer import _cut, weave
+from facewire.sender.base.layer import _cut, weave
 from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
 from tests.codec.picture.able import codes_chains
@@ -108,7 +108,7 @@ def test_an_encoder_that_does_not_repeat_the_still(
         raise ConfigError("this encoder does not repeat the still")
 
     plain = all_of(send(card, 3, live=False, kbps=HIGH, detail=64))
-    monkeypatch.setattr("facewire.sender.base_layer.ChainEncoder", refuse)
+    monkeypatch.setattr("facewire.sender.base.layer.ChainEncoder", refuse)
     packets = all_of(send(card, 3, live=False, kbps=HIGH, detail=64, base=True))
     assert packets == plain
     assert "no base layer" in caplog.text

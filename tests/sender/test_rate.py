@@ -11,7 +11,7 @@ from facewire.codec.motion.profiles import MotionSettings
 from facewire.codec.packet import Flags, Kind, Packet
 from facewire.codec.stream import AudioParameters, StreamHeader
 from facewire.sender.config import EncoderConfig
-from facewire.sender.rate import MIN_PICTURE, RateControl
+from facewire.sender.rate.control import MIN_PICTURE, RateControl
 
 SILENT = StreamHeader("avfr-s", bytes(32))
 SPEAKING = StreamHeader("avfr-s", bytes(32), audio=AudioParameters())

@@ -23,7 +23,7 @@ from facewire.receiver.decoder import Decoder
 from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
 from facewire.sender.motion.keypoints import MeshSource
-from facewire.sender.rate import MIN_PICTURE
+from facewire.sender.rate.control import MIN_PICTURE
 from facewire.sender.tracking.tracker import Face
 
 from ..receiver.conftest import FakeGenerator

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facewire.sender.appearance import Appearance
-from facewire.sender.rate import MIN_PICTURE
+from facewire.sender.rate.control import MIN_PICTURE
 from facewire.sender.references.expected import USUAL, PictureLoss
 from facewire.sender.references.known_references import KnownReferences
 from facewire.sender.references.planning import MOST, Budget, Planned, plan_references

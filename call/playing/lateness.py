@@ -1,0 +1,76 @@
+"""`Lateness`: how late sound arrives, and so how long it must wait before it is played.
+
+For every piece of sound it measures how long after its own time the end of the piece arrives.
+Playing is delayed by nearly the largest such lateness of the last seconds, and by the length of the
+longest of the newest pieces, because the first sample of a piece waits for its last.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from ...codec.sound.opus import SAMPLE_RATE
+
+__all__ = ["Lateness"]
+
+_PERCENTILE = 97.0  # of the lateness of the last pieces
+_REMEMBERED_S = 10.0
+_FEWEST = 5  # pieces that are remembered even if they came before that
+_MOST = 1000
+_NEWEST = 5  # pieces of which the longest counts: the sender may make them longer or shorter
+_MARGIN_S = 0.01
+
+
+class Lateness:
+    """Measures how late the pieces of a stream's sound arrive."""
+
+    def __init__(self) -> None:
+        self._late: deque[tuple[float, float]] = deque()  # now, lateness of the end
+        self._lengths: deque[float] = deque(maxlen=_NEWEST)  # seconds
+        self._spread: float | None = None  # percentile of the lateness; None: to be found anew
+        self._newest = (0.0, 0.0)  # now and lateness of the newest piece, not yet among them
+        self._goes_on: int | None = None  # sample with which the piece after it begins
+
+    @property
+    def delay_s(self) -> float | None:
+        """Seconds from a sample's own time until it has arrived, nearly always, with the difference
+        of the two clocks; None before the first piece.
+        """
+        if not self._late:
+            return None
+        if self._spread is None:
+            late = [late for _, late in self._late]
+            self._spread = float(np.percentile(late, _PERCENTILE))
+        return self._spread + max(self._lengths, default=0.0) + _MARGIN_S
+
+    def count(self, start: int, samples: int, now: float, *, timely: bool) -> None:
+        """Count a piece of sound.
+
+        Args:
+            start: sample of the stream's clock at which it begins.
+            samples: how many it has.
+            now: seconds of this side's clock.
+            timely: see `SoundPlayout.push`.
+        """
+        self._spread = None
+        if timely and start == self._goes_on:
+            self._late.append(self._newest)
+        if timely or not self._late:
+            end = start + samples
+            self._newest = (now, now - end / SAMPLE_RATE)
+            self._lengths.append(samples / SAMPLE_RATE)
+            self._goes_on = end if timely else None
+        if not self._late:
+            self._late.append(self._newest)
+        while len(self._late) > _MOST or (
+            len(self._late) > _FEWEST and self._late[0][0] < now - _REMEMBERED_S
+        ):
+            self._late.popleft()
+
+    def begin_anew(self) -> None:
+        """Forget all pieces but the newest, because the stream goes on at another time."""
+        self._late.clear()
+        self._late.append(self._newest)
+        self._spread = None

@@ -1,0 +1,82 @@
+"""`Playback`: keeps decoded sound and pictures until they are heard and seen, by one clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from ...codec.sound.opus import SAMPLE_RATE
+from ...receiver.decoder import Due
+from ...receiver.outputs import SoundOutput
+from ...receiver.tracks.pictures import DuePicture
+from .pictures import PictureQueue
+from .playout import SoundPlayout
+
+__all__ = ["Playback"]
+
+_HURRY_S = 0.03  # before its playing, sound waits no longer for what is missing before it
+_SILENT_S = 0.5  # without sound for so long, pictures no longer follow it
+
+
+class Playback:
+    """Sound and pictures of one peer.
+
+    Attributes:
+        playout: the sound that waits to be heard.
+        pictures: the pictures that wait to be seen.
+        made_up_s: seconds of sound that the decoder made up.
+    """
+
+    def __init__(self) -> None:
+        self.made_up_s = 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget everything that waits, because the peer begins another stream."""
+        self.playout = SoundPlayout()
+        self.pictures = PictureQueue()
+        self._heard: tuple[float, float] | None = None  # when sound was last played, and which
+
+    def take(self, due: Iterable[Due], now: float) -> None:
+        """Take what the decoder gave; `now` is this side's clock in seconds."""
+        waited = False
+        for one in due:
+            if isinstance(one, SoundOutput):
+                # What comes together with made-up sound has waited for what was lost. That says
+                # nothing about the line.
+                waited |= one.concealed
+                self.made_up_s += len(one.pcm) / SAMPLE_RATE if one.concealed else 0.0
+                late = now - float(one.pts) > self.playout.target_s
+                if not (one.pause and late):  # silence is there without it
+                    timely = not (waited or one.pause)
+                    self.playout.push(one.pcm, round(one.pts * SAMPLE_RATE), now, timely=timely)
+            else:
+                self.pictures.push(one, now)
+
+    def needed(self, now: float) -> float | None:
+        """Seconds of the peer's stream up to which sound must be here by now; None before any."""
+        if self.playout.position() is None:
+            return None
+        return now - self.playout.target_s + _HURRY_S
+
+    def sound(self, count: int, now: float) -> npt.NDArray[np.float32]:
+        """The next samples for the loudspeaker: float32 mono `[count]` at 16 kHz."""
+        before = self.playout.statistics.silent
+        pcm = self.playout.pull(count, now)
+        position = self.playout.position()
+        if position is not None and self.playout.statistics.silent == before:
+            self._heard = now, position - self.playout.block_s
+        return pcm
+
+    def choose(self, now: float) -> DuePicture | None:
+        """The picture to be shown from now on; None if there is no new one."""
+        return self.pictures.choose(self.position(now), now)
+
+    def position(self, now: float) -> float | None:
+        """Stream time in seconds of the sound that is heard now; None while none is."""
+        if self._heard is None or now - self._heard[0] > _SILENT_S:
+            return None
+        at, position = self._heard  # time goes on in a pause too
+        return position + max(now - at, 0.0)

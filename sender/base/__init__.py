@@ -1,0 +1,1 @@
+"""The base layer: of stretches that are planned, and of calls."""

@@ -1,0 +1,1 @@
+"""What a stream may take: its rate, and what a rate buys."""

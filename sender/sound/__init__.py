@@ -1,0 +1,1 @@
+"""Sound to packets, each piece at its time."""
