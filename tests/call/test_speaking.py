@@ -151,11 +151,11 @@ def test_where_motion_is_lost_the_mouth_goes_on_in_time(
 
 
 def test_where_the_line_has_no_room_for_motion_the_mouth_goes_on(card: Path) -> None:
-    settings = LineConditions(kbps=64)
+    line = LineConditions(kbps=64)
     config = CallConfig(kbps=64, fps=Fraction(12))
-    call = Call(card, config, settings, face=TurningFace, generator=lambda: Watched(card))  # type: ignore[arg-type]
+    call = Call(card, config, line, face=TurningFace, generator=lambda: Watched(card))  # type: ignore[arg-type]
     call.run(6)
-    settings.kbps = 8
+    line.kbps = 8
     call.run(6)
     assert call.a.session.outgoing.statistics.held_back > 10
     later = call.b.frames(9, 12)
