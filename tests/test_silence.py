@@ -9,7 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
+import numpy.typing as npt
 import pytest
+
+from facewire.cli.demo.clip import make_demo_clip
 
 ROOT = Path(__file__).resolve().parents[1]
 STRACE = shutil.which("strace")
@@ -60,6 +65,25 @@ def test_encoding_and_decoding(clip: Path, tmp_path: Path) -> None:
     assert reached(log, *facewire, "encode", str(clip), stream, "--quiet") == []
     assert reached(log, *facewire, "decode", stream, video, "--quiet") == []
     assert reached(log, *facewire, "info", stream) == []
+
+
+def test_a_portrait(clip: Path, frames: list[npt.NDArray[np.uint8]], tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "me.png"), frames[0][..., ::-1])
+    words = ["-m", "facewire", "encode", str(clip), str(tmp_path / "a.fwire"), "--quiet"]
+    words += ["--portrait", str(tmp_path / "me.png"), "--portrait-consent", "A. B., 2026-01-01"]
+    assert reached(tmp_path / "log", *words) == []
+
+
+def test_the_demo(tmp_path: Path) -> None:
+    words = ["-m", "facewire", "demo", "--out", str(tmp_path / "demo")]
+    assert reached(tmp_path / "log", *words) == []
+
+
+def test_enrolling(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    me = make_demo_clip(tmp_path / "me.mp4", 10.4, fps=3)
+    words = ["-m", "facewire", "enroll", str(me), "--out", str(tmp_path / "me.fwid")]
+    assert reached(tmp_path / "log", *words, "--steps", "1", "--threads", "1", "--quiet") == []
 
 
 def test_evaluating(clip: Path, tmp_path: Path) -> None:
