@@ -66,7 +66,7 @@ class FileClock:
         """Time in the file of something that begins at `pts` in the stream, all in seconds."""
         stretch = self._stretch(header, pts)
         self._shown += duration
-        self._paused += max(pts - stretch.end, 0)
+        self._paused += max(pts - stretch.end, Fraction(0))
         stretch.start = min(stretch.start, pts)
         stretch.end = max(stretch.end, pts + duration)
         placed = pts - stretch.offset
