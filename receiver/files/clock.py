@@ -16,6 +16,10 @@ __all__ = ["LONGEST_PAUSE", "FileClock"]
 
 LONGEST_PAUSE = 60
 """Seconds without picture and sound that a file keeps. A longer pause is left out."""
+_PAUSES = 3600
+"""Seconds that all pauses together may last, or ten times as long as what is seen and heard. From
+then on pauses of more than `_SHORT` seconds are left out: a few bytes make a pause of a minute."""
+_TIMES, _SHORT = 10, 1
 _LATE_START = 1
 """A stream that begins later than this, in seconds, was joined in the middle and moves to 0."""
 _REMEMBERED = 4
@@ -53,6 +57,7 @@ class FileClock:
 
     def __init__(self, longest_pause: int = LONGEST_PAUSE) -> None:
         self._longest = longest_pause
+        self._shown = self._paused = Fraction(0)  # seconds
         self._stretches: deque[_Stretch] = deque(maxlen=_REMEMBERED)
         self.joints = 0
         self.end = Fraction(0)
@@ -60,6 +65,8 @@ class FileClock:
     def place(self, header: StreamHeader, pts: Fraction, duration: Fraction) -> Fraction:
         """Time in the file of something that begins at `pts` in the stream, all in seconds."""
         stretch = self._stretch(header, pts)
+        self._shown += duration
+        self._paused += max(pts - stretch.end, Fraction(0))
         stretch.start = min(stretch.start, pts)
         stretch.end = max(stretch.end, pts + duration)
         placed = pts - stretch.offset
@@ -67,8 +74,9 @@ class FileClock:
         return placed
 
     def _stretch(self, header: StreamHeader, pts: Fraction) -> _Stretch:
+        longest = self._longest if self._paused < _PAUSES + _TIMES * self._shown else _SHORT
         for stretch in reversed(self._stretches):
-            near = stretch.start - self._longest <= pts <= stretch.end + self._longest
+            near = stretch.start - longest <= pts <= stretch.end + longest
             if near and stretch.header == header:
                 return stretch
         if self._stretches:

@@ -50,6 +50,19 @@ def test_a_jump_backwards_and_another_stream_go_on_at_the_end() -> None:
 
 def test_a_slow_drift_keeps_its_pauses() -> None:
     clock = FileClock()
-    for step in range(1000):
+    for step in range(50):
         assert place(clock, step * LONGEST_PAUSE) == step * LONGEST_PAUSE
     assert clock.joints == 0
+
+
+def test_thousands_of_pauses_are_no_days() -> None:
+    """Of pictures of 40 ms, and of those that last as long as the pauses."""
+    clock = FileClock()
+    for step in range(10_000):
+        place(clock, step * LONGEST_PAUSE)
+    assert clock.end < 2.5 * 3600
+    slow = FileClock()
+    for step in range(10_000):
+        time = Fraction(step * LONGEST_PAUSE)
+        assert slow.place(HEADER, time, Fraction(LONGEST_PAUSE, 10)) == time
+    assert slow.joints == 0
