@@ -17,7 +17,7 @@ from ...codec.sound.opus import SAMPLE_RATE
 from ..photo import Portrait
 from ..tracking.capture import VideoInfo
 from ..tracking.mixing import SILENCE
-from ..tracking.reading import decode, open_video, packets_of
+from ..tracking.reading import Damage, decode, open_video, packets_of
 from ..tracking.sound import Aligner, SoundTrack, choose_track
 from ..tracking.timing import Timing
 
@@ -51,10 +51,11 @@ class Voice:
         self._path, self._picture = path, portrait.picture
         with self._open() as container:
             self._track = self._chosen(choose_track(container, path.name, track))
-        samples, peak = 0, 0.0
-        for piece in self.sound():  # stamps may lie, so all of it is decoded once to know its end
+        samples, peak, damage = 0, 0.0, Damage()
+        for piece in self._decoded(damage):  # stamps may lie: only decoding tells where it ends
             samples += len(piece)
             peak = max(peak, float(np.abs(piece).max(initial=0.0)))
+        damage.warn(path.name, "sound")
         if not samples:
             raise MediaError(f"the sound track of {path.name} is empty: nothing of it can be heard")
         if peak <= SILENCE:
@@ -71,11 +72,14 @@ class Voice:
 
     def sound(self) -> Iterator[Sound]:
         """The sound as mono at 16 kHz, float32 `[n]` on [-1, 1]. Gaps are silence."""
+        return self._decoded(Damage())
+
+    def _decoded(self, damage: Damage) -> Iterator[Sound]:
         with self._open() as container:
             stream = container.streams[self._track.index]
             aligner: Aligner | None = None
             for packet in packets_of(container, [stream]):
-                for frame in decode(packet):
+                for frame in decode(packet, damage):
                     if aligner is None:
                         at = Fraction(frame.pts or 0) * Fraction(frame.time_base or 1)
                         aligner = Aligner(at, self._track.side)

@@ -82,3 +82,19 @@ def test_what_is_no_sound(tmp_path: Path, video: Callable[..., Path]) -> None:
         Voice(write(tmp_path / "nothing.wav", 16_000, 0), PORTRAIT)
     with pytest.raises(ConfigError, match="there is no track 2"):
         Voice(write(tmp_path / "one.wav", 16_000, 1), PORTRAIT, 2)
+
+
+def test_damage_is_said_once(clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "damaged.mka"
+    with av.open(str(clip)) as old, av.open(str(path), "w", format="matroska") as new:
+        stream = new.add_stream_from_template(old.streams.audio[0])
+        for number, packet in enumerate(old.demux(audio=0)):
+            if packet.size:
+                part = av.Packet(bytes(packet) if number % 10 != 9 else b"\xff" * packet.size)
+                part.pts, part.dts, part.time_base = packet.pts, packet.dts, packet.time_base
+                part.is_keyframe, part.stream = True, stream
+                new.mux(part)
+    with caplog.at_level(logging.WARNING):
+        voice = Voice(path, PORTRAIT)
+        assert list(voice.sound())
+    assert caplog.text.count("packets of its sound cannot be decoded") == 1
