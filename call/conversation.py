@@ -70,6 +70,9 @@ class Parts:
         line: the connection to the other side.
         eye, ear, mouth: camera, microphone and loudspeaker, or files in their place.
         screen: the window.
+        own: what the other side is shown in place of the camera's pictures; the window then shows
+            it as the own picture.
+        own_note: what that is, in a few words.
         film: takes each picture of the other side once, with its time, to write it to a file.
         echo: removes the loudspeaker's sound from the microphone's.
         recording, figures: files that are written.
@@ -83,6 +86,8 @@ class Parts:
     ear: Ear | None = None
     mouth: Mouth | None = None
     screen: Screen | None = None
+    own: Frame | None = None
+    own_note: str = ""
     film: Callable[[Frame, float], None] | None = None
     echo: EchoCanceller | None = None
     recording: Recording | None = None
@@ -107,6 +112,7 @@ class _Seen:
     stopped: set[str] = field(default_factory=set)
     signed: bool = False
     unsigned: int = 0
+    performed: bool = False
 
 
 class Conversation:
@@ -298,10 +304,13 @@ class Conversation:
             taken = self._parts.eye.look(now)
             seen.own = seen.own if taken is None else taken.frame
         statistics = session.statistics
+        own = seen.own if self._parts.own is None else self._parts.own
         self._parts.screen.show(
             View(
                 face=seen.face,
-                own=None if seen.hidden else seen.own,
+                own=None if seen.hidden else own,
+                own_note=self._parts.own_note,
+                performed=statistics.performed,
                 stale=self._stale(),
                 figures=self._count(now),
                 level=ear.level if ear is not None else 0.0,
@@ -327,7 +336,9 @@ class Conversation:
         return "camera off" if peer is not None and State.CAMERA_OFF in peer else ""
 
     def _signed(self, now: float) -> None:
-        """Say whether the pictures are signed by the side that has the same words."""
+        """Say whether the pictures are signed by the side that has the same words, and whether a
+        photograph is what moves in them.
+        """
         if now - self._looked < _FIGURES_S:
             return
         self._looked = now
@@ -336,6 +347,9 @@ class Conversation:
         if statistics.proven and words and not seen.signed:
             seen.signed = True
             self._parts.say(f"the picture is signed by the side with the words: {words}")
+        if statistics.performed and not seen.performed:
+            self._parts.say("nobody is before the other camera: a photograph moves with the voice")
+        seen.performed = statistics.performed
         if statistics.unproven > seen.unsigned:
             if not seen.unsigned:
                 self._parts.say("something came that the other side did not sign: it is dropped")

@@ -24,6 +24,7 @@ from ..codec.errors import ConfigError
 from ..codec.packet import Packet
 from ..receiver.decoder import Decoder
 from ..receiver.outputs import PictureOutput
+from ..receiver.talking.mouth import MouthPredictor
 from ..receiver.tracks.pictures import DuePicture
 from ..sender.encoder import Encoder
 from ..sender.observed import ObservedFrame
@@ -52,6 +53,7 @@ _RIDES = 1.5  # times as long as sound lasts in a datagram, a report waits for o
 _GOODBYES = 3  # times that leaving is said, since a datagram may be lost
 _IDLE_S = 1.0  # between two reports to a peer from whom nothing comes
 _TICK_S = 0.02
+_LOOKAHEAD_MS = 40  # of a photograph that speaks
 
 
 class Transmit(Protocol):
@@ -88,7 +90,8 @@ class CallStatistics:
             another session. proven: how many keyframes the peer signed; None if signatures are not
             checked. unproven: STREAM packets and keyframes that were dropped, because the peer did
             not sign them. peer_gone: whether nothing has come for some seconds. refused: why the
-            peer's stream cannot be shown, else None.
+            peer's stream cannot be shown, else None. performed: whether nobody is before the peer's
+            camera, and a photograph moves with the voice (`StreamHeader.performed`).
     """
 
     sent_bytes: int
@@ -115,6 +118,7 @@ class CallStatistics:
     unproven: int
     peer_gone: bool
     refused: str | None
+    performed: bool
 
 
 class CallSession:
@@ -150,7 +154,10 @@ class CallSession:
     ) -> None:
         self.config = config or CallConfig()
         if encoder is None:
-            encoder = Encoder(self.config.encoder, fps=self.config.fps, sound=self.config.sound)
+            settings, fps = self.config.encoder, self.config.fps
+            speaks = settings.driver == "sound"
+            mouths = MouthPredictor(lookahead_ms=_LOOKAHEAD_MS) if speaks else None
+            encoder = Encoder(settings, fps=fps, sound=self.config.sound, mouths=mouths)
         self.outgoing = Outgoing(self.config, encoder, now)
         self.incoming = Incoming(decoder or Decoder(self.config.decoder))
         self.playback = Playback()
@@ -331,6 +338,7 @@ class CallSession:
         incoming, outgoing = self.incoming, self.outgoing
         arrivals = incoming.arrivals
         there = arrivals.received + arrivals.lost
+        header = incoming.decoder.header
         return CallStatistics(
             sent_bytes=outgoing.statistics.bytes,
             received_datagrams=arrivals.received,
@@ -356,6 +364,7 @@ class CallSession:
             unproven=0 if incoming.checks is None else incoming.checks.unproven,
             peer_gone=incoming.heard is not None and not incoming.is_heard(self._now),
             refused=incoming.refused,
+            performed=header is not None and header.performed,
         )
 
     def leave(self, now: float) -> list[bytes]:

@@ -87,7 +87,9 @@ class View:
     Attributes:
         face: the picture of the other side, RGB; None before the first.
         own: the picture of this side, RGB; None if there is none or it is hidden.
+        own_note: what `own` is if it is not the camera's picture; it is then written on it.
         generated: whether `face` was generated, which is then written on it.
+        performed: whether nobody is before the other side's camera, which is then written, too.
         stale: why the picture stands still, for example "the line is lost"; "" while it moves.
         figures: see `Figures`.
         level: how loud the microphone is, 0 to 1.
@@ -102,7 +104,9 @@ class View:
 
     face: Frame | None = None
     own: Frame | None = None
+    own_note: str = ""
     generated: bool = True
+    performed: bool = False
     stale: str = ""
     figures: Figures = Figures()
     level: float = 0.0
@@ -136,7 +140,8 @@ def draw(view: View, width: int = WIDTH, height: int = HEIGHT) -> Frame:
         top, left = (room - face.shape[0]) // 2, (width - face.shape[1]) // 2
         canvas[top : top + face.shape[0], left : left + face.shape[1]] = face
         if view.generated:
-            _label(canvas, "generated", left + 12, top + 12, _WARM)
+            mark = "generated: a photograph moves with the voice" if view.performed else "generated"
+            _label(canvas, mark, left + 12, top + 12, _WARM)
     note = view.stale or view.message
     if note:
         middle = room // 2 if view.face is None or view.stale else room - 30
@@ -150,7 +155,8 @@ def draw(view: View, width: int = WIDTH, height: int = HEIGHT) -> Frame:
 def _own(canvas: Frame, view: View, room: int) -> None:
     assert view.own is not None
     size = max(24, int(room * _OWN))
-    small = _scaled(view.own[:, ::-1], size * 4 // 3, size)  # as in a mirror
+    own = view.own if view.own_note else view.own[:, ::-1]  # a camera is a mirror
+    small = _scaled(own, size * 4 // 3, size)
     if view.camera_off:
         small = (small * 0.3).astype(np.uint8)
     rows, columns = small.shape[:2]
@@ -161,6 +167,9 @@ def _own(canvas: Frame, view: View, room: int) -> None:
     canvas[top : top + rows, left : left + columns] = small
     if view.camera_off:
         _text(canvas, "camera off", left + 8, top + rows - 10, 0.42, _LIGHT)
+    elif view.own_note:
+        _ground(canvas, left, top + rows - 20, left + columns, top + rows)
+        _text(canvas, view.own_note, left + 6, top + rows - 6, 0.36, _WARM)
 
 
 def _bar(canvas: Frame, view: View, top: int) -> None:

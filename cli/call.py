@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import secrets
 import sys
 import threading
 import time
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..call.conversation import Conversation, Parts
+    from ..call.devices.ports import Frame
     from ..call.line.line_thread import LineSettings, LineThread
     from ..call.party import Party
     from ..call.window import Window
@@ -43,7 +45,9 @@ works for ten minutes. Whoever has it can join, so send it to one person only. T
 words in the window to each other: if both of you see the same ones, nobody is listening in between.
 
 With --portrait PHOTO, a picture of yourself is shown in place of the camera's, and moves as you do;
-another person's needs --portrait-consent (facewire encode --help tells more).
+another person's needs --portrait-consent (facewire encode --help tells more). With --speak PHOTO no
+camera is opened: the mouth in the picture follows your voice, and its head and lids move by
+themselves (facewire speak --help tells more). Both windows say that.
 
 The link without --server works only within your own network. docs/calling.md tells how to call
 somebody in another one.
@@ -74,7 +78,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--quiet", action="store_true", help="print only the link and errors")
     _add_meeting(parser.add_argument_group("meeting"))
     _add_media(parser.add_argument_group("picture and sound"))
-    add_portrait(parser.add_argument_group("portrait"))
+    portrait = parser.add_argument_group("portrait")
+    add_portrait(portrait)
+    portrait.add_argument(
+        "--speak",
+        type=Path,
+        metavar="PHOTO",
+        help="open no camera: show this picture of yourself, moved by your voice",
+    )
     _add_files(parser.add_argument_group("files"))
 
 
@@ -201,6 +212,7 @@ def _parts(
     from ..call.abilities import Abilities
     from ..call.conversation import Parts
     from ..call.devices.files import FileSink, FileSource
+    from ..call.devices.photograph import Photograph
     from ..call.line.line_thread import LineThread
     from ..call.recording import FigureLog, Recording
     from ..call.signing import PublicKey, SigningKey
@@ -214,6 +226,8 @@ def _parts(
     stack.callback(session.close)
     if args.portrait is not None:
         say(f"the other side sees {args.portrait.name}, moved as you move, and not the camera")
+    if args.speak is not None:
+        say(f"no camera is opened: the other side sees {args.speak.name}, moved by your voice")
     key = SigningKey()
     own = Abilities.here(args.network, key.public)
 
@@ -233,12 +247,17 @@ def _parts(
     stack.callback(line.close)
     parts = Parts(session, line, eye=film, ear=film, mouth=sink, screen=window, say=say)
     parts.kbps = args.kbps
+    parts.own = _stand_in(session)
+    if parts.own is not None:
+        parts.own_note = "your portrait" if args.speak is None else "synthetic, by your voice"
     if film is not None:
         stack.callback(film.close)
     if sink is not None:
         parts.film = sink.show
         stack.callback(sink.close)
-    if film is None and args.camera != "none":
+    if film is None and args.speak is not None and parts.own is not None:
+        parts.eye = Photograph(parts.own)
+    elif film is None and args.speak is None and args.camera != "none":
         from ..call.devices.camera import Camera
 
         camera = Camera(int(args.camera) if args.camera.isdecimal() else args.camera)
@@ -267,7 +286,13 @@ def make_session(args: argparse.Namespace, now: float) -> Party:
         kbps=args.kbps,
         overhead_bytes=_OVERHEAD,
         reliable=True,
-        encoder=EncoderConfig(model=args.network, identity=identity, portrait=portrait_of(args)),
+        encoder=EncoderConfig(
+            model=args.network,
+            identity=identity,
+            portrait=portrait_of(args),
+            driver="camera" if args.speak is None else "sound",
+            seed=secrets.randbits(32),
+        ),
     )
     session = CallSession(config, now=now)
     try:
@@ -277,6 +302,13 @@ def make_session(args: argparse.Namespace, now: float) -> Party:
         session.close()
         raise
     return CallWorkers(session)
+
+
+def _stand_in(session: Party) -> Frame | None:
+    """What the other side is shown in place of the camera's pictures, if there is such a thing."""
+    from ..call.workers import CallWorkers
+
+    return session.session.outgoing.encoder.shown if isinstance(session, CallWorkers) else None
 
 
 def _load(session: Party, network: str) -> None:
@@ -340,11 +372,13 @@ def _may_start(args: argparse.Namespace, parts: Parts) -> bool:
     if parts.screen is None or args.yes:
         return True
     own = None
-    question = "This is you. Nothing is sent yet. Start the call? Enter starts, q leaves."
+    who = "This is you." if args.speak is None else "This moves with your voice; no camera is on."
+    question = f"{who} Nothing is sent yet. Start the call? Enter starts, q leaves."
     while True:
         now = time.monotonic()
         taken = parts.eye.look(now) if parts.eye is not None else None
         own = taken.frame if taken is not None else own
+        own = own if parts.own is None else parts.own
         parts.screen.show(View(face=own, generated=False, message=question, help=False))
         if parts.ear is not None:
             parts.ear.listen(now)

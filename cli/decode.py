@@ -16,6 +16,7 @@ from . import names
 from .kinds import must_be_stream
 
 if TYPE_CHECKING:
+    from ..codec.stream import StreamHeader
     from ..receiver.files.player import DecodeReport
     from ..receiver.files.side_by_side import TimedFrames
 
@@ -36,7 +37,7 @@ Matroska. It appears only when it is complete, and a file that exists is replace
 
 Every picture carries a small "AI" badge and the file a comment, which say that the face was
 generated. Where the stream shows somebody else's portrait, the comment names the consent, and the
-badge cannot be left out.
+badge cannot be left out; nor where nobody was before a camera (facewire speak).
 """
 
 
@@ -166,15 +167,17 @@ def decoded(
             progress=stage.show,
             overwrite=force,
         )
-    if args.no_badge and report.header.portrait:
-        print(
-            "facewire: the badge stays: the stream shows a portrait that another person moves "
-            f"(consent: {report.header.portrait})",
-            file=sys.stderr,
-        )
+    if args.no_badge and report.header.keeps_badge:
+        print(f"facewire: the badge stays: {_why_badge(report.header)}", file=sys.stderr)
     for line in _warnings(report):
         print(f"facewire: {line}", file=sys.stderr)
     return report
+
+
+def _why_badge(header: StreamHeader) -> str:
+    if header.performed:
+        return "nobody was before a camera, and a program moves a photograph with the sound"
+    return f"the stream shows a portrait that another person moves (consent: {header.portrait})"
 
 
 @contextmanager

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..sender.photo import Portrait
     from ..sender.tracking.follow import FaceChoice
 
-__all__ = ["add_parser", "add_portrait", "portrait_of", "run"]
+__all__ = ["add_parser", "add_portrait", "portrait_of", "positive", "run"]
 
 _EPILOG = """\
 examples:
@@ -78,11 +78,11 @@ def _add_rate(group: argparse._ArgumentGroup) -> None:
     rate = group.add_mutually_exclusive_group()
     rate.add_argument(
         "--bpp",
-        type=_positive,
+        type=positive,
         metavar="X",
         help="bits a pixel of everything together: motion, pictures, sound and headers",
     )
-    rate.add_argument("--kbps", type=_positive, metavar="X", help="the same, in 1000 bits a second")
+    rate.add_argument("--kbps", type=positive, metavar="X", help="the same, in 1000 bits a second")
     rate.add_argument(
         "--keyframe-bytes",
         type=int,
@@ -228,11 +228,15 @@ def portrait_of(args: argparse.Namespace) -> Portrait | None:
     from ..codec.errors import ConfigError
     from ..sender.photo import read_portrait
 
-    if args.portrait is None:
+    speaks = getattr(args, "speak", None)  # of a call
+    if args.portrait is not None and speaks is not None:
+        raise ConfigError("--portrait and --speak name two pictures for one face: give one of them")
+    photo = args.portrait if speaks is None else speaks
+    if photo is None:
         if args.portrait_consent is not None:
             raise ConfigError("--portrait-consent goes with --portrait PHOTO")
         return None
-    return read_portrait(args.portrait, args.portrait_consent)
+    return read_portrait(photo, args.portrait_consent)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -319,7 +323,8 @@ def _number(text: str) -> float:
     return number
 
 
-def _positive(text: str) -> float:
+def positive(text: str) -> float:
+    """A number above 0, for `argparse`."""
     number = _number(text)
     if number == 0:
         raise argparse.ArgumentTypeError("it must be more than 0")
@@ -339,4 +344,4 @@ def _face(text: str) -> FaceChoice:
 
 
 def _interval(text: str) -> KeyframeInterval:
-    return "auto" if text == "auto" else _positive(text)
+    return "auto" if text == "auto" else positive(text)

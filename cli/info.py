@@ -228,8 +228,8 @@ class _Survey:
         return self._clock.place(self.header, after, duration)
 
     def facts(self, header: StreamHeader, damaged_records: int) -> dict[str, Any]:
-        """The keys of `facewire info --json`, in this order; `base`, `identity` and `portrait` only
-        if there is one.
+        """The keys of `facewire info --json`, in this order; `base`, `identity`, `portrait`
+        and `performed` only if there is one.
         """
         duration = self._clock.end if self._frames else Fraction(0)
         base: dict[str, Any] = {}
@@ -265,6 +265,7 @@ class _Survey:
             **base,
             **identity,
             **({} if header.portrait is None else {"portrait": {"consent": header.portrait}}),
+            **({"performed": True} if header.performed else {}),
         }
 
 
@@ -308,6 +309,10 @@ def _identity_line(facts: dict[str, Any]) -> list[str]:
 
 def _portrait_line(facts: dict[str, Any]) -> list[str]:
     portrait = facts.get("portrait")
+    if facts.get("performed"):
+        line = "performed: nobody was before a camera; a photograph moves with the sound"
+        consent = "" if portrait is None else portrait["consent"]
+        return [f"{line}, and shows another person, with consent: {consent}" if consent else line]
     if portrait is None:
         return []
     if not portrait["consent"]:

@@ -22,6 +22,7 @@ COMMANDS = {
     "encode": "video to .fwire",
     "decode": ".fwire to video",
     "play": "decode a .fwire and show it in a video player",
+    "speak": "make a photograph speak what is in a sound file",
     "info": "what is in a .fwire, and what each part costs",
     "rendezvous": "run a server where the two sides of a call find each other",
     "demo": "make a clip, encode it, decode it, show the figures; needs no input",

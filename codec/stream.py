@@ -121,6 +121,9 @@ class StreamHeader:
         portrait: what is shown is a portrait that moves as the sender does. "" if it is the
             sender's own; else who agreed to it and when (`is_consent`), and no receiver of
             facewire's shows it without the badge. None: the pictures are the camera's.
+        performed: nobody was before a camera. The face in a photograph is moved by the sound, and
+            its head and lids move by themselves. No receiver of facewire's shows it without the
+            badge.
         version: of the wire format.
 
     Raises:
@@ -143,6 +146,7 @@ class StreamHeader:
     identity: bytes | None = None
     session: int = 0
     portrait: str | None = None
+    performed: bool = False
 
     def __post_init__(self) -> None:
         if self.version != VERSION:
@@ -184,6 +188,11 @@ class StreamHeader:
                 f"denominator above {_MAX_TERM}"
             )
 
+    @property
+    def keeps_badge(self) -> bool:
+        """Whether what is shown must never be taken for a recording, so that the badge stays."""
+        return bool(self.portrait) or self.performed
+
     def to_payload(self) -> bytes:
         """A msgpack map, whose keys docs/wire-format.md describes."""
         fields: dict[str, Any] = {
@@ -213,6 +222,8 @@ class StreamHeader:
             fields["session"] = self.session
         if self.portrait is not None:
             fields["portrait"] = self.portrait
+        if self.performed:
+            fields["performed"] = True
         return bytes(msgpack.packb(fields))
 
     def to_packet(self, sequence: int, pts: int = 0) -> Packet:
@@ -260,6 +271,7 @@ class StreamHeader:
                 identity=header.take("identity", bytes) if named else None,
                 session=header.take("session", int) if "session" in header.fields else 0,
                 portrait=header.take("portrait", str) if "portrait" in header.fields else None,
+                performed="performed" in header.fields and header.take("performed", bool),
             )
         except ConfigError as error:
             raise StreamError(f"the stream header has a value out of range: {error}") from error

@@ -40,7 +40,8 @@ class DecoderConfig:
             where the computer does not keep up.
         badge: draw the corner badge on every frame. Off by default, since an application may
             have its own place for it; on in decoded files. It is drawn in any case where the
-            stream shows somebody else's portrait (`StreamHeader.portrait`).
+            stream shows somebody else's portrait, or a photograph that a program moves
+            (`StreamHeader.keeps_badge`).
         reorder_window: how many later packets may come before a missing one counts as lost, where
             the decoder is given no clock.
         reorder_ms: how long a missing packet is waited for, where it is given one.

@@ -15,10 +15,12 @@ from .photo import Portrait
 from .tracking.follow import FACE_CHOICES, FaceChoice
 from .tracking.trackers import TRACKERS, TrackerName
 
-__all__ = ["MAX_PICTURE", "MAX_REFERENCES", "EncoderConfig", "KeyframeInterval"]
+__all__ = ["DRIVERS", "MAX_PICTURE", "MAX_REFERENCES", "EncoderConfig", "KeyframeInterval"]
 
 KeyframeInterval = float | Literal["auto"]
 
+DRIVERS = ("camera", "sound")
+"""What may move a portrait."""
 MAX_PICTURE = 60_000
 """Bytes of a reference's picture, at most."""
 MAX_REFERENCES = 4
@@ -85,6 +87,11 @@ class EncoderConfig:
         portrait: a picture that is shown in place of the camera's, moved as the face before the
             camera moves, or None. It is for one's own picture; somebody else's needs his consent,
             which `Portrait` carries. Nothing of the camera's pictures is sent then.
+        driver: what moves the portrait: "camera", the face before it; or "sound": nobody is before
+            a camera, the mouth follows the sound, and head and lids move by themselves
+            (`performing/`). Frames then only say when there is one, whatever they show, and the
+            stream is marked (`StreamHeader.performed`).
+        seed: of the movements that come by themselves, 0 to 2^32 - 1.
 
     Raises:
         ConfigError: a value is out of range, or two settings contradict each other.
@@ -111,6 +118,8 @@ class EncoderConfig:
     model: str = "s"
     identity: Identity | None = None
     portrait: Portrait | None = None
+    driver: Literal["camera", "sound"] = "camera"
+    seed: int = 0
 
     def __post_init__(self) -> None:
         find_profile(self.profile)
@@ -138,6 +147,12 @@ class EncoderConfig:
             raise ConfigError(
                 "a base layer shows the camera's own pictures: it does not go with a portrait"
             )
+        if self.driver not in DRIVERS:
+            raise ConfigError(f"the driver is 'camera' or 'sound', not {self.driver!r}")
+        if self.driver == "sound" and (self.portrait is None or not self.has_sound):
+            raise ConfigError("sound moves a portrait: give a portrait, and a rate of the sound")
+        if not 0 <= self.seed < 1 << 32:
+            raise ConfigError(f"a seed is 0 to {(1 << 32) - 1}, not {self.seed}")
         if self.audio_kbps and not 0.5 <= self.audio_kbps <= 128:
             raise ConfigError(
                 f"sound takes 0.5 to 128 kbps, so that a packet fits a datagram, not "

@@ -30,6 +30,9 @@ from .live import LiveCoder
 from .motion.animation import Animation
 from .motion.keypoints import KeypointSource, keypoint_source
 from .observed import ObservedFrame
+from .performance import Performance
+from .performing.lips import Mouths
+from .performing.performer import LAG
 from .rate.control import RateControl
 from .segment import Item, SegmentCoder
 from .sight import Sight
@@ -67,6 +70,8 @@ class Encoder:
         sound: whether sound will be given (`config.audio_kbps` must be set too).
         tracker: used instead of the default one, for tests or to share one. It is not closed.
         keypoints: used instead of what the network was trained with. It is not closed.
+        mouths: tells how a mouth moves with sound, as the receiver's `MouthPredictor` does; needed
+            if sound is the driver (`config.driver`).
         session: gives the number of each stream of a call, 1 to 2^32 - 1; by default it is random.
             Files have none.
 
@@ -92,6 +97,7 @@ class Encoder:
         sound: bool = True,
         tracker: FaceTracker | None = None,
         keypoints: KeypointSource | None = None,
+        mouths: Mouths | None = None,
         session: Callable[[], int] = _random_session,
     ) -> None:
         self.config = config or EncoderConfig()
@@ -122,12 +128,18 @@ class Encoder:
             audio=AudioParameters(bitrate=rate, frame_ms=packet) if wanted else None,
             identity=None if identity is None else identity.id,
             portrait=None if portrait is None else portrait.consent or "",
+            performed=self.config.driver == "sound",
         )
         self._rate = RateControl(self.config, self.header, duration_s)
         self._keypoints = keypoints or keypoint_source(card)
         self._owns_keypoints = keypoints is None
         times = (self.header.fps, self.header.time_base)
-        self._sight = Sight(self.config, *times, live=self._together == 0, tracker=tracker)
+        self._performance: Performance | None = None
+        self._sight: Sight | Performance
+        if self.header.performed:
+            self._sight = self._performance = Performance(self.config, times[1], mouths)
+        else:
+            self._sight = Sight(self.config, *times, live=self._together == 0, tracker=tracker)
         self.reset()
 
     def prepare(self) -> None:
@@ -182,6 +194,13 @@ class Encoder:
         self._speaks = False  # one was just now
         self._announced = False
         self._ended = False
+
+    @property
+    def shown(self) -> Frame | None:
+        """The portrait as it is sent, uint8 RGB `[size, size, 3]`; None without one, and before
+        `prepare`.
+        """
+        return self._sight.portrait
 
     @property
     def together_ms(self) -> int:
@@ -303,7 +322,7 @@ class Encoder:
         """
         if self._grid is None:
             raise ConfigError("begin the stream first: call encode(now=...)")
-        place = self._place(None, max(self._time.at(now), Fraction(0)))
+        place = self._place(None, max(self._time.at(now) - self._lag, Fraction(0)))
         return None if place is None else self._sight.observe(frame, place)
 
     def encode(
@@ -351,14 +370,18 @@ class Encoder:
         if clocked:
             self._ready += self._counted(self._announcer.repeat(at, self._rate.per_second))
         self._ready += self._announcer.identity((pts or 0) % WRAP, at)
+        if self._performance is not None and pcm is not None:
+            self._performance.hear(pcm, at if clocked else None)
         if self._sound is not None and pcm is not None:
             self._ready += self._hear(self._sound.push(pcm, at if clocked else None))
         elif self._sound is not None and clocked:
             self._ready += self._hear(self._sound.wait(at))
         if isinstance(frame, ObservedFrame):
             self._ready += self._see(frame)
-        elif frame is not None and (place := self._place(pts, at)) is not None:
-            self._ready += self._see(self._sight.observe(frame, place))
+        elif frame is not None:
+            place = self._place(pts, max(at - self._lag, Fraction(0)))
+            if place is not None:
+                self._ready += self._see(self._sight.observe(frame, place))
         if clocked:
             self._ready += self._due_motion(at)
         return self._take()
@@ -424,6 +447,11 @@ class Encoder:
             sound += self._drain(self._end())
         self._ready += self._waiting_base() + self._animation.flush() + sound
 
+    @property
+    def _lag(self) -> Fraction:
+        """Seconds by which frames come after their time: where sound moves a face, in a call."""
+        return LAG if self._performance is not None and self._time.clocked else Fraction(0)
+
     def _place(self, pts: int | None, at: Fraction) -> int | None:
         """The time in ticks of a frame that comes `at` so many seconds; None if it is too early."""
         if self._grid is not None:
@@ -449,7 +477,8 @@ class Encoder:
         together = Fraction(self.together_ms, 1000)
         spoke, self._speaks = self._speaks, False
         talks = self._spoke is not None and at - self._spoke < 2 * together
-        waited = at - since * self.header.time_base + 1 / self.header.fps / 4  # frames jitter
+        waited = at - self._lag - since * self.header.time_base
+        waited += 1 / self.header.fps / 4  # frames jitter
         if spoke or waited >= (together if talks else together - 1 / self.header.fps):
             return [*self._waiting_base(), *self._counted(self._animation.flush())]
         return []

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +21,11 @@ from ..codec.sound.opus import SAMPLE_RATE
 from ..codec.whole_file import whole_file
 from .config import EncoderConfig
 from .encoder import Encoder
+from .performing.lips import Mouths
 from .tracking.ahead import read_ahead
-from .tracking.capture import Capture
+from .tracking.capture import Capture, VideoInfo
 
-__all__ = ["EncodeReport", "Progress", "encode_file", "encode_packets", "encode_to"]
+__all__ = ["EncodeReport", "Footage", "Progress", "encode_file", "encode_packets", "encode_to"]
 
 Progress = Callable[[int, int], None]
 """Called after each frame with the number of frames done and the number expected."""
@@ -33,7 +34,20 @@ _OFF = 0.02  # a rate that is missed by more than this part of it is reported
 _AHEAD = Fraction(1, 4)  # seconds that sound is written before its frame, so that no player waits
 _DEPTH = 4  # frames that are decoded before they are needed
 _PADDING = 1024  # samples: AAC fills its last frame with silence, 64 ms at 16 kHz
+Frame = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
+
+
+class Footage(Protocol):
+    """What is encoded: a `Capture`, or what takes its place (`performing.voice.Voice`)."""
+
+    info: VideoInfo
+
+    def frames(self) -> Iterator[tuple[Frame, Fraction]]:
+        """See `Capture.frames`."""
+
+    def sound(self) -> Iterator[Sound]:
+        """See `Capture.sound`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +115,18 @@ def encode_file(
 
 
 def encode_to(
-    capture: Capture,
+    capture: Footage,
     file: BinaryIO,
     config: EncoderConfig | None = None,
     progress: Progress | None = None,
+    *,
+    mouths: Mouths | None = None,
 ) -> EncodeReport:
-    """Like `encode_file`, but into a file object, which stays open."""
+    """Like `encode_file`, but into a file object, which stays open; `mouths` as of `Encoder`."""
     config = config or EncoderConfig()
     timing = capture.info.timing
     count, beside = BitCount(), BitCount()  # `beside`: what is not part of a rate
-    with _encoder_of(capture, config) as encoder:
+    with _encoder_of(capture, config, mouths) as encoder:
         writer = Writer(file)
         count.add_container(HEAD_BYTES)
         for packet in encode_packets(capture, encoder, progress):
@@ -154,7 +170,7 @@ def _warnings(kbps: float, asked: float | None) -> tuple[str, ...]:
     return (f"the rate is {kbps:.1f} kbit/s, not the {asked:.1f} that were asked for: {why}",)
 
 
-def _encoder_of(capture: Capture, config: EncoderConfig) -> Encoder:
+def _encoder_of(capture: Footage, config: EncoderConfig, mouths: Mouths | None) -> Encoder:
     timing = capture.info.timing
     encoder = Encoder(
         config,
@@ -162,13 +178,14 @@ def _encoder_of(capture: Capture, config: EncoderConfig) -> Encoder:
         time_base=timing.time_base,
         duration_s=timing.duration_s,
         sound=capture.info.has_sound,
+        mouths=mouths,
     )
     encoder.prepare()  # what is missing is said before a file is begun
     return encoder
 
 
 def encode_packets(
-    capture: Capture, encoder: Encoder, progress: Progress | None = None
+    capture: Footage, encoder: Encoder, progress: Progress | None = None
 ) -> Iterator[Packet]:
     """All packets of a file, in the order in which they are to be sent.
 

@@ -41,6 +41,10 @@ class Sight:
         time_base: seconds in a tick of `pts`.
         live: whether each frame is shown at once, as in a call.
         tracker: used instead of the one that `config` names. It is not closed.
+
+    Attributes:
+        portrait: the picture that is sent in place of the person's, uint8 RGB `[size, size, 3]`;
+            None if there is none, and before `prepare`.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Sight:
         )
         self._smoothing = Smoothing(config.smoothing_strength)
         self._reenactment: Reenactment | None = None
+        self.portrait: Frame | None = None
         self._last: int | None = None  # time of the frame that was tracked last
 
     @property
@@ -85,6 +90,7 @@ class Sight:
         embed = load_embedder() if portrait.consent is None else None
         heads = HeadFinder.load(find_asset("face_landmarker.task"))
         sitter = Sitter.find(portrait, self._still, heads, self._config.size)
+        self.portrait = sitter.view.seen.picture
         owner = None if embed is None else Owner(sitter.view.seen, embed, portrait.name)
         return Reenactment(sitter, heads, owner)
 

@@ -232,6 +232,7 @@ class _Recording:
                 header.time_base,
                 sound=header.audio is not None,
                 portrait=header.portrait,
+                performed=header.performed,
                 overwrite=self._overwrite,
             )
         )

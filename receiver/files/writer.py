@@ -35,6 +35,10 @@ SYNTHETIC = (
 """The comment in every file."""
 _PORTRAIT = " It shows a portrait that was moved by its owner's own face."
 _CONSENT = " It shows a portrait that was moved by another person's face. Consent: "
+_PERFORMED = (
+    " Nobody was before a camera: a program moved a photograph of a face, its mouth by the sound."
+)
+_PERFORMED_CONSENT = " The photograph shows another person. Consent: "
 _AUDIO_BITRATE = 64_000
 _X264 = {"crf": "16", "preset": "veryfast", "bf": "0"}
 # No B-frames: with them the MP4 muxer uses the last step between decoding times as the duration of
@@ -51,7 +55,7 @@ class VideoWriter:
         fps: nominal rate; the last picture lasts one frame of it.
         time_base: unit of picture times in seconds.
         sound: whether there will be sound (mono, 16 kHz).
-        portrait: as in `StreamHeader`; the comment says it.
+        portrait, performed: as in `StreamHeader`; the comment says it.
         overwrite: replace the file if it exists.
 
     Raises:
@@ -71,6 +75,7 @@ class VideoWriter:
         *,
         sound: bool,
         portrait: str | None = None,
+        performed: bool = False,
         overwrite: bool = False,
     ) -> None:
         if path.suffix.lower() not in FORMATS:
@@ -92,7 +97,7 @@ class VideoWriter:
                 format=FORMATS[path.suffix.lower()],
                 options={} if path.suffix.lower() == ".mkv" else {"movflags": "+faststart"},
             )
-            self._container.metadata["comment"] = _comment(portrait)
+            self._container.metadata["comment"] = _comment(portrait, performed=performed)
             self._video = self._add_video(size, fps)
             self._audio = self._add_audio() if sound else None
         except BaseException as error:
@@ -207,7 +212,10 @@ class VideoWriter:
             self._abort(error)
 
 
-def _comment(portrait: str | None) -> str:
+def _comment(portrait: str | None, *, performed: bool) -> str:
+    if performed:
+        consent = f"{_PERFORMED_CONSENT}{portrait}" if portrait else ""
+        return SYNTHETIC + _PERFORMED + consent
     if portrait is None:
         return SYNTHETIC
     return SYNTHETIC + (f"{_CONSENT}{portrait}" if portrait else _PORTRAIT)

@@ -124,8 +124,7 @@ class PictureTrack:
         self._posed = header.profile in POSES
         self._generator, self._fuser = generator, fuser
         self._config = config
-        # Somebody else's portrait is never shown as if it were a recording.
-        self._badge = config.badge or bool(header.portrait)
+        self._badge = config.badge or header.keeps_badge
         self._statistics = statistics
         self._sound = sound
         self._speech: Speech | None = None

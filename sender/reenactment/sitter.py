@@ -90,8 +90,8 @@ class Sitter:
             raise MediaError(f"the eyes in {name} are shut: choose a picture with open eyes")
         if mouth > _OPEN_MOUTH:
             _log.warning(
-                "the mouth in %s is open: it will close with yours, but the teeth that show in the "
-                "picture are smeared then; one with closed lips looks better",
+                "the mouth in %s is open: where it closes, the teeth that show in the picture are "
+                "smeared; one with closed lips looks better",
                 name,
             )
         return cls(View.of(seen), head)

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from ...models.face.mesh import LANDMARKS, REGIONS
 from .head import Head
 
-__all__ = ["Transfer", "at_rest", "unlikeness"]
+__all__ = ["Transfer", "at_rest", "lids_down", "unlikeness"]
 
 Points = npt.NDArray[np.float64]
 
@@ -63,8 +63,16 @@ def at_rest(local: Points) -> Points:
     up[upper] = 0.0
     up[_OUTER_LOWER] = gaps
     up[_INNER_LOWER] = gaps
-    up[_UPPER_LIDS] = local[_UPPER_LIDS] - local[_LOWER_LIDS]
-    return np.asarray(local - up, np.float64)
+    return lids_down(np.asarray(local - up, np.float64), 1.0)
+
+
+def lids_down(local: Points, share: float) -> Points:
+    """A mesh in head coordinates `[478, 3]` whose upper lids have gone down by a share of their way
+    to the lower ones, 0 to 1.
+    """
+    down = np.array(local, np.float64)
+    down[_UPPER_LIDS] -= share * (local[_UPPER_LIDS] - local[_LOWER_LIDS])
+    return down
 
 
 def unlikeness(portrait: Head, driver: Head) -> float:

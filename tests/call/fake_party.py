@@ -34,6 +34,7 @@ class FakeParty:
         self.failure: Exception | None = None
         self.proven: int | None = None
         self.unproven = 0
+        self.performed = False
         self._transmit: Any = None
 
     def bind(self, key: Any, peer: Any, ends: bytes) -> None:
@@ -124,6 +125,7 @@ class FakeParty:
             unproven=self.unproven,
             peer_gone=False,
             refused=None,
+            performed=self.performed,
         )
 
 

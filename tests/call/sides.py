@@ -23,6 +23,7 @@ from facewire.codec.motion.frame import MotionFrame
 from facewire.models.face.mesh import POINTS
 from facewire.receiver.decoder import Decoder
 from facewire.receiver.generators.protocol import Generator
+from facewire.receiver.talking.mouth import MouthPredictor
 from facewire.sender.encoder import Encoder
 from facewire.sender.tracking.finder import FaceTracker
 from facewire.sender.tracking.tracker import Face
@@ -157,11 +158,13 @@ class Side:
         if self.film is not None:
             self.session = CallSession(self.config, now=self.now)
         else:
+            speaks = self.config.encoder.driver == "sound"
             encoder = Encoder(
                 replace(self.config.encoder, model=str(self.card), crop=False),
                 fps=self.config.fps,
                 sound=self.config.sound,
                 tracker=self.tracker,
+                mouths=MouthPredictor(lookahead_ms=40) if speaks else None,
             )
             decoder = Decoder(self.config.decoder, generator=self.generator())
             self.session = CallSession(self.config, now=self.now, encoder=encoder, decoder=decoder)

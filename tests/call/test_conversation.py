@@ -283,6 +283,19 @@ def test_whether_the_picture_is_signed_is_said_and_shown() -> None:
     assert sum("did not sign" in sentence for sentence in desk.said) == 1
 
 
+def test_a_photograph_that_speaks_is_told_on_both_sides() -> None:
+    """In the window of the one who shows it, and in that of the one who sees it."""
+    party = FakeParty()
+    begins = (100, lambda desk: setattr(party, "performed", True))
+    mine = np.full((32, 32, 3), 7, np.uint8)
+    desk, _, _, _ = talk(leave_at(300, begins), session=party, own=mine, own_note="moved by voice")
+    assert all(view.own is mine and view.own_note == "moved by voice" for view in desk.views)
+    marks = [view.performed for view in desk.views]
+    assert marks[0] is False
+    assert marks[-1] is True
+    assert sum("nobody is before the other camera" in line for line in desk.said) == 1
+
+
 def test_figures(tmp_path: Path) -> None:
     log = FigureLog(tmp_path / "a.jsonl")
     desk, _, _, _ = talk(leave_at(150), figures=log)

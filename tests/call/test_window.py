@@ -41,6 +41,9 @@ def test_every_part_can_be_seen() -> None:
     plain = draw(View(face=FACE, generated=False, help=False))
     parts = [
         View(face=FACE, generated=True, help=False),
+        View(face=FACE, generated=True, performed=True, help=False),
+        View(face=FACE, generated=False, help=False, own=OWN),
+        View(face=FACE, generated=False, help=False, own=OWN, own_note="moved by your voice"),
         View(face=FACE, generated=False, help=True),
         View(face=FACE, generated=False, help=False, stale="the line is lost"),
         View(face=FACE, generated=False, help=False, message="the camera was unplugged"),
@@ -67,6 +70,16 @@ def test_the_mark_is_on_the_face() -> None:
     rows, columns = np.nonzero((marked != plain).any(-1))
     assert rows.max() < HEIGHT // 4
     assert columns.min() > (WIDTH - HEIGHT) // 2
+
+
+def test_a_camera_is_a_mirror_and_a_photograph_is_none() -> None:
+    own = OWN.copy()
+    own[:, : own.shape[1] // 2] = (255, 255, 255)
+    for note, white_is_left in (("", False), ("your portrait", True)):
+        drawn = draw(View(own=own, own_note=note, help=False))
+        columns = np.nonzero((drawn[: HEIGHT - 120] == 255).all(-1))[1]
+        blues = np.nonzero(blue(drawn))[1]
+        assert (columns.mean() < blues.mean()) == white_is_left
 
 
 def test_the_same_view_gives_the_same_picture() -> None:

@@ -96,15 +96,28 @@ def test_losses_are_told(stream: Path, generator: Any, capsys: pytest.CaptureFix
     assert "1 of 50 frames were made up" in text
 
 
-def test_the_badge_of_a_portrait_cannot_be_left_out(
-    tmp_path: Path, generator: Any, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("mark", "why"),
+    [
+        ({"portrait": "Ada, today"}, "another person moves (consent: Ada, today)"),
+        ({"portrait": "", "performed": True}, "nobody was before a camera"),
+    ],
+)
+def test_the_badge_of_some_faces_cannot_be_left_out(
+    mark: dict[str, Any],
+    why: str,
+    tmp_path: Path,
+    generator: Any,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     first, *rest = packets(5, sound=False)
     header = StreamHeader.from_payload(first.payload)
-    shows = replace(header, portrait="Ada, today").to_packet(first.sequence)
+    shows = replace(header, **mark).to_packet(first.sequence)
     path = write(tmp_path / "talk.fwire", [shows, *rest])
     assert main(["decode", str(path), str(tmp_path / "out.mp4"), "--no-badge", "--quiet"]) == 0
-    assert "the badge stays" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "the badge stays" in said
+    assert why in said
 
 
 def test_weights_of_another_hash(stream: Path, capsys: pytest.CaptureFixture[str]) -> None:

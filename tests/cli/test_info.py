@@ -86,6 +86,14 @@ def test_a_portrait_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert "portrait: moved by another person's face, with consent: Zoë Golden, 2026-11-29" in text
 
 
+def test_a_performed_face_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    golden = Path(__file__).parents[1] / "golden" / "v1-entropy2-av1-performed.fwire"
+    assert main(["info", str(golden), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["performed"] is True
+    assert main(["info", str(golden)]) == 0
+    assert "performed: nobody was before a camera" in capsys.readouterr().out
+
+
 def test_without_sound_audio_is_0(silent: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["info", str(silent), "--json"])
     facts = json.loads(capsys.readouterr().out)

@@ -41,6 +41,7 @@ headers = st.builds(
     portrait=st.none()
     | st.just("")
     | st.text("Zoë Q, 0-9", min_size=1).map(lambda t: f"Z{t}"[:90]),
+    performed=st.booleans(),
 )
 
 
@@ -173,3 +174,18 @@ def test_the_longest_consent_fits() -> None:
     assert len(bytes(longest.to_packet(0))) < 500
     with pytest.raises(ConfigError, match="one line"):
         replace(HEADER, portrait="ä" * 101)
+
+
+def test_a_performed_face_is_marked_whoever_it_shows() -> None:
+    assert b"performed" not in HEADER.to_payload()
+    assert not HEADER.keeps_badge
+    assert not replace(HEADER, portrait="").keeps_badge
+    assert replace(HEADER, portrait="Ada, today").keeps_badge
+    assert replace(HEADER, portrait="", performed=True).keeps_badge
+    assert not StreamHeader.from_payload(msgpack.packb(fields(performed=False))).keeps_badge
+
+
+@pytest.mark.parametrize("performed", [1, "yes", None])
+def test_a_mark_of_another_type_is_an_error(performed: object) -> None:
+    with pytest.raises(StreamError, match="performed"):
+        StreamHeader.from_payload(msgpack.packb(fields(performed=performed)))

@@ -68,6 +68,7 @@ class Recipe:
     tables: int = 1  # of the motion
     later: bool = False  # another reference after five frames, standing on the keyframe
     portrait: str | None = None
+    performed: bool = False
     base: bool = False  # a chain after each keyframe, in two groups
 
 
@@ -130,6 +131,16 @@ RECIPES = (
         portrait="Zoë Golden, 2026-11-29",
     ),
     Recipe(
+        "v1-entropy2-av1-performed",
+        StillCodec.AV1,
+        AudioParameters(bitrate=12000),
+        profile=Profile.ENTROPY,
+        bundles=(1, 1, 5, 3),
+        tables=2,
+        portrait="",
+        performed=True,
+    ),
+    Recipe(
         "v1-pose-av1-opus",
         StillCodec.AV1,
         AudioParameters(bitrate=12000),
@@ -178,6 +189,7 @@ def make(recipe: Recipe) -> Iterator[Packet]:
         "avfr-s", WEIGHTS, SIDE, SIDE, recipe.fps, recipe.tick,
         profile=recipe.profile, tables=recipe.tables, audio=recipe.audio,
         identity=recipe.identity.id if recipe.identity else None, portrait=recipe.portrait,
+        performed=recipe.performed,
     )  # fmt: skip
     writer = motion_writer(recipe.profile)
     if recipe.profile == Profile.ENTROPY:
@@ -336,6 +348,7 @@ def describe_header(header: StreamHeader) -> dict[str, Any]:
         "synthetic": header.synthetic,
         "audio": None if audio is None else [audio.codec, audio.frame_ms, audio.bitrate],
         **({} if header.portrait is None else {"portrait": header.portrait}),
+        **({"performed": True} if header.performed else {}),
     }
 
 

@@ -382,13 +382,16 @@ def test_badge_is_off_in_the_library_and_on_when_asked(synthetic: Any, generator
     assert changed.min(0)[1] > 220
 
 
-@pytest.mark.parametrize(("portrait", "marked"), [(None, False), ("", False), ("Ada, today", True)])
-def test_the_badge_stays_on_somebody_elses_portrait(
-    portrait: str | None, marked: bool, synthetic: Any, generator: Any
+@pytest.mark.parametrize(
+    ("portrait", "performed", "marked"),
+    [(None, False, False), ("", False, False), ("Ada, today", False, True), ("", True, True)],
+)
+def test_the_badge_stays_on_somebody_elses_portrait_and_where_nobody_was_filmed(
+    portrait: str | None, performed: bool, marked: bool, synthetic: Any, generator: Any
 ) -> None:
     stream = synthetic(frames=2, sound=False)
     packets = stream.packets()
-    shows = replace(stream.header(), portrait=portrait)
+    shows = replace(stream.header(), portrait=portrait, performed=performed)
     changed = [
         shows.to_packet(packet.sequence) if packet.kind == Kind.STREAM else packet
         for packet in packets

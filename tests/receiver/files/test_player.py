@@ -146,13 +146,19 @@ def test_badge_by_default_and_not_when_asked(
 
 
 @pytest.mark.parametrize(
-    ("portrait", "says"), [("", "its owner's own face"), ("Ada, today", "Consent: Ada, today")]
+    ("portrait", "performed", "says"),
+    [
+        ("", False, "its owner's own face"),
+        ("Ada, today", False, "another person's face. Consent: Ada, today"),
+        ("", True, "Nobody was before a camera"),
+        ("Ada, today", True, "shows another person. Consent: Ada, today"),
+    ],
 )
 def test_the_comment_tells_of_a_portrait(
-    tmp_path: Path, synthetic: Any, generator: Any, portrait: str, says: str
+    tmp_path: Path, synthetic: Any, generator: Any, portrait: str, performed: bool, says: str
 ) -> None:
     stream = synthetic(frames=3, sound=False)
-    shows = replace(stream.header(), portrait=portrait)
+    shows = replace(stream.header(), portrait=portrait, performed=performed)
     with (tmp_path / "a.fwire").open("wb") as file:
         writer = Writer(file)
         for packet in stream.packets():

@@ -1,0 +1,1 @@
+"""A face without a camera: a photograph whose head, lids and lips a program moves."""

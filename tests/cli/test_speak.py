@@ -1,0 +1,148 @@
+"""`facewire speak`, from a photograph and a sound file to a stream or a video."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from facewire.cli.main import main
+from facewire.codec.file.container import Reader
+from facewire.codec.packet import Kind
+from facewire.receiver.files.writer import SYNTHETIC
+
+from .test_encode import save_portrait
+
+
+@pytest.fixture(scope="module")
+def photo(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_portrait(clip, tmp_path_factory.mktemp("photo") / "me.png")
+
+
+@pytest.fixture(scope="module")
+def voice(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first second of the clip's sound."""
+    path = tmp_path_factory.mktemp("voice") / "hello.wav"
+    with av.open(str(clip)) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream("pcm_s16le", rate=44_100, layout="mono")
+        resampler = av.AudioResampler("s16", "mono", 44_100)
+        for frame in source.decode(audio=0):
+            if float(frame.pts * frame.time_base) >= 1:
+                break
+            for part in resampler.resample(frame):
+                part.pts = None
+                target.mux(stream.encode(part))
+        target.mux(stream.encode(None))
+    return path
+
+
+def test_a_stream(
+    photo: Path, voice: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "hello.fwire"
+    assert main(["speak", str(photo), str(voice), str(target)]) == 0
+    said = capsys.readouterr().err
+    assert "marked as synthetic" in said
+    assert "the face is your own, as you say" in said
+    assert main(["info", str(target), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["performed"] is True
+    assert facts["portrait"] == {"consent": ""}
+    assert facts["frames"] == pytest.approx(26, abs=2)
+    assert facts["keyframes"] == 1
+    with target.open("rb") as file:
+        assert {packet.kind for packet in Reader(file)} >= {Kind.MOTION, Kind.AUDIO}
+
+
+def test_a_video_with_consent(photo: Path, voice: Path, tmp_path: Path) -> None:
+    target = tmp_path / "hello.mp4"
+    words = ["speak", str(photo), str(voice), str(target), "--quiet"]
+    assert main([*words, "--consent", "Grace Hopper, 1985"]) == 0
+    with av.open(str(target)) as container:
+        comment = container.metadata["comment"]
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert comment.startswith(SYNTHETIC)
+    assert "Nobody was before a camera" in comment
+    assert "Consent: Grace Hopper, 1985" in comment
+    assert len(frames) == pytest.approx(26, abs=2)
+    assert frames[0].shape == (256, 256, 3)
+    still = np.asarray(Image.open(photo)).astype(int)
+    assert np.abs(frames[0][:200].astype(int) - still[:200]).mean() < 12
+    moved = np.abs(frames[-1].astype(int) - frames[0])
+    assert moved[60:200, 60:200].mean() > 0.5
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_seeds_and_what_exists(photo: Path, voice: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.fwire"
+    words = ["speak", str(photo), str(voice), str(target), "--quiet"]
+    assert main([*words, "--seed", "1"]) == 0
+    first = target.read_bytes()
+    assert main([*words, "--seed", "2"]) == 1  # it exists
+    assert target.read_bytes() == first
+    assert main([*words, "--seed", "1", "--force"]) == 0
+    assert target.read_bytes() == first
+    assert main([*words, "--seed", "2", "--force"]) == 0
+    assert target.read_bytes() != first
+
+
+def test_a_rate_and_the_profile_without_a_mouth(
+    photo: Path, voice: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "a.fwire"
+    words = ["speak", str(photo), str(voice), str(target), "--quiet", "--profile", "pose"]
+    assert main([*words, "--kbps", "30", "--audio-kbps", "6"]) == 0
+    assert main(["info", str(target), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["profile"] == "pose"
+    assert facts["kbps"]["total"] <= 30.5
+    assert facts["performed"] is True
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["me.png", "none.wav", "o.mp4"], "none.wav"),
+        (["none.png", "hello.wav", "o.mp4"], "none.png"),
+        (["hello.wav", "hello.wav", "o.mp4"], "cannot be read as a picture"),
+        (["me.png", "me.png", "o.mp4"], "has no sound"),
+        (["me.png", "notes.txt", "o.mp4"], "cannot be read as sound"),
+        (["me.png", "talk.fwire", "o.mp4"], "is a facewire stream"),
+        (["grey.png", "hello.wav", "o.mp4"], "no face was found in grey.png"),
+        (["two.png", "hello.wav", "o.fwire"], "2 faces of about the same size"),
+        (["tiny.png", "hello.wav", "o.fwire"], "32x32 pixels"),
+        (["me.png", "hello.wav", "o.avi"], "must end in .fwire or .mp4"),
+        (["me.png", "hello.wav", "me.png"], "is an input"),
+        (["me.png", "hello.wav", "o.mp4", "--consent", " "], "one line"),
+        (["me.png", "hello.wav", "o.mp4", "--audio-track", "3"], "there is no track 3"),
+        (["me.png", "hello.wav", "o.mp4", "--seed", "-1"], "a seed is"),
+        (["me.png", "hello.wav", "o.fwire", "--kbps", "1"], "too little"),
+    ],
+)
+def test_what_cannot_be(
+    photo: Path,
+    voice: Path,
+    tmp_path: Path,
+    words: list[str],
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copy(photo, tmp_path / "me.png")
+    shutil.copy(voice, tmp_path / "hello.wav")
+    face = np.asarray(Image.open(photo))
+    Image.fromarray(np.concatenate([face, face], 1)).save(tmp_path / "two.png")
+    Image.fromarray(face).resize((32, 32)).save(tmp_path / "tiny.png")
+    Image.new("RGB", (300, 300), (90, 90, 90)).save(tmp_path / "grey.png")
+    (tmp_path / "notes.txt").write_text("la la la")
+    golden = Path(__file__).parents[1] / "golden" / "v1-entropy2-av1.fwire"
+    shutil.copy(golden, tmp_path / "talk.fwire")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    here = [str(tmp_path / word) if "." in word else word for word in words]
+    assert main(["speak", *here]) == 1
+    assert says in capsys.readouterr().err.strip().splitlines()[-1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
