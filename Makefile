@@ -5,12 +5,16 @@ BIN := $(VENV)/bin
 # A folder's time changes with each file that comes or goes: then the links are made anew.
 FOLDERS := $(shell find facewire codec models sender receiver call eval cli -type d -not -name __pycache__)
 
-.PHONY: demo test fuzz check format bench train-more docs clean
+.PHONY: demo test test-slow fuzz check format bench train-more docs clean
 demo: $(VENV)/installed            ## make a clip, encode it, decode it, show the figures
 	$(BIN)/facewire demo --out out/demo
 
-test: $(VENV)/installed            ## all tests, on all cores, a process each
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
+TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
+test: $(VENV)/installed            ## all tests but the slow ones, on all cores, a process each
+	$(TESTS) -m "not slow"
+
+test-slow: $(VENV)/installed       ## the slow ones: whole trainings, calls in real time, long streams
+	$(TESTS) -m slow
 
 fuzz: $(VENV)/installed            ## hostile bytes for FACEWIRE_FUZZ_SECONDS (default: 600)
 	$(BIN)/python -m tests.fuzz

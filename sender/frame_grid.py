@@ -7,7 +7,7 @@ import math
 __all__ = ["FrameGrid"]
 
 _NEAR = 0.25  # of the time of a frame
-_LATE = 0.75  # ticks that a frame may come after its tick
+_EARLY, _LATE = 0.48, 0.75  # ticks that a frame may come before and after its tick
 
 
 class FrameGrid:
@@ -31,7 +31,7 @@ class FrameGrid:
         """
         if self._anchor is None:
             self._anchor = at
-        if self._last is not None and at < self._last + 1 - _NEAR:
+        if self._last is not None and at < self._last + 1 - _EARLY:
             return None
         steps = round((at - self._anchor) / self._step)
         place = self._anchor + steps * self._step
