@@ -150,14 +150,26 @@ def test_where_motion_is_lost_the_mouth_goes_on_in_time(
     assert len([t for t in learned if t < 4.5]) > 35  # from both sides
 
 
-def test_where_the_line_has_no_room_for_motion_the_mouth_goes_on(card: Path) -> None:
+def test_where_the_line_has_no_room_for_motion_the_mouth_goes_on(
+    card: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     line = LineConditions(kbps=64)
     config = CallConfig(kbps=64, fps=Fraction(12))
     call = Call(card, config, line, face=TurningFace, generator=lambda: Watched(card))  # type: ignore[arg-type]
+    numbers: set[int] = set()
+    send = call.there.send
+
+    def noting(data: bytes) -> None:
+        packets = Datagram.parse(data).packets
+        numbers.update(p.sequence for p in packets if p.kind != Kind.CONTROL)
+        send(data)
+
+    monkeypatch.setattr(call.there, "send", noting)
     call.run(6)
     line.kbps = 8
     call.run(6)
     assert call.a.session.outgoing.statistics.held_back > 10
+    assert max(numbers) - min(numbers) + 1 - len(numbers) > 5  # the peer knows what is missing
     later = call.b.frames(9, 12)
     assert any(frame.made_up for frame in later)
     assert call.b.longest_still(9, 12) < 1.0
