@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..apb2face.landmarks import COUNT
-from ..apb2face.network import GeometryPredictor
+from ..apb2face.network import GeometryPredictor, begin, scaled
 
 __all__ = ["F_GEO", "AudioAwareFuser"]
 
@@ -29,10 +29,7 @@ class AudioAwareFuser(nn.Module):
             nn.Linear(_PATHS, F_GEO), nn.LeakyReLU(0.2), nn.Linear(F_GEO, F_GEO)
         )
         self.geometry = nn.Linear(F_GEO, 2 * COUNT)
-        for layer in self.modules():
-            # With torch's own beginning, ten convolutions leave a thousandth of the sound.
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                nn.init.kaiming_normal_(layer.weight, 0.2)
+        begin(self)
 
     def forward(self, sound: Tensor, pose: Tensor, blink: Tensor) -> Tensor:
         """The vector.
@@ -46,6 +43,7 @@ class AudioAwareFuser(nn.Module):
             `[B, 256]`, of length 1.
         """
         heard = self.sound(self.time(self.features(sound)).flatten(1))
+        pose, blink = scaled(pose, blink)
         fused = torch.cat([heard, self.pose(pose), self.blink(blink)], 1)
         return F.normalize(self.fuse(fused), dim=1)
 
