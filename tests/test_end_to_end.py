@@ -84,6 +84,7 @@ def test_decoding_imports_neither_torch_nor_mediapipe(
     assert json.loads(text) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("FACEWIRE_TEST_DATA" not in os.environ, reason="no real clips here")
 def test_a_real_clip_with_sound(tmp_path: Path) -> None:
     clip = Path(os.environ["FACEWIRE_TEST_DATA"]) / "val" / "v0003.mp4"

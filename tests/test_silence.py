@@ -32,7 +32,10 @@ def strace_works() -> bool:
     return tried.returncode == 0
 
 
-pytestmark = pytest.mark.skipif(not strace_works(), reason="strace is not here, or not allowed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not strace_works(), reason="strace is not here, or not allowed"),
+]
 
 
 def reached(log: Path, *words: str, check: bool = True, or_says: str = "") -> list[str]:

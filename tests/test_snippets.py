@@ -95,6 +95,7 @@ def test_snippets_run(
         exec(compile(code, f"{page.name}, snippet {number + 1}", "exec"), space)
 
 
+@pytest.mark.slow
 def test_snippets_are_typed(tmp_path: Path) -> None:
     for page in WITH_CODE:
         name = re.sub(r"\W", "_", str(page.relative_to(ROOT).with_suffix("")))

@@ -86,6 +86,7 @@ class Side:
         self.process.wait()
 
 
+@pytest.mark.slow
 def test_an_address_that_changes_and_a_cable_that_is_pulled(
     spaces: tuple[str, str], clip: Path, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ def _can_make_namespaces() -> bool:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not _can_make_namespaces(), reason="network namespaces are not allowed here")
 def test_a_call_over_a_poor_line(clip: Path, tmp_path: Path) -> None:
     """A tenth is lost, and the line carries 24 kbit/s, while both may send 64. Pictures come all

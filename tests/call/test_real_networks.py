@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from facewire.call.config import CallConfig
 from facewire.call.simulated import LineConditions
@@ -21,6 +22,7 @@ def psnr(one: Frame, other: Frame) -> float:
     return float(10 * np.log10(255**2 / np.mean((one.astype(float) - other) ** 2)))
 
 
+@pytest.mark.slow
 def test_ten_seconds_with_the_real_networks(card: Path, frames: list[Frame]) -> None:
     config = CallConfig(kbps=24, fps=Fraction(10), encoder=EncoderConfig(model="xs", crop=False))
     lossy = LineConditions(loss=0.03)

@@ -116,6 +116,7 @@ def test_a_datagram_lost_now_and_then_delays_nothing_for_long(card: Path) -> Non
     assert call.b.session.statistics.sound_made_up_s < 1.5
 
 
+@pytest.mark.slow
 def test_a_line_that_falls(card: Path) -> None:
     settings = LineConditions(kbps=64)
     call = Call(card, CallConfig(kbps=64, fps=Fraction(12)), settings)
@@ -214,6 +215,7 @@ def test_a_slow_screen_shows_fewer_pictures_and_never_later_ones(card: Path) -> 
     assert call.b.session.statistics.skipped > 0
 
 
+@pytest.mark.slow
 def test_clocks_that_drift(card: Path) -> None:
     clocks = Clock(100.0, ppm=3000), Clock(5000.0, ppm=-3000)  # twenty times 300 ppm
     call = Call(card, SLOW, clocks=clocks)

@@ -325,6 +325,7 @@ def test_an_earlier_stream_is_not_played_again(card: Path) -> None:
     assert call.b.session.statistics.strangers >= len(old)
 
 
+@pytest.mark.slow
 def test_what_the_signatures_cost(card: Path) -> None:
     """At 16 kbit/s, in the first 20 s, in which most references are sent."""
     call = Call(card, CallConfig(kbps=16))

@@ -42,6 +42,7 @@ def frames(path: Path) -> np.ndarray:
     return np.stack([frame for frame, _ in Capture(path).frames()]).astype(int)
 
 
+@pytest.mark.slow
 def test_enroll_encode_info_decode(
     clip: Path, network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -32,6 +32,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_train_resume_export_decode(
     clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,6 +147,7 @@ def test_exporting_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None
     assert "no network" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_more_goes_on_round_by_round(
     clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def train(out: Path) -> list[str]:
     return ["train", "--network", "fusion", "--out", str(out), "--threads", "1", "--quiet"]
 
 
+@pytest.mark.slow
 def test_from_clips_to_a_network(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert "broken.mp4" in run.told
     assert run.said.count("fused") == 10

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from facewire.codec.clean_stop import clean_stop, stop_later
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_counts() -> Iterator[None]:
+    """A program in the background ignores it, and so do these tests there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_waits_for_the_place() -> None:
@@ -16,7 +25,7 @@ def test_ctrl_c_waits_for_the_place() -> None:
     def loop() -> None:
         nonlocal turns
         with stop_later() as stop:
-            while True:
+            for _ in range(3):
                 stop()
                 turns += 1
                 signal.raise_signal(signal.SIGINT)

@@ -141,6 +141,7 @@ def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
         ray_runner("local")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 def test_ray_on_this_machine() -> None:
     """In a process of its own: Ray starts many, and they end with it."""

@@ -36,6 +36,7 @@ def test_clips_without_two_faces_calibrate_nothing(tiny: AvfrConfig) -> None:
         next(calibration_inputs(Avfr(tiny).eval(), []))
 
 
+@pytest.mark.slow
 def test_only_the_decoders_convolutions_are_rounded(
     cache: Path, tmp_path: Path, tiny: AvfrConfig
 ) -> None:

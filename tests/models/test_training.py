@@ -132,6 +132,7 @@ def test_a_run_is_saved_every_few_minutes(
     assert saved == [4, 7, 9]  # ten minutes are over when the fourth and the seventh step end
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(cache: Path, tmp_path: Path, tiny: AvfrConfig) -> None:
     """SIGKILL, twice, in a run that saves after every step."""
     context = multiprocessing.get_context("spawn")

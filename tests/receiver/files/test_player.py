@@ -248,6 +248,7 @@ def _play(data: bytes, generator: Any) -> int:
     return sum(isinstance(output, PictureOutput) for output in outputs)
 
 
+@pytest.mark.slow
 def test_cut_at_every_byte(tmp_path: Path, synthetic: Any, generator: Any) -> None:
     data = synthetic(frames=3).write(tmp_path / "a.fwire").read_bytes()
     shown = []
@@ -260,6 +261,7 @@ def test_cut_at_every_byte(tmp_path: Path, synthetic: Any, generator: Any) -> No
     assert (shown[0], shown[-1]) == (0, 3)
 
 
+@pytest.mark.slow
 def test_every_byte_of_the_beginning_damaged(
     tmp_path: Path, synthetic: Any, generator: Any
 ) -> None:
@@ -443,6 +445,7 @@ def test_other_containers(suffix: str, tmp_path: Path, synthetic: Any, generator
     assert [round(float(t) * 1000) for t in times] == [40 * n for n in range(10)]
 
 
+@pytest.mark.slow
 def test_memory_is_constant_in_the_length(synthetic: Any, generator: Any) -> None:
     """What a decoder holds after 900 frames it holds after 2000."""
     generator.keep = False
