@@ -198,7 +198,7 @@ def test_a_loss_that_is_no_number_keeps_what_was_best(
         return {"pixel": terms["pixel"] * (float("nan") if steps > 10 else 1)}, result
 
     monkeypatch.setattr(run.objective, "losses", breaking)
-    result = run.run(None)
+    result = run.run(None, None)
     assert result.steps == 10
     assert result.after["net_face_lpips"] < result.before["net_face_lpips"]
 
