@@ -18,6 +18,8 @@ import pytest
 
 from facewire.sender.tracking.capture import Capture
 
+pytestmark = pytest.mark.slow
+
 for _module in ("aiortc", "aiohttp", "cryptography", "cv2"):
     pytest.importorskip(_module)
 
@@ -140,7 +142,6 @@ def test_a_call_of_two_files(start: Start, clip: Path, tmp_path: Path) -> None:
     assert leftovers(tmp_path) == []
 
 
-@pytest.mark.slow
 def test_wrong_links(start: Start, clip: Path, tmp_path: Path) -> None:
     one = start("one", "call", *files(tmp_path, "one", clip))
     link = one.link()
@@ -160,7 +161,6 @@ def test_wrong_links(start: Start, clip: Path, tmp_path: Path) -> None:
     assert one.code is None  # it still waits
 
 
-@pytest.mark.slow
 def test_a_third_guest(start: Start, clip: Path, tmp_path: Path) -> None:
     one = start("one", "call", *files(tmp_path, "one", clip), "--loop")
     link = one.link()
@@ -177,7 +177,6 @@ def test_a_third_guest(start: Start, clip: Path, tmp_path: Path) -> None:
     assert Capture(tmp_path / "two.mp4").info.timing.frames > 1  # whole, although interrupted
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_while_waiting(start: Start, clip: Path, tmp_path: Path, number: int) -> None:
     one = start("one", "call", *files(tmp_path, "one", clip))
@@ -211,7 +210,6 @@ def test_ctrl_c_at_any_time(start: Start, clip: Path, tmp_path: Path, seconds: f
         assert "Traceback" not in process.said
 
 
-@pytest.mark.slow
 def test_a_side_that_is_killed(start: Start, clip: Path, tmp_path: Path) -> None:
     one = start("one", "call", *files(tmp_path, "one", clip), "--loop")
     two = start("two", "call", *files(tmp_path, "two", clip), "--loop", one.link())
@@ -239,7 +237,6 @@ def test_copy_and_paste(start: Start, clip: Path, tmp_path: Path) -> None:
     assert two.wait() == 0
 
 
-@pytest.mark.slow
 def test_a_server_of_its_own(start: Start, clip: Path, tmp_path: Path) -> None:
     server = start("server", "rendezvous", "--host", "127.0.0.1", "--port", "0")
     server.waits_for("http://127.0.0.1:")
@@ -314,7 +311,6 @@ def watched(log: Path, program: str, *words: str) -> subprocess.Popen[bytes]:
         )
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not strace_works(), reason="strace is not here, or not allowed")
 @pytest.mark.parametrize("program", ["tests.call.fake_program", "facewire"])
 def test_nothing_phones_home(clip: Path, tmp_path: Path, program: str) -> None:

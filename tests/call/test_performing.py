@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from facewire.call.config import CallConfig
 from facewire.call.session import CallSession
@@ -23,6 +24,7 @@ def config(frame: Frame) -> CallConfig:
     return CallConfig(kbps=16, fps=Fraction(25), encoder=encoder)
 
 
+@pytest.mark.slow
 def test_it_costs_no_more_than_a_camera_and_its_lips_are_in_time(
     card: Path, frames: list[Frame]
 ) -> None:

@@ -73,6 +73,7 @@ def test_forty_kilobits_go_into_pictures_and_not_into_headers(card: Path) -> Non
     assert percentile(ages, 95) < 0.12
 
 
+@pytest.mark.slow
 def test_a_stream_that_is_known_is_told_seldom(card: Path) -> None:
     call = Call(card, SLOW)
     told: list[float] = []
@@ -90,6 +91,7 @@ def test_a_stream_that_is_known_is_told_seldom(card: Path) -> None:
     assert 2 <= len(late) <= 4  # every three seconds: somebody may join
 
 
+@pytest.mark.slow
 def test_ten_per_cent_of_the_datagrams_lost(card: Path) -> None:
     call = Call(card, SLOW, LineConditions(loss=0.1), LineConditions(loss=0.1), seed=2)
     call.run(25)
@@ -102,6 +104,7 @@ def test_ten_per_cent_of_the_datagrams_lost(card: Path) -> None:
     assert call.a.session.outgoing.statistics.copies > 0
 
 
+@pytest.mark.slow
 def test_a_datagram_lost_now_and_then_delays_nothing_for_long(card: Path) -> None:
     """What was lost is waited for until it would be played, and that wait is not taken for a line
     that is slow.
@@ -149,6 +152,7 @@ def test_an_outage_leaves_no_trace(card: Path) -> None:
     assert call.b.session.incoming.decoder.statistics.keyframes <= keyframes + 1
 
 
+@pytest.mark.slow
 def test_an_outage_of_one_way_is_over_soon(card: Path) -> None:
     """The reports still come, and name nothing. One datagram is sent now and then all the same."""
     there = LineConditions()
@@ -176,6 +180,7 @@ def test_a_side_begins_anew(card: Path, who: str) -> None:
     assert other.session.statistics.restarts == 1
 
 
+@pytest.mark.slow
 def test_muted_and_without_a_camera_and_back(card: Path) -> None:
     call = Call(card, SLOW)
     call.run(4)
@@ -206,6 +211,7 @@ def test_somebody_who_comes_while_the_camera_is_off_hears_and_then_sees(card: Pa
     assert share_shown(call.b, 7, 9) > 0.9
 
 
+@pytest.mark.slow
 def test_a_slow_screen_shows_fewer_pictures_and_never_later_ones(card: Path) -> None:
     call = Call(card, CallConfig(kbps=24), screen_s=0.08)
     call.run(12)
@@ -226,6 +232,7 @@ def test_clocks_that_drift(card: Path) -> None:
     assert percentile([abs(ahead) for at, ahead in call.b.lips if at > 5], 99) < 0.15
 
 
+@pytest.mark.slow
 def test_reordered_doubled_and_jittering(card: Path) -> None:
     settings = LineConditions(jitter_s=0.02, reorder=0.1, double=0.1)
     # Without signatures: with their bytes, this seed delays other datagrams.

@@ -150,6 +150,7 @@ def test_where_motion_is_lost_the_mouth_goes_on_in_time(
     assert len([t for t in learned if t < 4.5]) > 35  # from both sides
 
 
+@pytest.mark.slow
 def test_where_the_line_has_no_room_for_motion_the_mouth_goes_on(
     card: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,8 @@ from facewire.cli.evaluate import main
 from facewire.eval.codecs import command, ffmpeg
 from facewire.models.weights import load_card
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 8
 
 

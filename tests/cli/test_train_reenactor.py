@@ -30,6 +30,7 @@ def train(network: str, cache: Path, out: Path, *more: str) -> int:
     return main(["train", "--network", network, *where, "--batch", "2", *SMALL, *more])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "more"), [("apb2face", ["--set", "person=a"]), ("apb2face-v2", [])]
 )

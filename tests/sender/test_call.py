@@ -306,6 +306,7 @@ def test_a_camera_that_is_off_costs_nothing_later(card: Path) -> None:
     assert sum(each) * 8 / 10_000 == pytest.approx(20, rel=0.1)
 
 
+@pytest.mark.slow
 def test_the_rate_can_be_changed_at_any_time(card: Path) -> None:
     call = Call(card, Turning(speed=0.04), kbps=16.0)
     call.run(8)

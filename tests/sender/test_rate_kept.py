@@ -29,7 +29,7 @@ from facewire.sender.tracking.tracker import Face
 from ..receiver.conftest import FakeGenerator
 from .conftest import Frame, mesh
 
-pytestmark = pytest.mark.usefixtures("quick_stills")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_stills")]
 
 FPS = 25
 TRAILER = 21 + 16

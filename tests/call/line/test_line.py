@@ -118,6 +118,7 @@ def test_words_differ_from_call_to_call() -> None:
     run(test)
 
 
+@pytest.mark.slow
 def test_the_line_is_lost_and_made_anew() -> None:
     """As after a change of network: one side's sockets are gone, then the other side is quiet."""
 

@@ -165,6 +165,7 @@ def test_pieces_of_a_clip() -> None:
         cut_pieces(Film(30, without=(15,)), "clip", "who", rng, 75.0)
 
 
+@pytest.mark.slow
 def test_preparing_a_folder(tmp_path: Path) -> None:
     """Each clip is prepared once, and what cannot be used is named."""
     clips = tmp_path / "clips"
