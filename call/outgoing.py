@@ -29,9 +29,9 @@ from .signing import Proofs
 __all__ = ["Outgoing", "OutgoingStatistics"]
 
 _THIN_KBPS = 14.0  # below this, two packets of sound share a datagram
-_SOUND_WAITS, _MOTION_WAITS = 0.25, 0.75
-"""For how much of the time that a packet lasts sound waits for motion, and motion for sound, so
-that both share a datagram. Pictures are shown by the clock of the sound, so they have more time.
+_SOUND_WAITS, _MOTION_WAITS_S = 0.25, 0.03
+"""For how much of the time that a packet lasts sound waits for motion, and how long motion waits
+for sound, to share a datagram. If motion waited longer, its pictures would come after their sound.
 """
 _COPY_FROM, _COPY_UNTIL = 0.03, 0.015  # loss at which copies begin and end
 _STEP_S = 0.1  # between two settings of the encoder's rate
@@ -213,9 +213,9 @@ class Outgoing:
         if self._since is not None:
             if self._is_whole():
                 return now
-            waits = _SOUND_WAITS if self._has_sound() else _MOTION_WAITS
-            together_ms = self.encoder.together_ms
-            return self._since + self.together_s - (1 - waits) * together_ms / 1000
+            packet_s = self.encoder.together_ms / 1000
+            waits = _SOUND_WAITS * packet_s if self._has_sound() else _MOTION_WAITS_S
+            return self._since + self.together_s - packet_s + waits
         if self._patient and not self._rides(now) and self._may_send(self._patient[0], now):
             return now
         return float("inf")
