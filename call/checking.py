@@ -17,6 +17,7 @@ __all__ = ["Checks"]
 
 _WAIT_S = 5.0  # that a keyframe waits for its signature
 _STREAMS = 4  # payloads that are remembered
+_PROVEN = 32  # keyframes that are remembered; their ids repeat after 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Checks:
         self._signatures: dict[int, bytes] = {}  # of each id, and of the stream: the newest
         self._waiting: dict[int, _Waiting] = {}
         self._streams: deque[bytes] = deque(maxlen=_STREAMS)
+        self._known: deque[bytes] = deque(maxlen=_PROVEN)  # what was signed of keyframes lately
 
     def follow(self, session: int) -> None:
         """From now on, keyframes belong to the stream with this session number."""
@@ -74,10 +76,12 @@ class Checks:
 
     def admits(self, keyframe: Keyframe) -> bool:
         """Whether the other side signed a keyframe. If no signature is here yet, the keyframe
-        waits.
+        waits. One that comes again after its id went to another keyframe is no longer wanted.
         """
         if self._is_signed(keyframe):
             return True
+        if self._message(keyframe) in self._known:
+            return False
         before = self._waiting.get(keyframe.id)
         if before is None or before.keyframe != keyframe:
             self.unproven += before is not None
@@ -93,9 +97,12 @@ class Checks:
                 self.unproven += 1
 
     def _is_signed(self, keyframe: Keyframe) -> bool:
-        signature = self._signatures.get(keyframe.id, b"")
-        message = of_keyframe(self._ends, self._session, keyframe.id, bytes(keyframe))
-        if not self._key.has_signed(message, signature):
+        message = self._message(keyframe)
+        if not self._key.has_signed(message, self._signatures.get(keyframe.id, b"")):
             return False
+        self._known.append(message)
         self.proven += 1
         return True
+
+    def _message(self, keyframe: Keyframe) -> bytes:
+        return of_keyframe(self._ends, self._session, keyframe.id, bytes(keyframe))

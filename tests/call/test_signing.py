@@ -104,6 +104,17 @@ def test_a_proof_of_something_else(wrong: Proof) -> None:
     assert guard.take(proof_of(one)) is None  # too late: it was dropped
 
 
+def test_a_keyframe_that_comes_again_after_its_id_was_given_away() -> None:
+    """It was signed, so nobody is warned; it is old, so nobody sees it."""
+    old, new, guard = keyframe(), keyframe(seed=1), checks()
+    for one in (old, new):
+        guard.take(proof_of(one))
+        assert guard.admits(one)
+    assert not guard.admits(old)
+    guard.tick(10.0)
+    assert (guard.proven, guard.unproven) == (2, 0)
+
+
 def test_a_stream_needs_one_signature_however_often_it_is_sent() -> None:
     guard, payload = checks(), STREAM.to_payload()
     assert not guard.stream(payload)
