@@ -12,8 +12,8 @@ from facewire.codec.clean_stop import clean_stop, stop_later
 
 
 def press(number: int) -> None:
-    """What happens when a signal comes. (A real one crashes Python 3.11 where another test has
-    converted a network with torch and OpenVINO; whole processes get real ones in tests/call.)
+    """What happens when a signal comes. (In a process where tests/cli/test_train_reenactor.py ran
+    before, a real one ends in a segmentation fault; whole processes get real ones in tests/call.)
     """
     handler = signal.getsignal(number)
     assert callable(handler)
