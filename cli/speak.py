@@ -34,12 +34,12 @@ examples:
   facewire speak her.jpg hello.wav hello.mp4 --consent "Ada Lovelace, 2026-11-29"
                                                           somebody else's face
 
-PHOTO shows one face from the front, lips closed, eyes open, from 256 pixels on (facewire encode
---help tells more of --portrait, which takes the same photographs). VOICE is any sound file, or a
-video, of which only the sound is taken; one voice without music is best. Where nobody speaks, the
-mouth is as in the photograph.
+PHOTO shows one face from the front, with lips closed and eyes open, and has 256 pixels or more.
+(The option --portrait takes the same photographs; facewire encode --help tells more of it.) VOICE
+is any sound file, or a video, of which only the sound is taken. One voice without music is best.
+Where nobody speaks, the mouth is as in the photograph.
 
-The mouth follows the sound as a small network guesses it. It is right now and then, not always
+A small network guesses from the sound how the mouth moves. It is right now and then, not always
 (docs/speak.md has the figures). The head moves a little, and the lids blink about as often as those
 of people who talk; the same --seed gives the same movements.
 
@@ -65,22 +65,25 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("photo", metavar="PHOTO")
-    parser.add_argument("voice", metavar="VOICE")
-    parser.add_argument("output", metavar="OUT.mp4|OUT.fwire")
+    parser.add_argument("photo", metavar="PHOTO", help="a photograph of a face")
+    parser.add_argument("voice", metavar="VOICE", help="a sound file, or a video with sound")
+    parser.add_argument(
+        "output", metavar="OUT.mp4|OUT.fwire", help="a video, or a stream for `facewire decode`"
+    )
     names.add_force(parser)
     parser.add_argument(
         "--consent",
         "--portrait-consent",
         metavar="NAME, DATE",
-        help="the photograph shows somebody else, who agreed: who and when. It is written into OUT",
+        help="say that the photograph shows somebody else, who agreed: their name, and when they "
+        "agreed. It is written into OUT",
     )
     parser.add_argument(
         "--seed",
         type=int,
         default=0,
         metavar="N",
-        help="of the movements of head and lids (default: %(default)s)",
+        help="another number gives other movements of head and lids (default: %(default)s)",
     )
     _add_bits(parser.add_argument_group("bits"))
     parser.add_argument("--quiet", action="store_true", help="show no progress and no summary")
@@ -91,21 +94,22 @@ def _add_bits(group: argparse._ArgumentGroup) -> None:
         "--kbps",
         type=positive,
         metavar="X",
-        help="1000 bits a second of everything together (default: what is worth its bits)",
+        help="total rate in kbit/s, with everything included (default: no fixed rate; whatever is "
+        "worth its bits is sent)",
     )
     group.add_argument(
         "--profile",
         choices=("entropy", "pose"),
         default="entropy",
-        help="how motion is coded: entropy, with the mouth; or pose, without it (default: "
-        "%(default)s)",
+        help="how motion is sent: entropy includes the mouth; pose leaves it to the receiver, "
+        "which moves it with the sound (default: %(default)s)",
     )
     group.add_argument(
         "--audio-kbps",
         type=positive,
         metavar="X",
-        help=f"rate of the sound (default: {_FILE_SOUND:g} in a stream, {_VIDEO_SOUND:g} before it "
-        "goes into a video)",
+        help=f"rate of the sound in kbit/s (default: {_FILE_SOUND:g} in a stream, "
+        f"{_VIDEO_SOUND:g} if a video is made of the stream)",
     )
     group.add_argument(
         "--audio-track",
