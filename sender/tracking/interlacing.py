@@ -6,7 +6,6 @@ what moves in between gets the edge of a comb.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -27,6 +26,8 @@ def without_comb(picture: Frame) -> Frame:
         The same, but where an odd line is brighter or darker than both lines beside it, it is their
         mean. What stands still keeps all lines.
     """
+    import cv2
+
     above, below = picture[:-2:2], picture[2::2]
     count = len(below)
     if not count:
