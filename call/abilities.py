@@ -2,7 +2,8 @@
 
 They are a map in msgpack: `v` version of facewire, `w` version of the wire format, `d` version of
 datagrams, `n` networks that it can show, `s` the network that it sends for, `p` motion profiles,
-`k` public key. A network is named with the first 8 letters of its hash: "avfr-s:0123abcd".
+`k` public key, `b` whether it can show a base layer (no, where it is missing). A network is named
+with the first 8 letters of its hash: "avfr-s:0123abcd".
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ..codec.errors import ConfigError, PeerError, StreamError
 from ..codec.motion.profiles import Profile
 from ..codec.stream import VERSION as WIRE
 from ..codec.untrusted import unpack
-from ..models.weights import load_card, shipped
+from ..models.weights import has_fusion, load_card, shipped
 from .pack import VERSION as DATAGRAMS
 
 __all__ = ["Abilities"]
@@ -39,6 +40,7 @@ class Abilities:
         profiles: the profiles of motion that this side can read.
         key: this side's public key for the call, 32 bytes: it signs STREAM and keyframes
             (`signing.py`).
+        base: whether this side has the fusion network, and can show a base layer well.
 
     Raises:
         ConfigError: a name is not a valid one, or there are too many of them.
@@ -51,6 +53,7 @@ class Abilities:
     sends: str
     profiles: tuple[str, ...]
     key: bytes
+    base: bool = False
 
     def __post_init__(self) -> None:
         names = [self.version, *self.networks, *self.profiles]
@@ -81,6 +84,7 @@ class Abilities:
             sends=_named(network),
             profiles=tuple(Profile),
             key=key,
+            base=has_fusion(),
         )
 
     def __bytes__(self) -> bytes:
@@ -94,6 +98,7 @@ class Abilities:
                     "s": self.sends,
                     "p": list(self.profiles),
                     "k": self.key,
+                    "b": self.base,
                 }
             )
         )
@@ -112,7 +117,13 @@ class Abilities:
             if not all(type(n) is int for n in numbers) or not isinstance(fields["k"], bytes):
                 raise TypeError("a number or the key is of another kind")
             return cls(
-                fields["v"], *numbers, tuple(networks), fields["s"], tuple(profiles), fields["k"]
+                fields["v"],
+                *numbers,
+                tuple(networks),
+                fields["s"],
+                tuple(profiles),
+                fields["k"],
+                fields.get("b") is True,
             )
         except (StreamError, ConfigError, KeyError, TypeError, ValueError) as error:
             raise PeerError("the other side does not say what it can run") from error

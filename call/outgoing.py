@@ -1,8 +1,9 @@
 """`Outgoing`: the half of a call that sends. It makes datagrams out of frames, sound and reports.
 
 camera, microphone → Encoder → packets ─┬→ prompt: sound, motion, STREAM ─┬→ Datagram → network
-                                        └→ patient: keyframes, identity ──┘
-                                             (as rate and line allow)
+                                        ├→ base: the base layer ────────────┤
+                            └→ patient: keyframes, identity ──┘
+                                             (both as rate and line allow)
 
 Sound and motion of the same time share a datagram, and parts of keyframes fill it up. If datagrams
 are lost, each carries a copy of the sound and the motion of the one before. If the network has a
@@ -21,6 +22,7 @@ from ..codec.counters import WRAP, nearest
 from ..codec.keyframe import fragment_of
 from ..codec.packet import MAX_DATAGRAM, Kind, Packet
 from ..sender.encoder import Encoder
+from .base_queue import BaseQueue
 from .config import CallConfig
 from .pack import HEAD_BYTES, MAX_PACKETS, Datagram, packed_size
 from .rate_estimate import LineEstimate
@@ -49,6 +51,11 @@ _SOUND_OVER = 100  # bytes beyond the line's room that sound may still take
 _RELIABLE_BYTES = 188  # that the headers of a reliable packet and its confirmation take
 _DELIVERED_S = 5.0  # after so long, a reliable message was lost with its connection
 _KEPT_PATIENT = 512  # packets that wait for the rate, at most
+_BASE_FROM, _BASE_UNTIL = 0.05, 0.08
+"""A base layer begins where less than this part of the datagrams is lost, and ends where more is:
+its chain could hardly ever go on.
+"""
+_BASE_DEBT_S = 0.75  # of the rate that the base layer may take in advance, at most
 _BEGINS = Wants.STREAM | Wants.KEYFRAME  # what somebody wants who has nothing
 _PROMPT = (Kind.AUDIO, Kind.MOTION, Kind.STREAM)
 
@@ -58,28 +65,32 @@ class OutgoingStatistics:
     """How many bytes left for what, and what did not leave.
 
     Attributes:
-        sound, motion, references, reports, copies, proofs: bytes of payloads with their packet's
-            head.
+        sound, motion, references, base, reports, copies, proofs: bytes of payloads with their
+            packet's head.
         headers: bytes of the datagrams' own heads and of the network around them.
         datagrams: number of datagrams.
         held_back: packets of sound and motion that were not sent because the line was full.
+        chains_lost: chains of the base layer that were given up, because packets could not come in
+            time.
     """
 
     sound: int = 0
     motion: int = 0
     references: int = 0
+    base: int = 0
     reports: int = 0
     copies: int = 0
     proofs: int = 0
     headers: int = 0
     datagrams: int = 0
     held_back: int = 0
+    chains_lost: int = 0
 
     @property
     def bytes(self) -> int:
         """Everything that left, with the network's headers."""
-        kinds = self.sound + self.motion + self.references + self.reports + self.copies
-        return kinds + self.proofs + self.headers
+        media = self.sound + self.motion + self.references + self.base
+        return media + self.reports + self.copies + self.proofs + self.headers
 
 
 class Outgoing:
@@ -105,6 +116,8 @@ class Outgoing:
         self._prompt: list[tuple[float, Packet]] = []  # since when each waits
         self._since: float | None = None  # when the oldest prompt packet came
         self._patient: deque[Packet] = deque()
+        self._base = BaseQueue()
+        self._can_fuse = True  # the peer
         self._copies: tuple[Packet, ...] = ()
         self._copying = False
         self._proofs: Proofs | None = None
@@ -134,6 +147,10 @@ class Outgoing:
         self.line.set_ceiling(kbps)
         self._adapt(now)
 
+    def allow_base(self, can_fuse: bool) -> None:
+        """Say whether the peer can show a base layer. Where he cannot, none is sent."""
+        self._can_fuse = can_fuse
+
     def greet(self, now: float) -> None:
         """Note that the peer begins anew: he has nothing of this stream, and the line may have
         changed.
@@ -141,6 +158,7 @@ class Outgoing:
         self.line.restart()
         if self._confirmed:  # what waits of a picture depends on others that he no longer has
             self._patient.clear()
+            self._base.clear()
         self._confirmed, self._first = False, 0
         if not self._is_delivering(now):
             self._first_at = None
@@ -177,13 +195,17 @@ class Outgoing:
                 self._since = now if self._since is None else self._since
                 self._prompt.append((now, packet))
                 self._seen[packet.kind] = now
+            elif packet.kind is Kind.BASE:
+                self._base.add(packet, now)
             elif len(self._patient) < _KEPT_PATIENT:
                 self._patient.append(packet)
 
     def report(self, control: Control, now: float) -> None:
         """Take a report of the peer on this stream."""
         if control.arrivals is not None:
-            self.line.report(self._arrivals(control.arrivals), now)
+            arrivals = self._arrivals(control.arrivals)
+            self.line.report(arrivals, now)
+            self._base.report(arrivals)
             most = _COPY_UNTIL if self._copying else _COPY_FROM
             self._copying = self.line.loss > most
         if control.session == self.encoder.header.session and control.references is not None:
@@ -233,12 +255,36 @@ class Outgoing:
         if not reports and self.due(now) > now:
             return []
         ready = self._ready(now)
-        fresh = [self._numbered(packet) for packet in [*ready, *self._affordable(now)]]
+        base = self._layered(ready, now)
+        fresh = [
+            self._numbered(packet)
+            for packet in [*(packet for _, packet in base), *ready, *self._affordable(now)]
+        ]
+        ready_since = {each.sequence: since for each, (since, _) in zip(fresh, base, strict=False)}
         copies = self._copied(fresh)
         proofs = self._proven(fresh, now)
         self._count(fresh, reports, copies, proofs)
         more = [self._numbered_control(packet) for packet in [*proofs, *reports]]
-        return [self._datagram(batch, now) for batch in _batches([*copies, *fresh, *more])]
+        datagrams: list[bytes] = []
+        for batch in _batches([*copies, *fresh, *more]):
+            layered = [packet for packet in batch if packet.kind is Kind.BASE]
+            self._base.sent(self._number, [(ready_since[p.sequence], p) for p in layered])
+            datagrams.append(self._datagram(batch, now))
+        return datagrams
+
+    def _layered(self, ready: Sequence[Packet], now: float) -> list[tuple[float, Packet]]:
+        """The packets of the base layer that leave with these; none leaves alone. If one cannot
+        leave in time, the encoder begins another chain.
+        """
+        if self._base.is_late(now):
+            self._base.clear()
+            self.statistics.chains_lost += 1
+            self.encoder.feed(Control(wants=Wants.BASE), now)
+        if not ready:
+            return []
+        size = sum(map(_size, ready))
+        room = min(self.line.room(now), self._tokens + _BASE_DEBT_S * self.kbps * 125) - size
+        return self._base.take(room)
 
     def _proven(
         self, fresh: Sequence[Packet], now: float, *, reliably: bool = False
@@ -344,9 +390,13 @@ class Outgoing:
         return self.line.room(now) - before >= (-_SOUND_OVER if packet.kind is Kind.AUDIO else 0)
 
     def _may_send(self, packet: Packet, now: float) -> bool:
-        """Whether rate and line have room for a packet of a keyframe."""
+        """Whether rate and line have room for a packet of a keyframe. The base layer goes first,
+        because it is late sooner.
+        """
         if not self._confirmed and self._first < _FIRST_BYTES:
             return True
+        if self._base.waiting:
+            return False
         least = 0.0 if self._confirmed else -_DEBT_S * self.kbps * 125
         return self._tokens >= least and self.line.room(now) >= _SPARE_S * self.kbps * 125
 
@@ -406,6 +456,8 @@ class Outgoing:
                 done.sound += _size(packet)
             elif packet.kind is Kind.MOTION:
                 done.motion += _size(packet)
+            elif packet.kind is Kind.BASE:
+                done.base += _size(packet)
             else:
                 done.references += _size(packet)
         more = [sum(map(_size, packets)) for packets in (reports, copies, proofs)]
@@ -433,7 +485,9 @@ class Outgoing:
         self._counted, self._left, self._adapted = 0, 0, now
         datagrams = 1 / self.together_s + max(self._extra, 0.0)
         headers = (self._config.overhead_bytes + HEAD_BYTES) * 8 / 1000 * datagrams
-        waiting = sum(len(packet.payload) for packet in self._patient)
+        waiting = sum(len(packet.payload) for packet in self._patient) + self._base.waiting
+        most = _BASE_UNTIL if self.encoder.base_allowed else _BASE_FROM
+        self.encoder.base_allowed = self._can_fuse and self.line.loss < most
         self.encoder.set_rate(max(self.kbps - headers - self._more, 1.0), waiting)
 
 

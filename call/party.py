@@ -33,6 +33,9 @@ class Party(Protocol):
     def bind(self, key: SigningKey, peer: PublicKey, ends: bytes) -> None:
         """Sign what is sent, and show only what the other side signed."""
 
+    def allow_base(self, can_fuse: bool) -> None:
+        """Say whether the other side can show a base layer."""
+
     def start(self, transmit: Transmit) -> None:
         """Begin to send, since the line is there."""
 

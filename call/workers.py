@@ -94,6 +94,10 @@ class CallWorkers:
         """See `CallSession.bind`. Call it before `start`."""
         self.session.bind(key, peer, ends)
 
+    def allow_base(self, can_fuse: bool) -> None:
+        """See `Outgoing.allow_base`. Call it before `start`."""
+        self.session.outgoing.allow_base(can_fuse)
+
     def start(self, transmit: Transmit) -> None:
         """Begin to send and receive.
 

@@ -128,6 +128,12 @@ def _add_media(media: argparse._ArgumentGroup) -> None:
         "(default: s)",
     )
     media.add_argument(
+        "--base",
+        action="store_true",
+        help="where the line carries enough (from about 50 kbit/s on), also send a coarse ordinary "
+        "video of your face, which the other side combines with the animated pictures",
+    )
+    media.add_argument(
         "--identity", metavar="ME.fwid", help="what `facewire enroll` learned of you"
     )
     media.add_argument("--camera", default="0", help="its number or path, or `none` (default: 0)")
@@ -235,6 +241,7 @@ def _parts(
         other = Abilities.parse(data)
         own.fit(other)
         session.bind(key, PublicKey(other.key), ends)
+        session.allow_base(other.base)
         if other.sends and other.sends != own.sends:
             _load(session, other.sends.partition(":")[0])
 
@@ -291,6 +298,7 @@ def make_session(args: argparse.Namespace, now: float) -> Party:
             identity=identity,
             portrait=portrait_of(args),
             driver="camera" if args.speak is None else "sound",
+            base="calls" if args.base else False,
             seed=secrets.randbits(32),
         ),
     )

@@ -252,7 +252,7 @@ def run(args: argparse.Namespace) -> int:
         keyframe_interval=args.keyframe_interval,
         keyframe_bytes=args.keyframe_bytes,
         references=args.references,
-        base=args.base,
+        base="calls" if args.base and args.plan_ahead == 0 else args.base,
         plan_ahead_s=args.plan_ahead,
         smoothing=args.smoothing,
         crop=not args.no_crop,

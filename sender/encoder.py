@@ -231,6 +231,18 @@ class Encoder:
         if self._sound is not None and self._rate.sound is not None:
             self._sound.change(*self._rate.sound)
 
+    @property
+    def base_allowed(self) -> bool:
+        """Whether a call's base layer may be sent now; set it, for example if the receiver cannot
+        show one. False where the settings ask for none.
+        """
+        return self._live is not None and self._live.base is not None and self._live.base.allowed
+
+    @base_allowed.setter
+    def base_allowed(self, allowed: bool) -> None:
+        if self._live is not None and self._live.base is not None:
+            self._live.base.allowed = allowed
+
     def feed(self, data: bytes | Control, now: float | None = None) -> None:
         """Take a report of the receiver, such as `Decoder.feedback` gives. What it leads to comes
         with the next call of `encode`.

@@ -61,11 +61,12 @@ class CallCodec(FacewireCodec):
 
     suffix = ".call"
 
-    def __init__(self, name: str, profile: str, network: str | Path) -> None:
-        super().__init__(name, profile, network, live=True)
+    def __init__(self, name: str, profile: str, network: str | Path, *, base: bool = False) -> None:
+        super().__init__(name, profile, network, live=True, base=base)
         self.about = (
             f"facewire, profile {profile}, network {load_card(self.network).name}, two sessions of "
             f"a call over a line of {1000 * _DELAY_S:.0f} ms, all headers counted"
+            f"{', with a base layer where it pays' if base else ''}"
         )
 
     def encode(self, clip: Clip, setting: float, out: Path, scratch: Path) -> Encoded:
@@ -86,6 +87,7 @@ class CallCodec(FacewireCodec):
         bits = {
             "keyframe": 8 * done.references,
             "motion": 8 * done.motion,
+            "residual": 8 * done.base,
             "container": 8 * (done.headers + done.reports + done.copies),
         }
         bpp = setting / float(clip.width * clip.height * clip.fps)

@@ -51,15 +51,25 @@ class FacewireCodec(Codec):
         network: a shipped size, or a folder.
         live: coded as in a call: frame by frame, nothing known in advance. Counted are the packets
             with their headers, as a network would carry them, and no file around them.
+        base: a base layer may be added.
     """
 
     suffix = ".fwire"
 
-    def __init__(self, name: str, profile: str, network: str | Path, *, live: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        profile: str,
+        network: str | Path,
+        *,
+        live: bool = False,
+        base: bool = False,
+    ) -> None:
         self.name = name
-        self.profile, self.network, self.live = profile, str(network), live
+        self.profile, self.network, self.live, self.base = profile, str(network), live, base
         self.knob = Knob("kbps without sound", 100, 2_000_000, 1, tries=6)
         how = "frame by frame, as in a call" if live else "ten seconds planned together"
+        how += ", with a base layer where it pays" if base else ""
         self.about = f"facewire, profile {profile}, network {load_card(self.network).name}, {how}"
 
     def versions(self) -> dict[str, str]:
@@ -136,6 +146,7 @@ class FacewireCodec(Codec):
         command = ["facewire", "encode", "crop.mkv", f"out{self.suffix}", "--no-crop"]
         command += ["--profile", self.profile, "--kbps", f"{config.kbps!r}"]
         command += ["--plan-ahead", "0"] if self.live else []
+        command += ["--base"] if self.base else []
         command += ["--weights", self.network] if self.network != "s" else []
         return shlex.join(command)
 
@@ -148,6 +159,7 @@ class FacewireCodec(Codec):
             size=clip.width,
             audio_kbps=AUDIO_KBPS if has_sound else None,
             plan_ahead_s=0 if self.live else "auto",
+            base="calls" if self.base and self.live else self.base,
         )
 
     def _decoder(self, config: DecoderConfig) -> DecoderConfig:

@@ -21,6 +21,8 @@ from .portrait import Cast, PortraitCodec
 
 __all__ = ["DEFAULT_CODECS", "codec_names", "make_codecs"]
 
+BASE = "-base"
+"""Ends the name of a codec that adds a base layer."""
 DEFAULT_CODECS = ("facewire", "frozen", "vvenc", "vvenc-half", "vvenc-ld", "svtav1", "x265")
 
 
@@ -72,9 +74,10 @@ def _make(
 
 
 def _built_in(weights: Path | None, cast: Cast | None) -> dict[str, Callable[[], Codec]]:
-    """`facewire` is the default, `facewire-live` coded as in a call, `facewire-call` a whole call,
-    `facewire-portrait` shows the portrait of another person; then each profile, each size, and
-    each pair of both; then the floor and the classic codecs, each also at half size.
+    """`facewire` is the default, `facewire-live` coded as in a call, `facewire-call` a whole
+    call, each also with a base layer (`-base`); `facewire-portrait` shows the portrait of another
+    person; then each profile, each size, and each pair of both; then the floor and the classic
+    codecs, each also at half size.
     """
     profiles = [str(Profile.ENTROPY), str(Profile.FP16)]
     sizes = [str(weights)] if weights else shipped()
@@ -89,6 +92,13 @@ def _built_in(weights: Path | None, cast: Cast | None) -> dict[str, Callable[[],
         for name, about in wanted.items()
     }
     made["facewire-call"] = functools.partial(CallCodec, "facewire-call", *wanted["facewire-live"])
+    for name, about in list(wanted.items())[:2]:
+        made[name + BASE] = functools.partial(
+            FacewireCodec, name + BASE, *about, live=name == "facewire-live", base=True
+        )
+    made["facewire-call-base"] = functools.partial(
+        CallCodec, "facewire-call-base", *wanted["facewire-live"], base=True
+    )
     made["facewire-portrait"] = functools.partial(
         PortraitCodec, "facewire-portrait", *wanted["facewire"], cast
     )

@@ -1,7 +1,7 @@
 """The networks that facewire brings, where they lie, and identities that change them."""
 
 from .identity import changed_tensors, check_identity
-from .store import Card, find_card, fusion_card, geometry_card, load_card, shipped
+from .store import Card, find_card, fusion_card, geometry_card, has_fusion, load_card, shipped
 
 __all__ = [
     "Card",
@@ -10,6 +10,7 @@ __all__ = [
     "find_card",
     "fusion_card",
     "geometry_card",
+    "has_fusion",
     "load_card",
     "shipped",
 ]

@@ -28,6 +28,7 @@ __all__ = [
     "find_card",
     "fusion_card",
     "geometry_card",
+    "has_fusion",
     "load_card",
     "shipped",
 ]
@@ -122,6 +123,15 @@ def fusion_card(name_or_folder: str | Path = _FUSION) -> Card:
         WeightsError: there are no weights, or the file is not a fusion network.
     """
     return _other_card(name_or_folder, _FUSION)
+
+
+def has_fusion() -> bool:
+    """Whether the fusion network is installed."""
+    try:
+        fusion_card()
+    except WeightsError:
+        return False
+    return True
 
 
 def geometry_card(name_or_folder: str | Path = _GEOMETRY) -> Card:

@@ -25,6 +25,8 @@ __all__ = ["BasePicture", "BaseTrack"]
 
 _FRESH_S = 0.05
 """Seconds for which a picture of the base layer is shown where not every frame has one."""
+_PATIENCE_S = 0.8
+"""For so long a missing frame may still come again, before another chain is asked for."""
 _MOST_BYTES, _MOST_FRAMES = 1 << 20, 512
 """What may wait in all chains together."""
 _MOST_CHAINS = 3
@@ -102,6 +104,8 @@ class BaseTrack:
 
     def __init__(self, header: StreamHeader, statistics: Statistics, pool: ReferencePool) -> None:
         self._fresh = max(1, int(_FRESH_S / header.time_base))  # ticks
+        self._patience = int(_PATIENCE_S / header.time_base)  # ticks
+        self._stuck_since: int | None = None
         self._shape = (header.height, header.width)
         self._statistics = statistics
         self._pool = pool
@@ -117,6 +121,7 @@ class BaseTrack:
         """Accept any times, because the sender began anew."""
         self._assembler.reset()
         self._chains.clear()
+        self._stuck_since = None
 
     def push(self, packet: Packet, newest: int | None) -> None:
         """Take a BASE packet.
@@ -142,8 +147,12 @@ class BaseTrack:
         """
         begun = [chain for chain in self._chains if chain.begun_by(ticks)]
         shown = self._newest(begun, ticks) if begun else None
-        stuck = any(chain.is_stuck(ticks) for chain in self._chains)
-        self._statistics.wants_base = shown is None and stuck
+        if shown is not None or not any(chain.is_stuck(ticks) for chain in self._chains):
+            self._stuck_since = None
+        elif self._stuck_since is None:
+            self._stuck_since = ticks
+        since = self._stuck_since
+        self._statistics.wants_base = since is not None and ticks - since >= self._patience
         return shown
 
     def _newest(self, begun: list[_Chain], ticks: int) -> BasePicture | None:

@@ -92,9 +92,13 @@ class LiveBase:
         fps: frames a second of the stream.
         animation: knows the references that the receiver has.
         rate: counts the bytes.
+
+    Attributes:
+        allowed: whether a base layer may be sent now.
     """
 
     def __init__(self, fps: Fraction, animation: Animation, rate: RateControl) -> None:
+        self.allowed = True
         self._fps, self._animation, self._rate = fps, animation, rate
         self._together = max(1, int(fps * _GROUP_S))
         self._chains = 0
@@ -108,7 +112,7 @@ class LiveBase:
     @property
     def share(self) -> float:
         """The part that the base layer takes of what sound and motion leave; 0 if it is off."""
-        return _SHARE if pays(self._rate) else 0.0
+        return _SHARE if self.allowed and pays(self._rate) else 0.0
 
     @property
     def is_full(self) -> bool:

@@ -40,6 +40,9 @@ class FakeParty:
     def bind(self, key: Any, peer: Any, ends: bytes) -> None:
         self.bound = peer, ends
 
+    def allow_base(self, can_fuse: bool) -> None:
+        self.can_fuse = can_fuse
+
     def start(self, transmit: Any) -> None:
         self._transmit = transmit
 

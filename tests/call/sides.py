@@ -116,6 +116,7 @@ class Side:
         film: what the camera shows, forwards and backwards in turn, for the real networks; None:
             the networks are none, and the camera shows one picture.
         filmed: (time of the world, frame of the camera).
+        see: takes the camera's place, where it is set: it is called for each frame.
         face: makes the tracker that knows where the face is.
         generator: makes what shows the peer.
     """
@@ -140,6 +141,7 @@ class Side:
     seed: int = 0
     film: Sequence[Frame] | None = None
     filmed: list[tuple[float, Frame]] = field(default_factory=list)
+    see: Callable[[], None] | None = None
     face: Callable[[], FaceTracker] = SwayingFace
     generator: Callable[[], Generator] = NoGenerator
 
@@ -205,7 +207,9 @@ class Side:
         self.session.receive(datagram, self.now)
 
     def _film(self) -> None:
-        if self.filming:
+        if self.filming and self.see is not None:
+            self.see()
+        elif self.filming:
             if self.film is not None:
                 self.frame = self._next_of(self.film)
                 self.filmed.append((self.world.now, self.frame))

@@ -32,6 +32,7 @@ from facewire.eval.codecs.frozen import Frozen
 from facewire.eval.codecs.half import HalfSize
 from facewire.eval.codecs.registry import DEFAULT_CODECS, codec_names, make_codecs
 from facewire.sender.tracking.capture import Capture
+from tests.codec.picture.able import codes_chains
 
 from .makers import Frame, clip_of, moving_frames, psnr
 
@@ -362,8 +363,20 @@ def test_a_call_names_its_clip_and_its_rate(talking: Clip, tmp_path: Path) -> No
     bpp = float(words[words.index("--bpp") + 1])
     assert bpp * 256 * 256 * float(talking.fps) == pytest.approx(12_000, rel=1e-4)
     assert encoded.path.stat().st_size > 1000
+    assert encoded.bits.pop("residual") == 0
     assert set(encoded.bits) == {"keyframe", "motion", "container"}
     assert all(encoded.bits.values())
+
+
+@codes_chains
+def test_a_base_layer_takes_its_part_of_a_high_rate(talking: Clip, tmp_path: Path) -> None:
+    (codec,) = make_codecs(["facewire-base"])
+    rate = 50_000.0
+    encoded = run(codec, talking, tmp_path, rate)
+    assert encoded.bits["residual"] > 0.05 * encoded.total
+    assert encoded.total < 1.3 * rate * talking.seconds
+    decoded = list(codec.decode(talking, encoded, tmp_path))
+    assert len(decoded) == talking.frames
 
 
 def _payloads(path: Path) -> list[tuple[int, bytes]]:

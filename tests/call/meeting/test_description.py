@@ -26,6 +26,8 @@ OTHER = replace(ABLE, key=bytes(range(1, 33)))
 def test_round_trip() -> None:
     assert Description.parse(bytes(OURS)) == OURS
     assert Abilities.parse(bytes(ABLE)) == ABLE
+    fusing = replace(ABLE, base=True)
+    assert Abilities.parse(bytes(fusing)) == fusing
     assert len(bytes(replace(OURS, abilities=b""))) < 160
 
 
