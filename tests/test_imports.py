@@ -54,7 +54,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "files",
     ),
     "call": (
-        "pack rate_estimate simulated arrivals config abilities signing meeting playing",
+        "pack base_queue rate_estimate simulated arrivals config abilities signing meeting playing",
         "render_load checking devices window line",
         "incoming outgoing",
         "session",
