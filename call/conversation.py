@@ -26,9 +26,10 @@ from .line.line import LineState, Totals
 from .line.line_thread import LineThread
 from .party import Party
 from .recording import FigureLog, Recording
+from .stand_in import StandIn
 from .window import Figures, Key, View
 
-__all__ = ["Conversation", "Ended", "Parts", "Screen"]
+__all__ = ["SYNTHETIC", "Conversation", "Ended", "Parts", "Screen"]
 
 _SHOWN_S = 0.04  # between two pictures of the window
 _FIGURES_S = 1.0
@@ -37,6 +38,8 @@ _AFTER_FILM_S = 1.0  # sound and pictures of a file's end are still on their way
 _GOODBYE_S = 0.15
 _UNHEARD_S = 0.1  # after which sound that no loudspeaker wants is dropped
 _MESSAGE_S = 6.0  # that a sentence stays in the window
+SYNTHETIC = "synthetic, by your voice"
+"""What the window writes on the own picture while a photograph speaks."""
 _QUALITIES = (8.0, 12.0, 16.0, 20.0, 24.0, 32.0, 40.0, 64.0)
 
 
@@ -73,6 +76,7 @@ class Parts:
         own: what the other side is shown in place of the camera's pictures; the window then shows
             it as the own picture.
         own_note: what that is, in a few words.
+        stand_in: lets a photograph speak in the camera's place, when the key is pressed.
         film: takes each picture of the other side once, with its time, to write it to a file.
         echo: removes the loudspeaker's sound from the microphone's.
         recording, figures: files that are written.
@@ -88,6 +92,7 @@ class Parts:
     screen: Screen | None = None
     own: Frame | None = None
     own_note: str = ""
+    stand_in: StandIn | None = None
     film: Callable[[Frame, float], None] | None = None
     echo: EchoCanceller | None = None
     recording: Recording | None = None
@@ -190,6 +195,13 @@ class Conversation:
 
     def _out(self, now: float) -> None:
         session, eye, ear = self._parts.session, self._parts.eye, self._parts.ear
+        stand_in = self._parts.stand_in
+        if stand_in is not None and (sentence := stand_in.poll()):
+            self._parts.say(sentence)
+            self._message(sentence, now)
+        speaks = stand_in is not None and stand_in.eye is not None
+        if stand_in is not None and stand_in.eye is not None:
+            eye = stand_in.eye
         if ear is not None:
             pcm = ear.listen(now)
             if self._parts.echo is not None:
@@ -199,7 +211,7 @@ class Conversation:
         if eye is not None:
             taken = eye.look(now)
             if taken is not None:
-                self._seen.own = taken.frame
+                self._seen.own = self._seen.own if speaks else taken.frame
                 session.see(*taken)
 
     # -- what comes in
@@ -262,6 +274,8 @@ class Conversation:
                 session.state ^= State.MUTED
             elif key == Key.CAMERA:
                 session.state ^= State.CAMERA_OFF
+            elif key == Key.PHOTO:
+                self._change(now)
             elif key == Key.HIDE:
                 self._seen.hidden = not self._seen.hidden
             elif key == Key.HELP:
@@ -272,6 +286,17 @@ class Conversation:
             for event in part.events() if part is not None else ():
                 self._device(event, now)
         return None
+
+    def _change(self, now: float) -> None:
+        """Change between the camera and a photograph that speaks."""
+        stand_in, session = self._parts.stand_in, self._parts.session
+        if stand_in is None:
+            sentence = "there is no camera in this call that a photograph could stand in for"
+        else:
+            sentence = stand_in.toggle(self._seen.own)
+            session.state &= ~State.CAMERA_OFF
+        self._parts.say(sentence)
+        self._message(sentence, now)
 
     def _quality(self, step: int, now: float) -> None:
         better = [kbps for kbps in _QUALITIES if (kbps - self._kbps) * step > 0]
@@ -305,11 +330,14 @@ class Conversation:
             seen.own = seen.own if taken is None else taken.frame
         statistics = session.statistics
         own = seen.own if self._parts.own is None else self._parts.own
+        own_note = self._parts.own_note
+        if self._parts.stand_in is not None and self._parts.stand_in.shown is not None:
+            own, own_note = self._parts.stand_in.shown, SYNTHETIC
         self._parts.screen.show(
             View(
                 face=seen.face,
                 own=None if seen.hidden else own,
-                own_note=self._parts.own_note,
+                own_note=own_note,
                 performed=statistics.performed,
                 stale=self._stale(),
                 figures=self._count(now),

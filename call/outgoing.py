@@ -151,6 +151,21 @@ class Outgoing:
         """Say whether the peer can show a base layer. Where he cannot, none is sent."""
         self._can_fuse = can_fuse
 
+    def change_encoder(self, encoder: Encoder, now: float) -> None:
+        """Send another stream from now on, as after a restart; what waits of the old one is left
+        out. The old encoder is not closed.
+        """
+        self.encoder = encoder
+        self._prompt.clear()
+        self._patient.clear()
+        self._base.clear()
+        self._seen.clear()
+        self._since, self._copies = None, ()
+        self._confirmed, self._first, self._first_at = False, 0, None
+        if self._proofs is not None:
+            self._proofs.restart()
+        self._adapt(now)
+
     def greet(self, now: float) -> None:
         """Note that the peer begins anew: he has nothing of this stream, and the line may have
         changed.

@@ -35,7 +35,7 @@ from .outgoing import Outgoing
 from .playing.playback import Playback
 from .signing import Proofs, PublicKey, SigningKey
 
-__all__ = ["CallSession", "CallStatistics", "Transmit"]
+__all__ = ["CallSession", "CallStatistics", "Transmit", "speaking_mouths"]
 
 Frame = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
@@ -54,6 +54,11 @@ _GOODBYES = 3  # times that leaving is said, since a datagram may be lost
 _IDLE_S = 1.0  # between two reports to a peer from whom nothing comes
 _TICK_S = 0.02
 _LOOKAHEAD_MS = 40  # of a photograph that speaks
+
+
+def speaking_mouths() -> MouthPredictor:
+    """What tells how the mouth of a photograph moves with the voice, in a call."""
+    return MouthPredictor(lookahead_ms=_LOOKAHEAD_MS)
 
 
 class Transmit(Protocol):
@@ -155,8 +160,7 @@ class CallSession:
         self.config = config or CallConfig()
         if encoder is None:
             settings, fps = self.config.encoder, self.config.fps
-            speaks = settings.driver == "sound"
-            mouths = MouthPredictor(lookahead_ms=_LOOKAHEAD_MS) if speaks else None
+            mouths = speaking_mouths() if settings.driver == "sound" else None
             encoder = Encoder(settings, fps=fps, sound=self.config.sound, mouths=mouths)
         self.outgoing = Outgoing(self.config, encoder, now)
         self.incoming = Incoming(decoder or Decoder(self.config.decoder))
@@ -196,6 +200,18 @@ class CallSession:
     def peer_state(self) -> State | None:
         """What the peer told of his camera and microphone; None before he did."""
         return self.incoming.state
+
+    def change_encoder(self, encoder: Encoder, now: float) -> None:
+        """Send the stream of another encoder from now on, for example of a photograph that speaks
+        in the camera's place. To the peer this is as if this side began anew. The old encoder is
+        not closed; this one is closed with the session.
+        """
+        self._check_open()
+        now = self._at(now)
+        encoder.reset()
+        self.outgoing.change_encoder(encoder, now)
+        self._began = now
+        self.outgoing.take(encoder.encode(now=now), now)
 
     def set_ceiling(self, kbps: float, now: float) -> None:
         """Send at most so many kbit/s from now on, headers included."""

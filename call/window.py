@@ -30,7 +30,7 @@ _BAR = 76  # rows below the picture: figures, words, help
 _OWN = 0.26  # height of the own picture, as a part of the large one's
 _DARK, _LIGHT, _DIM, _WARM = (18, 20, 24), (235, 235, 235), (140, 146, 156), (255, 190, 90)
 _GREEN = (110, 210, 120)
-_HELP = "m mute   c camera   h hide own picture   f full screen   + - quality   ? help   q leave"
+_HELP = "m mute   c camera   p photo   h hide own   f full screen   + - quality   ? help   q leave"
 
 
 class Key(Enum):
@@ -40,6 +40,7 @@ class Key(Enum):
     LEAVE = "leave"
     MUTE = "mute"
     CAMERA = "camera"
+    PHOTO = "photo"
     HIDE = "hide"
     FULL = "full screen"
     MORE = "more quality"
@@ -55,6 +56,7 @@ _KEYS = {
     ord("q"): Key.LEAVE,
     ord("m"): Key.MUTE,
     ord("c"): Key.CAMERA,
+    ord("p"): Key.PHOTO,
     ord("h"): Key.HIDE,
     ord("f"): Key.FULL,
     ord("+"): Key.MORE,

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from ..codec.control import State
 from ..codec.errors import FacewireError
 from ..receiver.outputs import PictureOutput
+from ..sender.encoder import Encoder
 from ..sender.observed import ObservedFrame
 from .incoming import Received
 from .render_load import RenderLoad
@@ -70,8 +71,9 @@ class CallWorkers:
         self._transmit: Transmit | None = None
         self._clock = clock
         self._ceiling: deque[float] = deque(maxlen=1)
+        self._encoders: deque[Encoder] = deque(maxlen=1)
         self._camera: deque[tuple[Frame, float]] = deque(maxlen=1)
-        self._looks: deque[tuple[ObservedFrame, float]] = deque(maxlen=2)
+        self._looks: deque[tuple[Encoder, ObservedFrame, float]] = deque(maxlen=2)
         self._sounds: deque[tuple[Sound, float]] = deque(maxlen=_MOST)
         self._datagrams: deque[tuple[bytes, float]] = deque(maxlen=_MOST)
         self._answers: deque[Received] = deque(maxlen=_MOST)
@@ -139,6 +141,11 @@ class CallWorkers:
     def set_ceiling(self, kbps: float) -> None:
         """Send at most so many kbit/s from now on."""
         self._ceiling.append(kbps)
+
+    def change_encoder(self, encoder: Encoder) -> None:
+        """See `CallSession.change_encoder`. The old encoder may still be in use for a moment."""
+        self._encoders.append(encoder)
+        self._work.set()
 
     def see(self, frame: Frame, now: float) -> None:
         """Take a frame of the camera, uint8 RGB `[H, W, 3]`. It is not copied."""
@@ -209,14 +216,15 @@ class CallWorkers:
         if (taken := _first(self._camera)) is None:
             return
         frame, at = taken
+        encoder = self.session.outgoing.encoder
         try:
-            look = self.session.outgoing.encoder.look(frame, at)
+            look = encoder.look(frame, at)
         except FacewireError as error:
             _log.warning("a frame of the camera was left out: %s", error)
             return
         if look is not None:
             self.session.leave_out(len(self._looks) == self._looks.maxlen)
-            self._looks.append((look, at))
+            self._looks.append((encoder, look, at))
             self._work.set()
 
     def _send(self) -> None:
@@ -229,8 +237,10 @@ class CallWorkers:
             self.session.answer(answer, self._clock())
         if (kbps := _first(self._ceiling)) is not None:
             self.session.set_ceiling(kbps, self._clock())
-        if (seen := _first(self._looks)) is not None:
-            self.session.see(*seen)
+        if (encoder := _first(self._encoders)) is not None:
+            self.session.change_encoder(encoder, self._clock())
+        if (seen := _first(self._looks)) is not None and seen[0] is self.session.outgoing.encoder:
+            self.session.see(*seen[1:])
         now = self._clock()
         reports = []
         # Where the decoder is busy with a keyframe, the report waits, and not the sound.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import secrets
 import sys
 import threading
 import time
@@ -13,17 +12,16 @@ from typing import TYPE_CHECKING
 
 from ..codec.errors import ConfigError, DeviceError
 from . import names
+from .call_session import load, make_session, own_picture, stand_in_for
 from .call_settings import check_extra, line_settings
-from .encode import add_portrait, portrait_of
+from .encode import add_portrait
 from .rendezvous import port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..call.conversation import Conversation, Parts
-    from ..call.devices.ports import Frame
     from ..call.line.line_thread import LineSettings, LineThread
-    from ..call.party import Party
     from ..call.window import Window
 
     _Sayer = Callable[[str], None]
@@ -52,12 +50,11 @@ themselves (facewire speak --help tells more). Both windows say that.
 The link without --server works only within your own network. docs/calling.md tells how to call
 somebody in another one.
 
-keys in the window: m mute, c camera, h hide own picture, f full screen, + and - quality, ? help,
-q leave
+keys in the window: m mute, c camera, p your last picture speaks in the camera's place (and ends
+it), h hide own picture, f full screen, + and - quality, ? help, q leave
 environment: FACEWIRE_TURN_USER and FACEWIRE_TURN_PASSWORD for a TURN server
 """
 _MOVIES = (".mp4", ".m4v", ".mov", ".mkv")
-_OVERHEAD = 43  # bytes of IPv4, UDP, RTP and SRTP, less what RTP says of a datagram's head
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -216,7 +213,7 @@ def _parts(
 ) -> Parts:
     """Everything that a conversation is made of; closed with the stack, the last one first."""
     from ..call.abilities import Abilities
-    from ..call.conversation import Parts
+    from ..call.conversation import SYNTHETIC, Parts
     from ..call.devices.files import FileSink, FileSource
     from ..call.devices.photograph import Photograph
     from ..call.line.line_thread import LineThread
@@ -243,7 +240,7 @@ def _parts(
         session.bind(key, PublicKey(other.key), ends)
         session.allow_base(other.base)
         if other.sends and other.sends != own.sends:
-            _load(session, other.sends.partition(":")[0])
+            load(session, other.sends.partition(":")[0])
 
     line = LineThread(
         settings,
@@ -254,9 +251,9 @@ def _parts(
     stack.callback(line.close)
     parts = Parts(session, line, eye=film, ear=film, mouth=sink, screen=window, say=say)
     parts.kbps = args.kbps
-    parts.own = _stand_in(session)
+    parts.own = own_picture(session)
     if parts.own is not None:
-        parts.own_note = "your portrait" if args.speak is None else "synthetic, by your voice"
+        parts.own_note = "your portrait" if args.speak is None else SYNTHETIC
     if film is not None:
         stack.callback(film.close)
     if sink is not None:
@@ -270,6 +267,9 @@ def _parts(
         camera = Camera(int(args.camera) if args.camera.isdecimal() else args.camera)
         stack.callback(camera.close)
         parts.eye = camera
+        parts.stand_in = stand_in_for(session)
+        if parts.stand_in is not None:
+            stack.callback(parts.stand_in.close)
     _sound(args, parts, stack, say)
     if args.record:
         parts.recording = Recording(Path(args.record), overwrite=args.force)
@@ -278,54 +278,6 @@ def _parts(
         parts.figures = FigureLog(Path(args.stats), overwrite=args.force)
         stack.callback(parts.figures.close)
     return parts
-
-
-def make_session(args: argparse.Namespace, now: float) -> Party:
-    """The call's media, with its networks loaded. Tests put a small one in its place."""
-    from ..call.config import CallConfig
-    from ..call.session import CallSession
-    from ..call.workers import CallWorkers
-    from ..codec.identity import read_identity
-    from ..sender.config import EncoderConfig
-
-    identity = read_identity(args.identity) if args.identity else None
-    config = CallConfig(
-        kbps=args.kbps,
-        overhead_bytes=_OVERHEAD,
-        reliable=True,
-        encoder=EncoderConfig(
-            model=args.network,
-            identity=identity,
-            portrait=portrait_of(args),
-            driver="camera" if args.speak is None else "sound",
-            base="calls" if args.base else False,
-            seed=secrets.randbits(32),
-        ),
-    )
-    session = CallSession(config, now=now)
-    try:
-        session.outgoing.encoder.prepare()
-        session.incoming.decoder.prepare(args.network)  # as a guess: the other side says which
-    except BaseException:
-        session.close()
-        raise
-    return CallWorkers(session)
-
-
-def _stand_in(session: Party) -> Frame | None:
-    """What the other side is shown in place of the camera's pictures, if there is such a thing."""
-    from ..call.workers import CallWorkers
-
-    return session.session.outgoing.encoder.shown if isinstance(session, CallWorkers) else None
-
-
-def _load(session: Party, network: str) -> None:
-    """Load the network that the other side sends for, while the two connect."""
-    from ..call.workers import CallWorkers
-
-    if isinstance(session, CallWorkers):
-        decoder = session.session.incoming.decoder
-        threading.Thread(target=decoder.prepare, args=(network,), daemon=True).start()
 
 
 def _window(stack: contextlib.ExitStack) -> Window:

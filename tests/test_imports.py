@@ -59,6 +59,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "incoming outgoing",
         "session",
         "party recording workers",
+        "stand_in",
         "conversation",
     ),
     "eval": (
