@@ -27,7 +27,7 @@ from .reading import Damage, decode, open_video, packets_of, unread_recording
 from .sound import Aligner, choose_track
 from .timing import Timing, measure_timing
 from .tone_mapping import ToneMapper, hdr_name
-from .upright import MAX_SIDE, pixel_aspect, shown_size, upright, wide_samples
+from .upright import MAX_SIDE, Turn, pixel_aspect, shown_size, turn_of, upright, wide_samples
 
 __all__ = ["MAX_SIDE", "SAMPLE_RATE", "Capture", "VideoInfo"]
 
@@ -93,7 +93,7 @@ class Capture:
         if first is None:
             raise NotAVideoError(f"{self._path.name}: not one frame of its video can be decoded")
         self._start = first[1]
-        width, height = shown_size(first[0], self._aspect)
+        width, height = shown_size(first[0], self._aspect, turn_of(first[0]))
         hdr = hdr_name(first[0])
         self._mapper: ToneMapper | None = None
         if hdr is not None:
@@ -117,14 +117,16 @@ class Capture:
             (where recordings overlap).
         """
         last: Fraction | None = None
+        turn: Turn | None = None
         timing, damage = self.info.timing, Damage()
         for number, (frame, time) in enumerate(self._decoded(damage)):
             pts = time - self._start if timing.stamped else number / timing.fps
             if last is not None and pts <= last:
                 continue
             last = pts
+            turn = turn_of(frame) if turn is None or frame.key_frame else turn
             mapper = self._mapper if hdr_name(frame) == self.info.hdr else None
-            yield upright(frame, self._aspect, mapper), pts
+            yield upright(frame, self._aspect, turn, mapper), pts
         damage.warn(self._path.name, "pictures")
 
     def sound(self) -> Iterator[Sound]:

@@ -13,7 +13,7 @@ from av.video.reformatter import Colorspace, Interpolation
 from .interlacing import without_comb
 from .tone_mapping import WIDE, ToneMapper
 
-__all__ = ["MAX_SIDE", "pixel_aspect", "shown_size", "upright", "wide_samples"]
+__all__ = ["MAX_SIDE", "Turn", "pixel_aspect", "shown_size", "turn_of", "upright", "wide_samples"]
 
 Frame = npt.NDArray[np.uint8]
 
@@ -34,24 +34,25 @@ def pixel_aspect(stream: Any) -> Fraction:
     return Fraction(aspect) if aspect and Fraction(1, 8) <= aspect <= 8 else Fraction(1)
 
 
-def shown_size(frame: av.VideoFrame, aspect: Fraction) -> tuple[int, int]:
+def shown_size(frame: av.VideoFrame, aspect: Fraction, turn: Turn) -> tuple[int, int]:
     """Width and height in square pixels, upright."""
     width, height = max(1, round(frame.width * aspect)), frame.height
-    return (height, width) if _turn(frame)[0] else (width, height)
+    return (height, width) if turn[0] else (width, height)
 
 
-def upright(frame: av.VideoFrame, aspect: Fraction, mapper: ToneMapper | None) -> Frame:
+def upright(frame: av.VideoFrame, aspect: Fraction, turn: Turn, mapper: ToneMapper | None) -> Frame:
     """The picture, uint8 RGB `[H, W, 3]`, its longest side at most `MAX_SIDE`.
 
     Args:
-        frame: as decoded, with the display matrix of its file.
+        frame: as decoded.
         aspect: see `pixel_aspect`.
+        turn: what makes it upright, see `turn_of`.
         mapper: for an HDR frame.
     """
-    width, height = shown_size(frame, aspect)
+    width, height = shown_size(frame, aspect, turn)
     scale = min(1.0, MAX_SIDE / max(width, height))
     width, height = max(1, round(width * scale)), max(1, round(height * scale))
-    swapped, left_right, top_bottom = _turn(frame)
+    swapped, left_right, top_bottom = turn
     if swapped:
         width, height = height, width
     if mapper is not None:
@@ -82,8 +83,12 @@ def _scaled(frame: av.VideoFrame, width: int, height: int, format_: str) -> av.V
     return frame.reformat(width, height, format_, src_colorspace=matrix, interpolation=_EXACT)
 
 
-def _turn(frame: av.VideoFrame) -> Turn:
+def turn_of(frame: av.VideoFrame) -> Turn:
     """What makes a frame upright, from its display matrix (ISO/IEC 14496-12, 6.2.2).
+
+    Ask only frames that may bring another matrix, as key frames do: PyAV ties the side data that is
+    looked at and its frame to each other, so that the frame's memory is held until Python's next
+    full collection of garbage.
 
     The matrix gives the place of a pixel as x' = ax + cy and y' = bx + dy; a rotation has a
     positive determinant, a mirror image a negative one. Other angles than quarter turns are taken

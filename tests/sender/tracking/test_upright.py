@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -71,3 +73,16 @@ def test_interlaced_pictures_have_no_comb_and_others_stay(tmp_path: Path) -> Non
         return float(np.mean([np.abs(a[60:180] - b[60:180]).mean() for a, b in pairs]))
 
     assert off(woven) < off(plain) / 2
+
+
+def test_frames_do_not_wait_for_the_garbage_collector(clip: Path) -> None:
+    """PyAV ties a frame and its side data to each other, once that was looked at."""
+    gc.collect()
+    gc.disable()
+    try:
+        count = sum(1 for _ in Capture(clip).frames())
+        alive = sum(isinstance(found, av.VideoFrame) for found in gc.get_objects())
+    finally:
+        gc.enable()
+    assert count > 10
+    assert alive < 6
