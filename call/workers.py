@@ -3,10 +3,10 @@
 camera ─→ look ─┐                                  ┌→ render ─→ picture()
 microphone ─────┴→ send ─→ network ─→ receive ─────┴→ sound()
 
-Finding the face, coding, decoding and rendering have a thread each. What comes from outside is put
-into a queue, so the caller never waits. If the next frame comes before the tracker has begun with a
-frame, that frame is dropped. Sound is coded between two frames, so it waits for no tracker and no
-picture.
+Finding the face, coding, coding the pictures of references, decoding and rendering have a thread
+each. What comes from outside is put into a queue, so the caller never waits. If the next frame
+comes before the tracker has begun with a frame, that frame is dropped. Sound is coded between two
+frames, so it waits for no tracker and no picture.
 """
 
 from __future__ import annotations
@@ -82,10 +82,12 @@ class CallWorkers:
         self._playing = threading.Lock()  # what waits to be heard and seen
         self._seen, self._work, self._came = (threading.Event() for _ in range(3))
         self._ended = threading.Event()
+        session.outgoing.encoder.code_aside()
         self._threads = [
             threading.Thread(target=self._run, args=(loop,), name=f"facewire-{name}", daemon=True)
             for name, loop in (
                 ("look", self._look),
+                ("still", self._still),
                 ("send", self._send),
                 ("receive", self._receive),
                 ("render", self._render),
@@ -144,6 +146,7 @@ class CallWorkers:
 
     def change_encoder(self, encoder: Encoder) -> None:
         """See `CallSession.change_encoder`. The old encoder may still be in use for a moment."""
+        encoder.code_aside()
         self._encoders.append(encoder)
         self._work.set()
 
@@ -226,6 +229,11 @@ class CallWorkers:
             self.session.leave_out(len(self._looks) == self._looks.maxlen)
             self._looks.append((encoder, look, at))
             self._work.set()
+
+    def _still(self) -> None:
+        """Code the pictures of references."""
+        if not self.session.outgoing.encoder.work_ahead():
+            self._ended.wait(_TICK_S)
 
     def _send(self) -> None:
         """Encode what came, and send what is due."""

@@ -38,6 +38,7 @@ from .segment import Item, SegmentCoder
 from .sight import Sight
 from .sound.coder import SoundCoder
 from .statistics import EncoderStatistics
+from .still_work import StillWork
 from .stream_time import StreamTime
 from .tracking.finder import FaceTracker
 
@@ -131,6 +132,7 @@ class Encoder:
             performed=self.config.driver == "sound",
         )
         self._rate = RateControl(self.config, self.header, duration_s)
+        self._still_work = StillWork()
         self._keypoints = keypoints or keypoint_source(card)
         self._owns_keypoints = keypoints is None
         times = (self.header.fps, self.header.time_base)
@@ -178,7 +180,9 @@ class Encoder:
             live=live,
         )
         parts = (self._animation, self._rate, self._announce)
-        self._live = LiveCoder(self.config, *parts, self.header.fps) if live else None
+        self._live = None
+        if live:
+            self._live = LiveCoder(self.config, *parts, self.header.fps, self._still_work)
         session = self.header.session
         self._feedback = Feedback(session, self._announcer, self._animation, self._live)
         self._segment = SegmentCoder(self.config, self.header.fps, *parts)
@@ -230,6 +234,18 @@ class Encoder:
         self._ready += self._counted(self._animation.adapt(self._rate.motion, self._rate.bundle))
         if self._sound is not None and self._rate.sound is not None:
             self._sound.change(*self._rate.sound)
+
+    def code_aside(self) -> None:
+        """From now on, in a call, another thread calls `work_ahead` over and over, and codes the
+        pictures of references there. Call it before the first frame.
+        """
+        self._still_work.aside = True
+
+    def work_ahead(self) -> bool:
+        """Do one coding of a reference's picture, in a thread of its own, after `code_aside`;
+        returns whether there was one. It takes 30 to 60 ms.
+        """
+        return self._still_work.work_ahead()
 
     @property
     def base_allowed(self) -> bool:

@@ -30,6 +30,7 @@ from .references.expected import AFTER_GAIN
 from .references.planning import WORTH
 from .references.shown_losses import shown_losses
 from .resending import SentFragments
+from .still_work import StillWork
 from .trickle import Trickle
 
 __all__ = ["LiveCoder"]
@@ -82,6 +83,7 @@ class LiveCoder:
         announce: gives the packets that go before a keyframe at which one can join, for a time
             in ticks.
         fps: frames a second.
+        work: codes the pictures of references.
 
     Attributes:
         joined: false if a requested join keyframe could not be made.
@@ -95,15 +97,16 @@ class LiveCoder:
         rate: RateControl,
         announce: Callable[[int], list[Packet]],
         fps: Fraction,
+        work: StillWork,
     ) -> None:
         self._config, self._animation = config, animation
         self._rate, self._announce = rate, announce
         self._looked = Fraction(-1)
         self._candidates: deque[_Candidate] = deque(maxlen=_CANDIDATES)
-        self._trickle = Trickle(animation, rate)
+        self._trickle = Trickle(animation, rate, work)
         self._fragments = SentFragments()
         live_base = config.base == "calls"
-        self.base = LiveBase(fps, animation, rate) if live_base else None
+        self.base = LiveBase(fps, animation, rate, work) if live_base else None
         self._joined_at: Fraction | None = None
         interval = config.keyframe_interval
         self._span = Fraction(interval) if isinstance(interval, int | float) else LIVE_SPAN

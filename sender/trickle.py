@@ -3,7 +3,7 @@
 A reference passes through four states. The class of `Trickle`'s slot says which one it is in:
 
     slot      class        state
-    behind    _Coding      its picture is being coded, one coding a frame
+    behind    _Coding      its picture is being coded, one coding a frame, or aside
     behind    _Ready       coded, waiting until the reference ahead of it is done
     ahead     _Sending     its parts go out behind the motion, as there is room
     ahead     _Awaiting    all parts are sent; the receiver has not confirmed the reference yet
@@ -25,10 +25,10 @@ from fractions import Fraction
 from ..codec.keyframe import FRAGMENT_BYTES, Keyframe
 from ..codec.packet import Packet
 from ..codec.picture.after import Anchor
-from ..codec.picture.steps import Steps
 from .motion.animation import Animation
 from .rate.control import RateControl
 from .references.reference import Reference
+from .still_work import StillJob, StillWork
 
 __all__ = ["Trickle"]
 
@@ -36,7 +36,6 @@ _PART_S = 0.3  # seconds of the free rate that one part takes
 _SMALLEST, _LARGEST = 64, 400  # bytes of a part
 _AHEAD_S = 0.5  # the next reference begins when the rest of this one takes no longer than this
 _ANSWER_S = 1  # seconds that the receiver has to confirm a reference
-_DONE = object()
 _TRIES = 3  # times that a reference is sent before it is given up
 
 
@@ -47,18 +46,16 @@ class _Coding:
     """
 
     reference: Reference
-    steps: Steps[Keyframe]
+    job: StillJob[Keyframe]
     part: int
     at_once: bool
 
     def advance(self) -> _Coding | _Ready:
         """One more coding."""
-        try:
-            next(self.steps)
-        except StopIteration as end:
-            keyframe: Keyframe = end.value
-            return _Ready(self.reference, keyframe.to_packets(0, part=self.part), self.at_once)
-        return self
+        if not self.job.advance():
+            return self
+        packets = self.job.result.to_packets(0, part=self.part)
+        return _Ready(self.reference, packets, self.at_once)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,24 +95,26 @@ class Trickle:
     Args:
         animation: learns of each reference once it is sent.
         rate: counts the bytes, and says when there is room for more.
+        work: codes the pictures.
     """
 
-    def __init__(self, animation: Animation, rate: RateControl) -> None:
-        self._animation, self._rate = animation, rate
+    def __init__(self, animation: Animation, rate: RateControl, work: StillWork) -> None:
+        self._animation, self._rate, self._work = animation, rate, work
         self.clear()
 
     def clear(self) -> None:
         """Drop everything that is under way."""
+        self._work.clear()
         self._behind: _Coding | _Ready | None = None
         self._ahead: _Sending | _Awaiting | None = None
         self._aside: _Sending | None = None
-        self._preparing: Steps[Anchor | None] | None = None
+        self._preparing: StillJob[Anchor | None] | None = None
 
     def prepare(self, base: Reference) -> None:
         """Find out, one coding a frame while nothing else is coded, what pictures after this
         reference need. Those that are to come at once then come sooner.
         """
-        self._preparing = base.anchor()
+        self._preparing = self._work.begin(base.anchor())
 
     @property
     def coming(self) -> list[Reference]:
@@ -149,7 +148,10 @@ class Trickle:
             part = _LARGEST
         if not at_once and self._rate.per_second is not None:
             part = round(min(max(_PART_S * free, _SMALLEST), _LARGEST))
-        self._behind = _Coding(reference, reference.coding(size, quick=at_once), part, at_once)
+        if isinstance(self._behind, _Coding):
+            self._behind.job.drop()
+        job = self._work.begin(reference.coding(size, quick=at_once))
+        self._behind = _Coding(reference, job, part, at_once)
 
     def sent_again(self, identity: int, now: Fraction) -> None:
         """Parts of the reference of this id were sent again: wait for its confirmation anew."""
@@ -165,7 +167,7 @@ class Trickle:
         """
         if isinstance(self._behind, _Coding):
             self._behind = self._behind.advance()
-        elif self._preparing is not None and next(self._preparing, _DONE) is _DONE:
+        elif self._preparing is not None and self._preparing.advance():
             self._preparing = None
         if isinstance(self._ahead, _Awaiting):
             self._ahead = self._after_waiting(self._ahead, now)

@@ -33,7 +33,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "sender": (
         "config tracking photo",
         "frame_grid stream_time resending announcing statistics version appearance",
-        "observed rate sound",
+        "observed rate sound still_work",
         "references reenactment",
         "performing",
         "motion",

@@ -21,11 +21,11 @@ from ...codec.packet import Packet
 from ...codec.picture.after import Anchor
 from ...codec.picture.chain import COARSEST, FINEST, ChainEncoder, chain_crf
 from ...codec.picture.coded_picture import StillCodec
-from ...codec.picture.steps import Steps
 from ..motion.animation import Animation
 from ..observed import View
 from ..rate.control import RateControl
 from ..references.reference import Reference
+from ..still_work import StillJob, StillWork
 from .layer import GROWTH, pays
 
 __all__ = ["LiveBase"]
@@ -92,18 +92,22 @@ class LiveBase:
         fps: frames a second of the stream.
         animation: knows the references that the receiver has.
         rate: counts the bytes.
+        work: finds what a chain needs of its still.
 
     Attributes:
         allowed: whether a base layer may be sent now.
     """
 
-    def __init__(self, fps: Fraction, animation: Animation, rate: RateControl) -> None:
+    def __init__(
+        self, fps: Fraction, animation: Animation, rate: RateControl, work: StillWork
+    ) -> None:
         self.allowed = True
+        self._work = work
         self._fps, self._animation, self._rate = fps, animation, rate
         self._together = max(1, int(fps * _GROUP_S))
         self._chains = 0
         self._chain: _Chain | None = None
-        self._search: tuple[Reference, Steps[Anchor | None]] | None = None
+        self._search: tuple[Reference, StillJob[Anchor | None]] | None = None
         self._unusable: Reference | None = None
         self._lost = False
         self._bucket = 0.0
@@ -243,13 +247,13 @@ class LiveBase:
             return None, None
         newest = max(stills, key=lambda known: known.pts)
         if self._search is None or self._search[0] is not newest:
-            self._search = newest, newest.anchor()
-        try:
-            next(self._search[1])
-        except StopIteration as end:
-            self._search = None
-            anchor: Anchor | None = end.value
-            if anchor is None:
-                self._unusable = newest
-            return newest, anchor
-        return None, None
+            if self._search is not None:
+                self._search[1].drop()
+            self._search = newest, self._work.begin(newest.anchor())
+        job = self._search[1]
+        if not job.advance():
+            return None, None
+        self._search = None
+        if job.result is None:
+            self._unusable = newest
+        return newest, job.result

@@ -153,7 +153,7 @@ def test_it_can_be_closed_at_any_time(card: Path, started: bool) -> None:
 
     if started:
         side.start(keep)
-        assert threading.active_count() == before + 4
+        assert threading.active_count() == before + 5
         side.see(picture(), time.monotonic())
     side.close()
     side.close()
