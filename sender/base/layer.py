@@ -30,19 +30,19 @@ from ...codec.picture.fitting import fit_picture
 from ...codec.picture.level_search import best_level
 from ...codec.picture.steps import finish
 from ..rate.control import MIN_PICTURE, RateControl
-from ..references.expected import coded_loss
 
 __all__ = ["GROWTH", "BaseLayer", "BasePlan", "Moment", "pays", "weave"]
 
 _log = logging.getLogger(__name__)
 _FROM_BPP = 0.011
 """Bits a pixel of motion and pictures, sound apart, from which a base layer is considered."""
-_FUSED = 0.75
-"""What a fused picture loses for each part that the base layer's loses by `coded_loss`: so that it
-compares with what references are expected to lose (docs/rate.md).
+_LOST_AT_0_DB, _FALL = 2.6, 0.121
+"""What fused pictures lose, by the PSNR of the base layer in dB: `2.6 * exp(-0.121 * PSNR)`, in the
+unit of `expected_loss` (docs/rate.md). Structure, by which the loss of stills is judged, says
+little about moving pictures: in noise and blur much of it is lost, and nobody misses it.
 """
-_COARSER = 0.016
-"""By how much the logarithm of a chain's loss grows with each step of its quantiser."""
+_DB = 0.055
+"""By how much a chain's PSNR falls with each step of its quantiser, in dB."""
 GROWTH = 0.0142
 """By how much the logarithm of a chain's bytes usually falls with each step of its quantiser."""
 _SHARE = 0.12  # of the room, for the still that a chain follows, at first
@@ -50,7 +50,8 @@ _USUAL = 30  # quantiser of a chain relative to its still that gives both about 
 _WORST = 80  # a chain that needs a coarser one has little room, and might not fit
 _FOLLOWS = 0.7  # how far the still goes with the chain where the two lie far apart
 _PROBE, _PROBED = 35, 100  # quantiser and frames of the chain that shows what one takes
-_JUDGED = 10  # of these frames, every so manieth is looked at
+_JUDGED = 9  # of these frames, every so manieth is looked at; odd, so that all layers are
+_MOST_DB = 50.0
 _LARGEST = 12_000  # bytes of the still
 _QUARTERS = 4  # of a quantiser index
 _MOST_FPS = 30
@@ -145,7 +146,8 @@ class BaseLayer:
             return None
         taken = len(probe) * len(chosen) / count
         quantiser = _PROBE + math.log(taken / max(room - size, 1)) / GROWTH
-        loss = _FUSED * _lost(anchor, probe, chosen) * math.exp(_COARSER * (quantiser - _PROBE))
+        psnr = _psnr(anchor, probe, chosen) - _DB * (quantiser - _PROBE)
+        loss = _LOST_AT_0_DB * math.exp(-_FALL * psnr)
         # The still gets coarser or finer with the chain, by so much of a quantiser index.
         change = _FOLLOWS * (quantiser - _USUAL)
         still = round(min(max(size * math.exp(-GROWTH * change), MIN_PICTURE), _LARGEST))
@@ -260,13 +262,18 @@ def _anchor(picture: npt.NDArray[np.uint8], size: int) -> Anchor | None:
         return None
 
 
-def _lost(anchor: Anchor, chain: _Coded, moments: Sequence[Moment]) -> float:
-    """How much pictures of a chain lose on average, in the unit of `expected_loss`."""
+def _psnr(anchor: Anchor, chain: _Coded, moments: Sequence[Moment]) -> float:
+    """Mean PSNR of a chain's pictures in dB, of each at most `_MOST_DB`."""
     decoder = ChainDecoder(anchor.picture)
     shown = [decoder.decode(data) for data in chain.data]
     judged = range(min(_JUDGED // 2, len(shown) - 1), len(shown), _JUDGED)
-    losses = [coded_loss(moments[at].picture, shown[at]) for at in judged]
-    return sum(losses) / len(losses)
+    errors = [
+        float(np.square(np.subtract(moments[at].picture, shown[at], dtype=np.float32)).mean())
+        for at in judged
+    ]
+    return sum(min(10 * math.log10(255**2 / (error + 1e-9)), _MOST_DB) for error in errors) / len(
+        errors
+    )
 
 
 def _frame(picture: npt.NDArray[np.uint8]) -> av.VideoFrame:

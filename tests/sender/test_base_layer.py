@@ -31,7 +31,7 @@ HIGH = 40.0  # kbit/s: far more than motion and references can use
 @pytest.fixture(scope="module")
 def based(card: Path) -> list[Packet]:
     """Four seconds with a base layer."""
-    return all_of(send(card, 4, live=False, kbps=HIGH, detail=64, base=True))
+    return all_of(send(card, 4, live=False, kbps=HIGH, detail=12, base=True))
 
 
 def groups_of(packets: list[Packet]) -> list[BaseGroup]:
@@ -53,7 +53,7 @@ def test_every_frame_is_in_the_chain_and_can_be_decoded(based: list[Packet]) -> 
     assert {(group.reference, group.chain) for group in groups} == {(keyframe.id, 0)}
     counts = [len(group.frames) for group in groups]
     assert [group.index for group in groups] == [1, *accumulate(counts, initial=1)][1:-1]
-    decoder, face = ChainDecoder(keyframe.picture), Turning(detail=64)
+    decoder, face = ChainDecoder(keyframe.picture), Turning(detail=12)
     frames = [face.frame() for _ in range(100)]
     shown = [decoder.decode(data) for group in groups for _, data in group.frames]
     errors = [np.abs(a.astype(int) - b).mean() for a, b in zip(shown, frames, strict=True)]
@@ -82,7 +82,7 @@ def test_a_group_comes_before_the_motion_of_its_frames(based: list[Packet]) -> N
 
 
 def test_each_stretch_has_a_chain_of_its_own(card: Path) -> None:
-    sent = send(card, 4, live=False, kbps=HIGH, detail=64, plan_ahead_s=2, base=True)
+    sent = send(card, 4, live=False, kbps=HIGH, detail=12, plan_ahead_s=2, base=True)
     groups = groups_of(all_of(sent))
     assert sorted({group.chain for group in groups}) == [0, 1]
     assert next(group.index for group in groups if group.chain == 1) == 1
@@ -107,20 +107,20 @@ def test_an_encoder_that_does_not_repeat_the_still(
     def refuse(anchor: object, quantiser: float) -> ChainEncoder:
         raise ConfigError("this encoder does not repeat the still")
 
-    plain = all_of(send(card, 3, live=False, kbps=HIGH, detail=64))
+    plain = all_of(send(card, 3, live=False, kbps=HIGH, detail=12))
     monkeypatch.setattr("facewire.sender.base.layer.ChainEncoder", refuse)
-    packets = all_of(send(card, 3, live=False, kbps=HIGH, detail=64, base=True))
+    packets = all_of(send(card, 3, live=False, kbps=HIGH, detail=12, base=True))
     assert packets == plain
     assert "no base layer" in caplog.text
 
 
 def test_it_can_be_left_out(card: Path) -> None:
-    packets = all_of(send(card, 3, live=False, kbps=HIGH, detail=64, base=False))
+    packets = all_of(send(card, 3, live=False, kbps=HIGH, detail=12, base=False))
     assert not groups_of(packets)
 
 
 def test_at_sixty_frames_a_second_every_second_one_is_in_it(card: Path) -> None:
-    face = Turning(detail=64)
+    face = Turning(detail=12)
     config = EncoderConfig(model=str(card), crop=False, kbps=80.0, base=True)
     encoder = Encoder(config, fps=60, tracker=face, duration_s=Fraction(1), sound=False)
     packets = [p for _ in range(60) for p in encoder.encode(face.frame())] + encoder.flush()
