@@ -239,6 +239,21 @@ def test_a_call_follows_too(
     assert max(errors[-20:]) < 12
 
 
+def test_a_call_looks_again_soon_where_what_it_shows_is_wrong(
+    still: tuple[Frame, Face], card: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame, face = still
+    clip = [frame] * 50 + [barred(frame)] * 25
+
+    def frames_late() -> int:
+        errors = off(clip, shown(sent(clip, face, card, live=True, kbps=24.0)), LOW)
+        return sum(error > 30 for error in errors[50:])
+
+    soon = frames_late()
+    monkeypatch.setattr("facewire.sender.live._ALARM", float("inf"))
+    assert 0 < soon < frames_late() < 25
+
+
 def test_an_empty_room_takes_no_more_than_it_is_worth(
     still: tuple[Frame, Face], card: Path
 ) -> None:
