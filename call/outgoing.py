@@ -57,7 +57,7 @@ its chain could hardly ever go on.
 """
 _BASE_DEBT_S = 0.75  # of the rate that the base layer may take in advance, at most
 _BEGINS = Wants.STREAM | Wants.KEYFRAME  # what somebody wants who has nothing
-_PROMPT = (Kind.AUDIO, Kind.MOTION, Kind.STREAM)
+_PROMPT = (Kind.AUDIO, Kind.MOTION, Kind.LIGHT, Kind.STREAM)
 
 
 @dataclass(slots=True)
@@ -209,7 +209,8 @@ class Outgoing:
             if packet.kind in _PROMPT:
                 self._since = now if self._since is None else self._since
                 self._prompt.append((now, packet))
-                self._seen[packet.kind] = now
+                if packet.kind is not Kind.LIGHT:  # that comes now and then, with motion
+                    self._seen[packet.kind] = now
             elif packet.kind is Kind.BASE:
                 self._base.add(packet, now)
             elif len(self._patient) < _KEPT_PATIENT:
@@ -441,7 +442,7 @@ class Outgoing:
         """Copies of the sound and the motion of the datagram before, if datagrams are lost."""
         copies = self._copies if self._copying and fresh else ()
         if fresh:
-            self._copies = tuple(p for p in fresh if p.kind in (Kind.AUDIO, Kind.MOTION))
+            self._copies = tuple(p for p in fresh if p.kind in _PROMPT[:3])
         return copies
 
     def _datagram(self, packets: Sequence[Packet], now: float, *, reliable: bool = False) -> bytes:
@@ -469,7 +470,7 @@ class Outgoing:
         for packet in fresh:
             if packet.kind is Kind.AUDIO:
                 done.sound += _size(packet)
-            elif packet.kind is Kind.MOTION:
+            elif packet.kind in (Kind.MOTION, Kind.LIGHT):
                 done.motion += _size(packet)
             elif packet.kind is Kind.BASE:
                 done.base += _size(packet)

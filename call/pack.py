@@ -37,6 +37,8 @@ MAX_PACKETS = 64
 _U16 = struct.Struct("<H")
 _KIND, _INTRA, _SYNTHETIC, _REFERENCE, _CONTROL, _SKIPPED = 7, 8, 16, 32, 64, 128
 _SKIPS = 255
+_LATER = {kind & _KIND: kind for kind in (Kind.BASE, Kind.LIGHT)}
+"""Kinds that are no longer below 8. LIGHT takes the place of PARITY, which nobody sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Datagram:
         """At most `MAX_BYTES` bytes.
 
         Raises:
-            ConfigError: it would be larger, or its packets are not in order.
+            ConfigError: it would be larger, its packets are not in order, or one is PARITY.
         """
         if len(self.packets) > MAX_PACKETS:
             raise ConfigError(f"{len(self.packets)} packets; a datagram carries {MAX_PACKETS}")
@@ -69,6 +71,8 @@ class Datagram:
         ]
         expected = first
         for packet in self.packets:
+            if packet.kind == Kind.PARITY:
+                raise ConfigError("a datagram has no place for PARITY")
             skipped = 0
             if packet.kind != Kind.CONTROL:
                 skipped = (packet.sequence - expected) % WRAP
@@ -158,7 +162,7 @@ def _read_entry(data: memoryview, sequence: int) -> tuple[Packet, int, memoryvie
         sequence = (sequence + skipped) % WRAP
     number, pts = (time, 0) if control else (sequence, time)
     following = sequence if control else (sequence + 1) % WRAP
-    kind = Kind(tag & _KIND or _KIND + 1)
+    kind = _LATER.get(tag & _KIND) or Kind(tag & _KIND)
     if control != (kind == Kind.CONTROL):
         raise StreamError("a packet is numbered as its kind is not")
     return Packet(kind, flags, reference, number, pts, payload), following, reader.rest

@@ -47,6 +47,7 @@ class Kind(IntEnum):
     CONTROL = 6
     IDENTITY = 7
     BASE = 8
+    LIGHT = 13
 
 
 class Flags(IntFlag):

@@ -2,7 +2,7 @@
 
 packet ─┬→ order ─┬→ MOTION → PictureTrack ─────────→ PictureOutput
         │         └→ AUDIO  → SoundTrack ─(mel)┘ └──→ SoundOutput
-        └→ STREAM, IDENTITY, KEYFRAME, BASE at once: they serve later packets, whatever their order
+        └→ the others at once: they serve later packets, whatever their order
 
 and back: what came, what is ready and what is wanted → CONTROL
 """
@@ -332,6 +332,8 @@ class Decoder:
             self._on_keyframe(packet, now)
         elif packet is not None and packet.kind == Kind.BASE and self._stream is not None:
             self._stream.pictures.push_base(packet)
+        elif packet is not None and packet.kind == Kind.LIGHT and self._stream is not None:
+            self._stream.pictures.push_light(packet)
         if self._order.push(sequence, packet, now):
             due += self._begin_anew(now, paced)
         return [*due, *self._in_order(now), *self._due(now, paced=paced)]

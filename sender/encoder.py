@@ -353,6 +353,25 @@ class Encoder:
         place = self._place(None, max(self._time.at(now) - self._lag, Fraction(0)))
         return None if place is None else self._sight.observe(frame, place)
 
+    def track(self, frame: Frame, pts: int) -> Frame | ObservedFrame:
+        """The longer half of `encode` for a frame of a file: find the face.
+
+        It may run in another thread than the other methods, ahead of them. One frame at a time;
+        each result goes to `encode`, in this order and with the same `pts`.
+
+        Args:
+            frame: as in `encode`.
+            pts: as in `encode`, rising.
+
+        Returns:
+            What `encode` takes as `frame`. If a photograph speaks, that is the frame itself, since
+            its face follows the sound.
+
+        Raises:
+            ConfigError: the frame is not as described.
+        """
+        return frame if self._performance is not None else self._sight.observe(frame, pts)
+
     def encode(
         self,
         frame: Frame | ObservedFrame | None = None,
@@ -370,7 +389,8 @@ class Encoder:
         the reason). Its packets come with the next call, so nothing is lost by going on.
 
         Args:
-            frame: uint8 RGB `[H, W, 3]` of any size, with a face; or what `look` gave.
+            frame: uint8 RGB `[H, W, 3]` of any size, with a face; or what `look` or `track`
+                gave.
             pcm: float32 mono at 16 kHz `[n]`, any n, on [-1, 1]. Without a clock it continues the
                 sound of the call before, and the very first sample belongs to time 0. With one,
                 its end belongs to `now`.

@@ -21,6 +21,7 @@ from ..codec.sound.opus import SAMPLE_RATE
 from ..codec.whole_file import whole_file
 from .config import EncoderConfig
 from .encoder import Encoder
+from .observed import ObservedFrame
 from .performing.lips import Mouths
 from .tracking.ahead import read_ahead
 from .tracking.capture import Capture, VideoInfo
@@ -33,6 +34,7 @@ _log = logging.getLogger(__name__)
 _OFF = 0.02  # a rate that is missed by more than this part of it is reported
 _AHEAD = Fraction(1, 4)  # seconds that sound is written before its frame, so that no player waits
 _DEPTH = 4  # frames that are decoded before they are needed
+_TRACKED = 100  # frames that are tracked while those before them are coded
 _PADDING = 1024  # samples: AAC fills its last frame with silence, 64 ms at 16 kHz
 Frame = npt.NDArray[np.uint8]
 Sound = npt.NDArray[np.float32]
@@ -194,11 +196,10 @@ def encode_packets(
     """
     timing = capture.info.timing
     sound = _SoundReader(capture.sound()) if encoder.header.audio else None
-    last, end = -1, timing.duration_s
-    for index, (frame, seconds) in enumerate(read_ahead(capture.frames(), _DEPTH)):
-        last = max(last + 1, timing.ticks(seconds))  # two frames in one tick: the next one
+    end = timing.duration_s
+    for index, (frame, seconds, pts) in enumerate(read_ahead(_tracked(capture, encoder), _TRACKED)):
         pcm = sound.until(min(seconds + 1 / timing.fps + _AHEAD, end)) if sound else None
-        yield from encoder.encode(frame, pcm, last)
+        yield from encoder.encode(frame, pcm, pts)
         if progress is not None:
             progress(index + 1, max(timing.frames, index + 1))
     if sound is not None:
@@ -209,6 +210,16 @@ def encode_packets(
     except NoFaceError:
         yield from encoder.flush()  # the rest of the sound
         raise
+
+
+def _tracked(
+    capture: Footage, encoder: Encoder
+) -> Iterator[tuple[Frame | ObservedFrame, Fraction, int]]:
+    """What `Encoder.encode` takes of each frame, its time in seconds, and in ticks."""
+    last = -1
+    for frame, seconds in read_ahead(capture.frames(), _DEPTH):
+        last = max(last + 1, capture.info.timing.ticks(seconds))  # two in one tick: the next one
+        yield encoder.track(frame, last), seconds, last
 
 
 class _SoundReader:

@@ -36,6 +36,8 @@ from .trickle import Trickle
 __all__ = ["LiveCoder"]
 
 _LOOK = Fraction(1, 5)  # seconds between two candidates
+_LOOK_AGAIN = Fraction(2, 25)  # where what is shown is wrong: it must not stay so for long
+_ALARM = 0.1  # avoidable loss of a candidate from which on that is so
 _CANDIDATES = 10  # how many are kept: those of the last two seconds
 _LIFE = 5.0  # seconds that a reference is expected to serve
 _SPREAD_S = 3.0  # seconds of the free rate that one reference takes
@@ -102,6 +104,7 @@ class LiveCoder:
         self._config, self._animation = config, animation
         self._rate, self._announce = rate, announce
         self._looked = Fraction(-1)
+        self._alarmed = False  # whether the last candidate alone would be worth a reference
         self._candidates: deque[_Candidate] = deque(maxlen=_CANDIDATES)
         self._trickle = Trickle(animation, rate, work)
         self._fragments = SentFragments()
@@ -227,7 +230,7 @@ class LiveCoder:
 
     def _keep(self, view: View, pts: int, now: Fraction) -> bool:
         """Make the frame a candidate if the last one is old enough; whether it became one."""
-        if now - self._looked < _LOOK:
+        if now - self._looked < (_LOOK_AGAIN if self._alarmed else _LOOK):
             return False
         self._looked = now
         self._candidates.append(_Candidate(view, pts))
@@ -259,6 +262,7 @@ class LiveCoder:
         if rate is not None:
             size = round(min(max(_URGENT_S * rate, _URGENT_SMALL), _LARGE))
         avoided = self._avoided()
+        self._alarmed = not self._alarmed and float(avoided[-1, -1]) > _ALARM
         for loss, times, debt_s in _URGENCIES:
             avoids = avoided > loss
             counts = avoids.sum(1) * avoids[:, -1]  # none if the newest is not one of them

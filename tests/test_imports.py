@@ -18,7 +18,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "errors counters clean_stop",
         "whole_file",
         "untrusted packet motion picture sound identity",
-        "keyframe stream identity_packets base_packets control",
+        "keyframe stream identity_packets base_packets light control",
         "file",
     ),
     "models": (

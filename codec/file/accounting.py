@@ -15,6 +15,7 @@ _PART = {
     Kind.KEYFRAME: "keyframe",
     Kind.IDENTITY: "keyframe",
     Kind.MOTION: "motion",
+    Kind.LIGHT: "motion",
     Kind.AUDIO: "audio",
     Kind.BASE: "residual",
 }
@@ -27,7 +28,8 @@ class BitCount:
     """Counts the bits of packets by their purpose.
 
     The payloads of KEYFRAME, MOTION and AUDIO packets count under their own names. IDENTITY counts
-    as `keyframe`, since both describe what the person looks like, and BASE counts as `residual`.
+    as `keyframe`, since both describe what the person looks like, LIGHT as `motion`, since both
+    tell how a frame differs from its keyframe, and BASE as `residual`.
     Everything else is `container`: packet headers, marks, lengths and checksums of records, STREAM,
     PARITY and CONTROL packets, the file's head and its index. Memory is bounded: of the sizes of
     motion packets only a histogram is kept.

@@ -38,7 +38,7 @@ class Profile(StrEnum):
     ENTROPY = "entropy"
     """Quantised, predicted and range-coded: 26 to 58 bits, about 50 by default (`entropy.py`)."""
     POSE = "pose"
-    """How the head is turned and placed, and how open its eyes are: at most 16 bits (`pose.py`)."""
+    """How the head is turned and placed, and how open its eyes are: about 15 bits (`pose.py`)."""
     POSE_FP16 = "pose-fp16"
     """The plain form of `pose`: five numbers in binary16, exactly 80 bits, without any state."""
 

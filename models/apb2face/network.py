@@ -28,7 +28,7 @@ def begin(network: nn.Module) -> None:
     """Give layers weights that keep the size of a signal (He et al. 2015).
 
     With torch's own beginning, ten convolutions leave a ten-thousandth of how the sound varies, so
-    that it is hardly learned from. Unscaled, pose and blinks vary a fifteenth of what sound does.
+    that it is hardly learned from. Unscaled, pose and blinks vary several times less than sound.
     """
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ...codec.control import ReferenceState
 from ...codec.keyframe import Keyframe
+from ...codec.light import Light
 from ...codec.motion.frame import MotionFrame
 from ...codec.motion.profiles import POSES
 from ...codec.packet import Packet
@@ -26,6 +27,7 @@ from ..statistics import Statistics
 from ..talking.speech import LastSeen, Speech, TheirMouth
 from .badge import draw_badge
 from .base import BaseTrack
+from .light import LightTrack
 from .motion import MotionTrack, Sample, TimedFrame
 from .pace import Pace
 from .references import ReferencePool
@@ -58,6 +60,7 @@ class Rendering:
         badge: whether the badge is drawn into it.
         fuser: puts generated picture and base layer together.
         base: what is used of the base layer, None if nothing is.
+        light: of the frame, None if it is that of the keyframe.
     """
 
     generator: Generator
@@ -67,10 +70,13 @@ class Rendering:
     badge: bool
     fuser: Fuser
     base: UsedBase | None = None
+    light: Light | None = None
 
     def picture(self) -> Frame:
         """Render it: uint8 RGB `[H, W, 3]`."""
         picture = self.generator.render(self.source, self.motion, self.mel)
+        if self.light is not None:
+            picture = self.light.on(picture)
         if self.base is not None:
             points = self.generator.points(self.source, self.motion)
             base, age, trust = self.base.picture, self.base.age, self.base.trust
@@ -132,6 +138,7 @@ class PictureTrack:
         self._pool = ReferencePool(generator, config.references, (header.height, header.width))
         self._motion = MotionTrack(header, config, statistics, self._pool)
         self._base = BaseTrack(header, statistics, self._pool)
+        self._light = LightTrack(header, statistics, self._pool)
         self._seam = Seam(header.fps * header.time_base)
         self._waiting: deque[tuple[TimedFrame, float | None]] = deque()  # and when it came
         self._since: float | None = None  # when the first frame came
@@ -163,6 +170,7 @@ class PictureTrack:
         """The sender began anew: the next frame may have any time. The keyframes stay."""
         self._motion.restart()
         self._base.restart()
+        self._light.restart()
         self._missing, self._made_up = False, -math.inf
         if self._speech is not None:
             self._speech.restart()
@@ -198,6 +206,10 @@ class PictureTrack:
     def push_base(self, packet: Packet) -> None:
         """Take a BASE packet, in whatever order it comes."""
         self._base.push(packet, self._motion.newest)
+
+    def push_light(self, packet: Packet) -> None:
+        """Take a LIGHT packet, in whatever order it comes."""
+        self._light.push(packet, self._motion.newest)
 
     def push(self, packet: Packet, lost: int, now: float | None = None) -> int:
         """Take a MOTION packet; `lost` sequence numbers directly before it never came.
@@ -317,8 +329,9 @@ class PictureTrack:
             source = frame.sample.reference.source
             motion = self._spoken(frame, frame.sample)
             base = self._seam.next(self._base.at(frame.ticks), frame.ticks)
+            light = self._light.at(frame.sample.reference.keyframe, frame.ticks)
             rendering = Rendering(
-                self._generator, source, motion, mel, self._badge, self._fuser, base
+                self._generator, source, motion, mel, self._badge, self._fuser, base, light
             )
             self._statistics.based += base is not None
             self._begun = True

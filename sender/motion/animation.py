@@ -16,6 +16,7 @@ from ..observed import View
 from ..references.known_references import KnownReferences
 from ..references.reference import Reference
 from .keypoints import KeypointSource
+from .light import LightMeter
 from .poses import Poses
 from .stream import MotionPayload, MotionStream
 
@@ -62,6 +63,7 @@ class Animation:
         refresh = Fraction(config.refresh_interval).limit_denominator(1000) / header.time_base
         patience = _PATIENCE_S / header.time_base
         self.stream = MotionStream(config.profile, motion, bundle, refresh, patience)
+        self._light = LightMeter()
         self.known = KnownReferences(config.references)
         self.sent: Reference | None = None
         self._answers = False
@@ -119,6 +121,7 @@ class Animation:
             self.sent = None
             if self._motion is not None:  # frames without the face now repeat the new one
                 self.stream.begin(reference.id, reference.motion)
+                self._light.begin(reference.id)
                 self._current, self._motion = reference, self._unmoved(reference)
         self.known.add(reference)
 
@@ -155,19 +158,20 @@ class Animation:
         """
         best = None if view is None else self.known.best(view.look)
         if view is None or best is None or (view.faceless and best is self._current):
-            return self._repeat(pts)
+            return self._repeat(pts, view)
         motion = self._unmoved(best) if view.faceless else self._moved(view, best)
         self.repeated += view.faceless
         packets: list[Packet] = []
         if best is not self._current:
             packets = self.flush()
             self.stream.begin(best.id, best.motion)
+            self._light.begin(best.id)
             self._current = best
         waiting, self.waiting = self.waiting, []
         self.repeated += len(waiting)
         for at in waiting:
-            packets += self._push(motion, at)
-        return packets + self._push(motion, pts)
+            packets += self._push(motion, at, None)
+        return packets + self._push(motion, pts, view)
 
     def adapt(self, motion: MotionSettings, bundle: int) -> list[Packet]:
         """Quantise and bundle motion in another way from now on."""
@@ -186,30 +190,36 @@ class Animation:
         source = self._poses or self._keypoints
         return source.motion(view.seen, reference.id)
 
-    def _repeat(self, pts: int) -> list[Packet]:
+    def _repeat(self, pts: int, view: View | None) -> list[Packet]:
         if self._motion is None:
             self.waiting.append(pts)
             if self._live:
                 del self.waiting[:-_MOST_WAITING]
             return []
         self.repeated += 1
-        return self._push(self._motion, pts)
+        return self._push(self._motion, pts, view)
 
-    def _push(self, motion: Motion, pts: int) -> list[Packet]:
+    def _push(self, motion: Motion, pts: int, view: View | None) -> list[Packet]:
         self.frames += 1
         self._motion = motion
+        if self._current is not None:
+            self._light.push(self._current.look, None if view is None else view.look, pts)
         return self._packets(self.stream.push(motion, pts))
 
     def _packets(self, payloads: list[MotionPayload]) -> list[Packet]:
         reference = self._current.id if self._current else 0
+        lights = self._light.packets(self.stream.since) if payloads else []
         return [
-            Packet(
-                Kind.MOTION,
-                Flags.SYNTHETIC | (Flags.INTRA if payload.intra else Flags.NONE),
-                reference,
-                0,
-                payload.pts % WRAP,
-                payload.data,
-            )
-            for payload in payloads
+            *lights,
+            *(
+                Packet(
+                    Kind.MOTION,
+                    Flags.SYNTHETIC | (Flags.INTRA if payload.intra else Flags.NONE),
+                    reference,
+                    0,
+                    payload.pts % WRAP,
+                    payload.data,
+                )
+                for payload in payloads
+            ),
         ]

@@ -18,7 +18,7 @@ from ..photo import Portrait
 from ..tracking.capture import VideoInfo
 from ..tracking.mixing import SILENCE
 from ..tracking.reading import Damage, decode, open_video, packets_of
-from ..tracking.sound import Aligner, SoundTrack, choose_track
+from ..tracking.sound import Aligner, choose_track
 from ..tracking.timing import Timing
 
 __all__ = ["FPS", "Voice"]
@@ -52,7 +52,8 @@ class Voice:
         with self._open() as container:
             self._track = self._chosen(choose_track(container, path.name, track))
         samples, peak, damage = 0, 0.0, Damage()
-        for piece in self._decoded(damage):  # stamps may lie: only decoding tells where it ends
+        # Stamps may lie: only decoding tells where it ends.
+        for piece in self._decoded(damage, say=True):
             samples += len(piece)
             peak = max(peak, float(np.abs(piece).max(initial=0.0)))
         damage.warn(path.name, "sound")
@@ -74,18 +75,20 @@ class Voice:
         """The sound as mono at 16 kHz, float32 `[n]` on [-1, 1]. Gaps are silence."""
         return self._decoded(Damage())
 
-    def _decoded(self, damage: Damage) -> Iterator[Sound]:
+    def _decoded(self, damage: Damage, say: bool = False) -> Iterator[Sound]:
         with self._open() as container:
-            stream = container.streams[self._track.index]
+            stream = container.streams[self._track]
             aligner: Aligner | None = None
             for packet in packets_of(container, [stream]):
                 for frame in decode(packet, damage):
                     if aligner is None:
                         at = Fraction(frame.pts or 0) * Fraction(frame.time_base or 1)
-                        aligner = Aligner(at, self._track.side)
+                        aligner = Aligner(at)
                     yield from aligner.push(frame)
             if aligner is not None:
                 yield from aligner.flush()
+                if say:
+                    aligner.warn(self._path.name)
 
     def _open(self) -> Any:
         try:
@@ -98,7 +101,7 @@ class Voice:
                 "file, or a video with sound"
             ) from error
 
-    def _chosen(self, found: SoundTrack | None) -> SoundTrack:
+    def _chosen(self, found: int | None) -> int:
         if found is None:
             raise MediaError(
                 f"{self._path.name} has no sound: give a WAV, MP3, M4A, Opus or FLAC file, or a "

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..appearance import FACE_CELLS, REST_CELLS, Appearance
 from .expected import expected_losses
+from .light import measure_light
 
 __all__ = ["shown_losses"]
 
@@ -25,7 +26,9 @@ _WEIGHTS = np.repeat(
 """Loss for each level of each cell: 1 if all the face has changed, 1.2 if all the rest has. Fitted
 to LPIPS between frames of `val` with and without bars and hands (the unit of `expected_loss`).
 """
-_LIGHT = 0.003  # loss for each level beyond the noise by which the light has changed
+_LIGHT = 0.003  # loss for each level beyond the noise by which the light has changed otherwise
+_FOLLOWED = 0.0003  # the same where the light is sent, so that the receiver follows it
+_BRIGHTER = 0.1  # loss of a picture that is shown twice as bright as it was coded
 _STEADY = 4  # grey levels by which the light may differ before cells are adjusted to it
 _SAMPLED = 9  # every so many cells tell the light
 _EXPLAINED = 1.5
@@ -48,12 +51,19 @@ def shown_losses(reference: Appearance, frames: Appearance) -> Losses:
 def _differences(reference: Appearance, frames: Appearance) -> Losses:
     """The weighted part of the cells that differ, and the change of light; `[N]`."""
     light = _light(reference, frames)
-    adjust = np.where(np.abs(light) > _STEADY, light, np.int16(0))[:, None]
+    steady = np.abs(light) <= _STEADY
     cells, low, high = reference.cells, reference.low, reference.high
-    if adjust.any():
-        cells = np.clip(cells + adjust, 0, 255).astype(np.uint8)
-        low = np.clip(low + adjust, 0, 255).astype(np.uint8)
-        high = np.clip(high + adjust, 0, 255).astype(np.uint8)
+    dimmed = _LIGHT * np.maximum(np.abs(light) - _NOISE, 0)
+    if not steady.all():
+        gain, offset = measure_light(reference, frames)
+        lit = ((gain != 1) | (offset != 0)) & ~steady
+        offset = np.where(steady, 0, np.where(lit, offset, light))[:, None]
+        cells, low, high = (
+            np.clip(np.where(lit, gain, 1)[:, None] * each + offset, 0, 255).astype(np.uint8)
+            for each in (cells, low, high)
+        )
+        brighter = _BRIGHTER * np.log2(np.maximum(gain, 1))
+        dimmed = np.where(lit, _FOLLOWED / _LIGHT * dimmed + brighter, dimmed)
     # Unsigned numbers: max(a, b) - b is what a exceeds b by.
     levels = np.maximum(frames.cells, high) - high
     levels = np.maximum(levels, low - np.minimum(frames.cells, low))
@@ -61,7 +71,6 @@ def _differences(reference: Appearance, frames: Appearance) -> Losses:
     levels = np.maximum(levels, frames.low - np.minimum(cells, frames.low))
     levels = np.clip(levels, _NOISE, _SURE) - np.uint8(_NOISE)
     changed = (levels * (reference.counts & frames.counts)) @ _WEIGHTS
-    dimmed = _LIGHT * np.maximum(np.abs(light) - _NOISE, 0)
     return np.asarray(changed + dimmed, np.float64)
 
 

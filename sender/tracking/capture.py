@@ -11,19 +11,18 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.container import InputContainer
-from av.format import Flags
 
 from ...codec.errors import MediaError, NotAVideoError
 from ...codec.sound.opus import SAMPLE_RATE
 from .clock import Clock, Stamps
 from .mixing import SILENCE
-from .reading import Damage, decode, open_video, packets_of, unread_recording
+from .reading import BREAKS, Damage, decode, open_video, packets_of, unread_recording
 from .sound import Aligner, choose_track
 from .timing import Timing, measure_timing
 from .tone_mapping import ToneMapper, hdr_name
@@ -34,7 +33,6 @@ __all__ = ["MAX_SIDE", "SAMPLE_RATE", "Capture", "VideoInfo"]
 _log = logging.getLogger(__name__)
 
 _PICTURES, _SOUND = 0, 1  # streams of the clock
-_BREAKS = cast(int, Flags.ts_discont.value)  # formats whose stamps may jump by design
 _EARLY_S = 0.5  # of sound before the pictures, which is left out: more than that is said
 _SAMPLED = 25  # frames of an HDR video that decide where its white is
 
@@ -133,14 +131,15 @@ class Capture:
         """The sound as mono at 16 kHz, float32 `[n]` on [-1, 1], n of any size.
 
         The first sample belongs to the first frame's time; gaps are silence. Nothing where the
-        file has no sound. A warning is logged where all of it is silent, where some is damaged, and
-        where it begins clearly before the first frame.
+        file has no sound. A warning is logged where all of it is silent, where some is damaged,
+        where its channels cancel each other out, and where it begins clearly before the first
+        frame.
         """
         if self._sound is None:
             return
         with open_video(self._path) as container:
-            stream = container.streams[self._sound.index]
-            aligner, damage = Aligner(self._start, self._sound.side), Damage()
+            stream = container.streams[self._sound]
+            aligner, damage = Aligner(self._start), Damage()
             number = 0
             for packet in packets_of(container, [stream]):
                 if packet.size and self._mend(packet, _SOUND, number):
@@ -151,6 +150,7 @@ class Capture:
             yield from aligner.flush()
         name = self._path.name
         damage.warn(name, "sound")
+        aligner.warn(name)
         if aligner.early_s > _EARLY_S:
             _log.warning(
                 "%s: its sound begins before its pictures; %.1f s of it are left out",
@@ -184,7 +184,7 @@ class Capture:
         with open_video(self._path) as container:
             streams: list[Any] = [container.streams[self._video]]
             if self._sound is not None:
-                streams.append(container.streams[self._sound.index])
+                streams.append(container.streams[self._sound])
             found = [Stamps(picture=True), Stamps(picture=False)][: len(streams)]
             place = {stream.index: n for n, stream in enumerate(streams)}
             pictures: list[tuple[int, int | None]] = []
@@ -204,7 +204,7 @@ class Capture:
                     "it, and it is left out: convert both recordings apart",
                     *(self._path.name, unread),
                 )
-            self._clock = Clock(found, breaks=bool(container.format.flags & _BREAKS))
+            self._clock = Clock(found, breaks=bool(container.format.flags & BREAKS))
             tick = Fraction(streams[0].time_base or 1)
             stamps = [
                 pts if pts is None else pts + self._ticks(_PICTURES, number, tick)[0]

@@ -7,17 +7,22 @@ import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 from av.container import InputContainer
+from av.format import Flags
 
 from ...codec.errors import NotAVideoError
 
-__all__ = ["Damage", "decode", "open_video", "packets_of", "unread_recording"]
+__all__ = ["BREAKS", "Damage", "decode", "open_video", "packets_of", "unread_recording"]
 
 _log = logging.getLogger(__name__)
+
+BREAKS = cast(int, Flags.ts_discont.value)
+"""Flag of formats whose stamps may jump by design: MPEG transport and program streams."""
 
 # Local files only: a playlist named .mp4 must not make us connect to the addresses in it.
 _OPTIONS = {"protocol_whitelist": "file,crypto,data"}
@@ -31,6 +36,8 @@ _BEGINNINGS = (
     b"OggS\x00\x02",
 )
 _BLOCK = 1 << 20  # bytes searched at a time
+_PERIOD_S = Fraction(1 << 33, 90_000)  # after which stamps of MPEG begin again (ISO 13818-1, 2.4.3)
+_GOES_ON_S = 2  # from one stamp to the next, in a stream that goes on
 _MOST_ERRORS = 100  # in a row: after so many, the rest of a file is taken to be lost
 
 
@@ -75,11 +82,14 @@ def open_video(path: Path) -> InputContainer:
 def packets_of(container: InputContainer, streams: list[Any]) -> Iterator[Any]:
     """Packets of some streams in the order of the file, an empty one at the end of each stream.
 
+    Stamps of MPEG begin again at zero after 26.5 hours; where they do, they are made to go on.
     Where the container is damaged, reading goes on behind the damage; if it cannot, it ends. A
     stream also ends where FFmpeg begins to read it anew (as with fragmented MP4 files that are
     glued together, of which it takes the first one twice).
     """
     errors = 0
+    wraps = bool(container.format.flags & BREAKS)
+    lasts: dict[int, int] = {}
     firsts: dict[int, tuple[Any, ...]] = {}
     over: set[int] = set()
     while True:
@@ -93,6 +103,8 @@ def packets_of(container: InputContainer, streams: list[Any]) -> Iterator[Any]:
                     firsts.setdefault(index, place)
                 if index in over and packet.size:
                     continue
+                if wraps:
+                    _go_on(packet, lasts)
                 yield packet
             return
         except av.error.FFmpegError as error:
@@ -100,6 +112,21 @@ def packets_of(container: InputContainer, streams: list[Any]) -> Iterator[Any]:
             if errors >= _MOST_ERRORS:
                 _log.warning("the file is damaged and cannot be read to its end: %s", error)
                 return
+
+
+def _go_on(packet: Any, lasts: dict[int, int]) -> None:
+    """Undo the wrap of a packet's stamps, if they go on from its stream's last ones; keep them."""
+    stamp = packet.pts if packet.dts is None else packet.dts
+    if stamp is None:
+        return
+    index, tick = packet.stream.index, packet.time_base
+    period, last = round(_PERIOD_S / tick), lasts.get(index, stamp)
+    nearest = stamp + period * round((last - stamp) / period)
+    if nearest != stamp and abs(nearest - last) * tick <= _GOES_ON_S:
+        packet.pts = None if packet.pts is None else packet.pts + nearest - stamp
+        packet.dts = None if packet.dts is None else packet.dts + nearest - stamp
+        stamp = nearest
+    lasts[index] = stamp
 
 
 def decode(packet: Any, damage: Damage) -> list[Any]:

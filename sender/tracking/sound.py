@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -15,35 +14,22 @@ from av.container import InputContainer
 
 from ...codec.errors import ConfigError
 from ...codec.sound.opus import SAMPLE_RATE
-from .mixing import Balance, mono
+from .mixing import Mixed, Mixer, heard_s
 from .reading import Damage, decode, packets_of
 
-__all__ = ["Aligner", "SoundTrack", "choose_track"]
+__all__ = ["Aligner", "choose_track"]
 
 _log = logging.getLogger(__name__)
 
 _SLACK = SAMPLE_RATE // 20  # 50 ms: below, time stamps are taken to be imprecise, above to be right
-_ENOUGH_S = 2.0  # seconds of audible sound that tell what the channels have in common
+_ENOUGH_S = 2.0  # seconds of audible sound that tell that a track is not silent
 _LONGEST_S = 120.0  # seconds in which a track must be heard, or it counts as silent
 _HARDLY = 0.015  # heard for less than this part of the time of another track: a click or two
 
 Sound = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class SoundTrack:
-    """A sound track that was chosen.
-
-    Attributes:
-        index: of its stream in the container.
-        side: the only channel to take of it, or None for a mix of all.
-    """
-
-    index: int
-    side: int | None = None
-
-
-def choose_track(container: InputContainer, name: str, number: int | None) -> SoundTrack | None:
+def choose_track(container: InputContainer, name: str, number: int | None) -> int | None:
     """The sound track to send: the first that is not silent.
 
     Args:
@@ -52,7 +38,7 @@ def choose_track(container: InputContainer, name: str, number: int | None) -> So
         number: of the track, counted from 1, or None to choose.
 
     Returns:
-        None where there is no sound.
+        Index of its stream in the container; None where there is no sound.
 
     Raises:
         ConfigError: there is no track of that number.
@@ -66,34 +52,29 @@ def choose_track(container: InputContainer, name: str, number: int | None) -> So
         tracks = [tracks[number - 1]]
     if not tracks:
         return None
-    balances = _listen(container, tracks)
-    most = max(balance.heard_s for balance in balances.values())
-    heard = [s for s in tracks if most and balances[s.index].heard_s >= _HARDLY * most]
-    chosen = heard[0] if heard else tracks[0]
+    heard = _listen(container, tracks)
+    most = max(heard.values())
+    audible = [s for s in tracks if most and heard[s.index] >= _HARDLY * most]
+    chosen = audible[0] if audible else tracks[0]
     if chosen is not tracks[0]:
         place = tracks.index(chosen) + 1
         _log.warning("%s: its first sound track is silent; track %d is sent", name, place)
-    side = balances[chosen.index].side
-    if side is not None:
-        _log.warning(
-            "%s: the channels of its sound cancel each other out; only channel %d of them is sent",
-            name,
-            side + 1,
-        )
-    return SoundTrack(chosen.index, side)
+    return int(chosen.index)
 
 
-def _listen(container: InputContainer, tracks: list[Any]) -> dict[int, Balance]:
-    """Decode tracks until it is known which of them are silent."""
-    balances = {stream.index: Balance() for stream in tracks}
+def _listen(container: InputContainer, tracks: list[Any]) -> dict[int, float]:
+    """Seconds that are not silent, of each track as far as is needed to choose."""
+    heard = {stream.index: 0.0 for stream in tracks}
+    seconds = dict(heard)
     damage = Damage()
     for packet in packets_of(container, tracks):
-        balance = balances[packet.stream.index]
+        index = packet.stream.index
         for frame in decode(packet, damage):
-            balance.push(frame)
-        if balances[tracks[0].index].heard_s >= _ENOUGH_S or balance.seconds >= _LONGEST_S:
+            heard[index] += heard_s(frame)
+            seconds[index] += frame.samples / max(frame.sample_rate, 1)
+        if heard[tracks[0].index] >= _ENOUGH_S or seconds[index] >= _LONGEST_S:
             break
-    return balances
+    return heard
 
 
 class Aligner:
@@ -101,40 +82,66 @@ class Aligner:
 
     Args:
         start: the time in seconds to which the first sample belongs.
-        side: see `SoundTrack`.
 
     Attributes:
         peak: largest magnitude of a sample that was given.
         early_s: seconds of sound from before the start, which are left out.
     """
 
-    def __init__(self, start: Fraction, side: int | None) -> None:
-        self._start, self._side = start, side
+    def __init__(self, start: Fraction) -> None:
+        self._start = start
+        self._mixer = Mixer()
         self._given = 0
         self._exact = True
+        self._jumped = False
         self.peak = self.early_s = 0.0
         self._resampler = _resampler()
 
     def jump(self) -> None:
         """The next frame comes from another recording: it is placed exactly by its stamp."""
-        self._exact = True
+        self._jumped = True
 
     def push(self, frame: av.AudioFrame) -> Iterator[Sound]:
         """The next decoded frame; gives float32 `[n]`, n of any size."""
-        time = None if frame.pts is None else frame.pts * Fraction(frame.time_base or 1)
+        for mixed in self._mixer.push(frame, self._jumped):
+            yield from self._align(mixed)
+        self._jumped = False
+
+    def flush(self) -> Iterator[Sound]:
+        """What is still held back."""
+        for mixed in self._mixer.flush():
+            yield from self._align(mixed)
+        yield from self._give(_samples(self._resampler.resample(None)))
+
+    def warn(self, name: str) -> None:
+        """Say what of the channels is left out.
+
+        Args:
+            name: of the file.
+        """
+        if self._mixer.cancelled is not None:
+            _log.warning(
+                "%s: from %.1f s on, the channels of its sound cancel each other out; where they "
+                "do, only one of them is sent",
+                *(name, max(float(self._mixer.cancelled - self._start), 0.0)),
+            )
+
+    def _align(self, mixed: Mixed) -> Iterator[Sound]:
+        time = mixed.time
+        self._exact = self._exact or mixed.jumped
         if time is not None and time < self._start:
-            lasts = Fraction(frame.samples, max(frame.sample_rate, 1))
+            lasts = Fraction(len(mixed.pcm), mixed.rate)
             self.early_s += float(min(self._start - time, lasts))
-        mixed = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(mono(frame, self._side)[None]), format="flt", layout="mono"
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(mixed.pcm[None]), format="flt", layout="mono"
         )
-        mixed.sample_rate = frame.sample_rate
+        frame.sample_rate = mixed.rate
         try:
-            parts = self._resampler.resample(mixed)
+            parts = self._resampler.resample(frame)
         except ValueError:  # the track changed its rate: begin a new resampler
-            yield from self.flush()
+            yield from self._give(_samples(self._resampler.resample(None)))
             self._resampler = _resampler()
-            parts = self._resampler.resample(mixed)
+            parts = self._resampler.resample(frame)
         pcm = _samples(parts)
         if time is not None:
             # Where the sound should stand now, against what was given: a gap, or too much.
@@ -147,10 +154,6 @@ class Aligner:
                 pcm = pcm[min(-late, len(pcm)) :]
         self._exact = self._exact and not len(pcm)
         yield from self._give(pcm)
-
-    def flush(self) -> Iterator[Sound]:
-        """What the resampler still holds."""
-        yield from self._give(_samples(self._resampler.resample(None)))
 
     def _give(self, pcm: Sound) -> Iterator[Sound]:
         if len(pcm):

@@ -20,7 +20,7 @@ def datagrams(draw: st.DrawFn) -> Datagram:
     sequence = draw(u16)
     packets = []
     for _ in range(draw(st.integers(0, 6))):
-        kind = draw(st.sampled_from(Kind))
+        kind = draw(st.sampled_from([kind for kind in Kind if kind != Kind.PARITY]))
         flags = Flags(draw(st.integers(0, 3)))
         payload = draw(st.binary(max_size=150))
         if kind == Kind.CONTROL:
@@ -49,6 +49,12 @@ def test_a_datagram_that_is_cut_is_refused_or_lacks_whole_packets(
     with contextlib.suppress(TruncatedError):
         found = Datagram.parse(cut)
         assert found.packets == datagram.packets[: len(found.packets)]
+
+
+def test_parity_has_no_place() -> None:
+    packet = Packet(Kind.PARITY, Flags.NONE, 0, 0, 0, b"p")
+    with pytest.raises(ConfigError, match="PARITY"):
+        bytes(Datagram(0, 0, 0, (packet,)))
 
 
 @given(st.binary(max_size=300) | st.binary(max_size=200).map(lambda b: b"\x01" + b))

@@ -39,6 +39,7 @@ def test_wire_numbers_never_change() -> None:
         "CONTROL": 6,
         "IDENTITY": 7,
         "BASE": 8,
+        "LIGHT": 13,
     }
     assert (Flags.SYNTHETIC, Flags.INTRA) == (1, 2)
 

@@ -27,8 +27,9 @@ from facewire.codec.file.records import pack_record
 from facewire.codec.identity import Identity
 from facewire.codec.identity_packets import IdentityAssembler
 from facewire.codec.keyframe import Keyframe, KeyframeAssembler
+from facewire.codec.light import LightGroup
 from facewire.codec.motion.profiles import Profile, motion_reader, motion_ticks
-from facewire.codec.packet import MAX_PAYLOAD, Kind, Packet
+from facewire.codec.packet import MAX_PAYLOAD, Flags, Kind, Packet
 from facewire.codec.picture.chain import MAX_FRAME, ChainDecoder
 from facewire.codec.picture.still import CodedPicture, decode_picture
 from facewire.codec.sound.opus import OpusDecoder
@@ -303,6 +304,17 @@ def attack_base(rng: Random) -> int:
     return 1 + len(packets)
 
 
+def attack_light(rng: Random) -> int:
+    """`LightGroup`: changed packets, or any bytes."""
+    packets = [packet for packet in CORPUS.packets if packet.kind == Kind.LIGHT]
+    packets = change_packets(rng, packets, CORPUS.packets)
+    packets.append(Packet(Kind.LIGHT, Flags.INTRA, 0, 0, 0, rng.randbytes(rng.randrange(200))))
+    for packet in packets:
+        with suppress(StreamError):
+            LightGroup.from_packet(packet)
+    return len(packets)
+
+
 def attack_chain(rng: Random) -> int:
     """`ChainDecoder`: changed, lost and mixed frames after the right still, or after another."""
     group = CORPUS.groups[0]
@@ -436,6 +448,7 @@ TARGETS: dict[str, Attack] = {
         attack_motion,
         attack_still,
         attack_base,
+        attack_light,
         attack_chain,
         attack_sound,
         attack_file,

@@ -30,6 +30,7 @@ from facewire.codec.file.container import Reader, Writer
 from facewire.codec.identity import Identity
 from facewire.codec.identity_packets import IdentityAssembler, introduce
 from facewire.codec.keyframe import Keyframe, KeyframeAssembler
+from facewire.codec.light import Light, LightGroup
 from facewire.codec.motion.entropy import MotionDecoder, MotionEncoder
 from facewire.codec.motion.frame import MotionFrame
 from facewire.codec.motion.pose import HeadPlace, PoseDecoder, PoseFrame
@@ -70,6 +71,7 @@ class Recipe:
     portrait: str | None = None
     performed: bool = False
     base: bool = False  # a chain after each keyframe, in two groups
+    light: bool = False  # a fade to black, and light that comes and goes
 
 
 def identity() -> Identity:
@@ -121,6 +123,14 @@ RECIPES = (
         bundles=(1, 1, 5, 3),
         tables=2,
         base=True,
+    ),
+    Recipe(
+        "v1-entropy2-av1-light",
+        StillCodec.AV1,
+        profile=Profile.ENTROPY,
+        bundles=(1, 1, 5, 3),
+        tables=2,
+        light=True,
     ),
     Recipe(
         "v1-entropy2-av1-portrait",
@@ -183,6 +193,11 @@ def shape(index: int) -> bytes:
     return pack_shape(points.astype(np.float32))
 
 
+def light(index: int) -> Light:
+    """Darker and darker at first, then a lamp that is switched on."""
+    return Light(1 - index / 8, index - 4).rounded() if index < 9 else Light(1.5, -20.0).rounded()
+
+
 def make(recipe: Recipe) -> Iterator[Packet]:
     """Two keyframes, each followed by ten frames of motion, and the sound of these frames."""
     header = StreamHeader(
@@ -234,6 +249,9 @@ def make(recipe: Recipe) -> Iterator[Packet]:
             key = motion(frame // 10 * 10)
             if recipe.later and frame % 10 > 5:
                 identity, key, reference = second.id, second.motion, None
+            if recipe.light:
+                lights = [light(frame + n) for n in range(count)]
+                packets.append(LightGroup(identity, pts, step, tuple(lights)).to_packet())
             payload = writer.encode(
                 [sent(frame + n) for n in range(count)], pts, identity, key,
                 stride=step, reference=reference,
@@ -287,6 +305,7 @@ def describe(path: Path) -> dict[str, Any]:
     rms: list[float] = []
     groups, chains = BaseAssembler(), dict[tuple[int, int], ChainDecoder]()
     base: list[dict[str, Any]] = []
+    lights: list[dict[str, Any]] = []
     with path.open("rb") as file:
         reader = Reader(file)
         index = [[entry.pts, entry.offset] for entry in reader.index]
@@ -308,6 +327,8 @@ def describe(path: Path) -> dict[str, Any]:
                 group = groups.push(packet)
                 if group is not None:
                     base.append(describe_group(group, stills, chains))
+            elif packet.kind == Kind.LIGHT:
+                lights.append(describe_lights(LightGroup.from_packet(packet)))
             elif packet.kind == Kind.IDENTITY:
                 whole = introductions.push(packet)
                 identities += [] if whole is None else [whole]
@@ -331,6 +352,7 @@ def describe(path: Path) -> dict[str, Any]:
         "rms": [round(value, 4) for value in rms],
         "bits": count.bits,
         **({"base": base} if base else {}),
+        **({"lights": lights} if lights else {}),
         **({"identities": [describe_identity(i) for i in identities]} if identities else {}),
     }
 
@@ -378,6 +400,16 @@ def describe_group(
         "times": list(group.times),
         "bytes": [len(data) for _, data in group.frames],
         "rgb": [digest(chains[key].decode(data)) for _, data in group.frames],
+    }
+
+
+def describe_lights(group: LightGroup) -> dict[str, Any]:
+    return {
+        "reference": group.reference,
+        "pts": group.pts,
+        "stride": group.stride,
+        "lights": [[light.gain, light.offset] for light in group.lights],
+        "grey": [light.on(np.full(1, 100, np.uint8)).tolist() for light in group.lights],
     }
 
 

@@ -22,6 +22,7 @@ def test_they_are_there() -> None:
         "v1-entropy-av1-references",
         "v1-entropy2-av1",
         "v1-entropy2-av1-base",
+        "v1-entropy2-av1-light",
     }
 
 

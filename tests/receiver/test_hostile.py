@@ -277,7 +277,7 @@ def test_random_packets_of_every_kind(synthetic: Any, generator: Any) -> None:
     rng = np.random.default_rng(0)
     begin = synthetic(frames=5).packets()
     make: Callable[[], Packet] = lambda: Packet(  # noqa: E731
-        Kind(int(rng.integers(1, 8))),
+        list(Kind)[rng.integers(len(Kind))],
         Flags(int(rng.integers(4))),
         int(rng.integers(16)),
         int(rng.integers(65536)),

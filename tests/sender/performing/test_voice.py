@@ -43,6 +43,19 @@ def test_any_rate_and_channels(tmp_path: Path, rate: int, channels: int) -> None
     assert all(frame is PORTRAIT.picture for frame, _ in frames)
 
 
+def test_channels_that_cancel_each_other_out_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path / "a.wav", 16_000, 4, 2)
+    pcm = np.frombuffer(path.read_bytes()[44:], "<i2").reshape(-1, 2).copy()
+    pcm[3 * 16_000 :, 1] *= -1
+    path.write_bytes(path.read_bytes()[:44] + pcm.tobytes())
+    voice = Voice(path, PORTRAIT)
+    sound = np.concatenate(list(voice.sound()))
+    assert np.abs(sound[-8000:-2000]).max() == pytest.approx(0.5, rel=0.05)
+    assert caplog.text.count("from 3.0 s on, the channels of its sound cancel each other out") == 1
+
+
 def test_a_blink_of_sound(tmp_path: Path) -> None:
     assert Voice(write(tmp_path / "a.wav", 16_000, 0.001), PORTRAIT).info.timing.frames == 1
 

@@ -176,6 +176,29 @@ def test_stamps_that_begin_anywhere(tmp_path: Path) -> None:
         assert_in_sync(capture, 7)
 
 
+@pytest.mark.parametrize(
+    ("before", "offset"),
+    [((1,), 95_441.5), ((50,), 95_443.3), ((50, 95_441), 95_440), ((95_441, 50_000), 95_441.5)],
+)
+def test_stamps_that_wrap_in_a_later_recording(
+    tmp_path: Path, before: tuple[float, ...], offset: float
+) -> None:
+    parts = [
+        record(
+            tmp_path / f"{n}.ts",
+            3,
+            *(*X264, *AAC, "-output_ts_offset", at, "-muxdelay", 0, "-muxpreload", 0),
+            start=3 * n,
+        )
+        for n, at in enumerate((*before, offset))
+    ]
+    capture = Capture(join(tmp_path / "all.ts", *parts))
+    times = [time for _, time in capture.frames()]
+    assert times == [Fraction(n, 25) for n in range(75 * len(parts))]
+    assert seconds(capture) == pytest.approx(3 * len(parts), abs=0.1)
+    assert_in_sync(capture, 6 * len(parts) - 1)
+
+
 def test_an_edit_list_is_followed(tmp_path: Path) -> None:
     source = record(tmp_path / "a.mp4", 4, *X264, "-g", "250", *AAC)
     ffmpeg("-ss", "1.3", "-i", source, "-c", "copy", tmp_path / "b.mp4")
