@@ -200,6 +200,8 @@ class Outgoing:
     def take(self, packets: Iterable[Packet], now: float) -> None:
         """Put what the encoder gave into the queues."""
         packets = list(packets)
+        if not packets:
+            return
         first = self._first_keyframe(packets)
         if first:
             self._send_reliably(first, now)

@@ -522,14 +522,15 @@ class Encoder:
         since = self._animation.stream.since
         if since is None:
             return []
-        together = Fraction(self.together_ms, 1000)
         spoke, self._speaks = self._speaks, False
-        talks = self._spoke is not None and at - self._spoke < 2 * together
-        waited = at - self._lag - since * self.header.time_base
-        waited += 1 / self.header.fps / 4  # frames jitter
-        if spoke or waited >= (together if talks else together - 1 / self.header.fps):
-            return [*self._waiting_base(), *self._counted(self._animation.flush())]
-        return []
+        if not spoke:
+            together, frame = Fraction(self.together_ms, 1000), 1 / self.header.fps
+            talks = self._spoke is not None and at - self._spoke < 2 * together
+            waits = together if talks else together - frame
+            waits -= frame / 4  # frames jitter
+            if at - self._lag - since * self.header.time_base < waits:
+                return []
+        return [*self._waiting_base(), *self._counted(self._animation.flush())]
 
     def _waiting_base(self) -> list[Packet]:
         """What waits of a call's base layer. It goes before motion, so that it is not late."""
@@ -613,14 +614,13 @@ class Encoder:
         """The packets that are ready, numbered."""
         packets, self._ready = self._ready, []
         first, self._sequence = self._sequence, self._sequence + len(packets)
-        done = self._animation
-        self.statistics = replace(
-            self.statistics,
-            frames=done.frames,
-            repeated=done.repeated,
-            keyframes=done.references,
-            early=self._early,
-        )
+        done, told = self._animation, self.statistics
+        counts = done.frames, done.repeated, done.references, self._early
+        if counts != (told.frames, told.repeated, told.keyframes, told.early):
+            frames, repeated, keyframes, early = counts
+            self.statistics = replace(
+                told, frames=frames, repeated=repeated, keyframes=keyframes, early=early
+            )
         return [
             replace(packet, sequence=(first + index) % WRAP) for index, packet in enumerate(packets)
         ]

@@ -23,6 +23,7 @@ from facewire.codec.motion.frame import MotionFrame
 from facewire.models.face.mesh import POINTS
 from facewire.receiver.decoder import Decoder
 from facewire.receiver.generators.protocol import Generator
+from facewire.receiver.outputs import PictureOutput
 from facewire.receiver.talking.mouth import MouthPredictor
 from facewire.sender.encoder import Encoder
 from facewire.sender.tracking.finder import FaceTracker
@@ -85,7 +86,11 @@ def voice(start: int, count: int, seed: int = 0) -> Sound:
     time = np.arange(start, start + count) / RATE
     pitch = 120 + 15 * np.sin(1.3 * time + seed)
     phase = 2 * np.pi * np.cumsum(pitch) / RATE
-    tone = sum(np.sin(k * phase) / k for k in range(1, 9))
+    before, tone, double = np.zeros(count), np.sin(phase), 2 * np.cos(phase)
+    harmonic = tone.copy()
+    for k in range(2, 9):  # sin(k x) = 2 cos(x) sin((k - 1) x) - sin((k - 2) x)
+        before, harmonic = harmonic, double * harmonic - before
+        tone += harmonic / k
     loud = np.clip(np.sin(2 * np.pi * 2.5 * time + seed), 0, 1)
     return np.asarray(0.2 * tone * loud, np.float32)
 
@@ -157,6 +162,7 @@ class Side:
     def begin(self) -> None:
         """Open the session; a second time, begin anew as after a crash."""
         self.tracker = self.face()
+        self._output: PictureOutput | None = None  # that is shown
         if self.film is not None:
             self.session = CallSession(self.config, now=self.now)
         else:
@@ -230,9 +236,9 @@ class Side:
         self.session.sound(BLOCK, self.now)
 
     def _look(self) -> None:
-        before = self.session.statistics.shown
         output = self.session.picture(self.now)
-        if output is not None and self.session.statistics.shown > before:
+        if output is not None and output is not self._output:
+            self._output = output
             assert self.peer is not None
             taken = self.peer.clock.time_of(self.peer.origin + float(output.pts))
             self.shown.append(Shown(self.world.now, taken, output.concealed, output.frame))
