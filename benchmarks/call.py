@@ -196,7 +196,7 @@ def slow(card: Path, seed: int) -> Iterator[Row]:
 
 def hours(card: Path, seed: int, count: float = 8.0) -> Iterator[Row]:
     """Hours with drifting clocks and some loss. Five pictures a second, and fifty looks a second at
-    what is to leave, bound the work.
+    what is to leave, bound the work. Each half hour says on standard error how it was.
     """
     clocks = Clock(100.0, ppm=150), Clock(5000.0, ppm=-150)
     config = CallConfig(kbps=16, fps=5)
@@ -205,23 +205,45 @@ def hours(card: Path, seed: int, count: float = 8.0) -> Iterator[Row]:
     call.run(60)
     early = beyond(call.b, 20, 60)
     call.run(540)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    for _ in range(round(6 * count) - 1):
+    memory, apart, still = [resident_mb()], [], 0.0
+    for part in range(2, round(6 * count) + 1):
         for side in (call.a, call.b):
-            for rows in (side.shown, side.heard, side.lips, side.sent):
-                del rows[:-3000]  # type: ignore[attr-defined]
+            for rows in (side.shown, side.heard, side.lips, side.apart, side.sent):
+                del rows[:-1]  # type: ignore[attr-defined]
+        before, sent = call.world.now, call.there.sent_bytes
         call.run(600)
-    now = call.world.now
-    late = beyond(call.b, now - 60, now)
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    lips = [abs(ahead) for at, ahead in call.b.lips]
+        now = call.world.now
+        memory.append(resident_mb())
+        apart.append(max(abs(ahead) for at, ahead in [*call.a.apart, *call.b.apart]))
+        still = max(still, *(side.longest_still(before, now) for side in (call.a, call.b)))
+        if part % 3 == 0:
+            sound, shown, _ = beyond(call.b, before, now)
+            some = [abs(ahead) for at, ahead in call.b.apart]
+            print(
+                f"{part / 6:.1f} hours: {memory[-1]:.1f} MB; in the last ten minutes "
+                f"{(call.there.sent_bytes - sent) / 75000:.2f} kbit/s, sound {sound:.0f} ms, "
+                f"picture {shown:.0f} ms, {len(call.b.frames(before, now)) / 30:.1f} % shown, "
+                f"{sum(one.made_up for one in call.b.frames(before, now))} made up, apart "
+                f"{1000 * percentile(some, 99):.0f} ms (p99), {1000 * apart[-1]:.0f} ms at most; "
+                f"{time.process_time():.0f} CPU s",
+                file=sys.stderr,
+                flush=True,
+            )
+    late = beyond(call.b, call.world.now - 60, call.world.now)
     yield Row(
         f"{count:g} hours, 300 ppm of drift, 2 % loss",
         "memory flat (5 %), delay as after a minute, sound never out by more than 40 ms",
-        f"peak memory {memory:.0f} MB after 10 minutes, {grown:.0f} MB at the end; sound "
-        f"{early[0]:.0f} and {late[0]:.0f} ms, picture {early[1]:.0f} and {late[1]:.0f} ms; lips "
-        f"{1000 * percentile(lips, 99):.0f} ms (p99)",
+        f"memory {memory[0]:.0f} MB after 10 minutes, then {min(memory):.0f} to {max(memory):.0f}, "
+        f"at the end {memory[-1]:.0f}; sound {early[0]:.0f} and {late[0]:.0f} ms, picture "
+        f"{early[1]:.0f} and {late[1]:.0f} ms; picture and sound apart by {1000 * max(apart):.0f} "
+        f"ms at most when a picture appears; longest still {1000 * still:.0f} ms",
     )
+
+
+def resident_mb() -> float:
+    """Memory of this process now, in MB of 1,000,000 bytes (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
 
 
 def after(side: Side, start: float, end: float) -> str:

@@ -112,6 +112,7 @@ def _union() -> tuple[int, ...]:
 
 POINTS: tuple[int, ...] = _union()
 """Mesh indices of the landmarks that a keyframe sends and that the receiver draws."""
+_POINTS_AT = np.array(POINTS)
 _AT = {index: position for position, index in enumerate(POINTS)}
 
 
@@ -150,7 +151,7 @@ IRISES: tuple[int, ...] = (468, 473)
 
 def select_points(landmarks: Array) -> Array:
     """The landmarks in `POINTS`: `[..., 478, 2]` → `[..., len(POINTS), 2]`."""
-    return landmarks[..., POINTS, :]
+    return landmarks[..., _POINTS_AT, :]
 
 
 def region_maps(source: Array, driving: Array, ridge: float = 1e-3) -> Array:
@@ -177,7 +178,8 @@ def region_maps(source: Array, driving: Array, ridge: float = 1e-3) -> Array:
     return np.asarray(maps.swapaxes(-1, -2), np.float32)
 
 
-_INDICES = np.concatenate([np.array(region) for region in REGIONS])
+_REGIONS_AT = [np.array(region) for region in REGIONS]
+_INDICES = np.concatenate(_REGIONS_AT)
 _COUNTS = np.array([len(region) for region in REGIONS])
 _STARTS = np.cumsum(_COUNTS) - _COUNTS
 _REGION = np.repeat(np.arange(len(REGIONS)), _COUNTS)  # of each index
@@ -197,7 +199,7 @@ def _sums(products: Array) -> Array:
 
 def _similarity(source: Array, driving: Array) -> npt.NDArray[np.float64]:
     """Scale and rotation of the rigid part, nose and eye corners, as `[..., 2, 2]`."""
-    rigid = REGIONS[0]
+    rigid = _REGIONS_AT[0]
     x = source[..., rigid, :] - source[..., rigid, :].mean(-2, keepdims=True)
     y = driving[..., rigid, :] - driving[..., rigid, :].mean(-2, keepdims=True)
     norm = np.maximum((x * x).sum((-1, -2)), 1e-12).astype(np.float64)
@@ -208,7 +210,9 @@ def _similarity(source: Array, driving: Array) -> npt.NDArray[np.float64]:
 
 def centroids(landmarks: Array) -> Array:
     """Centroids of the regions: `[..., 478, 2]` → `[..., 10, 2]`."""
-    return np.stack([landmarks[..., r, :].mean(-2) for r in REGIONS], axis=-2).astype(np.float32)
+    return np.stack([landmarks[..., r, :].mean(-2) for r in _REGIONS_AT], axis=-2).astype(
+        np.float32
+    )
 
 
 def openings(landmarks: Array) -> Array:

@@ -118,6 +118,7 @@ class Side:
         shown: pictures that he saw.
         heard: (time of the world, how long ago it was said), ten times a second.
         lips: (time of the world, how far the picture is ahead of the sound), ten times a second.
+        apart: the same at each moment at which a new picture is seen.
         film: what the camera shows, forwards and backwards in turn, for the real networks; None:
             the networks are none, and the camera shows one picture.
         filmed: (time of the world, frame of the camera).
@@ -135,6 +136,7 @@ class Side:
     shown: list[Shown] = field(default_factory=list)
     heard: list[tuple[float, float]] = field(default_factory=list)
     lips: list[tuple[float, float]] = field(default_factory=list)
+    apart: list[tuple[float, float]] = field(default_factory=list)
     sent: list[tuple[float, int]] = field(default_factory=list)
     messages: list[list[bytes]] = field(default_factory=list)
     channel: float = DELAY
@@ -242,6 +244,9 @@ class Side:
             assert self.peer is not None
             taken = self.peer.clock.time_of(self.peer.origin + float(output.pts))
             self.shown.append(Shown(self.world.now, taken, output.concealed, output.frame))
+            said = self._said()
+            if said is not None:
+                self.apart.append((self.world.now, taken - said))
 
     def _send(self) -> None:
         message = self.session.reliably()
@@ -261,13 +266,19 @@ class Side:
 
     def measure(self) -> None:
         """Note how old the sound is that is heard now, and whether the picture fits it."""
-        position = self.session.playback.position(self.now)
-        if position is None or self.peer is None:
+        said = self._said()
+        if said is None:
             return
-        said = self.peer.clock.time_of(self.peer.origin + position)
         self.heard.append((self.world.now, self.world.now - said))
         if self.shown:
             self.lips.append((self.world.now, self.shown[-1].taken - said))
+
+    def _said(self) -> float | None:
+        """When the sound that is heard now was said, in seconds of the world."""
+        position = self.session.playback.position(self.now)
+        if position is None or self.peer is None:
+            return None
+        return self.peer.clock.time_of(self.peer.origin + position)
 
     def kbps(self, start: float, end: float) -> float:
         """What was sent, headers included."""
