@@ -21,6 +21,7 @@ __all__ = [
     "REGIONS",
     "REGION_NAMES",
     "RIGHT_EYE",
+    "RegionMaps",
     "centroids",
     "mirror_map",
     "openings",
@@ -167,15 +168,30 @@ def region_maps(source: Array, driving: Array, ridge: float = 1e-3) -> Array:
     Returns:
         float32 `[..., 10, 2, 2]`: `driving - its centroid ≈ map @ (source - its centroid)`.
     """
-    prior = _similarity(source, driving)[..., None, :, :]
-    x, y = _about_centroids(source), _about_centroids(driving)
-    xx = _sums(x[..., :, None] * x[..., None, :]).astype(np.float64)
-    yx = _sums(y[..., :, None] * x[..., None, :]).astype(np.float64)
-    weight = ridge * np.trace(xx, axis1=-2, axis2=-1)[..., None, None] + 1e-9
-    system = xx + weight * np.eye(2)
-    right = yx + weight * prior
-    maps = np.linalg.solve(system.swapaxes(-1, -2), right.swapaxes(-1, -2))
-    return np.asarray(maps.swapaxes(-1, -2), np.float32)
+    return RegionMaps(source, ridge).to(driving)
+
+
+class RegionMaps:
+    """`region_maps` of one source, for many driving landmarks.
+
+    Args:
+        source, ridge: as of `region_maps`.
+    """
+
+    def __init__(self, source: Array, ridge: float = 1e-3) -> None:
+        self._source, self._points = source, _about_centroids(source)
+        xx = _sums(self._points[..., :, None] * self._points[..., None, :]).astype(np.float64)
+        self._weight = ridge * np.trace(xx, axis1=-2, axis2=-1)[..., None, None] + 1e-9
+        self._system = (xx + self._weight * np.eye(2)).swapaxes(-1, -2)
+
+    def to(self, driving: Array) -> Array:
+        """The maps to these landmarks, as of `region_maps`."""
+        prior = _similarity(self._source, driving)[..., None, :, :]
+        y = _about_centroids(driving)
+        yx = _sums(y[..., :, None] * self._points[..., None, :]).astype(np.float64)
+        right = yx + self._weight * prior
+        maps = np.linalg.solve(self._system, right.swapaxes(-1, -2))
+        return np.asarray(maps.swapaxes(-1, -2), np.float32)
 
 
 _REGIONS_AT = [np.array(region) for region in REGIONS]
@@ -210,9 +226,8 @@ def _similarity(source: Array, driving: Array) -> npt.NDArray[np.float64]:
 
 def centroids(landmarks: Array) -> Array:
     """Centroids of the regions: `[..., 478, 2]` → `[..., 10, 2]`."""
-    return np.stack([landmarks[..., r, :].mean(-2) for r in _REGIONS_AT], axis=-2).astype(
-        np.float32
-    )
+    sums = np.stack([landmarks[..., region, :].sum(-2) for region in _REGIONS_AT], axis=-2)
+    return np.asarray(sums / _COUNTS[:, None].astype(np.float32), np.float32)
 
 
 def openings(landmarks: Array) -> Array:

@@ -36,6 +36,7 @@ SIZE = 256
 DELAY = 0.08  # of the line by default
 ENDS = ends_of(bytes(32), bytes(range(32)))
 BLOCK = 320  # samples that microphone and loudspeaker take at once
+_AT_ONCE = 50  # blocks of the voice that are computed at once
 
 
 def picture() -> Frame:
@@ -83,10 +84,15 @@ class NoGenerator:
 
 def voice(start: int, count: int, seed: int = 0) -> Sound:
     """Syllables of a synthetic voice: samples `start` to `start + count` of it."""
-    time = np.arange(start, start + count) / RATE
+    return voices(start, 1, count, seed)[0]
+
+
+def voices(start: int, blocks: int, count: int, seed: int = 0) -> Sound:
+    """So many blocks of `voice` that follow each other: `[blocks, count]`."""
+    time = np.arange(start, start + blocks * count).reshape(blocks, count) / RATE
     pitch = 120 + 15 * np.sin(1.3 * time + seed)
-    phase = 2 * np.pi * np.cumsum(pitch) / RATE
-    before, tone, double = np.zeros(count), np.sin(phase), 2 * np.cos(phase)
+    phase = 2 * np.pi * np.cumsum(pitch, axis=1) / RATE
+    before, tone, double = np.zeros_like(phase), np.sin(phase), 2 * np.cos(phase)
     harmonic = tone.copy()
     for k in range(2, 9):  # sin(k x) = 2 cos(x) sin((k - 1) x) - sin((k - 2) x)
         before, harmonic = harmonic, double * harmonic - before
@@ -180,6 +186,7 @@ class Side:
             self.session = CallSession(self.config, now=self.now, encoder=encoder, decoder=decoder)
         self.origin = self.now  # of the stream's time
         self.samples = 0
+        self._voice: list[Sound] = []  # the next blocks of it
         if self.peer is not None:
             self._bind(self.peer)
 
@@ -230,8 +237,11 @@ class Side:
         return film[min(turn, 2 * len(film) - 2 - turn)]
 
     def _talk(self) -> None:
+        if not self._voice:
+            self._voice = [*voices(self.samples, _AT_ONCE, BLOCK, self.seed)]
+        block = self._voice.pop(0)
         if self.talking:
-            self.session.hear(voice(self.samples, BLOCK, self.seed), self.now)
+            self.session.hear(block, self.now)
         self.samples += BLOCK
 
     def _listen(self) -> None:
