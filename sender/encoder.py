@@ -196,6 +196,8 @@ class Encoder:
         self._wanted = True
         self._spoke: Fraction | None = None  # when a packet of sound was complete last
         self._speaks = False  # one was just now
+        self._due_of = -1, 0  # what `_dues` are of: a tick, and how long a packet lasts
+        self._dues = Fraction(0), Fraction(0)
         self._announced = False
         self._ended = False
 
@@ -523,14 +525,25 @@ class Encoder:
         if since is None:
             return []
         spoke, self._speaks = self._speaks, False
-        if not spoke:
-            together, frame = Fraction(self.together_ms, 1000), 1 / self.header.fps
-            talks = self._spoke is not None and at - self._spoke < 2 * together
-            waits = together if talks else together - frame
-            waits -= frame / 4  # frames jitter
-            if at - self._lag - since * self.header.time_base < waits:
-                return []
+        if not spoke and at < self._motion_due(since, at):
+            return []
         return [*self._waiting_base(), *self._counted(self._animation.flush())]
+
+    def _motion_due(self, since: int, at: Fraction) -> Fraction:
+        """When motion that waits `since` a tick has waited long enough; one frame earlier where
+        nobody talks.
+        """
+        if self._due_of != (since, self.together_ms):
+            self._due_of = since, self.together_ms
+            together, frame = Fraction(self.together_ms, 1000), 1 / self.header.fps
+            jitter = frame / 4  # of frames
+            latest = self._lag + since * self.header.time_base + together - jitter
+            self._dues = latest - frame, latest
+        if at < self._dues[0]:  # the usual case, and there are many calls
+            return self._dues[0]
+        together = Fraction(self.together_ms, 1000)
+        talks = self._spoke is not None and at - self._spoke < 2 * together
+        return self._dues[talks]
 
     def _waiting_base(self) -> list[Packet]:
         """What waits of a call's base layer. It goes before motion, so that it is not late."""

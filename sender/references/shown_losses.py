@@ -82,7 +82,7 @@ def _differences(references: Appearance, frames: Appearance) -> Losses:
     levels = np.maximum(levels, low - np.minimum(frames.cells, low))
     levels = np.maximum(levels, np.maximum(cells, frames.high) - frames.high)
     levels = np.maximum(levels, frames.low - np.minimum(cells, frames.low))
-    levels = np.clip(levels, _NOISE, _SURE) - np.uint8(_NOISE)
+    levels = np.minimum(np.maximum(levels, np.uint8(_NOISE)), np.uint8(_SURE)) - np.uint8(_NOISE)
     levels *= references.counts[:, None] & frames.counts
     changed = (levels.astype(np.float32) @ _PARTS) @ _WEIGHTS
     return np.asarray(changed + dimmed, np.float64)
