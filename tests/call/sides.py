@@ -103,12 +103,20 @@ def voices(start: int, blocks: int, count: int, seed: int = 0) -> Sound:
 
 @dataclass
 class Shown:
-    """A picture when it was first seen: all in seconds of the world."""
+    """A picture when it was first seen: times are seconds of the world.
+
+    Attributes:
+        at, taken: when it was seen, and when the camera took it.
+        made_up: whether it was made up.
+        picture: itself.
+        ahead: by how much it was ahead of the sound that was heard just then; None without sound.
+    """
 
     at: float
     taken: float
     made_up: bool
     picture: Frame
+    ahead: float | None
 
 
 @dataclass
@@ -124,7 +132,6 @@ class Side:
         shown: pictures that he saw.
         heard: (time of the world, how long ago it was said), ten times a second.
         lips: (time of the world, how far the picture is ahead of the sound), ten times a second.
-        apart: the same at each moment at which a new picture is seen.
         film: what the camera shows, forwards and backwards in turn, for the real networks; None:
             the networks are none, and the camera shows one picture.
         filmed: (time of the world, frame of the camera).
@@ -142,7 +149,6 @@ class Side:
     shown: list[Shown] = field(default_factory=list)
     heard: list[tuple[float, float]] = field(default_factory=list)
     lips: list[tuple[float, float]] = field(default_factory=list)
-    apart: list[tuple[float, float]] = field(default_factory=list)
     sent: list[tuple[float, int]] = field(default_factory=list)
     messages: list[list[bytes]] = field(default_factory=list)
     channel: float = DELAY
@@ -253,10 +259,9 @@ class Side:
             self._output = output
             assert self.peer is not None
             taken = self.peer.clock.time_of(self.peer.origin + float(output.pts))
-            self.shown.append(Shown(self.world.now, taken, output.concealed, output.frame))
             said = self._said()
-            if said is not None:
-                self.apart.append((self.world.now, taken - said))
+            ahead = None if said is None else taken - said
+            self.shown.append(Shown(self.world.now, taken, output.concealed, output.frame, ahead))
 
     def _send(self) -> None:
         message = self.session.reliably()
