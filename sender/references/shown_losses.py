@@ -45,7 +45,7 @@ def shown_losses(reference: Appearance, frames: Appearance) -> Losses:
     Returns:
         Float64 `[N]`, in units of `expected_loss`.
     """
-    return losses_between(Appearance.stack([reference]), frames)[0]
+    return np.asarray(losses_between(Appearance.stack([reference]), frames)[0])
 
 
 def losses_between(references: Appearance, frames: Appearance) -> Losses:
