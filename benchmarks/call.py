@@ -3,7 +3,7 @@
     python -m benchmarks.call                       all cases but the eight hours, as a table
     python -m benchmarks.call --case loss --seed 3  one of them
     python -m benchmarks.call --case hours --hours 8
-    python -m benchmarks.call --plot FOLDER         three lives of a call as pictures (SVG)
+    python -m benchmarks.call --plot FOLDER         three lives of a call as pictures (PNG)
 
 Both sides send a face that sways and a synthetic voice, 25 pictures a second. The networks are
 none: a tracker that knows where the face is, and a generator that paints nothing new. All else is
@@ -31,7 +31,7 @@ from facewire.codec.control import State
 from tests.call.sides import DELAY, Call, Shown, Side, percentile
 from tests.conftest import blank_network
 
-mpl.use("svg")
+mpl.use("agg")
 import matplotlib.pyplot as plt
 
 
@@ -295,7 +295,7 @@ def lives(card: Path, seed: int, folder: Path) -> None:
         settings.loss, settings.dead = 0.0, False
         settings.kbps = 32 if name == "falls" else None
         call.run(20)
-        _draw(name, call, queue, estimate, folder / f"call-{name}.svg")
+        _draw(name, call, queue, estimate, folder / f"call-{name}.png")
 
 
 def _draw(
@@ -331,7 +331,7 @@ def _draw(
         axis.legend(loc="upper right", fontsize=8)
         axis.grid(alpha=0.3)
     figure.suptitle(name)
-    figure.savefig(path)
+    figure.savefig(path, dpi=112.5)
     plt.close(figure)
 
 

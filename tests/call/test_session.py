@@ -167,6 +167,7 @@ def test_an_outage_of_one_way_is_over_soon(card: Path) -> None:
     back = [one.at for one in call.b.frames(10, 18) if one.at > 15]
     assert back[0] < 16.25
     assert share_shown(call.b, 16, 18) > 0.9
+    assert sound_age(call.b, 16, 18) < 0.4
 
 
 @pytest.mark.parametrize("who", ["the sender", "the receiver"])
