@@ -215,6 +215,12 @@ class Encoder:
         """
         return self._rate.together_ms
 
+    def can_show(self, references: Collection[ReferenceState]) -> bool:
+        """Whether a receiver that has these references can show the motion that is sent now. After
+        a keyframe at which one can join, that keyframe must be among them.
+        """
+        return any(known.state in references for known in self._animation.known)
+
     def set_rate(self, kbps: float, waiting: int = 0) -> None:
         """Change the rate of a call, from now on: the quantiser step of motion, how long packets
         last, the references' bytes, and the rate of the sound. No keyframe is needed for it.

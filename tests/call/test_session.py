@@ -105,6 +105,17 @@ def test_ten_per_cent_of_the_datagrams_lost(card: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_second_keyframe_comes_as_soon_as_the_first(card: Path) -> None:
+    """When a lossy line made the sender begin again with another keyframe, the peer has the first
+    one, and can show nothing of what is sent now.
+    """
+    lines = LineConditions(loss=0.1), LineConditions(loss=0.1)
+    call = Call(card, SLOW, *lines, seed=2, send_s=0.02)
+    call.run(4)  # 2.3 s; where the second keyframe waited for the rate, 10.6 s
+    assert call.a.shown
+    assert call.b.shown
+
+
 def test_a_datagram_lost_now_and_then_delays_nothing_for_long(card: Path) -> None:
     """What was lost is waited for until it would be played, and that wait is not taken for a line
     that is slow.
