@@ -66,7 +66,8 @@ def _differences(references: Appearance, frames: Appearance) -> Losses:
     )
     dimmed = _LIGHT * np.maximum(np.abs(light) - _NOISE, 0)
     if not steady.all():
-        gain, offset = np.ones(light.shape), np.zeros(light.shape)
+        gain = np.ones(light.shape, np.float32)
+        offset = np.zeros(light.shape, np.float32)
         for row in np.flatnonzero(~steady.all(1)):
             gain[row], offset[row] = measure_light(references[int(row)], frames)
         lit = ((gain != 1) | (offset != 0)) & ~steady
