@@ -200,6 +200,8 @@ class Outgoing:
     def take(self, packets: Iterable[Packet], now: float) -> None:
         """Put what the encoder gave into the queues."""
         packets = list(packets)
+        if not packets:
+            return
         first = self._first_keyframe(packets)
         if first:
             self._send_reliably(first, now)
@@ -225,7 +227,10 @@ class Outgoing:
             most = _COPY_UNTIL if self._copying else _COPY_FROM
             self._copying = self.line.loss > most
         if control.session == self.encoder.header.session and control.references is not None:
-            self._confirmed = bool(control.references)
+            confirmed = self.encoder.can_show(control.references)
+            if self._confirmed and not confirmed:
+                self._first = 0  # what shows him something again is as urgent as the first picture
+            self._confirmed = confirmed
         if self._proofs is not None:
             self._proofs.report(control, self.encoder.header.session)
         self.encoder.feed(self._without_delivered(control, now), now)

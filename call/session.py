@@ -48,6 +48,7 @@ _FULL_S = 0.24  # between two reports, at least, where more is on its way than t
 _STATE_S = 1.0  # between two reports that tell state and clock
 _SHARE = 0.1  # of the rate that reports may take, headers apart
 _LATELY = 0.25  # what the newest report counts for in the mean of their bytes
+_MOST_COUNTED = 100  # bytes that it counts for at most
 _EARLY_S = 0.02  # that a report may leave before it is due, to go with a datagram
 _RIDES = 1.5  # times as long as sound lasts in a datagram, a report waits for one to go with
 _GOODBYES = 3  # times that leaving is said, since a datagram may be lost
@@ -310,7 +311,7 @@ class CallSession:
         self._told = now
         packet = report.to_packet(0)
         # The first report after an outage tells much; the next one must not wait for so long.
-        self._cost += (len(packet.payload) - self._cost) * _LATELY
+        self._cost += (min(len(packet.payload), _MOST_COUNTED) - self._cost) * _LATELY
         return packet
 
     def picture(self, now: float) -> PictureOutput | None:

@@ -22,6 +22,7 @@ HOP = 160
 _WINDOW = 400
 _FFT = 512
 _FLOOR = 1e-5
+_HANN = np.hanning(_WINDOW)
 
 Array = npt.NDArray[np.float32]
 
@@ -58,7 +59,7 @@ def log_mel(pcm: Array) -> Array:
     padded = np.zeros(before + steps * HOP + _WINDOW, np.float64)
     padded[before : before + len(pcm)] = pcm
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[: steps * HOP : HOP]
-    spectrum = np.fft.rfft(frames * np.hanning(_WINDOW), _FFT)
+    spectrum = np.fft.rfft(frames * _HANN, _FFT)
     return _scale((spectrum.real**2 + spectrum.imag**2) @ _filterbank())
 
 

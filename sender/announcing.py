@@ -53,11 +53,14 @@ class Announcer:
         """
         if self._said is None:
             return []
+        passed = now - self._said
+        if passed < (_ASKED_S if self._asked else _KNOWN_S if self._known else _UNKNOWN_S):
+            return []  # the usual case, and there are many calls
         known = _KNOWN_S
         if per_second is not None:
             known = max(known, Fraction(_SHARE * self._size / per_second))
         wait = _ASKED_S if self._asked else known if self._known else _UNKNOWN_S
-        return [self.stream(0, now)] if now - self._said >= wait else []
+        return [self.stream(0, now)] if passed >= wait else []
 
     def identity(self, pts: int, now: Fraction) -> list[Packet]:
         """The identity, if there is one that is still to be sent."""

@@ -62,7 +62,8 @@ class Appearance:
 
         small = cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-        low, high = (points.min(0) + 1) / 2, (points.max(0) + 1) / 2
+        rows = np.ascontiguousarray(points.T)  # minima of rows are found faster
+        low, high = (rows.min(1) + 1) / 2, (rows.max(1) + 1) / 2
         left, top = np.clip((low * _SIDE).astype(int), 0, _SIDE - _FACE)
         right, bottom = np.clip((high * _SIDE).astype(int), (left + _FACE, top + _FACE), _SIDE)
         box = grey[top:bottom, left:right]

@@ -196,6 +196,8 @@ class Encoder:
         self._wanted = True
         self._spoke: Fraction | None = None  # when a packet of sound was complete last
         self._speaks = False  # one was just now
+        self._due_of = -1, 0  # what `_dues` are of: a tick, and how long a packet lasts
+        self._dues = Fraction(0), Fraction(0)
         self._announced = False
         self._ended = False
 
@@ -212,6 +214,12 @@ class Encoder:
         with a clock: 120, 80 or 40, the fewer the higher the rate.
         """
         return self._rate.together_ms
+
+    def can_show(self, references: Collection[ReferenceState]) -> bool:
+        """Whether a receiver that has these references can show the motion that is sent now. After
+        a keyframe at which one can join, that keyframe must be among them.
+        """
+        return any(known.state in references for known in self._animation.known)
 
     def set_rate(self, kbps: float, waiting: int = 0) -> None:
         """Change the rate of a call, from now on: the quantiser step of motion, how long packets
@@ -522,14 +530,26 @@ class Encoder:
         since = self._animation.stream.since
         if since is None:
             return []
-        together = Fraction(self.together_ms, 1000)
         spoke, self._speaks = self._speaks, False
+        if not spoke and at < self._motion_due(since, at):
+            return []
+        return [*self._waiting_base(), *self._counted(self._animation.flush())]
+
+    def _motion_due(self, since: int, at: Fraction) -> Fraction:
+        """When motion that waits `since` a tick has waited long enough; one frame earlier where
+        nobody talks.
+        """
+        if self._due_of != (since, self.together_ms):
+            self._due_of = since, self.together_ms
+            together, frame = Fraction(self.together_ms, 1000), 1 / self.header.fps
+            jitter = frame / 4  # of frames
+            latest = self._lag + since * self.header.time_base + together - jitter
+            self._dues = latest - frame, latest
+        if at < self._dues[0]:  # the usual case, and there are many calls
+            return self._dues[0]
+        together = Fraction(self.together_ms, 1000)
         talks = self._spoke is not None and at - self._spoke < 2 * together
-        waited = at - self._lag - since * self.header.time_base
-        waited += 1 / self.header.fps / 4  # frames jitter
-        if spoke or waited >= (together if talks else together - 1 / self.header.fps):
-            return [*self._waiting_base(), *self._counted(self._animation.flush())]
-        return []
+        return self._dues[talks]
 
     def _waiting_base(self) -> list[Packet]:
         """What waits of a call's base layer. It goes before motion, so that it is not late."""
@@ -613,14 +633,13 @@ class Encoder:
         """The packets that are ready, numbered."""
         packets, self._ready = self._ready, []
         first, self._sequence = self._sequence, self._sequence + len(packets)
-        done = self._animation
-        self.statistics = replace(
-            self.statistics,
-            frames=done.frames,
-            repeated=done.repeated,
-            keyframes=done.references,
-            early=self._early,
-        )
+        done, told = self._animation, self.statistics
+        counts = done.frames, done.repeated, done.references, self._early
+        if counts != (told.frames, told.repeated, told.keyframes, told.early):
+            frames, repeated, keyframes, early = counts
+            self.statistics = replace(
+                told, frames=frames, repeated=repeated, keyframes=keyframes, early=early
+            )
         return [
             replace(packet, sequence=(first + index) % WRAP) for index, packet in enumerate(packets)
         ]

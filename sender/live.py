@@ -28,7 +28,7 @@ from .observed import ObservedFrame, View
 from .rate.control import LIVE_SPAN, MIN_PICTURE, RateControl
 from .references.expected import AFTER_GAIN
 from .references.planning import WORTH
-from .references.shown_losses import shown_losses
+from .references.shown_losses import losses_between
 from .resending import SentFragments
 from .still_work import StillWork
 from .trickle import Trickle
@@ -314,5 +314,4 @@ class LiveCoder:
         `[from, of]`.
         """
         looks = Appearance.stack([candidate.view.look for candidate in self._candidates])
-        shown = np.stack([shown_losses(one.view.look, looks) for one in self._candidates])
-        return looks, shown
+        return looks, losses_between(looks, looks)

@@ -50,8 +50,9 @@ class StreamTime:
         if _checked(now) < self._held - _AGAIN:
             self._origin -= self._held - now
             self._held = now
-        self._held = max(self._held, now)
-        self.seconds = max(self.seconds, self.at(self._held))
+        if now > self._held:
+            self._held = now
+            self.seconds = max(self.seconds, self.at(now))
 
     def at(self, now: float) -> Fraction:
         """Seconds of the call at a reading of the clock; nothing is remembered of it."""

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 
-import numpy as np
-
 from ...receiver.tracks.pictures import DuePicture
+from .lateness import percentile
 
 __all__ = ["PictureQueue"]
 
@@ -54,7 +53,7 @@ class PictureQueue:
         """
         if not self._late:
             return float("inf")
-        return float(np.percentile([late for _, late in self._late], _PERCENTILE)) + _MARGIN_S
+        return percentile([late for _, late in self._late], _PERCENTILE) + _MARGIN_S
 
     def choose(self, position: float | None, now: float) -> DuePicture | None:
         """Take the newest picture whose time has come; older ones are skipped.

@@ -17,6 +17,7 @@ from .playout import SoundPlayout
 __all__ = ["Playback"]
 
 _HURRY_S = 0.03  # before its playing, sound waits no longer for what is missing before it
+_RESUMES_S = 1.5  # after an outage, sound begins again within such a time
 _SILENT_S = 0.5  # without sound for so long, pictures no longer follow it
 
 
@@ -49,11 +50,20 @@ class Playback:
                 waited |= one.concealed
                 self.made_up_s += len(one.pcm) / SAMPLE_RATE if one.concealed else 0.0
                 late = now - float(one.pts) > self.playout.target_s
-                if not (one.pause and late):  # silence is there without it
+                if not (late and self._is_useless(one, now)):
                     timely = not (waited or one.pause)
                     self.playout.push(one.pcm, round(one.pts * SAMPLE_RATE), now, timely=timely)
             else:
                 self.pictures.push(one, now)
+
+    def _is_useless(self, sound: SoundOutput, now: float) -> bool:
+        """Whether sound that comes too late is better left out. A pause is there without it. Sound
+        that was made up right after an outage would only delay all that follows.
+        """
+        if sound.pause:
+            return True
+        lately = now - self.playout.resumed < _RESUMES_S
+        return sound.concealed and lately and not self.playout.buffered_s
 
     def needed(self, now: float) -> float | None:
         """Seconds of the peer's stream up to which sound must be here by now; None before any."""

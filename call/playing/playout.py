@@ -7,6 +7,7 @@ lengthened by whole pitch periods, by 3 % at most. Pictures follow the sound's c
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -54,6 +55,8 @@ class SoundPlayout:
     Attributes:
         statistics: see `PlayoutStatistics`.
         block_s: how many seconds of sound the loudspeaker took the last time.
+        resumed: when sound came that goes on at another time of the stream, as after an outage, in
+            seconds of this side's clock; minus infinity before that.
     """
 
     def __init__(self, least_delay_s: float = 0.0) -> None:
@@ -64,6 +67,7 @@ class SoundPlayout:
         self._buffered = 0
         self._next: int | None = None  # sample of the stream that is played next
         self.block_s = 0.0
+        self.resumed = -math.inf
         self._budget = 0.0  # samples that may be added or removed now
         self._playing = False
         self._tail = np.zeros(0, np.float32)
@@ -100,18 +104,19 @@ class SoundPlayout:
         if not len(pcm):
             return
         self._lateness.count(start, len(pcm), now, timely=timely)
-        self._append(self._fitted(pcm, start))
+        self._append(self._fitted(pcm, start, now))
         excess = self._buffered - int(_MOST_S * SAMPLE_RATE)
         if excess > 0:
             self.statistics.skipped += len(self._take(excess))
 
-    def _fitted(self, pcm: Sound, start: int) -> Sound:
+    def _fitted(self, pcm: Sound, start: int, now: float) -> Sound:
         """A piece without what was there already, behind the silence that is missing before it."""
         if self._next is None:
             self._next = start
         gap = start - (self._next + self._buffered)
         if abs(gap) > _FAR_S * SAMPLE_RATE:
             self._jump(start)
+            self.resumed = now
             return pcm
         if gap < 0:
             late = min(-gap, len(pcm))

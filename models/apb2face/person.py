@@ -56,8 +56,10 @@ class PersonFit:
         x = np.append(state, 1.0).astype(np.float64)
         wrong = (mouth - movement).ravel().astype(np.float64)
         kept = _FORGET**weight
-        self._gram = self._gram * kept + weight * np.outer(x, x)
-        self._moment = self._moment * kept + weight * np.outer(x, wrong)
+        self._gram *= kept
+        self._gram += weight * np.outer(x, x)
+        self._moment *= kept
+        self._moment += weight * np.outer(x, wrong)
         self._mouth = self._mouth * kept + weight * mouth.ravel()
         self._waiting += weight
         if self._waiting >= _SOLVE_EVERY:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...codec.motion.frame import MotionFrame
-from .mesh import centroids, region_maps
+from .mesh import RegionMaps, centroids, region_maps
 from .table import FaceTable
 
 __all__ = ["MeshKeypoints"]
@@ -25,7 +25,7 @@ class MeshKeypoints:
 
     def __init__(self, table: FaceTable) -> None:
         self._table = table
-        self._landmarks: Array | None = None
+        self._maps: RegionMaps | None = None  # from the keyframe
         self._motion: MotionFrame | None = None
 
     def keyframe(self, landmarks: Array) -> MotionFrame:
@@ -34,12 +34,12 @@ class MeshKeypoints:
         # The receiver has the rounded numbers, and later frames are relative to those.
         exact = MotionFrame(centroids(landmarks), maps)
         self._motion = MotionFrame.from_fp16(exact.to_fp16())
-        self._landmarks = landmarks
+        self._maps = RegionMaps(landmarks)
         return self._motion
 
     def motion(self, landmarks: Array) -> MotionFrame:
         """Motion of a driving frame from its landmarks; the first frame becomes the keyframe."""
-        if self._landmarks is None or self._motion is None:
+        if self._maps is None or self._motion is None:
             return self.keyframe(landmarks)
-        maps = region_maps(self._landmarks, landmarks)
+        maps = self._maps.to(landmarks)
         return MotionFrame(centroids(landmarks), maps @ self._motion.jacobian)

@@ -21,6 +21,7 @@ __all__ = [
     "REGIONS",
     "REGION_NAMES",
     "RIGHT_EYE",
+    "RegionMaps",
     "centroids",
     "mirror_map",
     "openings",
@@ -112,6 +113,7 @@ def _union() -> tuple[int, ...]:
 
 POINTS: tuple[int, ...] = _union()
 """Mesh indices of the landmarks that a keyframe sends and that the receiver draws."""
+_POINTS_AT = np.array(POINTS)
 _AT = {index: position for position, index in enumerate(POINTS)}
 
 
@@ -150,7 +152,7 @@ IRISES: tuple[int, ...] = (468, 473)
 
 def select_points(landmarks: Array) -> Array:
     """The landmarks in `POINTS`: `[..., 478, 2]` → `[..., len(POINTS), 2]`."""
-    return landmarks[..., POINTS, :]
+    return landmarks[..., _POINTS_AT, :]
 
 
 def region_maps(source: Array, driving: Array, ridge: float = 1e-3) -> Array:
@@ -166,18 +168,34 @@ def region_maps(source: Array, driving: Array, ridge: float = 1e-3) -> Array:
     Returns:
         float32 `[..., 10, 2, 2]`: `driving - its centroid ≈ map @ (source - its centroid)`.
     """
-    prior = _similarity(source, driving)[..., None, :, :]
-    x, y = _about_centroids(source), _about_centroids(driving)
-    xx = _sums(x[..., :, None] * x[..., None, :]).astype(np.float64)
-    yx = _sums(y[..., :, None] * x[..., None, :]).astype(np.float64)
-    weight = ridge * np.trace(xx, axis1=-2, axis2=-1)[..., None, None] + 1e-9
-    system = xx + weight * np.eye(2)
-    right = yx + weight * prior
-    maps = np.linalg.solve(system.swapaxes(-1, -2), right.swapaxes(-1, -2))
-    return np.asarray(maps.swapaxes(-1, -2), np.float32)
+    return RegionMaps(source, ridge).to(driving)
 
 
-_INDICES = np.concatenate([np.array(region) for region in REGIONS])
+class RegionMaps:
+    """`region_maps` of one source, for many driving landmarks.
+
+    Args:
+        source, ridge: as of `region_maps`.
+    """
+
+    def __init__(self, source: Array, ridge: float = 1e-3) -> None:
+        self._source, self._points = source, _about_centroids(source)
+        xx = _sums(self._points[..., :, None] * self._points[..., None, :]).astype(np.float64)
+        self._weight = ridge * np.trace(xx, axis1=-2, axis2=-1)[..., None, None] + 1e-9
+        self._system = (xx + self._weight * np.eye(2)).swapaxes(-1, -2)
+
+    def to(self, driving: Array) -> Array:
+        """The maps to these landmarks, as of `region_maps`."""
+        prior = _similarity(self._source, driving)[..., None, :, :]
+        y = _about_centroids(driving)
+        yx = _sums(y[..., :, None] * self._points[..., None, :]).astype(np.float64)
+        right = yx + self._weight * prior
+        maps = np.linalg.solve(self._system, right.swapaxes(-1, -2))
+        return np.asarray(maps.swapaxes(-1, -2), np.float32)
+
+
+_REGIONS_AT = [np.array(region) for region in REGIONS]
+_INDICES = np.concatenate(_REGIONS_AT)
 _COUNTS = np.array([len(region) for region in REGIONS])
 _STARTS = np.cumsum(_COUNTS) - _COUNTS
 _REGION = np.repeat(np.arange(len(REGIONS)), _COUNTS)  # of each index
@@ -197,7 +215,7 @@ def _sums(products: Array) -> Array:
 
 def _similarity(source: Array, driving: Array) -> npt.NDArray[np.float64]:
     """Scale and rotation of the rigid part, nose and eye corners, as `[..., 2, 2]`."""
-    rigid = REGIONS[0]
+    rigid = _REGIONS_AT[0]
     x = source[..., rigid, :] - source[..., rigid, :].mean(-2, keepdims=True)
     y = driving[..., rigid, :] - driving[..., rigid, :].mean(-2, keepdims=True)
     norm = np.maximum((x * x).sum((-1, -2)), 1e-12).astype(np.float64)
@@ -208,7 +226,8 @@ def _similarity(source: Array, driving: Array) -> npt.NDArray[np.float64]:
 
 def centroids(landmarks: Array) -> Array:
     """Centroids of the regions: `[..., 478, 2]` → `[..., 10, 2]`."""
-    return np.stack([landmarks[..., r, :].mean(-2) for r in REGIONS], axis=-2).astype(np.float32)
+    sums = np.stack([landmarks[..., region, :].sum(-2) for region in _REGIONS_AT], axis=-2)
+    return np.asarray(sums / _COUNTS[:, None].astype(np.float32), np.float32)
 
 
 def openings(landmarks: Array) -> Array:

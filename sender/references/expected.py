@@ -51,18 +51,19 @@ def pose_change(reference: Points, frames: Points) -> tuple[Losses, Losses]:
     """How far a face is from its place in a reference, and how different its shape is.
 
     Args:
-        reference: landmarks, float32 `[P, 2]` on [-1, 1].
+        reference: landmarks, float32 `[P, 2]` on [-1, 1], or those of M references, `[M, P, 2]`.
         frames: those of the frames, `[N, P, 2]`.
 
     Returns:
         The mean distance of the landmarks, and the root of the mean square distance that remains
-        once the reference has been moved, turned and scaled in the plane; both `[N]`.
+        once the reference has been moved, turned and scaled in the plane; both `[N]` or `[M, N]`.
     """
-    a, b = _complex(reference)[None], _complex(frames)
-    distance = np.abs(a - b).mean(-1)
-    a, b = a - a.mean(-1, keepdims=True), b - b.mean(-1, keepdims=True)
-    turn = (a.conj() * b).sum(-1, keepdims=True) / (np.abs(a) ** 2).sum()
-    return distance, np.sqrt((np.abs(b - turn * a) ** 2).mean(-1))
+    a, b = _complex(reference)[..., None, :], _complex(frames)
+    count = a.shape[-1]  # a sum that is divided is a mean that is found faster
+    distance = np.abs(a - b).sum(-1) / count
+    a, b = a - a.sum(-1, keepdims=True) / count, b - b.sum(-1, keepdims=True) / count
+    turn = (a.conj() * b).sum(-1, keepdims=True) / (np.abs(a) ** 2).sum(-1, keepdims=True)
+    return distance, np.sqrt((np.abs(b - turn * a) ** 2).sum(-1) / count)
 
 
 def expected_loss(distance: Losses, bend: Losses) -> Losses:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..appearance import Appearance
 from .expected import USUAL
 from .reference import Reference
-from .shown_losses import shown_losses
+from .shown_losses import losses_between
 
 __all__ = ["KnownReferences"]
 
@@ -33,6 +33,7 @@ class KnownReferences:
         self._known: OrderedDict[int, Reference] = OrderedDict()
         self._current: Reference | None = None
         self._newest: Reference | None = None
+        self._stacked: tuple[list[Reference], Appearance | None] = [], None  # what they look like
 
     def __iter__(self) -> Iterator[Reference]:
         return iter(self._known.values())
@@ -74,22 +75,36 @@ class KnownReferences:
         Returns:
             Float64 `[N]`; infinite if there is no reference.
         """
-        each = [
-            shown_losses(known.look, frames) + (known.loss if pictures else 0.0)
-            for known in (*self, *also)
-        ]
-        return np.min(each, axis=0) if each else np.full(len(frames), np.inf)
+        references = [*self, *also]
+        if not references:
+            return np.full(len(frames), np.inf)
+        return np.asarray(self._each(references, frames, pictures=pictures).min(0))
 
     def best(self, look: Appearance) -> Reference | None:
         """The reference for a frame: the one chosen last, unless another is clearly better."""
         if not self._known:
             return None
-        frames = Appearance.stack([look])
-        losses = {known.id: known.loss + shown_losses(known.look, frames)[0] for known in self}
-        best = min(losses, key=losses.__getitem__)
+        references = [*self]
+        losses = self._each(references, Appearance.stack([look]))[:, 0]
+        best = int(losses.argmin())
         current = self._current
-        if current is None or not self.holds(current) or losses[best] < losses[current.id] - _HOLD:
-            current = self._known[best]
+        if (
+            current is None
+            or not self.holds(current)
+            or losses[best] < losses[references.index(current)] - _HOLD
+        ):
+            current = references[best]
         self._current = current
         self._known.move_to_end(current.id)
         return current
+
+    def _each(
+        self, references: list[Reference], frames: Appearance, *, pictures: bool = True
+    ) -> Losses:
+        """What each frame loses if it is shown from each of at least one reference; `[M, N]`."""
+        of, looks = self._stacked
+        if looks is None or of != references:
+            looks = Appearance.stack([one.look for one in references])
+            self._stacked = references, looks
+        losses = losses_between(looks, frames)
+        return losses + [[one.loss] for one in references] if pictures else losses

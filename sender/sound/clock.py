@@ -66,13 +66,12 @@ class SoundClock:
         if error >= _PAUSE or self._earliest is not None:
             return self._anew(pcm, now)
         steady = self._steady(now, error)
-        quiet = float(np.sqrt(np.mean(np.square(pcm)))) < _QUIET
         move = 0
         if error >= _HOLE or error <= -_FAR:
             move = error
-        elif steady >= (_APART if quiet else _FAR):
+        elif steady >= _FAR or (steady >= _APART and _is_quiet(pcm)):
             move = TICK
-        elif steady <= -_APART and quiet:
+        elif steady <= -_APART and _is_quiet(pcm):
             move = -TICK
         move = int(move / TICK) * TICK
         if move > 0:
@@ -109,4 +108,8 @@ class SoundClock:
             self._errors.popleft()
         if now - self._errors[0][0] < _WATCHED * 3 // 4:
             return 0
-        return min(error for _, error in self._errors)
+        return min([error for _, error in self._errors])
+
+
+def _is_quiet(pcm: Sound) -> bool:
+    return float(np.sqrt(np.mean(np.square(pcm)))) < _QUIET

@@ -25,7 +25,7 @@ Points = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.complex128]
 """Points as complex numbers x + iy: a similarity is then a product and a sum."""
 
-_RIGID = list(REGIONS[0])  # nose and eye corners
+_RIGID = np.array(REGIONS[0])  # nose and eye corners
 _LEAST_SIZE = 1e-3
 _GAP_S = 0.2  # after a longer gap nothing is known of the movement, and the filter begins again
 _LEAST_S = 1e-3
@@ -44,11 +44,11 @@ _FACE = _Cutoff(1, 20)
 _LIPS = _Cutoff(1, 40)
 _LIDS = _Cutoff(1, 160)
 _MOUTH = {*MOUTH, *REGIONS[7], *REGIONS[8], *REGIONS[9]}  # lips, corners, chin
-_GROUPS: tuple[tuple[_Cutoff, list[int]], ...] = (
-    (_FACE, sorted(set(range(LANDMARKS)).difference(_MOUTH, RIGHT_EYE, LEFT_EYE))),
-    (_LIDS, list(RIGHT_EYE)),
-    (_LIDS, list(LEFT_EYE)),
-    (_LIPS, sorted(_MOUTH)),
+_GROUPS: tuple[tuple[_Cutoff, npt.NDArray[np.int64]], ...] = (
+    (_FACE, np.array(sorted(set(range(LANDMARKS)).difference(_MOUTH, RIGHT_EYE, LEFT_EYE)))),
+    (_LIDS, np.array(RIGHT_EYE)),
+    (_LIDS, np.array(LEFT_EYE)),
+    (_LIPS, np.array(sorted(_MOUTH))),
 )
 
 

@@ -46,8 +46,8 @@ class Face:
     @property
     def box(self) -> tuple[float, float, float, float]:
         """Bounding box of the mesh in pixels: x0, y0, x1, y1."""
-        low, high = self.landmarks.min(0), self.landmarks.max(0)
-        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+        across, down = np.ascontiguousarray(self.landmarks.T)  # minima of rows are found faster
+        return float(across.min()), float(down.min()), float(across.max()), float(down.max())
 
 
 class Tracker:

@@ -23,6 +23,7 @@ from facewire.codec.motion.frame import MotionFrame
 from facewire.models.face.mesh import POINTS
 from facewire.receiver.decoder import Decoder
 from facewire.receiver.generators.protocol import Generator
+from facewire.receiver.outputs import PictureOutput
 from facewire.receiver.talking.mouth import MouthPredictor
 from facewire.sender.encoder import Encoder
 from facewire.sender.tracking.finder import FaceTracker
@@ -35,6 +36,7 @@ SIZE = 256
 DELAY = 0.08  # of the line by default
 ENDS = ends_of(bytes(32), bytes(range(32)))
 BLOCK = 320  # samples that microphone and loudspeaker take at once
+_AT_ONCE = 50  # blocks of the voice that are computed at once
 
 
 def picture() -> Frame:
@@ -82,22 +84,39 @@ class NoGenerator:
 
 def voice(start: int, count: int, seed: int = 0) -> Sound:
     """Syllables of a synthetic voice: samples `start` to `start + count` of it."""
-    time = np.arange(start, start + count) / RATE
+    return voices(start, 1, count, seed)[0]
+
+
+def voices(start: int, blocks: int, count: int, seed: int = 0) -> Sound:
+    """So many blocks of `voice` that follow each other: `[blocks, count]`."""
+    time = np.arange(start, start + blocks * count).reshape(blocks, count) / RATE
     pitch = 120 + 15 * np.sin(1.3 * time + seed)
-    phase = 2 * np.pi * np.cumsum(pitch) / RATE
-    tone = sum(np.sin(k * phase) / k for k in range(1, 9))
+    phase = 2 * np.pi * np.cumsum(pitch, axis=1) / RATE
+    before, tone, double = np.zeros_like(phase), np.sin(phase), 2 * np.cos(phase)
+    harmonic = tone.copy()
+    for k in range(2, 9):  # sin(k x) = 2 cos(x) sin((k - 1) x) - sin((k - 2) x)
+        before, harmonic = harmonic, double * harmonic - before
+        tone += harmonic / k
     loud = np.clip(np.sin(2 * np.pi * 2.5 * time + seed), 0, 1)
     return np.asarray(0.2 * tone * loud, np.float32)
 
 
 @dataclass
 class Shown:
-    """A picture when it was first seen: all in seconds of the world."""
+    """A picture when it was first seen: times are seconds of the world.
+
+    Attributes:
+        at, taken: when it was seen, and when the camera took it.
+        made_up: whether it was made up.
+        picture: itself.
+        ahead: by how much it was ahead of the sound that was heard just then; None without sound.
+    """
 
     at: float
     taken: float
     made_up: bool
     picture: Frame
+    ahead: float | None
 
 
 @dataclass
@@ -157,6 +176,7 @@ class Side:
     def begin(self) -> None:
         """Open the session; a second time, begin anew as after a crash."""
         self.tracker = self.face()
+        self._output: PictureOutput | None = None  # that is shown
         if self.film is not None:
             self.session = CallSession(self.config, now=self.now)
         else:
@@ -172,6 +192,7 @@ class Side:
             self.session = CallSession(self.config, now=self.now, encoder=encoder, decoder=decoder)
         self.origin = self.now  # of the stream's time
         self.samples = 0
+        self._voice: list[Sound] = []  # the next blocks of it
         if self.peer is not None:
             self._bind(self.peer)
 
@@ -222,20 +243,25 @@ class Side:
         return film[min(turn, 2 * len(film) - 2 - turn)]
 
     def _talk(self) -> None:
+        if not self._voice:
+            self._voice = [*voices(self.samples, _AT_ONCE, BLOCK, self.seed)]
+        block = self._voice.pop(0)
         if self.talking:
-            self.session.hear(voice(self.samples, BLOCK, self.seed), self.now)
+            self.session.hear(block, self.now)
         self.samples += BLOCK
 
     def _listen(self) -> None:
         self.session.sound(BLOCK, self.now)
 
     def _look(self) -> None:
-        before = self.session.statistics.shown
         output = self.session.picture(self.now)
-        if output is not None and self.session.statistics.shown > before:
+        if output is not None and output is not self._output:
+            self._output = output
             assert self.peer is not None
             taken = self.peer.clock.time_of(self.peer.origin + float(output.pts))
-            self.shown.append(Shown(self.world.now, taken, output.concealed, output.frame))
+            said = self._said()
+            ahead = None if said is None else taken - said
+            self.shown.append(Shown(self.world.now, taken, output.concealed, output.frame, ahead))
 
     def _send(self) -> None:
         message = self.session.reliably()
@@ -255,13 +281,19 @@ class Side:
 
     def measure(self) -> None:
         """Note how old the sound is that is heard now, and whether the picture fits it."""
-        position = self.session.playback.position(self.now)
-        if position is None or self.peer is None:
+        said = self._said()
+        if said is None:
             return
-        said = self.peer.clock.time_of(self.peer.origin + position)
         self.heard.append((self.world.now, self.world.now - said))
         if self.shown:
             self.lips.append((self.world.now, self.shown[-1].taken - said))
+
+    def _said(self) -> float | None:
+        """When the sound that is heard now was said, in seconds of the world."""
+        position = self.session.playback.position(self.now)
+        if position is None or self.peer is None:
+            return None
+        return self.peer.clock.time_of(self.peer.origin + position)
 
     def kbps(self, start: float, end: float) -> float:
         """What was sent, headers included."""

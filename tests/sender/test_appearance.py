@@ -21,7 +21,7 @@ from facewire.sender.appearance import Appearance
 from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
 from facewire.sender.references.expected import expected_losses
-from facewire.sender.references.shown_losses import shown_losses
+from facewire.sender.references.shown_losses import losses_between, shown_losses
 from facewire.sender.tracking.tracker import Face, Tracker
 
 from ..receiver.conftest import FakeGenerator
@@ -143,6 +143,18 @@ def test_a_face_that_turns_loses_by_its_pose_alone(frames: list[Frame]) -> None:
     shown = np.stack([shown_losses(looks[n], looks) for n in range(len(looks))])
     poses = np.stack([expected_losses(looks.points[n], looks.points) for n in range(len(looks))])
     assert (shown - poses).mean() < 0.1 * poses.mean()
+
+
+def test_many_references_at_once_lose_what_each_does_alone(frames: list[Frame]) -> None:
+    with Tracker() as tracker:
+        found = [(frame, tracker.track(frame)[0]) for frame in frames[::16]]
+    views = [look(lit(frame, gain), face) for frame, face in found for gain in (1.0, 0.7)]
+    views.append(look(*found[0], faceless=True))
+    references, looks = Appearance.stack(views[:3]), Appearance.stack(views)
+    losses = losses_between(references, looks)
+    assert losses.shape == (3, len(views))
+    alone = [[loss(given, shown) for given in views] for shown in views[:3]]
+    assert losses == pytest.approx(np.array(alone), abs=1e-12)
 
 
 def test_no_face_is_shown_from_a_picture_without_one(still: tuple[Frame, Face]) -> None:
