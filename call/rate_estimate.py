@@ -53,6 +53,10 @@ _LEAST_ROOM = 600  # bytes that may always be on their way: two datagrams
 _SOME_LOST = 0.03  # loss from which a missing report is no sign of a full line
 _FORGOTTEN_S = 2.0  # after so long, what no report mentions is no longer on its way
 _LOST_S = 0.5  # beyond the usual time: the same, where there is no queue
+_LONG_TRIP_S, _TRIPS = 0.8, 3
+"""If so many round trips in a row take longer than this, and for `_BASE_S` none was shorter, the
+rest is a queue that was there from the beginning: no delay was that of an empty one.
+"""
 _USUAL_S = 0.4  # until a report, before one came
 _BETWEEN_S = 0.12  # between two reports, before two came
 
@@ -96,6 +100,8 @@ class LineEstimate:
         self._in_flight = 0
         self._missed: dict[int, tuple[float, int]] = {}  # no longer counted, but may still arrive
         self._waits: deque[tuple[float, float]] = deque()
+        self._trips: deque[float] = deque(maxlen=_TRIPS)
+        self._short_trip: float | None = None  # when a round trip was short last
         self._usual = _USUAL_S
         self._between = _BETWEEN_S  # seconds from one report to the next, smoothed
         self._uneven = 0.0  # by how much that differs from one time to another, smoothed
@@ -150,7 +156,8 @@ class LineEstimate:
         """How many bytes may be sent now without more on their way than such a line can hold."""
         self._forget(now)
         late = self._between * (2 if self.loss > _SOME_LOST else 1) + 3 * self._uneven
-        may_fly = self.kbps * 125 * (self._usual + late + _SLACK_S)
+        usual = max(self._usual - 2 * self._hidden_s, 0.0)
+        may_fly = self.kbps * 125 * (usual + late + _SLACK_S)
         least = _LEAST_ROOM if self.queue_s <= _FULL_S else _LEAST_ROOM / 2
         return max(may_fly, least) - self._in_flight
 
@@ -185,6 +192,21 @@ class LineEstimate:
             self._cut_to(self.kbps * _STARVING, now)
         elif known and self.loss > _MUCH_LOST and now - self._cut >= _HOLD_S:
             self._cut_to(self.kbps * 0.7, now)
+
+    def round_trip(self, seconds: float, now: float) -> None:
+        """Take a new measurement of how long it takes there and back."""
+        self._trips.append(seconds)
+        if seconds <= _LONG_TRIP_S:
+            self._short_trip = now
+        elif self._short_trip is not None and now - self._short_trip > _BASE_S:
+            self._short_trip = None
+
+    @property
+    def _hidden_s(self) -> float:
+        """The delay of a queue that does not show in the differences of delays."""
+        if len(self._trips) < _TRIPS or self._short_trip is not None:
+            return 0.0
+        return max(min(self._trips) - _LONG_TRIP_S, 0.0) / 2
 
     def _count_wait(self, waited: float, now: float) -> None:
         """Count how long ago the newest datagram of a report was sent."""
@@ -243,7 +265,7 @@ class LineEstimate:
                 self._delays.popleft()
             queue = min(queue, max(delay - self._delays[0][1] - own, 0.0))
             self._lately.append((each.arrived, each.size))
-        self.queue_s = queue
+        self.queue_s = max(queue, self._hidden_s)
         newest = max(arrived for arrived, _ in self._lately)
         while self._lately and self._lately[0][0] < newest - _WINDOW_S:
             self._lately.popleft()

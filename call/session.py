@@ -439,3 +439,4 @@ class CallSession:
         passed = (int(now * 1000) - clock.echo) % (1 << 32) - clock.held
         if 0 <= passed < 60_000:
             self._round_trip = passed / 1000
+            self.outgoing.line.round_trip(self._round_trip, now)

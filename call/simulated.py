@@ -141,6 +141,10 @@ class SimulatedLine:
         for copy in range(copies):
             self.world.at(arrival + 0.01 * copy, lambda: self.deliver(datagram))
 
+    def fill(self, seconds: float) -> None:
+        """Put other people's data into the bottleneck's queue, which take so long."""
+        self._free = max(self._free, self.world.now) + seconds
+
     @property
     def backlog_s(self) -> float:
         """How long a datagram that is sent now would wait in the bottleneck's queue."""

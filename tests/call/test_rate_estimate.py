@@ -175,3 +175,29 @@ def test_without_reports_little_is_on_its_way() -> None:
             sent += 100
     assert sent < 20 * 125 * 0.6
     assert estimate.room(10.0) > 1000  # what no report ever mentions is forgotten
+
+
+def test_a_queue_from_the_beginning_shows_in_the_round_trip() -> None:
+    """No delay was ever that of an empty line, so differences of delays say nothing."""
+    line = LineEstimate(start=14.0)
+    number = 0
+    for step in range(80):
+        now = 0.1 * step
+        line.sent(number, 150, now)
+        if step >= 20:
+            line.report([(number - 20, now - 0.1)], now)
+        number += 1
+        if step == 30:
+            assert line.queue_s < 0.1
+            for _ in range(2):
+                line.round_trip(2.1, now)
+        if step == 31:
+            assert line.queue_s < 0.1  # twice may be an accident
+            before = line.room(now)
+            line.round_trip(2.1, now)
+    assert line.queue_s == pytest.approx((2.1 - 0.8) / 2)
+    assert line.kbps == MIN_KBPS
+    assert line.room(now) < before - 500
+    line.round_trip(0.2, now)
+    line.report([(number - 20, now)], now + 0.1)
+    assert line.queue_s < 0.1
