@@ -2,7 +2,8 @@
 
 This is a jitter buffer. It delays playing by as long as `Lateness` finds necessary. When that
 changes, or when the clocks of both machines drift apart, the sound that is played is shortened or
-lengthened by whole pitch periods, by 3 % at most. Pictures follow the sound's clock.
+lengthened by whole pitch periods, by 3 % at most. If the delay is far longer than necessary, as
+when a queue in the line has gone, the rest is cut at once. Pictures follow the sound's clock.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ Sound = npt.NDArray[np.float32]
 
 _TOO_LONG_S, _TOO_SHORT_S = 0.012, 0.004  # the delay is left alone within these of its target
 _PACE = 0.03  # the most by which sound is played faster or slower
+_CUT_S = 0.4  # a delay that is too long by so much is cut, since 3 % would take 13 seconds
 _FAR_S = 0.6  # sound that lies further off is jumped to
 _MOST_S = 4.0  # of sound that waits
 _FADE = SAMPLE_RATE // 100
@@ -165,6 +167,9 @@ class SoundPlayout:
         if self._next is None:
             return
         off = now - self._next / SAMPLE_RATE - self.target_s
+        if off > _CUT_S:
+            self._cut(min(int(off * SAMPLE_RATE), self._buffered - count - _FADE))
+            return
         if -_TOO_SHORT_S <= off <= _TOO_LONG_S or self._budget < LEAST_SAMPLES / 2:
             return
         piece = self._take(max(LEAST_SAMPLES, count))
@@ -172,9 +177,23 @@ class SoundPlayout:
         difference = len(changed) - len(piece)
         self._budget -= abs(difference)
         self.statistics.stretched += difference
-        self._waiting.appendleft(changed)
-        self._buffered += len(changed)
-        self._next -= len(changed)  # it is still to be played, and takes so long
+        self._put_back(changed)  # it is still to be played, and takes so long
+
+    def _cut(self, count: int) -> None:
+        """Leave out so many samples, and go over from them to what follows within 10 ms."""
+        if count < _FADE:
+            return
+        left_out, follows = self._take(count), self._take(_FADE)
+        self.statistics.skipped += count
+        rising = np.linspace(0, 1, _FADE, dtype=np.float32)
+        self._put_back(np.asarray(left_out[:_FADE] * (1 - rising) + follows * rising, np.float32))
+
+    def _put_back(self, pcm: Sound) -> None:
+        """Let a piece be what is played next."""
+        self._waiting.appendleft(pcm)
+        self._buffered += len(pcm)
+        if self._next is not None:
+            self._next -= len(pcm)
 
     def _take(self, count: int) -> Sound:
         """Take up to `count` samples from the front."""

@@ -141,6 +141,23 @@ def test_after_an_outage_it_goes_on_at_once_and_where_the_speaker_is() -> None:
     assert call.playout.statistics.silent == silent
 
 
+def test_a_delay_that_is_far_too_long_is_cut_without_a_click() -> None:
+    """As when a queue has gone that was in the line from the beginning."""
+    call = Call()
+    call.delay = 2.0
+    call.run(8)
+    assert call.delays[-1] > 1.9
+    for _ in range(63):  # the queue goes within seven seconds, and no piece overtakes another
+        call.delay -= 0.03
+        call.run(0.1)
+    heard, skipped = len(call.out), call.playout.statistics.skipped
+    call.run(12)
+    assert call.delays[-1] < 0.3
+    assert call.playout.statistics.skipped - skipped > 1.0 * SAMPLE_RATE
+    steps = np.abs(np.diff(np.concatenate(call.out[heard:])))
+    assert steps.max() < 1.5 * np.abs(np.diff(voice(16_000))).max()
+
+
 def test_a_sender_that_begins_anew_is_followed() -> None:
     call = Call()
     call.run(5)
