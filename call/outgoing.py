@@ -46,7 +46,6 @@ _LEAST_PATIENT = 160  # bytes that they may add in any case
 _ODD = 8  # bytes that skipped sequence numbers may add to a datagram
 _SPARE_S = 0.05  # of the rate that keyframes leave to sound and motion of the line's room
 _HELD_S = 0.2  # that sound and motion wait for a line that is full
-_STANDING_S = 0.25  # a queue at which nothing goes beyond the line's room, not even at first
 _PROBE_S = 0.24  # between datagrams that leave in any case, since one must show the line's return
 _SOUND_OVER = 100  # bytes beyond the line's room that sound may still take
 _RELIABLE_BYTES = 188  # that the headers of a reliable packet and its confirmation take
@@ -405,12 +404,8 @@ class Outgoing:
         last thing to stop. Before the first picture has arrived, that picture fills the line, and
         motion comes after it.
         """
-        if packet.kind is Kind.STREAM:
+        if packet.kind is Kind.STREAM or not self._confirmed:
             return True
-        if not self._confirmed and self.line.queue_s <= _STANDING_S:
-            return True
-        if not self._confirmed and packet.kind is Kind.MOTION:
-            return False  # it would only stand in the way of the picture
         if self.line.stalled(now) and now - self._departed >= _PROBE_S and not before:
             return True
         return self.line.room(now) - before >= (-_SOUND_OVER if packet.kind is Kind.AUDIO else 0)

@@ -152,12 +152,13 @@ def test_a_line_that_falls(card: Path) -> None:
 def test_a_queue_that_was_there_from_the_beginning_goes(card: Path) -> None:
     """As of the packets with which a call is set up: no datagram ever finds the line empty."""
     line = LineConditions(kbps=20, queue_s=2.0, delay_s=0.05)
-    call = Call(card, CallConfig(kbps=64, fps=Fraction(10)), line, replace(line))
+    config = CallConfig(kbps=64, fps=Fraction(10), reliable=True)
+    call = Call(card, config, line, replace(line))
     for way in (call.there, call.back):
         way.fill(2.0)
-    call.world.run(18)
+    call.world.run(16)
     assert call.there.backlog_s < 1
-    said = [age for at, age in call.b.heard if at > 15]
+    said = [age for at, age in call.b.heard if at > 12]
     assert percentile(said, 95) < 1.5
 
 

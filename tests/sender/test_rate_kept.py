@@ -14,6 +14,7 @@ import pytest
 from facewire.codec.errors import MotionError
 from facewire.codec.file.container import HEAD_BYTES, record_overhead
 from facewire.codec.keyframe import KeyframeAssembler
+from facewire.codec.light import LightGroup
 from facewire.codec.motion.frame import MotionFrame
 from facewire.codec.packet import HEADER_BYTES, Kind, Packet
 from facewire.codec.picture.coders import encode
@@ -262,7 +263,22 @@ def dimmed(frame: Frame, since: float) -> Frame:
     return (frame * (1 - 0.6 * min(since, 1.0))).astype(np.uint8)
 
 
-@pytest.mark.parametrize(("change", "seconds"), [(barred, 1.0), (dimmed, 1.5)])
+def test_light_that_fades_needs_no_reference(card: Path) -> None:
+    face = Turning()
+    config = EncoderConfig(model=str(card), crop=False, kbps=12, audio_kbps=None)
+    encoder = Encoder(config, fps=FPS, tracker=face)
+    told: list[tuple[int, float]] = []
+    for index in range(8 * FPS):
+        since = index / FPS - 6
+        frame = face.frame() if since < 0 else dimmed(face.frame(), since)
+        lights = [p for p in encoder.encode(frame) if p.kind == Kind.LIGHT]
+        told += [(index, LightGroup.from_packet(p).lights[-1].gain) for p in lights]
+    last, gain = told[-1]
+    assert last > 7.5 * FPS  # it is told as long as it lasts
+    assert gain == pytest.approx(0.4, abs=0.15)
+
+
+@pytest.mark.parametrize(("change", "seconds"), [(barred, 1.0)])
 def test_what_landmarks_do_not_tell_is_shown_soon(
     card: Path, change: Callable[[Frame, float], Frame], seconds: float
 ) -> None:
