@@ -145,8 +145,7 @@ def test_a_line_that_falls(card: Path) -> None:
         waits.append(call.there.backlog_s)
     assert max(waits) < 0.7
     assert call.a.kbps(15, 21) > 6
-    # Now and then the sender tries whether there is more, and a queue makes sound late again.
-    assert sound_age(call.b, 16, 21) < 1.2
+    assert sound_age(call.b, 16, 21) < 1.0
 
 
 def test_a_queue_that_was_there_from_the_beginning_goes(card: Path) -> None:

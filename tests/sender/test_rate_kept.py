@@ -14,7 +14,7 @@ import pytest
 from facewire.codec.errors import MotionError
 from facewire.codec.file.container import HEAD_BYTES, record_overhead
 from facewire.codec.keyframe import KeyframeAssembler
-from facewire.codec.light import LightGroup
+from facewire.codec.light import Light, LightGroup
 from facewire.codec.motion.frame import MotionFrame
 from facewire.codec.packet import HEADER_BYTES, Kind, Packet
 from facewire.codec.picture.coders import encode
@@ -267,15 +267,15 @@ def test_light_that_fades_needs_no_reference(card: Path) -> None:
     face = Turning()
     config = EncoderConfig(model=str(card), crop=False, kbps=12, audio_kbps=None)
     encoder = Encoder(config, fps=FPS, tracker=face)
-    told: list[tuple[int, float]] = []
-    for index in range(8 * FPS):
-        since = index / FPS - 6
-        frame = face.frame() if since < 0 else dimmed(face.frame(), since)
+    told: list[tuple[int, Light]] = []
+    for index in range(round(7.5 * FPS)):
+        since, bright = index / FPS - 6, face.frame()
+        frame = bright if since < 0 else dimmed(bright, since)
         lights = [p for p in encoder.encode(frame) if p.kind == Kind.LIGHT]
-        told += [(index, LightGroup.from_packet(p).lights[-1].gain) for p in lights]
-    last, gain = told[-1]
-    assert last > 7.5 * FPS  # it is told as long as it lasts
-    assert gain == pytest.approx(0.4, abs=0.15)
+        told += [(index, LightGroup.from_packet(p).lights[-1]) for p in lights]
+    last, light = told[-1]
+    assert last > 7.2 * FPS  # it is told as long as it lasts
+    assert light.on(bright).mean() == pytest.approx(frame.mean(), rel=0.15)
 
 
 @pytest.mark.parametrize(("change", "seconds"), [(barred, 1.0)])
