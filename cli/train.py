@@ -123,8 +123,8 @@ def _add_data(add: Callable[..., object]) -> None:
     add("--held-out", metavar="DIR", type=Path, help="folder of prepared clips to measure on")
     add("--held-out-people", metavar="N", type=int, default=4, help="without --held-out: people "
         "whose clips are measured on, not learned from (default: %(default)s)")  # fmt: skip
-    add("--every", metavar="N", type=int, default=3,
-        help="keep every N-th frame as a picture (default: %(default)s)")  # fmt: skip
+    add("--every", metavar="N", type=int, default=6,
+        help="keep each N-th frame and the next as pictures (default: %(default)s)")  # fmt: skip
     add("--prepare-only", action="store_true", help="prepare --data and stop")
     add("--person-least", metavar="S", type=float, default=0.0, help="count every person for at "
         "least S seconds, so that a pair of stills has some weight")  # fmt: skip
@@ -160,6 +160,12 @@ def _add_training(add: Callable[..., object]) -> None:
     add("--perceptual", choices=("alex", "vgg"), default="alex", help="network "
         "whose features the perceptual loss compares (default: %(default)s)")  # fmt: skip
     add("--adversarial", metavar="W", type=float, default=0.0, help="weight of the GAN loss")
+    add("--flicker", metavar="W", type=float, default=0.0, help="weight of the loss on the change "
+        "from frame to frame")  # fmt: skip
+    add("--likeness", metavar="FILE", type=Path, help="a face recognition network as TorchScript, "
+        "for the likeness loss (docs/training.md)")  # fmt: skip
+    add("--likeness-weight", metavar="W", type=float, default=1.0,
+        help="weight of the likeness loss (default: %(default)s)")  # fmt: skip
     add("--distillation", metavar="W", type=float,
         help=f"weight of the teacher's loss (default: {_DISTILLATION:g})")  # fmt: skip
     add("--evaluate-every", metavar="N", type=int, default=500,
@@ -311,7 +317,13 @@ def _settings(args: argparse.Namespace, size: int, *, has_teacher: bool) -> Trai
         seed=args.seed,
         person_least_s=args.person_least,
         size=size,
-        losses=LossWeights(adversarial=args.adversarial, distillation=distillation),
+        likeness_net=str(args.likeness or ""),
+        losses=LossWeights(
+            adversarial=args.adversarial,
+            distillation=distillation,
+            flicker=args.flicker,
+            likeness=args.likeness_weight if args.likeness else 0.0,
+        ),
     )
     if not args.more:
         return settings

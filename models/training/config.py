@@ -25,6 +25,10 @@ class LossWeights:
         face: the same for a crop of the face.
         regions: how much more mouth, eyes and face count than the rest in `pixel` and `warped`,
             from 0 for all alike to 1 for the weights in `losses.region_weights`.
+        flicker: absolute difference between the made and the true change from a driving frame to
+            the next one, where a sample holds two in a row (`Augmentation.successive`).
+        likeness: distance of the faces' embeddings by a network that tells people apart
+            (`TrainConfig.likeness_net`).
         distillation: distance to the picture and the flow of a teacher, if `fit` is given one.
         adversarial: hinge loss of a GAN.
         matching: distance of the discriminator's features, in units of `adversarial`.
@@ -37,6 +41,8 @@ class LossWeights:
     perceptual: float = 2.0
     face: float = 2.0
     regions: float = 1.0
+    flicker: float = 0.0
+    likeness: float = 0.0
     distillation: float = 0.0
     adversarial: float = 0.0
     matching: float = 10.0
@@ -57,6 +63,8 @@ class TrainConfig:
         warmup: steps in which the learning rate rises from 0.
         adversarial_from: step from which the discriminator takes part.
         perceptual_net: `alex`, which is cheap, or `vgg`.
+        likeness_net: path of the face recognition network of the likeness loss, as TorchScript
+            (`models.training.likeness`); needed where that loss has a weight.
         ema: decay of the averaged weights; these are the ones that are saved for use.
         seed: of the weights, the samples and their augmentation.
         person_cap_s, person_least_s: each person counts for at most, and at least, so many
@@ -80,6 +88,7 @@ class TrainConfig:
     warmup: int = 200
     adversarial_from: int = 0
     perceptual_net: str = "alex"
+    likeness_net: str = ""
     ema: float = 0.999
     seed: int = 0
     person_cap_s: float = 60.0
@@ -113,3 +122,5 @@ class TrainConfig:
             raise ConfigError("precision is `32` or `bf16`")
         if self.perceptual_net not in ("alex", "vgg"):
             raise ConfigError("perceptual_net is `alex` or `vgg`")
+        if self.losses.likeness > 0 and not self.likeness_net:
+            raise ConfigError("the likeness loss needs a face recognition network: likeness_net")

@@ -53,6 +53,9 @@ class Augmentation:
             drawn from `qualities`; a receiver never has a clean one.
         qualities: best and worst CRF of AV1.
         gaze_noise: largest error of the gaze of driving frames, as rounding for the wire makes it.
+        blind: probability that no gaze is known, as in streams that carry none.
+        successive: probability that the second driving frame is the next one after the first,
+            where the clip has a picture of it.
         within_s: driving frames are at most so many seconds from the source; 0 for no limit.
     """
 
@@ -68,6 +71,8 @@ class Augmentation:
     qualities: tuple[int, int] = (20, 50)
     within_s: float = 0.0
     gaze_noise: float = 0.015
+    blind: float = 0.1
+    successive: float = 0.5
 
 
 class Pairs(IterableDataset[Sample]):
@@ -116,13 +121,14 @@ class Pairs(IterableDataset[Sample]):
         points = select_points(landmarks)
         out: dict[str, list[npt.NDArray[Any]]] = defaultdict(list)
         seen: list[Array] = []
+        ahead = self._look_ahead(rng)
         for position in rest:
             picture, marks = self._frame(clip, int(position), change)
             out["picture"].append(picture)
             seen.append(marks)
             out["driving"].append(keypoints.motion(marks).to_array())
             out["true_points"].append(select_points(marks))
-            out["mel"].append(self._mel(clip, int(clip.kept[position]), rng)[None])
+            out["mel"].append(_mel(clip, int(clip.kept[position]), ahead)[None])
             if self.structural:
                 out["prior"].append(self._prior(clip, int(position), change))
         sample = {name: np.stack(values) for name, values in out.items()}
@@ -132,11 +138,19 @@ class Pairs(IterableDataset[Sample]):
             np.broadcast_to(points, (self.drivings, *points.shape)),
             sample["driving"],
         )
+        sample["follows"] = np.array(
+            self.drivings > 1
+            and int(rest[1]) == int(rest[0]) + 1
+            and clip.kept[rest[1]] == clip.kept[rest[0]] + 1
+        )
         if self.gaze:
             gazes = gaze_of(np.stack(seen))
             sample["true_points"] = with_irises(sample["true_points"], gazes)
-            sample["points"] = with_irises(sample["points"], self._rounded(gazes, rng))
-            points = with_irises(points, gaze_of(landmarks))
+            told, own = self._rounded(gazes, rng), gaze_of(landmarks)
+            if self.augmentation is not None and rng.random() < self.augmentation.blind:
+                told, own = np.zeros_like(told), np.zeros_like(own)
+            sample["points"] = with_irises(sample["points"], told)
+            points = with_irises(points, own)
         sample |= {"source_picture": frame, "source": source, "source_points": points}
         if self.structural:
             sample["source_prior"] = self._prior(clip, int(first), change)
@@ -164,6 +178,10 @@ class Pairs(IterableDataset[Sample]):
                 score = (np.abs(states[:-1] - states[-1]) / _SPREAD).sum(-1)
                 candidates = candidates[score.argmax()][None]
             chosen.append(int(candidates[0]))
+        if self.drivings > 1 and self.augmentation is not None:
+            after = chosen[1] + 1
+            if rng.random() < self.augmentation.successive and after in usable:
+                chosen[2] = after
         return chosen
 
     def _frame(self, clip: CachedClip, position: int, change: _Change) -> tuple[Picture, Array]:
@@ -194,14 +212,20 @@ class Pairs(IterableDataset[Sample]):
         landmarks = change.points(clip.landmarks[clip.kept[position]])
         return np.stack([draw_mesh(landmarks, self.size, self.size), person])
 
-    def _mel(self, clip: CachedClip, frame: int, rng: np.random.Generator) -> Array:
-        ahead = 100
+    def _look_ahead(self, rng: np.random.Generator) -> int | None:
+        """Milliseconds of sound after the frame that are known, or None where none is known."""
         if self.augmentation is not None:
             if rng.random() < self.augmentation.deaf:
-                return np.full((80, MEL_STEPS), SILENCE, np.float32)
+                return None
             if rng.random() < self.augmentation.live:
-                ahead = 10 * int(rng.integers(0, 10))
-        return mel_window(clip.mel, round(frame * SAMPLE_RATE / clip.fps), ahead)
+                return 10 * int(rng.integers(0, 10))
+        return 100
+
+
+def _mel(clip: CachedClip, frame: int, ahead: int | None) -> Array:
+    if ahead is None:
+        return np.full((80, MEL_STEPS), SILENCE, np.float32)
+    return mel_window(clip.mel, round(frame * SAMPLE_RATE / clip.fps), ahead)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import json
+import logging
 import pickle
 import time
 from collections.abc import Iterator, Sequence
@@ -33,6 +34,7 @@ from .step import Objective
 
 __all__ = ["fit", "split_by_person"]
 
+_log = logging.getLogger(__name__)
 _LOG_EVERY = 50  # steps between two lines of losses
 
 
@@ -97,6 +99,10 @@ class _Run:
             accelerator=settings.accelerator, devices=settings.devices, strategy=settings.strategy
         )
         self.fabric.launch()
+        if settings.precision == "bf16" and self.fabric.device.type == "cpu" and not _has_bf16():
+            _log.warning(
+                "this processor has no instructions for bf16: --precision 32 would be much faster"
+            )
         if teacher is not None and teacher.config.size != network.size:
             raise TrainingError(
                 f"the teacher makes pictures of {teacher.config.size} pixels, the network of "
@@ -108,7 +114,12 @@ class _Run:
         self.average = copy.deepcopy(model).eval().requires_grad_(False)
         adversarial = settings.losses.adversarial > 0
         objective = Objective(
-            settings.losses, settings.perceptual_net, adversarial, teacher, network.gaze
+            settings.losses,
+            settings.perceptual_net,
+            adversarial,
+            teacher,
+            network.gaze,
+            settings.likeness_net,
         )
         self.objective = objective.to(self.fabric.device)
         self.average.to(self.fabric.device)
@@ -338,6 +349,11 @@ class _Run:
         # Older checkpoints do not know them.
         self.seconds = self.saved = float(state.get("seconds", 0.0))
         self.core_seconds = float(state.get("core_seconds", 0.0))
+
+
+def _has_bf16() -> bool:
+    """Whether the CPU computes convolutions in bf16, rather than imitating them."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def split_by_person(

@@ -76,7 +76,7 @@ def prepare(
     open_footage: Callable[[Path, int], Footage],
     *,
     people: Path | None = None,
-    every: int = 3,
+    every: int = 6,
     size: int = 256,
     jobs: int = 1,
 ) -> Iterator[tuple[int, int, str]]:
@@ -91,7 +91,8 @@ def prepare(
         cache: folder to write to (`models.training.cache`).
         open_footage: opens a video whose crops have the given side.
         people: CSV of identities, see `people_of`.
-        every: keep every n-th frame as a picture; landmarks and log-mels are kept for all.
+        every: keep every n-th frame and the one after it as pictures, since the loss for flicker
+            looks at the change between the two. Landmarks and log-mels are kept for all.
         size: side of the pictures in pixels.
         jobs: clips that are prepared at the same time, each by a thread of its own.
 
@@ -159,7 +160,7 @@ def prepare_clip(
         if seen is not None:
             landmarks.append(seen.landmarks)
             masks.append(_shrink(segmenter.segment(seen.picture)))
-            if index % every == 0:
+            if index % every <= 1:
                 kept.append(index)
                 frames.append(seen.picture)
         else:

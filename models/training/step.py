@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,6 +22,7 @@ from ..avfr.losses import (
 from ..avfr.model import Avfr
 from ..avfr.perceptual import Lpips
 from .config import LossWeights
+from .likeness import Likeness
 
 __all__ = ["Objective", "face_crop"]
 
@@ -40,6 +43,19 @@ def face_crop(picture: Tensor, points: Tensor, side: int = 128) -> Tensor:
     return F.grid_sample(picture, flow, padding_mode="border", align_corners=False)
 
 
+def _flicker(image: Tensor, target: Tensor, follows: Tensor) -> Tensor:
+    """Error of the change from the first driving frame to the second, where it follows it.
+
+    Args:
+        image, target: `[B * N, 3, H, W]`, the N driving frames of a source after one another.
+        follows: bool `[B]`.
+    """
+    wrong = (image - target).reshape(len(follows), -1, *image.shape[1:])
+    error = (wrong[:, 1] - wrong[:, 0]).abs().mean((1, 2, 3))
+    mean: Tensor = (error * follows).sum() / follows.sum().clamp_min(1)
+    return mean
+
+
 class Objective(nn.Module):
     """The loss that a network is trained with (AVFR-GAN equation 4, and more terms).
 
@@ -53,9 +69,11 @@ class Objective(nn.Module):
         adversarial: bool,
         teacher: Avfr | None = None,
         gaze: bool = False,
+        likeness_net: str = "",
     ) -> None:
         super().__init__()
         self.weights = weights
+        self.likeness = Likeness(Path(likeness_net)) if weights.likeness > 0 else None
         self.perceptual: Lpips | None = None
         if weights.perceptual > 0 or weights.face > 0:
             self.perceptual = Lpips("vgg" if perceptual_net == "vgg" else "alex")
@@ -83,12 +101,16 @@ class Objective(nn.Module):
             if w.face > 0:
                 crops = face_crop(image, points), face_crop(target, points)
                 terms["face"] = w.face * self.perceptual(*crops).mean()
+        if w.flicker > 0 and "follows" in batch:
+            terms["flicker"] = w.flicker * _flicker(image, target, batch["follows"])
+        if self.likeness is not None:
+            terms["likeness"] = w.likeness * self.likeness(image, target, points).mean()
         if self.teacher is not None:
             with torch.no_grad():
                 wanted = self.teacher(batch)
-            likeness = weighted_l1(image, wanted["image"].float(), weight)
+            picture = weighted_l1(image, wanted["image"].float(), weight)
             flow = F.l1_loss(result["flow"], wanted["flow"])
-            terms["distillation"] = w.distillation * (likeness + flow)
+            terms["distillation"] = w.distillation * (picture + flow)
         if model.detector is not None:
             terms |= self._keypoint_terms(model, batch, result)
         if adversarial and self.discriminator is not None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from facewire.codec.errors import ConfigError
 from facewire.models.avfr import Avfr, AvfrConfig
+from facewire.models.face.mesh import IRISES
 from facewire.models.face.table import FaceTable
 from facewire.models.training.evaluate import animate_clip
 from facewire.models.training.start import begin_from
@@ -47,6 +50,25 @@ def test_the_start_is_copied_and_new_blocks_are_seeded(source: Avfr) -> None:
     for name, value in source.state_dict().items():
         assert torch.equal(one[name], value)
         assert not value.numel() or one[name].data_ptr() != value.data_ptr()
+
+
+def test_gaze_may_be_added(source: Avfr) -> None:
+    """Where nobody's eyes move, irises change no picture; where they do, the flow follows."""
+    model = begin_from(source, source.config.with_changes(gaze=True))
+    clip, device = made_clip("a", "a", 6), torch.device("cpu")
+    steady = clip.landmarks.copy()
+    for frame in steady:  # both irises in the middle of their eyes
+        for iris, corners in zip(IRISES, ((33, 133), (362, 263)), strict=True):
+            frame[iris] = frame[list(corners)].mean(0)
+    still = replace(clip, landmarks=steady)
+    made, before = (animate_clip(net, still, [1, 2], device)[0] for net in (model, source))
+    eyes_apart = np.abs(made.astype(int) - before)
+    assert eyes_apart.max() <= 3  # the irises' share in the flow around the eyes
+    looking = steady.copy()
+    looking[3:, list(IRISES)] += np.float32(0.05)
+    made, flows = animate_clip(model, replace(clip, landmarks=looking), [1, 2], device)
+    _, unmoved = animate_clip(model, still, [1, 2], device)
+    assert np.abs(flows - unmoved).max() > 1e-4
 
 
 @pytest.mark.parametrize(

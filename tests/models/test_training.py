@@ -12,9 +12,11 @@ import torch
 from facewire.codec.errors import ConfigError, TrainingError
 from facewire.codec.picture.still import CodedPicture, decode_picture, encode_picture
 from facewire.models.avfr import Avfr, AvfrConfig
+from facewire.models.face.gaze import with_irises
 from facewire.models.face.mesh import POINTS
 from facewire.models.face.table import FaceTable
-from facewire.models.training import data
+from facewire.models.mel import SILENCE
+from facewire.models.training import data, loop
 from facewire.models.training.cache import CachedClip, read_cache, write_clip
 from facewire.models.training.config import LossWeights, TrainConfig
 from facewire.models.training.data import Augmentation, Pairs
@@ -22,6 +24,7 @@ from facewire.models.training.evaluate import animate_clip
 from facewire.models.training.fit_face import fit_face_table
 from facewire.models.training.loop import _Run, fit, split_by_person
 from facewire.models.training.picture import contact_sheet
+from facewire.models.training.step import _flicker
 
 from .conftest import made_clip
 
@@ -223,6 +226,20 @@ def test_a_full_disk_keeps_the_checkpoint_before(
     assert not list(out.glob("*draft*"))
 
 
+@pytest.mark.parametrize("able", [True, False])
+def test_imitated_bf16_is_warned_of(
+    cache: Path,
+    tmp_path: Path,
+    tiny: AvfrConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    able: bool,
+) -> None:
+    monkeypatch.setattr(loop, "_has_bf16", lambda: able)
+    train(cache, tmp_path / "run", tiny, replace(QUICK, steps=1, precision="bf16"))
+    assert ("--precision 32" in caplog.text) != able
+
+
 def test_clips_without_sound_train_too(tmp_path: Path, tiny: AvfrConfig) -> None:
     for name in ("a", "b"):
         silent = replace(made_clip(name, name), mel=np.zeros((0, 80), np.float32))
@@ -309,6 +326,48 @@ def test_samples_are_consistent(cache: Path) -> None:
     assert sample["prior"].shape == (2, 2, 64, 64)
     # A smooth motion of the made-up face is rebuilt to a fraction of a pixel.
     assert np.abs(sample["points"] - sample["true_points"]).max() < 0.05
+
+
+def test_successive_frames_are_marked_and_hear_the_same(cache: Path) -> None:
+    clip = read_cache(cache)[0]
+    clip = replace(clip, kept=np.array([0, 1, 4]), mel=np.zeros_like(clip.mel))  # 4 follows no one
+    augmentation = Augmentation(successive=1.0, expressive=0, deaf=0.5)
+    pairs = Pairs([clip], FaceTable.blank(), drivings=2, size=64, augmentation=augmentation)
+    rng = np.random.default_rng(0)
+    marked = 0
+    for _ in range(40):
+        _, first, second = pairs._choose(clip, clip.usable, rng)
+        assert first == 2 or second == first + 1
+        sample = pairs.sample(clip, rng)
+        marked += bool(sample["follows"])
+        deaf = (sample["mel"] == SILENCE).all((1, 2, 3))
+        assert deaf[0] == deaf[1]
+    assert 5 < marked < 35  # positions 1 and 2 are next to each other, but not their frames
+
+
+def test_flicker_is_the_error_of_the_change_alone() -> None:
+    target = torch.rand(2 * 3, 3, 8, 8)
+    follows = torch.tensor([True, False])
+    steady = target + 0.1
+    assert float(_flicker(steady, target, follows)) == pytest.approx(0, abs=1e-6)
+    other = steady.clone()
+    other[1] += 0.2  # the second frame of the first sample
+    assert float(_flicker(other, target, follows)) == pytest.approx(0.2, abs=1e-6)
+    other = steady.clone()
+    other[[2, 4]] += 0.2  # a third frame, and a sample whose frames are not successive
+    assert float(_flicker(other, target, follows)) == pytest.approx(0, abs=1e-6)
+    assert float(_flicker(other, target, torch.tensor([False, False]))) == 0
+
+
+def test_a_network_may_learn_without_gaze_now_and_then(cache: Path) -> None:
+    clips = read_cache(cache)
+    for blind, told in ((1.0, False), (0.0, True)):
+        augmentation = Augmentation(blind=blind, gaze_noise=0, scale=0, shift=0, mirror=0)
+        pairs = Pairs(clips, FaceTable.blank(), size=64, augmentation=augmentation, gaze=True)
+        sample = next(iter(pairs))
+        plain = with_irises(sample["points"][:, :-2], np.zeros((3, 2), np.float32))
+        assert np.allclose(sample["points"], plain, atol=1e-6) != told
+        assert sample["true_points"].shape == sample["points"].shape
 
 
 def test_pictures_and_landmarks_change_together(tmp_path: Path) -> None:
