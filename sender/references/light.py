@@ -17,6 +17,7 @@ _FAR, _TIMES = 6.0, 2.5  # levels, and times the median, from which a cell has c
 _RIDGE = 25.0  # square levels: of a flat picture, the gain cannot be told, and is 1
 _BRIGHTEST = 2.0  # more gain would show the noise of a dark picture
 _CLIPPED = 40.0  # levels; a larger difference counts no more than this one
+_FLAT = 4.0  # levels, see below
 _EXPLAINED = 0.6  # of the difference must remain at most, or it is not the light that has changed
 
 
@@ -52,14 +53,20 @@ def measure_light(
         together = (weights * (x - mean_x) * (y - mean_y)).sum(1, keepdims=True) / total
         gain = np.clip((together + _RIDGE) / (spread + _RIDGE), 0, _BRIGHTEST)
         offset = np.clip(mean_y - gain * mean_x, -254, 254)
-    total = np.maximum(counts.sum(1), 1)
+    counted = np.maximum(counts.sum(1), 1)
 
     def off(predicted: Numbers) -> Numbers:
         apart = np.minimum(np.abs(y - predicted), _CLIPPED)
-        return np.asarray((counts * apart).sum(1) / total, np.float32)
+        return np.asarray((counts * apart).sum(1) / counted, np.float32)
 
-    changes = (counts * np.abs((gain - 1) * x + offset)).sum(1) / total
+    changes = (counts * np.abs((gain - 1) * x + offset)).sum(1) / counted
     lit = (changes >= least) & (off(np.clip(gain * x + offset, 0, 255)) <= _EXPLAINED * off(x))
+    # A grey picture is nearer to any frame than another picture is. So the reference must also
+    # tell what is bright in the frame and what is dark, unless there is hardly anything to tell.
+    left, flat = (
+        (weights * np.abs(y - each)).sum(1) / total[:, 0] for each in (gain * x + offset, mean_y)
+    )
+    lit &= left <= np.maximum(_EXPLAINED * flat, _FLAT)
     return np.where(lit, gain[:, 0], 1).astype(np.float32), np.where(lit, offset[:, 0], 0).astype(
         np.float32
     )

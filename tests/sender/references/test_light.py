@@ -73,6 +73,15 @@ def test_what_is_no_light() -> None:
     assert measured(picture, *frames) == [(1, 0)] * len(frames)
 
 
+def test_a_dull_picture_of_something_else_is_no_light() -> None:
+    """A grey picture is nearer to it than the reference is, but that does not make it a fade."""
+    noise = np.random.default_rng(1).integers(0, 255, (96, 192, 3), np.uint8)
+    wide = cv2.resize(noise, (512, 256), interpolation=cv2.INTER_CUBIC)
+    views = [np.ascontiguousarray(wide[:, left : left + 256]) for left in range(40, 216, 5)]
+    for reference in views[::8]:
+        assert measured(reference, *views) == [(1, 0)] * len(views)
+
+
 def test_a_dark_reference_is_not_made_more_than_twice_as_bright() -> None:
     picture = scene()
     ((gain, _),) = measured(changed(picture, 0.2), picture)
