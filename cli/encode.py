@@ -296,10 +296,10 @@ def _encode(source: Path, config: EncoderConfig, args: argparse.Namespace) -> En
 
 
 def _summary(report: EncodeReport, output: str, identity_bytes: int) -> str:
-    plural = "" if report.keyframes == 1 else "s"
+    frames, keyframes = ("" if n == 1 else "s" for n in (report.frames, report.keyframes))
     name = "standard output" if output == names.STANDARD else output
     text = (
-        f"{name}: {report.frames} frames, {report.keyframes} keyframe{plural}, "
+        f"{name}: {report.frames} frame{frames}, {report.keyframes} keyframe{keyframes}, "
         f"{report.kbps:.1f} kbit/s, {report.bpp:.4f} bits a pixel"
     )
     if report.warnings and report.asked_kbps is not None:
