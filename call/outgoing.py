@@ -15,26 +15,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..codec.control import Arrivals, Control, Wants
 from ..codec.counters import WRAP, nearest
 from ..codec.keyframe import fragment_of
-from ..codec.packet import MAX_DATAGRAM, Kind, Packet
+from ..codec.packet import Kind, Packet
 from ..sender.encoder import Encoder
 from .base_queue import BaseQueue
 from .config import CallConfig
-from .pack import HEAD_BYTES, MAX_PACKETS, Datagram, packed_size
+from .outgoing_statistics import OutgoingStatistics
+from .pack import HEAD_BYTES, Datagram, batches, entry_size
+from .prompt_queue import PromptQueue
 from .rate_estimate import LineEstimate
 from .signing import Proofs
 
-__all__ = ["Outgoing", "OutgoingStatistics"]
+__all__ = ["Outgoing"]
 
 _THIN_KBPS = 14.0  # below this, two packets of sound share a datagram
-_SOUND_WAITS, _MOTION_WAITS_S = 0.25, 0.03
-"""For how much of the time that a packet lasts sound waits for motion, and how long motion waits
-for sound, to share a datagram. If motion waited longer, its pictures would come after their sound.
-"""
 _COPY_FROM, _COPY_UNTIL = 0.03, 0.015  # loss at which copies begin and end
 _STEP_S = 0.1  # between two settings of the encoder's rate
 _SMOOTH_S = 2.0  # over which the cost of copies and reports is averaged
@@ -43,7 +41,6 @@ _FIRST_BYTES = 1600  # of the first picture, which goes at once, whatever rate a
 _DEBT_S = 1.0  # of the rate that can be taken in advance, by it or by sound and motion
 _PATIENT_S = 0.08  # of the rate that keyframes may add to one datagram, so that sound is not late
 _LEAST_PATIENT = 160  # bytes that they may add in any case
-_ODD = 8  # bytes that skipped sequence numbers may add to a datagram
 _SPARE_S = 0.05  # of the rate that keyframes leave to sound and motion of the line's room
 _HELD_S = 0.2  # that sound and motion wait for a line that is full
 _PROBE_S = 0.24  # between datagrams that leave in any case, since one must show the line's return
@@ -58,39 +55,6 @@ its chain could hardly ever go on.
 _BASE_DEBT_S = 0.75  # of the rate that the base layer may take in advance, at most
 _BEGINS = Wants.STREAM | Wants.KEYFRAME  # what somebody wants who has nothing
 _PROMPT = (Kind.AUDIO, Kind.MOTION, Kind.LIGHT, Kind.STREAM)
-
-
-@dataclass(slots=True)
-class OutgoingStatistics:
-    """How many bytes left for what, and what did not leave.
-
-    Attributes:
-        sound, motion, references, base, reports, copies, proofs: bytes of payloads with their
-            packet's head.
-        headers: bytes of the datagrams' own heads and of the network around them.
-        datagrams: number of datagrams.
-        held_back: packets of sound and motion that were not sent because the line was full.
-        chains_lost: chains of the base layer that were given up, because packets could not come in
-            time.
-    """
-
-    sound: int = 0
-    motion: int = 0
-    references: int = 0
-    base: int = 0
-    reports: int = 0
-    copies: int = 0
-    proofs: int = 0
-    headers: int = 0
-    datagrams: int = 0
-    held_back: int = 0
-    chains_lost: int = 0
-
-    @property
-    def bytes(self) -> int:
-        """Everything that left, with the network's headers."""
-        media = self.sound + self.motion + self.references + self.base
-        return media + self.reports + self.copies + self.proofs + self.headers
 
 
 class Outgoing:
@@ -113,8 +77,7 @@ class Outgoing:
         self.statistics = OutgoingStatistics()
         self._config = config
         self._ceiling = config.kbps
-        self._prompt: list[tuple[float, Packet]] = []  # since when each waits
-        self._since: float | None = None  # when the oldest prompt packet came
+        self._prompt = PromptQueue()
         self._patient: deque[Packet] = deque()
         self._base = BaseQueue()
         self._can_fuse = True  # the peer
@@ -130,7 +93,6 @@ class Outgoing:
         self._extra = 0.0  # datagrams a second beyond those that are planned, smoothed
         self._left = 0  # datagrams since `_adapted`
         self._departed = now  # when the last datagram left
-        self._seen: dict[Kind, float] = {}  # when each kind of prompt packet came last
         self._reliable: list[bytes] = []  # datagrams for the reliable channel
         self._first_at: float | None = None  # when it was given out
         self._confirmed = False  # the peer has a reference of this stream
@@ -159,8 +121,7 @@ class Outgoing:
         self._prompt.clear()
         self._patient.clear()
         self._base.clear()
-        self._seen.clear()
-        self._since, self._copies = None, ()
+        self._copies = ()
         self._confirmed, self._first, self._first_at = False, 0, None
         if self._proofs is not None:
             self._proofs.restart()
@@ -189,8 +150,12 @@ class Outgoing:
     @property
     def together_s(self) -> float:
         """Seconds of sound and motion in a datagram at this rate."""
-        packets = 2 if self.kbps < _THIN_KBPS else 1
-        return packets * self.encoder.together_ms / 1000
+        return self._together * self.encoder.together_ms / 1000
+
+    @property
+    def _together(self) -> int:
+        """How many packets of each kind share a datagram."""
+        return 2 if self.kbps < _THIN_KBPS else 1
 
     def reliably(self) -> list[bytes]:
         """Datagrams for the reliable channel since the last call, all in one message."""
@@ -209,10 +174,7 @@ class Outgoing:
             if packet in first:
                 continue
             if packet.kind in _PROMPT:
-                self._since = now if self._since is None else self._since
-                self._prompt.append((now, packet))
-                if packet.kind is not Kind.LIGHT:  # that comes now and then, with motion
-                    self._seen[packet.kind] = now
+                self._prompt.add(packet, now)
             elif packet.kind is Kind.BASE:
                 self._base.add(packet, now)
             elif len(self._patient) < _KEPT_PATIENT:
@@ -253,15 +215,10 @@ class Outgoing:
 
     def due(self, now: float) -> float:
         """The time by which `send` will have something to send; infinite if nothing waits."""
-        if self._since is not None:
-            if self._is_whole():
-                return now
-            packet_s = self.encoder.together_ms / 1000
-            waits = _SOUND_WAITS * packet_s if self._has_sound() else _MOTION_WAITS_S
-            return self._since + self.together_s - packet_s + waits
+        due = self._prompt.due(now, self.encoder.together_ms / 1000, self._together)
         if self._patient and not self._rides(now) and self._may_send(self._patient[0], now):
             return now
-        return float("inf")
+        return due
 
     def send(self, now: float, reports: Sequence[Packet] = ()) -> list[bytes]:
         """The datagrams that are due.
@@ -287,7 +244,7 @@ class Outgoing:
         self._count(fresh, reports, copies, proofs)
         more = [self._numbered_control(packet) for packet in [*proofs, *reports]]
         datagrams: list[bytes] = []
-        for batch in _batches([*copies, *fresh, *more]):
+        for batch in batches([*copies, *fresh, *more]):
             layered = [packet for packet in batch if packet.kind is Kind.BASE]
             self._base.sent(self._number, [(ready_since[p.sequence], p) for p in layered])
             datagrams.append(self._datagram(batch, now))
@@ -303,7 +260,7 @@ class Outgoing:
             self.encoder.feed(Control(wants=Wants.BASE), now)
         if not ready:
             return []
-        size = sum(map(_size, ready))
+        size = sum(map(entry_size, ready))
         room = min(self.line.room(now), self._tokens + _BASE_DEBT_S * self.kbps * 125) - size
         return self._base.take(room)
 
@@ -340,7 +297,7 @@ class Outgoing:
         more = [
             self._numbered_control(packet) for packet in self._proven(fresh, now, reliably=True)
         ]
-        for batch in _batches([*more, *fresh]):
+        for batch in batches([*more, *fresh]):
             self._reliable.append(self._datagram(batch, now, reliable=True))
         self._count(fresh, (), (), more)
         self._first_at = now
@@ -349,46 +306,19 @@ class Outgoing:
         """Whether keyframes wait for the next datagram of sound or motion, because datagrams of
         their own would cost too many headers. The first picture does not wait.
         """
-        newest = max(self._seen.get(kind, float("-inf")) for kind in (Kind.AUDIO, Kind.MOTION))
-        return self._confirmed and now - newest < 2 * self.together_s
-
-    def _has_sound(self) -> bool:
-        """Whether sound waits, or none is to be expected: then motion waits for none."""
-        newest = max(self._seen.values())
-        if newest - self._seen.get(Kind.AUDIO, float("-inf")) > 2 * self.together_s:
-            return True
-        return any(packet.kind is Kind.AUDIO for _, packet in self._prompt)
-
-    def _is_whole(self) -> bool:
-        """Whether each kind of packet that comes regularly is there: then waiting gains nothing."""
-        newest = max(self._seen.values())
-        regular = {
-            kind
-            for kind, at in self._seen.items()
-            if kind is not Kind.STREAM and newest - at < 2 * self.together_s
-        }
-        kinds = [packet.kind for _, packet in self._prompt]
-        wanted = 2 if self.kbps < _THIN_KBPS else 1
-        return all(kinds.count(kind) >= wanted for kind in regular)
+        return self._confirmed and self._prompt.flows(now, 2 * self.together_s)
 
     def _ready(self, now: float) -> list[Packet]:
         """The sound and motion that leave now. While more is on its way than the line can take,
         they wait a moment for a report; what is too old by then is left out. If nothing arrives at
         all, only the newest waits, so that sound does not begin again late.
         """
-        ready: list[Packet] = []
-        size = 0
-        kept: list[tuple[float, Packet]] = []
-        for since, packet in self._prompt:
-            if self._has_line(packet, size, now):
-                ready.append(packet)
-                size += _size(packet)
-            elif now - since < (_HELD_S / 4 if self.line.stalled(now) else _HELD_S):
-                kept.append((since, packet))
-            else:
-                self._leave_out(packet)
-        self._prompt = kept
-        self._since = kept[0][0] if kept else None
+        held_s = _HELD_S / 4 if self.line.stalled(now) else _HELD_S
+        ready, late = self._prompt.take(
+            lambda packet, size: self._has_line(packet, size, now), now, held_s
+        )
+        for packet in late:
+            self._leave_out(packet)
         return ready
 
     def _leave_out(self, packet: Packet) -> None:
@@ -458,7 +388,7 @@ class Outgoing:
         if not reliable:
             self.line.sent(self._number, size, now)
         self._number += 1
-        self.statistics.headers += size - sum(map(_size, packets))
+        self.statistics.headers += size - sum(map(entry_size, packets))
         self.statistics.datagrams += 1
         self._left += not reliable
         self._departed = now
@@ -471,21 +401,8 @@ class Outgoing:
         copies: Sequence[Packet],
         proofs: Sequence[Packet],
     ) -> None:
-        done = self.statistics
-        for packet in fresh:
-            if packet.kind is Kind.AUDIO:
-                done.sound += _size(packet)
-            elif packet.kind in (Kind.MOTION, Kind.LIGHT):
-                done.motion += _size(packet)
-            elif packet.kind is Kind.BASE:
-                done.base += _size(packet)
-            else:
-                done.references += _size(packet)
-        more = [sum(map(_size, packets)) for packets in (reports, copies, proofs)]
-        done.reports += more[0]
-        done.copies += more[1]
-        done.proofs += more[2]
-        self._counted += sum(more)
+        self.statistics.count(fresh, reports, copies, proofs)
+        self._counted += sum(sum(map(entry_size, each)) for each in (reports, copies, proofs))
 
     def _refill(self, now: float) -> None:
         """Fill the bucket of the whole rate: keyframes leave while there is something in it."""
@@ -510,20 +427,3 @@ class Outgoing:
         most = _BASE_UNTIL if self.encoder.base_allowed else _BASE_FROM
         self.encoder.base_allowed = self._can_fuse and self.line.loss < most
         self.encoder.set_rate(max(self.kbps - headers - self._more, 1.0), waiting)
-
-
-def _size(packet: Packet) -> int:
-    """About how many bytes a packet takes in a datagram: tag, time and length are 4 of them."""
-    return 4 + bool(packet.reference) + (len(packet.payload) > 127) + len(packet.payload)
-
-
-def _batches(packets: Sequence[Packet]) -> list[list[Packet]]:
-    """Divide the packets among as few datagrams as possible, in their order."""
-    batches: list[list[Packet]] = []
-    for packet in packets:
-        trial = [*batches[-1], packet] if batches else []
-        if not trial or packed_size(trial) + _ODD > MAX_DATAGRAM or len(trial) > MAX_PACKETS:
-            batches.append([packet])
-        else:
-            batches[-1] = trial
-    return batches

@@ -26,7 +26,7 @@ from ..codec.counters import WRAP
 from ..codec.errors import ConfigError, StreamError, TruncatedError, UnsupportedError
 from ..codec.packet import MAX_DATAGRAM, Flags, Kind, Packet
 
-__all__ = ["HEAD_BYTES", "MAX_BYTES", "Datagram", "packed_size"]
+__all__ = ["HEAD_BYTES", "MAX_BYTES", "Datagram", "batches", "entry_size", "packed_size"]
 
 VERSION = 1
 _HEAD = struct.Struct("<BHHHH")
@@ -37,6 +37,7 @@ MAX_PACKETS = 64
 _U16 = struct.Struct("<H")
 _KIND, _INTRA, _SYNTHETIC, _REFERENCE, _CONTROL, _SKIPPED = 7, 8, 16, 32, 64, 128
 _SKIPS = 255
+_ODD = 8  # bytes that skipped sequence numbers may add to a datagram
 _LATER = {kind & _KIND: kind for kind in (Kind.BASE, Kind.LIGHT)}
 """Kinds that are no longer below 8. LIGHT takes the place of PARITY, which nobody sends."""
 
@@ -116,6 +117,23 @@ class Datagram:
 def packed_size(packets: Iterable[Packet]) -> int:
     """Bytes of a datagram with these packets, if their sequence numbers follow each other."""
     return HEAD_BYTES + sum(len(_entry(packet, 0)) for packet in packets)
+
+
+def entry_size(packet: Packet) -> int:
+    """About how many bytes a packet takes in a datagram: tag, time and length are 4 of them."""
+    return 4 + bool(packet.reference) + (len(packet.payload) > 127) + len(packet.payload)
+
+
+def batches(packets: Sequence[Packet]) -> list[list[Packet]]:
+    """Divide packets among as few datagrams as possible, in their order."""
+    found: list[list[Packet]] = []
+    for packet in packets:
+        trial = [*found[-1], packet] if found else []
+        if not trial or packed_size(trial) + _ODD > MAX_DATAGRAM or len(trial) > MAX_PACKETS:
+            found.append([packet])
+        else:
+            found[-1] = trial
+    return found
 
 
 def _first_sequence(packets: Sequence[Packet]) -> int:

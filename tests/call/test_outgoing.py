@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from facewire.call.config import CallConfig
-from facewire.call.outgoing import Outgoing, _batches
-from facewire.call.pack import HEAD_BYTES, MAX_BYTES, Datagram, packed_size
+from facewire.call.outgoing import Outgoing
+from facewire.call.pack import HEAD_BYTES, MAX_BYTES, Datagram, batches, packed_size
 from facewire.codec.light import Light, LightGroup
 from facewire.codec.packet import HEADER_BYTES, MAX_DATAGRAM, Flags, Kind, Packet
 from facewire.sender.config import EncoderConfig
@@ -21,7 +21,7 @@ def test_the_largest_packet_fits_a_datagram_whatever_stands_before_it() -> None:
     ]
     packets.insert(3, Packet(Kind.CONTROL, Flags.NONE, 0, 9, 0, bytes(900)))
     left = []
-    for batch in _batches(packets):
+    for batch in batches(packets):
         data = bytes(Datagram(1, 2, 3, (*batch,)))
         assert len(data) <= MAX_BYTES
         left += Datagram.parse(data).packets
@@ -45,5 +45,5 @@ def test_light_leaves_with_the_motion_that_it_belongs_to(card: Path) -> None:
             for packet in Datagram.parse(data).packets
         ]
     assert left[:3] == [Kind.LIGHT, Kind.MOTION, Kind.AUDIO]
-    assert Kind.LIGHT not in outgoing._seen
+    assert Kind.LIGHT not in outgoing._prompt._seen
     assert outgoing.statistics.motion == packed_size([light, motion]) - HEAD_BYTES
