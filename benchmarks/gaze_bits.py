@@ -3,9 +3,9 @@
     python benchmarks/gaze_bits.py --held-out CACHE
 
 Each prepared clip is coded from its first frame, smoothed as a sender does it, with a second of
-frames in each packet: once without gaze and once with it. The difference is what the gaze costs. The
-error is `gaze_error` of codec-eval (the distance over the width of an eye), of frames whose eyes are
-open; beside it stands that of eyes that keep looking as they do in the first frame.
+frames in each packet: once without gaze and once with it. The difference is what the gaze costs.
+The error is `gaze_error` of codec-eval (the distance over the width of an eye), of frames whose
+eyes are open; beside it stands that of eyes that keep looking as they do in the first frame.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ class Sight:
         if changed:
             self._gaze.reset()
         steady = self._smoothing.push(seen, anew=changed)
-        view = View.of(replace(steady, look=self._gaze.push(seen.landmarks)))
+        view = View.of(replace(steady, steady_gaze=self._gaze.push(seen.landmarks)))
         if portrait is None or not self._live:
             return ObservedFrame(pts, view, join=changed, anew=changed)
         return portrait.show([ObservedFrame(pts, view, anew=changed)], live=True)[0]

@@ -29,8 +29,8 @@ from .fit_motion import fit_symbols
 __all__ = ["UNIT", "fit_gaze_tables", "gazing"]
 
 UNIT = 0.045
-"""What one step of size 1 is of a gaze. At the finest step that a rate leads to, of index 3, a gaze is
-off by 0.023 at most: that is 0.3 pixels where an eye is 25 pixels wide."""
+"""What one step of size 1 is of a gaze. At the finest step that a rate leads to, of index 3, a gaze
+is off by 0.023 at most: that is 0.3 pixels where an eye is 25 pixels wide."""
 _STEPS = (2, 3, 5, 8)
 Array = npt.NDArray[np.float32]
 

@@ -40,8 +40,8 @@ _BODY = 12 + FP16_BYTES  # bytes of a keyframe before its shape and picture (cod
 _SHAPE = 320  # usual bytes of the landmarks
 _FINEST, _COARSEST = 3, 10  # quantiser steps
 _MOTION_BITS = 58.0  # of a frame at the finest step, mean of `val`
-_GAZE_BITS = 2.5  # more at that step, in streams that say where the eyes look
 _HALF = 6  # this many steps halve them
+_WITH_GAZE = 1.044  # times as many, where it is sent where the eyes look
 _POSE_BITS = 16.0  # of a frame in profile `pose`, at its only step
 _MOTION_SHARE = 0.18  # of what sound leaves
 _ENTROPY_HEAD = 4  # bytes of a payload
@@ -75,7 +75,6 @@ class RateControl:
         self, config: EncoderConfig, header: StreamHeader, duration_s: Fraction | None
     ) -> None:
         self._config, self._header = config, header
-        self._finest = _MOTION_BITS + (_GAZE_BITS if header.gaze else 0.0)
         rate = config.rate_kbps(header.fps)
         self.per_second: float | None = None if rate is None else rate * 125
         self._live = config.planned_together(duration_s) == 0
@@ -269,7 +268,8 @@ class RateControl:
         if profile in STATELESS:
             return frames * self.framed(FP16_BYTES if profile == Profile.FP16 else POSE_FP16_BYTES)
         together = self.bundle
-        bits = _POSE_BITS if profile == Profile.POSE else self._motion_bits(step)
+        bits = _POSE_BITS if profile == Profile.POSE else _motion_bits(step)
+        bits *= _WITH_GAZE if self._header.gaze else 1.0
         payload = _ENTROPY_HEAD + math.ceil(together * bits / 8)
         return math.ceil(frames / together) * self.framed(payload)
 
@@ -282,11 +282,7 @@ class RateControl:
         left = part * self.per_second - self._sound(LIVE_SPAN) / float(LIVE_SPAN)
         share = _MOTION_SHARE * 8 * left / float(self._header.fps)
         steps = range(_FINEST, _COARSEST)
-        return next((step for step in steps if self._motion_bits(step) <= share), _COARSEST)
-
-    def _motion_bits(self, step: int) -> float:
-        """Bits of a frame at a quantiser step, without headers."""
-        return float(self._finest * 2 ** ((_FINEST - step) / _HALF))
+        return next((step for step in steps if _motion_bits(step) <= share), _COARSEST)
 
     def _sound(self, span: Fraction) -> int:
         if self.sound is None:
@@ -308,6 +304,11 @@ class RateControl:
             f"{least}. Ask for more, lower --audio-kbps, or send keyframes less often",
             kbps,
         )
+
+
+def _motion_bits(step: int) -> float:
+    """Bits of a frame at a quantiser step, without headers."""
+    return float(_MOTION_BITS * 2 ** ((_FINEST - step) / _HALF))
 
 
 def _up(number: float, digits: int) -> str:

@@ -154,6 +154,6 @@ class Reenactment:
             seconds=seen.seconds,
             steady=self._now.moved(head),
             depth=None,
-            look=self._now.looking(head),
+            steady_gaze=self._now.looking(head),
         )
         return replace(self._sitter.view, seen=still)
