@@ -228,7 +228,7 @@ class _Survey:
         return self._clock.place(self.header, after, duration)
 
     def facts(self, header: StreamHeader, damaged_records: int) -> dict[str, Any]:
-        """The keys of `facewire info --json`, in this order; `base`, `identity`, `portrait`
+        """The keys of `facewire info --json`, in this order; `gaze`, `base`, `identity`, `portrait`
         and `performed` only if there is one.
         """
         duration = self._clock.end if self._frames else Fraction(0)
@@ -262,6 +262,7 @@ class _Survey:
             "keyframes": len(self._references),
             "damaged_packets": damaged_records + self._damaged,
             "references": self._references,
+            **({"gaze": True} if header.gaze else {}),
             **base,
             **identity,
             **({} if header.portrait is None else {"portrait": {"consent": header.portrait}}),
@@ -297,6 +298,10 @@ def _base_line(facts: dict[str, Any]) -> list[str]:
     ]
 
 
+def _gaze_line(facts: dict[str, Any]) -> list[str]:
+    return ["gaze: sent with the motion of each frame"] if facts.get("gaze") else []
+
+
 def _identity_line(facts: dict[str, Any]) -> list[str]:
     identity = facts.get("identity")
     if identity is None:
@@ -330,6 +335,7 @@ def table(facts: dict[str, Any]) -> str:
         f"motion payload: mean {motion['mean']:.1f} bits a frame, p95 {motion['p95']:.1f}, "
         f"max {motion['max']:.1f}",
         f"damaged packets: {facts['damaged_packets']}",
+        *_gaze_line(facts),
         *_base_line(facts),
         *_identity_line(facts),
         *_portrait_line(facts),

@@ -7,9 +7,10 @@ fragments of one keyframe that is sent twice complete each other. The body:
     0..7      pts       i64, the full presentation time in ticks
     8         codec     u8, see `StillCodec`
     9         quality   u8, on the codec's scale
-    10..11    length    u16 of the shape
+    10..11    length    u16 of the shape; the high bit is set if there is a gaze
     12..131   motion    120 bytes, profile fp16
-    132..     shape, then the picture to the end
+    then      gaze      i8 twice, in 1/127: right and down; not sent if both are 0
+    then      shape, then the picture to the end
 
 A shape of one byte is the id of an earlier keyframe, the base. The landmarks are then those of the
 base, moved as the network moves them for a frame with this keyframe's motion.
@@ -20,12 +21,15 @@ from __future__ import annotations
 import struct
 import zlib
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
 
 from .control import MAX_MISSING, Missing
 from .counters import WRAP
 from .errors import ConfigError, DamagedError, StreamError, TruncatedError, UnsupportedError
-from .motion.frame import FP16_BYTES, MotionFrame
+from .motion.frame import FP16_BYTES, GAZE_BYTES, MotionFrame, pack_gaze, unpack_gaze
 from .packet import HEADER_BYTES, MAX_DATAGRAM, Flags, Kind, Packet
 from .picture.still import (
     DEFAULT_CODEC,
@@ -52,12 +56,15 @@ __all__ = [
     "fragment_pts",
 ]
 
+Gaze = npt.NDArray[np.float32]
+
 _FRAGMENT = struct.Struct("<BBI")
 _BODY = struct.Struct("<qBBH")
 FRAGMENT_BYTES = MAX_DATAGRAM - HEADER_BYTES - _FRAGMENT.size
 """Bytes of the body in a fragment; the last fragment may have fewer."""
 MAX_FRAGMENTS = 64
 MAX_SHAPE = 4096
+_HAS_GAZE = 1 << 15
 _END_S = 1.0  # fragments of a reference may come so far apart
 _GIVEN_UP_S = 10.0
 
@@ -69,7 +76,8 @@ class Keyframe:
     Attributes:
         id: 0..15; motion packets name it as their reference.
         pts: full presentation time in ticks of the stream's time base, -2^63..2^63 - 1.
-        motion: keypoints of this picture. The motion of frames is relative to them.
+        motion: keypoints and gaze of this picture. The motion of frames is relative to them. The
+            numbers are those that its bytes can hold (`MotionFrame.to_fp16`, `pack_gaze`).
         shape: the face's landmarks, packed by `models/shape.py`; at most `MAX_SHAPE` bytes.
         picture: the coded picture.
         base: id of the keyframe from whose landmarks this one's are computed; the shape is then
@@ -100,8 +108,12 @@ class Keyframe:
         """The body, which `to_packets` splits."""
         picture = self.picture
         shape = self.shape if self.base is None else bytes([self.base])
-        head = _BODY.pack(self.pts, picture.codec, picture.quality, len(shape))
-        return head + self.motion.to_fp16() + shape + picture.data
+        gaze = pack_gaze(self.motion.gaze)
+        if not any(gaze):
+            gaze = b""
+        length = len(shape) | (_HAS_GAZE if gaze else 0)
+        head = _BODY.pack(self.pts, picture.codec, picture.quality, length)
+        return head + self.motion.to_fp16() + gaze + shape + picture.data
 
     @classmethod
     def parse(cls, identity: int, body: bytes) -> Keyframe:
@@ -114,17 +126,23 @@ class Keyframe:
         Raises:
             TruncatedError: it ends early.
             UnsupportedError: it uses a still codec that this build does not know.
-            MotionError: the keypoints are not finite, or far outside the picture.
+            MotionError: the keypoints are not finite, or far outside the picture, or the gaze is
+                out of range.
             StreamError: a part of it exceeds its limit.
         """
-        start = _BODY.size + FP16_BYTES
-        if len(body) < start:
-            raise TruncatedError(f"a keyframe has {start} bytes at least, not {len(body)}")
+        least = _BODY.size + FP16_BYTES
+        if len(body) < least:
+            raise TruncatedError(f"a keyframe has {least} bytes at least, not {len(body)}")
         pts, number, quality, length = _BODY.unpack_from(body)
         try:
             codec = StillCodec(number)
         except ValueError:
             raise UnsupportedError(f"still codec {number} is not known here") from None
+        motion = MotionFrame.from_fp16(body[_BODY.size : least])
+        start = least
+        if length & _HAS_GAZE:
+            length, start = length ^ _HAS_GAZE, least + GAZE_BYTES
+            motion = replace(motion, gaze=_parse_gaze(body[least:start]))
         if length > MAX_SHAPE:
             raise StreamError(f"a keyframe's shape claims {length} bytes; at most {MAX_SHAPE}")
         shape, data = body[start : start + length], body[start + length :]
@@ -132,7 +150,6 @@ class Keyframe:
             raise TruncatedError("a keyframe ends before its picture")
         if len(data) > MAX_PICTURE:
             raise StreamError(f"a keyframe's picture has {len(data)} bytes, over {MAX_PICTURE}")
-        motion = MotionFrame.from_fp16(body[_BODY.size : start])
         base = shape[0] if length == 1 else None
         if base is not None:
             if base > 15:
@@ -200,6 +217,14 @@ def fragment_pts(packet: Packet) -> int | None:
         return None
     pts: int = _BODY.unpack_from(packet.payload, _FRAGMENT.size)[0]
     return pts
+
+
+def _parse_gaze(data: bytes) -> Gaze:
+    if len(data) < GAZE_BYTES:
+        raise TruncatedError("a keyframe ends before its gaze")
+    if not any(data):
+        raise StreamError("a keyframe says that it has a gaze, and that is 0")
+    return unpack_gaze(data)
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from .counters import WRAP
 from .errors import ConfigError, StreamError, UnsupportedError
 from .identity import ID_BYTES
 from .motion.frame import KEYPOINTS
-from .motion.profiles import Profile, find_profile, tables_version
+from .motion.profiles import Profile, find_profile, has_gaze, tables_version
 from .packet import Flags, Kind, Packet
 from .sound.opus import FRAME_MS, SAMPLE_RATE
 from .untrusted import unpack
@@ -187,6 +187,11 @@ class StreamHeader:
                 f"{self.fps} frames/s or ticks of {self.time_base} s have a numerator or "
                 f"denominator above {_MAX_TERM}"
             )
+
+    @property
+    def gaze(self) -> bool:
+        """Whether it is sent where the eyes look."""
+        return has_gaze(self.profile, self.tables)
 
     @property
     def keeps_badge(self) -> bool:

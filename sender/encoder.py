@@ -19,6 +19,7 @@ import numpy.typing as npt
 from ..codec.control import Control, ReferenceState, Wants
 from ..codec.counters import WRAP
 from ..codec.errors import ConfigError, NoFaceError
+from ..codec.motion.profiles import tables_version
 from ..codec.packet import Packet
 from ..codec.stream import AudioParameters, StreamHeader
 from ..models.weights import check_identity, load_card
@@ -126,6 +127,7 @@ class Encoder:
             fps=Fraction(fps),
             time_base=time_base or 1 / Fraction(fps),
             profile=self.config.profile,
+            tables=tables_version(self.config.profile, gaze=card.gaze),
             audio=AudioParameters(bitrate=rate, frame_ms=packet) if wanted else None,
             identity=None if identity is None else identity.id,
             portrait=None if portrait is None else portrait.consent or "",

@@ -8,12 +8,14 @@ frame → track → follow → crop → smooth ─┬─────────
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from ..models.face.gaze import GazeFollower
 from ..models.third_party import find_asset
 from .config import EncoderConfig
 from .observed import ObservedFrame, View
@@ -69,6 +71,7 @@ class Sight:
             spread=live,
         )
         self._smoothing = Smoothing(config.smoothing_strength)
+        self._gaze = GazeFollower()
         self._reenactment: Reenactment | None = None
         self.portrait: Frame | None = None
         self._last: int | None = None  # time of the frame that was tracked last
@@ -100,6 +103,7 @@ class Sight:
         if self._reenactment is not None:
             self._reenactment.reset()
         self._smoothing.reset()
+        self._gaze.reset()
         self._last = None
 
     def observe(self, frame: Frame, pts: int) -> ObservedFrame:
@@ -122,7 +126,10 @@ class Sight:
         if seen is None:
             unseen = self._observer.unseen(frame, time_ms)
             return ObservedFrame(pts, None if unseen is None else View.of(unseen, faceless=True))
-        view = View.of(self._smoothing.push(seen, anew=changed))
+        if changed:
+            self._gaze.reset()
+        steady = self._smoothing.push(seen, anew=changed)
+        view = View.of(replace(steady, steady_gaze=self._gaze.push(seen.landmarks)))
         if portrait is None or not self._live:
             return ObservedFrame(pts, view, join=changed, anew=changed)
         return portrait.show([ObservedFrame(pts, view, anew=changed)], live=True)[0]

@@ -87,3 +87,30 @@ def blank_network(folder: Path) -> Path:
 def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """See `blank_network`."""
     return blank_network(tmp_path_factory.mktemp("network"))
+
+
+@pytest.fixture(scope="session")
+def gaze_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an exported network that shows where the eyes look, with the face table of `s`. Its
+    pictures have 64x64 pixels. Its weights are random, but it moves pixels with the landmarks.
+    """
+    import torch
+
+    from facewire.models.avfr import SIZES
+    from facewire.models.avfr.export import openvino_graphs
+    from facewire.models.avfr.model import Avfr
+    from facewire.models.weights import load_card
+    from facewire.models.weights.runtime_graphs import save_graphs
+
+    changes = {"channels": (8, 16), "blocks": (0, 1), "motion_base": 8, "motion_max": 16}
+    small = SIZES["xs"].with_changes(
+        name="gaze", gaze=True, size=64, motion_size=16, motion_levels=2, **changes
+    )
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("gaze")
+    model = Avfr(small, load_card("s").face_table())
+    with torch.no_grad():
+        model.generator.motion.mask.bias[-1] = 8
+    model.save_pretrained(folder)
+    save_graphs(load_card(folder), openvino_graphs(model))
+    return folder

@@ -11,7 +11,13 @@ from ..errors import ConfigError, UnsupportedError
 from .entropy import MotionDecoder, MotionEncoder, TimedMotion, ticks_in
 from .frame import MotionFrame
 from .pose import PoseDecoder, PoseEncoder, PoseFrame
-from .tables import POSE_TABLES_VERSION, TABLES_VERSION, load_pose_tables, load_tables
+from .tables import (
+    GAZE_TABLES_VERSION,
+    POSE_TABLES_VERSION,
+    TABLES_VERSION,
+    load_pose_tables,
+    load_tables,
+)
 
 __all__ = [
     "POSES",
@@ -20,6 +26,7 @@ __all__ = [
     "MotionSettings",
     "Profile",
     "find_profile",
+    "has_gaze",
     "motion_reader",
     "motion_ticks",
     "motion_writer",
@@ -36,7 +43,10 @@ class Profile(StrEnum):
     FP16 = "fp16"
     """Ten times (x, y, four jacobian values) in binary16: exactly 960 bits, without any state."""
     ENTROPY = "entropy"
-    """Quantised, predicted and range-coded: 26 to 58 bits, about 50 by default (`entropy.py`)."""
+    """Quantised, predicted and range-coded: 26 to 58 bits, about 50 by default (`entropy.py`).
+
+    Only in this profile it can be sent where the eyes look, for two to three bits more.
+    """
     POSE = "pose"
     """How the head is turned and placed, and how open its eyes are: about 15 bits (`pose.py`)."""
     POSE_FP16 = "pose-fp16"
@@ -115,27 +125,33 @@ class _PoseFp16:
 
 @dataclass(frozen=True, slots=True)
 class _Coding:
-    writer: Callable[[MotionSettings], MotionWriter]
+    writer: Callable[[MotionSettings, int], MotionWriter]
     reader: Callable[[int], MotionReader]
     ticks: Callable[[bytes], list[int]]
     tables: int | None = None  # version that this build writes
+    gaze_tables: int | None = None  # the same where it is sent where the eyes look
 
 
 _CODINGS = {
-    Profile.FP16: _Coding(lambda _: _Fp16(), lambda _: _Fp16(), lambda _: [0]),
+    Profile.FP16: _Coding(lambda *_: _Fp16(), lambda _: _Fp16(), lambda _: [0]),
     Profile.ENTROPY: _Coding(
-        lambda settings: MotionEncoder(settings.step, settings.dead_zone),
+        lambda settings, tables: MotionEncoder(
+            settings.step, settings.dead_zone, load_tables(tables)
+        ),
         lambda tables: MotionDecoder(load_tables(tables)),
         ticks_in,
         TABLES_VERSION,
+        GAZE_TABLES_VERSION,
     ),
     Profile.POSE: _Coding(
-        lambda settings: PoseEncoder(settings.step, settings.dead_zone, load_pose_tables()),
+        lambda settings, tables: PoseEncoder(
+            settings.step, settings.dead_zone, load_pose_tables(tables)
+        ),
         lambda tables: PoseDecoder(load_pose_tables(tables)),
         ticks_in,
         POSE_TABLES_VERSION,
     ),
-    Profile.POSE_FP16: _Coding(lambda _: _PoseFp16(), lambda _: _PoseFp16(), lambda _: [0]),
+    Profile.POSE_FP16: _Coding(lambda *_: _PoseFp16(), lambda _: _PoseFp16(), lambda _: [0]),
 }
 
 
@@ -150,23 +166,45 @@ def find_profile(name: str) -> Profile:
         ) from None
 
 
-def motion_writer(profile: str, settings: MotionSettings | None = None) -> MotionWriter:
+def motion_writer(
+    profile: str, settings: MotionSettings | None = None, tables: int | None = None
+) -> MotionWriter:
     """The encoder of a stream's motion.
 
+    Args:
+        profile: of the stream.
+        settings: by default those of `MotionSettings`.
+        tables: version of the tables that the stream names; None for those that this build writes.
+
     Raises:
-        UnsupportedError: the profile is unknown.
+        UnsupportedError: the profile is unknown, or this build lacks that version of the tables.
         ConfigError: a setting is out of range.
     """
-    return _CODINGS[find_profile(profile)].writer(settings or MotionSettings())
+    coding = _CODINGS[find_profile(profile)]
+    return coding.writer(settings or MotionSettings(), _tables(coding, tables))
 
 
-def tables_version(profile: str) -> int | None:
+def tables_version(profile: str, *, gaze: bool = False) -> int | None:
     """Version of a profile's tables that this build writes; None for a profile without any.
+
+    Args:
+        profile: of a stream.
+        gaze: whether it is to be sent where the eyes look, if the profile can say that.
 
     Raises:
         UnsupportedError: the profile is unknown.
     """
-    return _CODINGS[find_profile(profile)].tables
+    coding = _CODINGS[find_profile(profile)]
+    return coding.gaze_tables or coding.tables if gaze else coding.tables
+
+
+def has_gaze(profile: str, tables: int | None) -> bool:
+    """Whether it is sent where the eyes look, in a stream of this profile with these tables.
+
+    Raises:
+        UnsupportedError: the profile is unknown.
+    """
+    return tables is not None and tables == _CODINGS[find_profile(profile)].gaze_tables
 
 
 def motion_reader(profile: str, tables: int | None = None) -> MotionReader:
@@ -180,7 +218,12 @@ def motion_reader(profile: str, tables: int | None = None) -> MotionReader:
         UnsupportedError: the profile is unknown, or this build lacks that version of the tables.
     """
     coding = _CODINGS[find_profile(profile)]
-    return coding.reader(tables if tables is not None else coding.tables or 0)
+    return coding.reader(_tables(coding, tables))
+
+
+def _tables(coding: _Coding, named: int | None) -> int:
+    """Version of the tables that a stream names, or of those that this build writes."""
+    return named if named is not None else coding.tables or 0
 
 
 def motion_ticks(profile: str, payload: bytes) -> list[int]:

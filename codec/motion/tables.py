@@ -22,6 +22,7 @@ __all__ = [
     "ACTIVITY",
     "CLASSES",
     "ESCAPE",
+    "GAZE_TABLES_VERSION",
     "POSE_TABLES_VERSION",
     "TABLES_VERSION",
     "MotionTables",
@@ -32,6 +33,8 @@ __all__ = [
 
 TABLES_VERSION = 2
 """Version that the streams of this build use."""
+GAZE_TABLES_VERSION = 3
+"""Version of those that say where the eyes look: two components more for two numbers more."""
 POSE_TABLES_VERSION = 1
 """The same with profile `pose`."""
 ESCAPE = 16
@@ -57,8 +60,9 @@ class MotionTables:
     Attributes:
         forward: float32 `[C, 60]`, turns motion relative to the keyframe into components, sorted
             by falling variance. An error of one step harms the picture about equally in each.
-            With profile `pose`, `[8, 8]`.
-        back: float32 `[C, 60]`, turns components (a row vector) into motion.
+            With gaze, `[C, 62]`, and the last two components are those of the gaze. With profile
+            `pose`, `[8, 8]`.
+        back: the same shape, turns components (a row vector) into motion.
         difference: cumulative frequencies `[component][context]` of symbols, see `ESCAPE`.
         intra: cumulative frequencies `[component]` of classes, see `CLASSES`.
     """
@@ -93,7 +97,7 @@ class MotionTables:
         """Make tables from frequencies, which add up to 2 ** `FREQUENCY_BITS`, each at least 1.
 
         Args:
-            forward, back: float32 `[C, 60]`.
+            forward, back: float32 `[C, N]`.
             difference: `[C, len(ACTIVITY) + 1, 2 * ESCAPE]`.
             intra: `[C, CLASSES]`.
 
@@ -126,10 +130,10 @@ def _find(kind: str, version: int, newest: int) -> Path:
     return path
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def load_tables(version: int = TABLES_VERSION) -> MotionTables:
     """The tables that a stream names. Raises `UnsupportedError` if this build lacks the version."""
-    with np.load(_find("tables", version, TABLES_VERSION), allow_pickle=False) as file:
+    with np.load(_find("tables", version, GAZE_TABLES_VERSION), allow_pickle=False) as file:
         if version == 1:  # orthonormal rows, of numbers in units
             basis, units = file["basis"], file["units"]
             transform = basis * units, basis / units

@@ -77,7 +77,8 @@ class FacewireCodec(Codec):
         card = load_card(self.network)
         motion = {}
         if self.profile not in STATELESS:
-            zone, tables = MotionSettings().dead_zone, tables_version(self.profile)
+            zone = MotionSettings().dead_zone
+            tables = tables_version(self.profile, gaze=card.gaze)
             motion["motion"] = f"tables {tables}, step by rate, zone {zone:g}"
         return (
             {card.name: card.sha256.hex()[:16], "profile": self.profile}

@@ -248,10 +248,11 @@ _RANGES = {
     "picture": "keyframe, RGB on [0, 1]",
     "source_value": "keyframe's keypoints (x, y) on [-1, 1]",
     "source_jacobian": "keyframe's jacobians",
-    "source_points": "keyframe's landmarks (x, y) on [-1, 1]",
+    "source_points": "keyframe's landmarks (x, y) on [-1, 1]; with gaze, then both irises",
     "value": "frame's keypoints (x, y) on [-1, 1]",
     "jacobian": "frame's jacobians",
-    "points": "frame's landmarks (x, y) on [-1, 1], rebuilt from keypoints and jacobians",
+    "points": "frame's landmarks (x, y) on [-1, 1], rebuilt from keypoints and jacobians; "
+    "with gaze, then both irises",
     "mel": "log-mel spectrogram of the 200 ms of sound around the frame",
     "frame": "RGB on [0, 1]",
 }

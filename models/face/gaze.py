@@ -10,15 +10,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .mesh import IRISES, POINTS
+from ...codec.motion.frame import MAX_GAZE
+from .mesh import IRISES, POINTS, openings
 
-__all__ = ["EYE_CORNERS", "MAX_GAZE", "gaze_of", "with_irises"]
+__all__ = ["EYE_CORNERS", "GazeFollower", "gaze_of", "with_irises"]
 
 Array = npt.NDArray[np.float32]
 
-MAX_GAZE = 1.0
-"""Gazes lie on [-1, 1]; at 1 an iris lies on a corner of its eye."""
-
+_SHUT = 0.12  # lids that are closer than this, over the width of an eye, hide the iris
 _CORNERS = ((33, 133), (362, 263))  # of each eye, left before right in the picture
 EYE_CORNERS: tuple[tuple[int, int], ...] = tuple(
     (POINTS.index(left), POINTS.index(right)) for left, right in _CORNERS
@@ -59,3 +58,22 @@ def with_irises(points: Array, gaze: Array) -> Array:
     across, down = gaze[..., None, :1], gaze[..., None, 1:]
     irises = corners.mean(-2) + across * half + down * turned
     return np.asarray(np.concatenate([points, irises], -2), np.float32)
+
+
+class GazeFollower:
+    """The gaze of one person from frame to frame. While the lids are shut it stays as it was: a
+    tracker guesses an iris there, and that is noise.
+    """
+
+    def __init__(self) -> None:
+        self._last: Array | None = None
+
+    def reset(self) -> None:
+        """Somebody else follows."""
+        self._last = None
+
+    def push(self, landmarks: Array) -> Array:
+        """Gaze of the next frame, float32 `[2]`, from its landmarks `[478, 2]`."""
+        if self._last is None or openings(landmarks)[0] >= _SHUT:
+            self._last = gaze_of(landmarks)
+        return self._last

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .gaze import gaze_of
+
 __all__ = ["Observation"]
 
 
@@ -22,6 +24,8 @@ class Observation:
             moves as the face does; None if they are `landmarks`.
         depth: float32 `[478]` in the landmarks' unit, smaller is nearer; None if the tracker gave
             none.
+        steady_gaze: float32 `[2]`, where the eyes go on to look: it is held through a blink, and a
+            portrait's eyes move as those of the face do. None if the landmarks say it.
     """
 
     picture: npt.NDArray[np.uint8]
@@ -29,3 +33,9 @@ class Observation:
     seconds: float = 0.0
     steady: npt.NDArray[np.float32] | None = None
     depth: npt.NDArray[np.float32] | None = None
+    steady_gaze: npt.NDArray[np.float32] | None = None
+
+    @property
+    def gaze(self) -> npt.NDArray[np.float32]:
+        """Where motion takes the eyes: float32 `[2]` on [-1, 1], right and down (`gaze_of`)."""
+        return gaze_of(self.landmarks) if self.steady_gaze is None else self.steady_gaze

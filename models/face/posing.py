@@ -122,7 +122,7 @@ def moved_regions(motion: MotionFrame, before: Array, after: Array) -> MotionFra
     """The motion of a frame after its landmarks were moved.
 
     Each region's map from the landmarks before to those after is found by least squares, among the
-    landmarks that a receiver has, and follows the motion.
+    landmarks that a receiver has, and follows the motion. The gaze stays.
 
     Args:
         motion: the frame's before.
@@ -143,7 +143,7 @@ def moved_regions(motion: MotionFrame, before: Array, after: Array) -> MotionFra
         moved = np.linalg.solve(system, (y.T @ x + weight * prior).T).T
         value[region] = moved @ (motion.value[region] - from_centre) + to_centre
         jacobian[region] = moved @ motion.jacobian[region]
-    return MotionFrame(value.astype(np.float32), jacobian.astype(np.float32))
+    return MotionFrame(value.astype(np.float32), jacobian.astype(np.float32), motion.gaze)
 
 
 def _similarity(source: Array, target: Array) -> Matrix:

@@ -177,7 +177,9 @@ class _Enrolment:
         if "frame" in graph_parts(card):  # if it does not fit, say so now
             load_graph(card, "frame", {n: v.cpu().numpy() for n, v in self.shipped.items()})
         self.average = self.values()
-        self.objective = Objective(settings.losses, "alex", adversarial=False).to(device)
+        self.objective = Objective(
+            settings.losses, "alex", adversarial=False, gaze=self.model.config.gaze
+        ).to(device)
         cuts = [round(len(clip.kept) * (1 - settings.held_out)) for clip in clips]
         self.train = [part(clip, 1, cut) for clip, cut in zip(clips, cuts, strict=True)]
         self.held_out = list(_held_out(clips, cuts))
@@ -218,6 +220,7 @@ class _Enrolment:
                 augmentation=s.augmentation,
                 seed=s.seed,
                 structural=self.model.detector is not None,
+                gaze=self.model.config.gaze,
             )
         )
         while True:

@@ -63,6 +63,11 @@ class Card:
         """Path of the safetensors file."""
         return self.folder / WEIGHTS_FILE
 
+    @property
+    def gaze(self) -> bool:
+        """Whether the network shows where the eyes look (`models.face.gaze`)."""
+        return bool(self.config.get("gaze", False))
+
     def face_table(self) -> FaceTable:
         """The face table of the network; reading it needs numpy alone."""
         with safe_open(self.weights, framework="np") as file:

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from ...codec.errors import ConfigError
 from ...codec.motion.frame import MotionFrame
 from ...models.avfr.model import Avfr, numbers_to_motion
+from ...models.face.gaze import with_irises
 from ...models.face.landmarks import PointRebuilder
-from ...models.face.mesh import POINTS
 from ...models.mel import MEL_BANDS, MEL_STEPS
 from .protocol import Array, Frame, Source, from_picture, mel_or_silence
 
@@ -86,7 +86,8 @@ class BatchGenerator:
             if isinstance(module, nn.Conv2d):
                 module.weight.data = module.weight.contiguous(memory_format=torch.channels_last)
         self._rebuild = PointRebuilder(model.face).rebuild
-        self._size = model.config.size
+        self._size, self._gaze = model.config.size, model.config.gaze
+        self._points = model.config.points
         self._slots: list[Source | None] = [None] * callers
         self._still, self._moving = self._buffers(callers)
         self._step = self._recorded() if graph else self._frames
@@ -97,7 +98,7 @@ class BatchGenerator:
         numbers = motion.to_array()
         with torch.inference_mode():
             picture = torch.from_numpy(from_picture(rgb, self._size)).to(self._device)
-            at = torch.from_numpy(points[None]).to(self._device)
+            at = torch.from_numpy(self._drawn(points, motion.gaze)[None]).to(self._device)
             still = [picture, torch.from_numpy(numbers[None]).to(self._device), at]
             return Source(numbers, points, [*still, *self._encode(picture, at)])
 
@@ -142,9 +143,14 @@ class BatchGenerator:
         still = np.stack([wanted.source.numbers for _, wanted in due])
         points = np.stack([wanted.source.points for _, wanted in due])
         moving[0][slots] = numbers
-        moving[1][slots] = self._rebuild(still, points, numbers)
+        gaze = np.stack([wanted.motion.gaze for _, wanted in due])
+        moving[1][slots] = self._drawn(self._rebuild(still, points, numbers), gaze)
         moving[2][slots] = np.concatenate([mel_or_silence(wanted.mel) for _, wanted in due])
         return moving
+
+    def _drawn(self, points: Array, gaze: Array) -> Array:
+        """What the network takes of faces: their landmarks, and irises if it shows the gaze."""
+        return with_irises(points, gaze) if self._gaze else points
 
     def _place(self, slot: int, source: Source) -> None:
         """Copy a keyframe into a slot, unless it is there already."""
@@ -160,7 +166,7 @@ class BatchGenerator:
         """
         with torch.inference_mode():
             picture = torch.zeros(1, 3, self._size, self._size, device=self._device)
-            points = torch.zeros(1, len(POINTS), 2, device=self._device)
+            points = torch.zeros(1, self._points, 2, device=self._device)
             numbers = torch.zeros(1, 10, 6, device=self._device)
             mel = torch.zeros(1, 1, MEL_BANDS, MEL_STEPS, device=self._device)
             features = self._encode(picture, points)

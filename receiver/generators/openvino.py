@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...codec.motion.frame import MotionFrame
+from ...models.face.gaze import with_irises
 from ...models.face.landmarks import PointRebuilder
 from ...models.weights.runtime_graphs import load_graph
 from .compiled import compiled
@@ -67,18 +68,19 @@ class OpenVinoGenerator:
         for _ in range(parallel):
             self._requests.put(frame.create_infer_request())
         self._rebuild = PointRebuilder(card.face_table()).rebuild
-        self._size = int(card.config["size"])
+        self._size, self._gaze = int(card.config["size"]), card.gaze
 
     def set_source(self, rgb: Frame, motion: MotionFrame, points: Array) -> Source:
         """See `Generator.set_source`."""
         picture = from_picture(rgb, self._size)
         points = np.ascontiguousarray(points, np.float32)
-        found = self._source({"picture": picture, "source_points": points[None]})
+        drawn = self._drawn(points, motion)
+        found = self._source({"picture": picture, "source_points": drawn})
         names = [port.get_any_name() for port in self._source.outputs]
         fixed = {name: np.array(found[name]) for name in names}
         fixed |= {
             "picture": picture,
-            "source_points": points[None],
+            "source_points": drawn,
             "source_value": motion.value[None],
             "source_jacobian": motion.jacobian[None],
         }
@@ -90,12 +92,12 @@ class OpenVinoGenerator:
 
     def render(self, source: Source, motion: MotionFrame, mel: Array | None) -> Frame:
         """See `Generator.render`."""
-        moved = self.points(source, motion)
+        moved = self._drawn(self.points(source, motion), motion)
         inputs = {
             **source.features,
             "value": motion.value[None],
             "jacobian": motion.jacobian[None],
-            "points": moved[None],
+            "points": moved,
             "mel": mel_or_silence(mel),
         }
         request = self._requests.get()
@@ -105,3 +107,7 @@ class OpenVinoGenerator:
             return to_picture(result["frame"][0])
         finally:
             self._requests.put(request)
+
+    def _drawn(self, points: Array, motion: MotionFrame) -> Array:
+        """What the network takes of a face: its landmarks, and its irises if it shows the gaze."""
+        return (with_irises(points, motion.gaze) if self._gaze else points)[None]

@@ -47,6 +47,8 @@ class Source:
 class Generator(Protocol):
     """Animates keyframes. One object serves one stream at a time, and is called from one thread at
     a time unless it was made for more (`DecoderConfig.parallel`).
+
+    A network that shows where the eyes look gets that with the motion. Others leave it out.
     """
 
     def set_source(self, rgb: Frame, motion: MotionFrame, points: Array) -> Source:
@@ -54,7 +56,7 @@ class Generator(Protocol):
 
         Args:
             rgb: uint8 `[256, 256, 3]`.
-            motion: the motion of the keyframe itself.
+            motion: the motion of the keyframe itself, with its gaze.
             points: float32 `[P, 2]` on [-1, 1], the landmarks of the keyframe
                 (`models.face.shape`).
 

@@ -69,8 +69,8 @@ def predict(past: Sequence[MotionSample[R]], pts: Fraction, interval: Fraction) 
     frames = min(max(float((pts - last.pts) / interval), 0.0), float(MOVING_FRAMES))
     # The geometric series DAMPING + DAMPING² + …, made continuous for frame times between.
     travel = DAMPING * (1 - DAMPING**frames) / (1 - DAMPING) * float(interval / step)
-    before, after = past[-2].motion.to_array(), last.motion.to_array()
-    return MotionFrame.from_array((after + travel * (after - before)).clip(-8, 8))
+    before, after = past[-2].motion.numbers, last.motion.numbers
+    return MotionFrame.from_numbers((after + travel * (after - before)).clip(-8, 8))
 
 
 def between(start: MotionSample[R], end: MotionSample[R], pts: Fraction) -> MotionFrame:
@@ -84,5 +84,5 @@ def between(start: MotionSample[R], end: MotionSample[R], pts: Fraction) -> Moti
     if start.reference is not end.reference or not 0 < length <= INTERPOLATED:
         return start.motion
     share = min(max(float((pts - start.pts) / length), 0.0), 1.0)
-    first, last = start.motion.to_array(), end.motion.to_array()
-    return MotionFrame.from_array(first + share * (last - first))
+    first, last = start.motion.numbers, end.motion.numbers
+    return MotionFrame.from_numbers(first + share * (last - first))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from fractions import Fraction
 
 from ...codec.control import ReferenceState
 from ...codec.counters import WRAP
+from ...codec.motion.frame import pack_gaze, unpack_gaze
 from ...codec.motion.profiles import POSES, Motion, MotionSettings
 from ...codec.packet import Flags, Kind, Packet
 from ...codec.stream import StreamHeader
+from ...models.face.gaze import gaze_of
 from ...models.face.shape import pack_shape
 from ..config import EncoderConfig
 from ..observed import View
@@ -62,7 +65,10 @@ class Animation:
         self._poses = Poses() if config.profile in POSES else None
         refresh = Fraction(config.refresh_interval).limit_denominator(1000) / header.time_base
         patience = _PATIENCE_S / header.time_base
-        self.stream = MotionStream(config.profile, motion, bundle, refresh, patience)
+        self._gaze = header.gaze
+        self.stream = MotionStream(
+            config.profile, motion, bundle, refresh, patience, tables=header.tables
+        )
         self._light = LightMeter()
         self.known = KnownReferences(config.references)
         self.sent: Reference | None = None
@@ -95,6 +101,9 @@ class Animation:
         while self._next in self.known or (self.sent and self._next == self.sent.id):
             self._next = (self._next + 1) % _IDS
         motion = self._keypoints.keyframe(view.seen, self._next)
+        if self._gaze:  # that of the picture itself, rounded as it is sent
+            gaze = unpack_gaze(pack_gaze(gaze_of(view.seen.landmarks)))
+            motion = replace(motion, gaze=gaze)
         if self._poses is not None:
             self._poses.keyframe(view.seen, self._next)
         base = self._base
@@ -187,8 +196,10 @@ class Animation:
 
     def _moved(self, view: View, reference: Reference) -> Motion:
         """What shows a frame, animated from a reference."""
-        source = self._poses or self._keypoints
-        return source.motion(view.seen, reference.id)
+        if self._poses is not None:
+            return self._poses.motion(view.seen, reference.id)
+        motion = self._keypoints.motion(view.seen, reference.id)
+        return replace(motion, gaze=view.seen.gaze) if self._gaze else motion
 
     def _repeat(self, pts: int, view: View | None) -> list[Packet]:
         if self._motion is None:

@@ -45,6 +45,7 @@ class MotionStream:
         refresh: ticks from one intra packet to the next, at most.
         patience: ticks without an acknowledgement after which no more are expected. None: without
             end.
+        tables: version of the tables that the stream names; None for those that this build writes.
     """
 
     def __init__(
@@ -54,10 +55,12 @@ class MotionStream:
         bundle: int,
         refresh: Fraction,
         patience: Fraction | None = None,
+        *,
+        tables: int | None = None,
     ) -> None:
-        self._profile = profile
+        self._profile, self._tables = profile, tables
         self._settings = settings
-        self._writer = motion_writer(profile, settings)
+        self._writer = motion_writer(profile, settings, tables)
         self._stateless = profile in STATELESS
         self._bundle = 1 if self._stateless else bundle
         self._refresh, self._patience = refresh, patience
@@ -106,7 +109,8 @@ class MotionStream:
         ready = self.flush() if changed or len(self._waiting) >= bundle else []
         self._bundle = 1 if self._stateless else bundle
         if changed:  # frames of another step cannot be predicted from
-            self._settings, self._writer = settings, motion_writer(self._profile, settings)
+            self._settings = settings
+            self._writer = motion_writer(self._profile, settings, self._tables)
             self._last = self._intra = self._acknowledged = None
             self._sent = {}
         return ready

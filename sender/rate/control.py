@@ -41,6 +41,7 @@ _SHAPE = 320  # usual bytes of the landmarks
 _FINEST, _COARSEST = 3, 10  # quantiser steps
 _MOTION_BITS = 58.0  # of a frame at the finest step, mean of `val`
 _HALF = 6  # this many steps halve them
+_WITH_GAZE = 1.044  # times as many, where it is sent where the eyes look
 _POSE_BITS = 16.0  # of a frame in profile `pose`, at its only step
 _MOTION_SHARE = 0.18  # of what sound leaves
 _ENTROPY_HEAD = 4  # bytes of a payload
@@ -268,6 +269,7 @@ class RateControl:
             return frames * self.framed(FP16_BYTES if profile == Profile.FP16 else POSE_FP16_BYTES)
         together = self.bundle
         bits = _POSE_BITS if profile == Profile.POSE else _motion_bits(step)
+        bits *= _WITH_GAZE if self._header.gaze else 1.0
         payload = _ENTROPY_HEAD + math.ceil(together * bits / 8)
         return math.ceil(frames / together) * self.framed(payload)
 

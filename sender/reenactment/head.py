@@ -39,6 +39,7 @@ class Head:
         size: units of the crop (half its side) in a cm.
         centre: `[2]` on [-1, 1] of the crop.
         flat: float64 `[478, 2]`, the mesh as it was seen, about the centre.
+        gaze: float32 `[2]`, where the eyes look (`models.face.gaze`).
     """
 
     local: Points
@@ -46,6 +47,7 @@ class Head:
     size: float
     centre: Points
     flat: Points
+    gaze: npt.NDArray[np.float32]
 
     @property
     def aside(self) -> float:
@@ -93,4 +95,5 @@ class HeadFinder:
         size = float(np.linalg.norm(matrix[:3, 0]))
         rotation, centre = matrix[:3, :3] / size, matrix[:3, 3]
         about = mesh - centre
-        return Head(about @ rotation / size, rotation, size, centre[:2], about[:, :2])
+        local = about @ rotation / size
+        return Head(local, rotation, size, centre[:2], about[:, :2], seen.gaze)

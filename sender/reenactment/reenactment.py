@@ -150,6 +150,10 @@ class Reenactment:
             share = 1 - math.exp(-max(passed, 0.0) / _SETTLE_S)
             self._now = self._now.towards(self._best, share)
         still = replace(
-            self._sitter.view.seen, seconds=seen.seconds, steady=self._now.moved(head), depth=None
+            self._sitter.view.seen,
+            seconds=seen.seconds,
+            steady=self._now.moved(head),
+            depth=None,
+            steady_gaze=self._now.looking(head),
         )
         return replace(self._sitter.view, seen=still)

@@ -10,6 +10,9 @@ mesh at rest gets the expression. In the picture that is
 so the driver's own shape cancels out, and so does most of the noise of the tracker's depth, which
 only the difference of the two shapes is turned with.
 
+Where the eyes look moves likewise, in its two numbers: from where the portrait's eyes look, by as
+much as the driver's eyes move.
+
 *At rest* means: as at the moment when both faces are most alike, but with lips and lids closed. So
 a mouth or an eye that the driver shuts is shut in the portrait too, whatever its lips and lids do
 in the picture.
@@ -22,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ...codec.motion.frame import MAX_GAZE
 from ...models.face.mesh import LANDMARKS, REGIONS
 from .head import Head
 
@@ -95,6 +99,7 @@ class Transfer:
         place: `[2]`, where the portrait's centre would be were the driver's at 0.
         move: crop units by which the portrait's head moves for one of the driver's.
         size: the driver's size at the moment when both are most alike.
+        gaze: `[2]`, by how much the portrait's eyes look elsewhere than the driver's.
     """
 
     apart: Points
@@ -102,6 +107,7 @@ class Transfer:
     place: Points
     move: float
     size: float
+    gaze: Points
 
     @classmethod
     def between(cls, portrait: Head, driver: Head) -> Transfer:
@@ -116,7 +122,8 @@ class Transfer:
         rests = at_rest(portrait.local), at_rest(driver.local)
         apart = (rests[0] - factors[:, None] * rests[1]) * portrait.size
         place = portrait.centre - ratio * driver.centre
-        return cls(apart, factors * ratio, place, ratio, driver.size)
+        gaze = portrait.gaze.astype(np.float64) - driver.gaze
+        return cls(apart, factors * ratio, place, ratio, driver.size, gaze)
 
     def moved(self, driver: Head) -> npt.NDArray[np.float32]:
         """The portrait's landmarks as the driver moves them: float32 `[478, 2]` on [-1, 1]."""
@@ -124,6 +131,10 @@ class Transfer:
         turned = (self.apart @ driver.rotation.T)[:, :2] * nearer
         place = self.place + self.move * driver.centre
         return np.asarray(place + driver.flat * self.scale[:, None] + turned, np.float32)
+
+    def looking(self, driver: Head) -> npt.NDArray[np.float32]:
+        """Where the portrait's eyes look as the driver moves his: float32 `[2]` on [-1, 1]."""
+        return np.asarray(np.clip(driver.gaze + self.gaze, -MAX_GAZE, MAX_GAZE), np.float32)
 
     def towards(self, other: Transfer, share: float) -> Transfer:
         """Part of the way to another transfer, 0 to 1."""
@@ -134,6 +145,7 @@ class Transfer:
             a * self.place + b * other.place,
             a * self.move + b * other.move,
             a * self.size + b * other.size,
+            a * self.gaze + b * other.gaze,
         )
 
 

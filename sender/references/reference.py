@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ...codec.control import ReferenceState
 from ...codec.errors import ConfigError
 from ...codec.keyframe import Keyframe
-from ...codec.motion.frame import MotionFrame
+from ...codec.motion.frame import GAZE_BYTES, MotionFrame
 from ...codec.picture.after import Anchor
 from ...codec.picture.coded_picture import CodedPicture, StillCodec
 from ...codec.picture.fitting import fit_picture
@@ -42,7 +42,7 @@ class Reference:
             they are sent.
         pts: the time at which it is sent, in ticks. For the first reference, it is the time of the
             first frame that is shown. Its picture may be of another moment.
-        motion: its keypoints.
+        motion: its keypoints and its gaze.
         shape: its landmarks as they are sent; empty if it has a base.
         look: what it looks like, and its landmarks.
         picture: the crop, uint8 `[size, size, 3]`.
@@ -120,5 +120,6 @@ class Reference:
 
     @property
     def shape_bytes(self) -> int:
-        """Bytes that its landmarks take."""
-        return 1 if self.base is not None else len(self.shape)
+        """Bytes that its landmarks and its gaze take."""
+        gaze = GAZE_BYTES if self.motion.gaze.any() else 0
+        return gaze + (1 if self.base is not None else len(self.shape))

@@ -65,6 +65,18 @@ def test_references_that_stand_on_others(capsys: pytest.CaptureFixture[str]) -> 
     assert f"  after {later['base']}\n" in capsys.readouterr().out
 
 
+def test_a_gaze_is_told(stream: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    golden = Path(__file__).parents[1] / "golden" / "v1-entropy3-av1-gaze.fwire"
+    assert main(["info", str(golden), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["gaze"] is True
+    assert (facts["frames"], facts["damaged_packets"]) == (20, 0)
+    assert main(["info", str(golden)]) == 0
+    assert "gaze: sent with the motion of each frame" in capsys.readouterr().out
+    assert main(["info", str(stream)]) == 0
+    assert "gaze" not in capsys.readouterr().out
+
+
 def test_a_base_layer_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     golden = Path(__file__).parents[1] / "golden" / "v1-entropy2-av1-base.fwire"
     assert main(["info", str(golden), "--json"]) == 0

@@ -191,10 +191,48 @@ def test_unknown_still_codec() -> None:
         Keyframe.parse(0, bytes(body))
 
 
+def gazing(gaze: tuple[int, int]) -> Keyframe:
+    """A keyframe whose eyes look so, in steps."""
+    keyframe = make_keyframe()
+    motion = dataclasses.replace(keyframe.motion, gaze=np.array(gaze, np.float32) / np.float32(127))
+    return dataclasses.replace(keyframe, motion=motion)
+
+
+@given(st.tuples(st.integers(-127, 127), st.integers(-127, 127)), st.none() | st.integers(0, 15))
+def test_round_trip_of_a_gaze(gaze: tuple[int, int], base: int | None) -> None:
+    keyframe = gazing(gaze)
+    if base is not None:
+        keyframe = dataclasses.replace(keyframe, shape=b"", base=base)
+    body = bytes(keyframe)
+    plain = bytes(dataclasses.replace(keyframe, motion=make_keyframe().motion))
+    assert Keyframe.parse(keyframe.id, body) == keyframe
+    assert bytes(Keyframe.parse(keyframe.id, body)) == body
+    assert len(body) == len(plain) + 2 * any(gaze)
+    if any(gaze):
+        assert body[11] == plain[11] | 0x80
+        assert body[132:134] == bytes([gaze[0] % 256, gaze[1] % 256])
+        assert body[134:] == plain[132:]
+    else:
+        assert body == plain
+
+
+def test_a_gaze_that_nobody_sends() -> None:
+    body = bytearray(bytes(gazing((20, -3))))
+    body[132:134] = b"\0\0"
+    with pytest.raises(StreamError, match="gaze"):
+        Keyframe.parse(0, bytes(body))
+    body[132:134] = b"\x80\0"
+    with pytest.raises(MotionError, match="gaze"):
+        Keyframe.parse(0, bytes(body))
+    for size in (132, 133):
+        with pytest.raises(TruncatedError, match="gaze"):
+            Keyframe.parse(0, bytes(body[:size]))
+
+
 def test_shape_that_claims_too_much() -> None:
     body = bytearray(bytes(make_keyframe()))
-    body[10:12] = b"\xff\xff"
-    with pytest.raises(StreamError, match="65535"):
+    body[10:12] = b"\xff\x7f"
+    with pytest.raises(StreamError, match="32767"):
         Keyframe.parse(0, bytes(body))
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewire.codec.errors import ConfigError, StreamError, UnsupportedError
+from facewire.codec.motion.profiles import tables_version
 from facewire.codec.packet import Flags, Kind
 from facewire.codec.sound.opus import FRAME_MS
 from facewire.codec.stream import MAX_HEADER, AudioParameters, StreamHeader
@@ -189,3 +190,21 @@ def test_a_performed_face_is_marked_whoever_it_shows() -> None:
 def test_a_mark_of_another_type_is_an_error(performed: object) -> None:
     with pytest.raises(StreamError, match="performed"):
         StreamHeader.from_payload(msgpack.packb(fields(performed=performed)))
+
+
+@pytest.mark.parametrize(
+    ("profile", "tables", "gaze"),
+    [("entropy", 3, True), ("entropy", 2, False), ("entropy", 1, False), ("entropy", None, False)]
+    + [("pose", 1, False), ("pose", 3, False), ("fp16", None, False), ("pose-fp16", None, False)],
+)
+def test_only_tables_3_of_entropy_have_a_gaze(profile: str, tables: int | None, gaze: bool) -> None:
+    header = StreamHeader("avfr-s", bytes(32), profile=profile, tables=tables)
+    assert header.gaze is gaze
+    assert StreamHeader.from_payload(header.to_payload()) == header
+    assert StreamHeader.from_payload(header.to_payload()).gaze is gaze
+
+
+def test_who_wants_a_gaze_gets_tables_that_have_it() -> None:
+    assert [tables_version("entropy", gaze=gaze) for gaze in (False, True)] == [2, 3]
+    assert [tables_version("pose", gaze=gaze) for gaze in (False, True)] == [1, 1]
+    assert tables_version("fp16", gaze=True) is None

@@ -260,7 +260,7 @@ def attack_motion(rng: Random) -> int:
     profile = Profile(sample.header.profile)
     if rng.random() < 0.1:
         profile = rng.choice(list(Profile))
-    reader = motion_reader(profile, rng.choice((1, 2)) if profile == Profile.ENTROPY else 1)
+    reader = motion_reader(profile, rng.choice((1, 2, 3)) if profile == Profile.ENTROPY else 1)
     key = sample.keyframes[0].motion
     payloads = [packet.payload for packet in sample.motion]
     packets = sample.motion[: rng.choice((1, 2, 8))]

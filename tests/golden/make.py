@@ -15,7 +15,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
@@ -158,6 +158,14 @@ RECIPES = (
         bundles=(1, 1, 5, 3),
     ),
     Recipe("v1-pose-fp16-av1", StillCodec.AV1, profile=Profile.POSE_FP16),
+    Recipe(
+        "v1-entropy3-av1-gaze",
+        StillCodec.AV1,
+        profile=Profile.ENTROPY,
+        bundles=(1, 1, 5, 3),
+        tables=3,
+        later=True,
+    ),
 )
 
 
@@ -166,6 +174,14 @@ def motion(index: int) -> MotionFrame:
     value = 0.4 * np.sin(0.3 * index + np.arange(20)).reshape(10, 2)
     turn = 0.1 * np.cos(0.2 * index + np.arange(40)).reshape(10, 2, 2) + np.eye(2)
     return MotionFrame.from_fp16(MotionFrame(value, turn).to_fp16())
+
+
+def gazing(index: int) -> MotionFrame:
+    """The same with eyes that look about: to the camera in the first keyframe, down to the left in
+    the second. Exact as keyframes carry it.
+    """
+    steps = np.array([index * 9 % 91, -index * 5 % 47]) * np.array([-1, 1])
+    return replace(motion(index), gaze=steps.astype(np.float32) / np.float32(127))
 
 
 def pose(index: int) -> PoseFrame:
@@ -210,7 +226,8 @@ def make(recipe: Recipe) -> Iterator[Packet]:
     if recipe.profile == Profile.ENTROPY:
         used = MotionSettings()
         writer = MotionEncoder(used.step, used.dead_zone, load_tables(recipe.tables))
-    sent = pose if recipe.profile in POSES else motion
+    moved = gazing if header.gaze else motion
+    sent = pose if recipe.profile in POSES else moved
     sequence = 65530  # wraps
     sound: Iterator[bytes] = iter([])
     if recipe.audio:
@@ -227,7 +244,7 @@ def make(recipe: Recipe) -> Iterator[Packet]:
         identity = frame // 10 + 14
         if frame % 10 == 0:
             still = encode_picture(picture(frame), max_bytes=2500, codec=recipe.codec)
-            keyframe = Keyframe(identity, pts, motion(frame), shape(frame), still)
+            keyframe = Keyframe(identity, pts, moved(frame), shape(frame), still)
             packets = [header.to_packet(0), *keyframe.to_packets(0)]
             if frame == 0 and recipe.identity is not None:
                 packets[1:1] = introduce(recipe.identity, 0, pts)
@@ -239,14 +256,14 @@ def make(recipe: Recipe) -> Iterator[Packet]:
             # Of a moment that has passed, and in small parts.
             anchor = Anchor(picture(frame - 5), still)
             other = encode_picture(picture(frame - 2), max_bytes=900, after=anchor)
-            second = Keyframe(identity - 8, pts - 2 * step, motion(frame - 2), b"", other, identity)
+            second = Keyframe(identity - 8, pts - 2 * step, moved(frame - 2), b"", other, identity)
             packets += second.to_packets(0, part=300)
         starts = dict(zip(accumulate((0, *recipe.bundles)), recipe.bundles, strict=False))
         if count := starts.get(frame % 10):
             # The last packet stands on the keyframe's frame, as after an acknowledgement.
             back = frame % 10 if frame % 10 + count == 10 else 1
             reference = pts - back * step if frame % 10 else None
-            key = motion(frame // 10 * 10)
+            key = moved(frame // 10 * 10)
             if recipe.later and frame % 10 > 5:
                 identity, key, reference = second.id, second.motion, None
             if recipe.light:
@@ -427,6 +444,7 @@ def describe_keyframe(keyframe: Keyframe, stills: dict[int, CodedPicture]) -> di
         "bytes": len(keyframe.picture.data),
         "rgb": digest(decode_picture(keyframe.picture, after)),
         "motion": digest(keyframe.motion.to_array()),
+        **({"gaze": keyframe.motion.gaze.tolist()} if keyframe.motion.gaze.any() else {}),
     }
 
 

@@ -23,6 +23,7 @@ def test_they_are_there() -> None:
         "v1-entropy2-av1",
         "v1-entropy2-av1-base",
         "v1-entropy2-av1-light",
+        "v1-entropy3-av1-gaze",
     }
 
 

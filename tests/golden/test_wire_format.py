@@ -170,6 +170,7 @@ def test_a_strangers_decoder_finds_the_same(path: Path) -> None:
             if header.profile in ("entropy", "pose"):
                 expected = decoder.decode_integers(payload, packet.pts, packet.reference)
                 assert stranger.frames(payload, packet.pts, packet.reference) == expected
+                assert header.gaze == (len(expected[0][1]) == 50)
             elif header.profile == "pose-fp16":
                 assert len(payload) == 10
                 pose = PoseFrame.from_fp16(payload)
@@ -232,7 +233,12 @@ def check_identity(body: bytes, identity: Identity) -> None:
 
 def check_body(body: bytes, keyframe: Keyframe) -> None:
     pts, codec, quality, length = struct.unpack_from("<qBBH", body)
-    shape, picture = body[132 : 132 + length], body[132 + length :]
+    start, gaze, length = 132, (0, 0), length & 0x7FFF
+    if body[11] & 0x80:
+        start, gaze = 134, struct.unpack_from("<bb", body, 132)
+        assert any(gaze)
+    shape, picture = body[start : start + length], body[start + length :]
+    assert np.array_equal(keyframe.motion.gaze, np.float32(gaze) / np.float32(127))
     assert (pts, codec, quality) == (keyframe.pts, keyframe.picture.codec, keyframe.picture.quality)
     assert picture == keyframe.picture.data
     assert body[12:132] == keyframe.motion.to_fp16()

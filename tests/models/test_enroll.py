@@ -94,6 +94,13 @@ def test_the_figures_are_those_of_what_a_receiver_runs(card: Card, enrolled: Enr
     assert found == pytest.approx(enrolled.after, rel=1e-4)
 
 
+def test_a_network_that_shows_the_gaze_learns_a_person_too(tmp_path: Path) -> None:
+    from .conftest import TINY
+
+    found = enroll(save(tmp_path, TINY.with_changes(gaze=True)), [footage()], QUICK)
+    assert found.after["net_face_lpips"] < found.before["net_face_lpips"]
+
+
 def test_the_same_seed_gives_the_same_identity(card: Card) -> None:
     short = replace(QUICK, steps=15)
     one, two = (enroll(card, [footage()], short).identity for _ in range(2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,13 @@ import torch
 
 from facewire.codec.motion.entropy import MotionDecoder, MotionEncoder
 from facewire.codec.motion.frame import MotionFrame
+from facewire.codec.motion.tables import load_tables, step_size
 from facewire.models.avfr.config import AvfrConfig
 from facewire.models.avfr.model import Avfr
+from facewire.models.face.gaze import gaze_of
 from facewire.models.face.table import FaceTable
 from facewire.models.training.cache import read_cache
+from facewire.models.training.fit_gaze import UNIT, fit_gaze_tables, gazing
 from facewire.models.training.fit_metric import measure, motion_metric
 from facewire.models.training.fit_motion import fit_motion_tables
 
@@ -81,3 +85,34 @@ def test_the_metric_is_what_the_network_does(tiny: AvfrConfig, cache: Path) -> N
     again = measure(model, clip, np.random.default_rng(0))
     assert again is not None
     assert np.allclose(again["face"], found["face"])
+
+
+def glances(seed: int, frames: int = 30) -> list[MotionFrame]:
+    """A face that wanders, whose eyes rest and then look elsewhere."""
+    rng = np.random.default_rng(seed)
+    gaze = np.repeat(rng.uniform(-0.5, 0.5, (-(-frames // 10), 2)), 10, 0).astype(np.float32)
+    (motion,) = walks(1, frames, seed)
+    return [replace(one, gaze=look) for one, look in zip(motion, gaze, strict=False)]
+
+
+def test_tables_of_the_gaze_leave_the_others_as_they_are_and_learn_how_eyes_move() -> None:
+    tables, known = fit_gaze_tables([glances(seed) for seed in range(4)]), load_tables()
+    count = known.components
+    assert tables.components == count + 2
+    assert tables.difference[:count] == known.difference
+    assert tables.intra[:count] == known.intra
+    assert np.array_equal(tables.back[:count, :60], known.back)
+    frames = glances(9)
+    payload = MotionEncoder(3, tables=tables).encode(frames, 0, 0, frames[0])
+    found = [frame for _, frame in MotionDecoder(tables).decode(payload, 0, 0, frames[0])]
+    off = np.abs([one.gaze - other.gaze for one, other in zip(frames, found, strict=True)])
+    assert off.max() <= 0.61 * step_size(3) * UNIT
+    calm = np.diff(tables.difference[count][0])
+    assert calm[15] > 0.8 * calm.sum()  # eyes that rested go on to rest
+
+
+def test_what_is_fitted_has_the_gaze_of_its_frames(cache: Path) -> None:
+    seen = read_cache(cache)[0].landmarks
+    frames = gazing(seen, FaceTable.blank())
+    assert len(frames) == len(seen)
+    assert np.allclose(frames[-1].gaze, gaze_of(seen[-1]))

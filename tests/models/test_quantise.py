@@ -19,8 +19,11 @@ from facewire.models.weights import load_card
 from facewire.models.weights.runtime_graphs import GRAPHS_FILE, load_graph, save_graphs
 
 
-def test_calibration_inputs_are_those_of_the_graph(cache: Path, tiny: AvfrConfig) -> None:
-    model = Avfr(tiny).eval()
+@pytest.mark.parametrize("gaze", [False, True])
+def test_calibration_inputs_are_those_of_the_graph(
+    cache: Path, tiny: AvfrConfig, gaze: bool
+) -> None:
+    model = Avfr(tiny.with_changes(gaze=gaze)).eval()
     samples = list(calibration_inputs(model, read_cache(cache), count=8))
     assert len(samples) == 8
     wanted = describe_interface(model)["frame"]["inputs"]

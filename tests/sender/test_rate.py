@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -126,6 +127,15 @@ def test_a_picture_of_that_size_fills_the_room(room: int) -> None:
 def test_settings_that_make_no_sense(settings: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         EncoderConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_room_is_kept_for_the_gaze() -> None:
+    header = replace(SILENT, profile="entropy", tables=3)
+    plain = replace(SILENT, profile="entropy")
+    with_gaze, without = (RateControl(EncoderConfig(kbps=50), h, TEN) for h in (header, plain))
+    assert with_gaze.motion == without.motion
+    more = with_gaze.expected_motion(250) - without.expected_motion(250)
+    assert 2 <= 8 * more / 250 <= 3
 
 
 def test_unknown_profile() -> None:

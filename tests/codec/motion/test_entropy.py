@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,12 @@ from facewire.codec.motion.entropy import (
     ticks_in,
 )
 from facewire.codec.motion.frame import MotionFrame
-from facewire.codec.motion.tables import load_tables, step_size
+from facewire.codec.motion.tables import (
+    GAZE_TABLES_VERSION,
+    TABLES_VERSION,
+    load_tables,
+    step_size,
+)
 
 
 def talk(frames: int, seed: int = 0, size: float = 0.02) -> list[MotionFrame]:
@@ -191,3 +198,70 @@ def test_an_error_harms_alike_in_each_component() -> None:
     assert np.allclose(product, np.eye(tables.components), atol=1e-4)
     lengths = np.linalg.norm(tables.back, axis=1)
     assert lengths.max() / lengths.min() > 3
+
+
+def looking(frames: int, seed: int = 0) -> list[MotionFrame]:
+    """The same motion, of a face whose eyes look about."""
+    rng = np.random.default_rng(seed)
+    gaze = np.clip(np.cumsum(rng.normal(0, 0.1, (frames, 2)), 0), -1, 1).astype(np.float32)
+    return [replace(frame, gaze=g) for frame, g in zip(talk(frames, seed), gaze, strict=True)]
+
+
+def test_the_tables_with_gaze_are_those_without_it_and_two_components() -> None:
+    plain, gaze = load_tables(TABLES_VERSION), load_tables(GAZE_TABLES_VERSION)
+    count = plain.components
+    assert gaze.components == count + 2
+    assert gaze.difference[:count] == plain.difference
+    assert gaze.intra[:count] == plain.intra
+    for name in ("forward", "back"):
+        one, other = getattr(plain, name), getattr(gaze, name)
+        assert np.array_equal(other[:count, :60], one)
+        assert not other[:count, 60:].any()
+        assert not other[count:, :60].any()
+    product = gaze.back.astype(np.float64) @ gaze.forward.astype(np.float64).T
+    assert np.allclose(product, np.eye(count + 2), atol=1e-4)
+
+
+@pytest.mark.parametrize("step", [0, 3, 10])
+def test_a_gaze_arrives_within_a_step(step: int) -> None:
+    tables = load_tables(GAZE_TABLES_VERSION)
+    encoder, decoder = MotionEncoder(step, tables=tables), MotionDecoder(tables)
+    frames = looking(60)
+    unit = step_size(step) * float(tables.back[-1, -1])
+    for pts, frame in enumerate(frames):
+        reference = pts - 1 if pts % 20 else None
+        payload = encoder.encode([frame], pts, 3, frames[0], reference=reference)
+        [(_, found)] = decoder.decode(payload, pts, 3, frames[0])
+        assert np.abs(found.gaze - frame.gaze).max() <= 0.61 * unit
+    assert np.abs(found.gaze - frames[0].gaze).max() > unit
+
+
+def test_eyes_that_do_not_move_cost_next_to_nothing() -> None:
+    frames = talk(50)
+    still = [replace(frame, gaze=np.array([0.5, -0.2], np.float32)) for frame in frames]
+    plain = MotionEncoder(3).encode(frames, 0, 0, frames[0])
+    tables = load_tables(GAZE_TABLES_VERSION)
+    payload = MotionEncoder(3, tables=tables).encode(still, 0, 0, still[0])
+    assert 8 * (len(payload) - len(plain)) / len(frames) < 1.5
+    found = MotionDecoder(tables).decode(payload, 0, 0, still[0])
+    assert np.abs(np.array([frame.gaze for _, frame in found]) - still[0].gaze).max() < 1e-6
+    before = MotionDecoder().decode(plain, 0, 0, frames[0])
+    for (_, one), (_, other) in zip(found, before, strict=True):
+        assert np.allclose(one.value, other.value, atol=1e-5)
+
+
+def test_without_gaze_in_the_tables_eyes_look_as_in_the_keyframe() -> None:
+    frames = looking(5)
+    payload = MotionEncoder(3).encode(frames, 0, 0, frames[0])
+    for _, found in MotionDecoder().decode(payload, 0, 0, frames[0]):
+        assert np.array_equal(found.gaze, frames[0].gaze)
+
+
+def test_a_gaze_that_would_leave_the_eyes_is_held() -> None:
+    tables = load_tables(GAZE_TABLES_VERSION)
+    (key,) = talk(1)
+    aside = replace(key, gaze=np.array([1, -1], np.float32))
+    payload = MotionEncoder(0, tables=tables).encode([aside], 0, 0, key)
+    other = replace(key, gaze=np.array([0.9, -0.9], np.float32))
+    [(_, found)] = MotionDecoder(tables).decode(payload, 0, 0, other)
+    assert found.gaze.tolist() == [1, -1]

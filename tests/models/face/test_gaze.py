@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from facewire.models.avfr.geometry import Drawing, smoothed_residual
-from facewire.models.face.gaze import EYE_CORNERS, gaze_of, with_irises
+from facewire.models.face.gaze import EYE_CORNERS, GazeFollower, gaze_of, with_irises
 from facewire.models.face.mesh import IRISES, LANDMARKS, POINTS, mirror_map, select_points
 
 
@@ -70,3 +70,30 @@ def test_an_iris_that_moves_bends_the_motion_about_itself() -> None:
     x, y = ((aside[0, -2] + 1) * 64 - 0.5).round().long().tolist()
     assert float(bend[0, 0, y, x]) == pytest.approx(-0.5 * half, rel=0.4)  # back to the source
     assert float(bend[0, :, 120:, 120:].abs().max()) < 0.02
+
+
+def blinking(gaze: tuple[float, float], opening: float) -> np.ndarray:
+    """A face whose eyes are so far open."""
+    face = a_face(np.random.default_rng(2), gaze)
+    for upper, lower, left, right in ((159, 145, 33, 133), (386, 374, 362, 263)):
+        middle = face[[left, right]].mean(0)
+        half = np.float32([0, opening * np.linalg.norm(face[left] - face[right]) / 2])
+        face[upper], face[lower] = middle - half, middle + half
+    return face
+
+
+def test_a_gaze_is_held_while_the_lids_are_shut() -> None:
+    follower = GazeFollower()
+    moments = [((0.2, 0.1), 0.3), ((-0.8, 0.9), 0.05), ((0.9, 0.9), 0.1), ((-0.4, 0.0), 0.25)]
+    found = [follower.push(blinking(*moment)) for moment in moments]
+    wanted = [(0.2, 0.1), (0.2, 0.1), (0.2, 0.1), (-0.4, 0.0)]
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_of_somebody_new_nothing_is_held() -> None:
+    follower = GazeFollower()
+    shut = blinking((0.5, 0.5), 0.02)
+    np.testing.assert_allclose(follower.push(shut), [0.5, 0.5], atol=1e-5)
+    follower.push(blinking((0.1, 0.0), 0.3))
+    follower.reset()
+    np.testing.assert_allclose(follower.push(shut), [0.5, 0.5], atol=1e-5)

@@ -87,6 +87,13 @@ def test_moving_nothing_changes_no_motion_and_a_mouth_moves_its_regions_alone() 
     assert not names & {"nose", "right_eye", "left_eye", "right_brow", "left_brow"}
 
 
+def test_the_eyes_look_where_they_looked() -> None:
+    points = select_points(face())
+    gaze = np.array([0.3, -0.2], np.float32)
+    motion = MotionFrame(np.zeros((10, 2), np.float32), np.tile(np.eye(2), (10, 1, 1)), gaze)
+    assert np.array_equal(moved_regions(motion, points, points + np.float32(0.1)).gaze, gaze)
+
+
 def test_landmarks_far_outside_are_a_typed_error() -> None:
     points = select_points(face())
     motion = MotionFrame(np.zeros((10, 2), np.float32), np.tile(np.eye(2), (10, 1, 1)))

@@ -14,10 +14,13 @@ from facewire.receiver.tracks.concealment import MotionSample, between, predict
 FRAME = Fraction(1, 25)
 
 
-def at(index: int, x: float, reference: str = "a") -> MotionSample[str]:
-    numbers = np.zeros((10, 6), np.float32)
-    numbers[:, 0] = x
-    return MotionSample(index * FRAME, MotionFrame.from_array(numbers), reference)
+def at(
+    index: int, x: float, reference: str = "a", gaze: tuple[float, float] = (0, 0)
+) -> MotionSample[str]:
+    numbers = np.zeros(62, np.float32)
+    numbers[:60:6] = x
+    numbers[60:] = gaze
+    return MotionSample(index * FRAME, MotionFrame.from_numbers(numbers), reference)
 
 
 def x(motion: MotionFrame) -> float:
@@ -62,3 +65,17 @@ def test_between_holds_over_long_gaps_and_other_keyframes() -> None:
     start = at(0, 0.0)
     assert between(start, at(100, 1.0), 50 * FRAME) == start.motion
     assert between(start, at(4, 1.0, "other"), 2 * FRAME) == start.motion
+
+
+def test_eyes_move_as_the_rest_does() -> None:
+    start, end = at(0, 0.0, gaze=(0.4, 0.0)), at(4, 0.4, gaze=(-0.4, 0.2))
+    for index in range(5):
+        expected = 0.4 - 0.2 * index, 0.05 * index
+        assert between(start, end, index * FRAME).gaze == pytest.approx(expected, abs=1e-6)
+    past = [at(0, 0.0, gaze=(0.0, 0.0)), at(1, 0.0, gaze=(0.2, -0.4))]
+    assert predict(past, 2 * FRAME, FRAME).gaze == pytest.approx((0.3, -0.6), abs=1e-6)
+
+
+def test_eyes_stay_within_their_corners() -> None:
+    past = [at(0, 0.0, gaze=(0.0, 0.0)), at(1, 0.0, gaze=(0.9, -1.0))]
+    assert predict(past, 2 * FRAME, FRAME).gaze.tolist() == [1.0, -1.0]

@@ -97,3 +97,10 @@ def test_it_is_quick_to_be_asked_late(mouths: MouthPredictor) -> None:
     performer = Performer(SITTER, mouths, 7)
     performer.view(0.0)
     assert performer.view(1e5).seen.steady is not None
+
+
+def test_the_eyes_look_as_in_the_photograph(mouths: MouthPredictor) -> None:
+    """Also through blinks."""
+    performer = Performer(SITTER, mouths, 3)
+    gazes = [performer.view(frame / 25).seen.gaze for frame in range(200)]
+    assert np.array_equal(gazes, [PHOTO.gaze] * 200)

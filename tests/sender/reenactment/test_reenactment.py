@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -188,3 +189,17 @@ def test_where_nothing_can_be_compared_somebody_has_to_say_it(
     monkeypatch.setattr("facewire.models.judges.identity.DlibEmbedder", missing)
     with pytest.raises(ConsentError, match=r"cannot be checked here.*--portrait-consent"):
         load_embedder()
+
+
+def test_the_portraits_eyes_move_as_the_drivers_do() -> None:
+    """Also through a blink, since the driver's gaze is held."""
+    driver = [
+        replace(moment, steady_gaze=np.array([0.1 * n - 0.3, 0.1], np.float32))
+        for n, moment in enumerate([seen(face()), *talk(4)])
+    ]
+    shown = Reenactment(SITTER, HEADS, None).show(frames(driver), live=False)
+    views = [frame.view.seen for frame in shown if frame.view is not None]
+    assert views[0].gaze == pytest.approx(PORTRAIT.gaze, abs=1e-6)
+    for one, other in itertools.pairwise(views):
+        assert np.ptp([one.gaze[1], other.gaze[1]]) < 1e-6
+        assert other.gaze[0] - one.gaze[0] == pytest.approx(0.1, abs=1e-6)

@@ -148,3 +148,18 @@ def test_half_way_to_another_transfer() -> None:
     assert ways[0].towards(ways[1], 1.0).moved(head) == pytest.approx(ends[1], abs=1e-6)
     far = np.abs(ends[1] - ends[0]).max()
     assert np.abs(ways[0].towards(ways[1], 0.1).moved(head) - ends[0]).max() < 0.2 * far
+
+
+def test_eyes_move_from_where_those_of_the_portrait_look() -> None:
+    portrait, driver = (
+        replace(HEADS.find(seen(face(wide))), gaze=np.array(gaze, np.float32))
+        for wide, gaze in ((1.1, (0.1, 0.0)), (1.0, (-0.2, 0.1)))
+    )
+    transfer = Transfer.between(portrait, driver)
+    assert transfer.looking(driver) == pytest.approx((0.1, 0.0))
+    aside = replace(driver, gaze=np.array([0.2, 0.0], np.float32))
+    assert transfer.looking(aside) == pytest.approx((0.5, -0.1))
+    far = replace(driver, gaze=np.array([1.0, -1.0], np.float32))
+    assert transfer.looking(far) == pytest.approx((1.0, -1.0))
+    straight = Transfer.between(portrait, portrait)
+    assert transfer.towards(straight, 0.5).looking(driver) == pytest.approx((-0.05, 0.05))
