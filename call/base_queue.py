@@ -1,8 +1,8 @@
-"""`BaseQueue`: the base layer's packets on their way out of a call.
+"""`BaseQueue`: keeps the base layer's packets of a call until they have left.
 
 They leave in the datagrams of sound and motion, as far as rate and line have room. A chain cannot
-go on without a frame that was lost, so its packets are sent again; until they come, the peer shows
-generated pictures. What cannot come in time is given up, and its whole chain with it.
+go on without a frame that was lost, so lost packets are sent again; until they come, the peer shows
+generated pictures. If a packet cannot leave in time, its whole chain is given up.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..codec.packet import Packet
 
 __all__ = ["BaseQueue"]
 
-_LATE_S = 1.0  # after it was ready, at most, a packet leaves, be it for the first time or again
+_LATE_S = 1.0  # since it was ready; then a packet is too old to be sent, or sent again
 _KEPT = 256  # datagrams that are remembered
 
 
@@ -44,10 +44,10 @@ class BaseQueue:
         self._waiting.append((now, packet))
 
     def take(self, room: float) -> list[tuple[float, Packet]]:
-        """The packets that leave now, oldest first, with the time since when each is ready.
+        """Take the packets that leave now, oldest first, with the time since when each is ready.
 
         Args:
-            room: bytes that rate and line have for them.
+            room: bytes that rate and line have for them; the last packet may need more.
         """
         taken: list[tuple[float, Packet]] = []
         while self._waiting and room > 0:
@@ -67,7 +67,7 @@ class BaseQueue:
                 self._sent.popitem(last=False)
 
     def report(self, arrivals: Iterable[tuple[int, float | None]]) -> None:
-        """Take what the peer reports of datagrams: those that were lost are sent again, before all
+        """Take what the peer reports of datagrams. The packets of lost ones wait again, before all
         others.
 
         Args:

@@ -1,9 +1,9 @@
 """`Outgoing`: the half of a call that sends. It makes datagrams out of frames, sound and reports.
 
 camera, microphone → Encoder → packets ─┬→ prompt: sound, motion, STREAM ─┬→ Datagram → network
-                                        ├→ base: the base layer ────────────┤
-                            └→ patient: keyframes, identity ──┘
-                                             (both as rate and line allow)
+                                        ├→ base: the base layer ──────────┤
+                                        └→ patient: keyframes, identity ──┘
+                                           (both as rate and line allow)
 
 Sound and motion of the same time share a datagram, and parts of keyframes fill it up. If datagrams
 are lost, each carries a copy of the sound and the motion of the one before. If the network has a
@@ -49,8 +49,8 @@ _RELIABLE_BYTES = 188  # that the headers of a reliable packet and its confirmat
 _DELIVERED_S = 5.0  # after so long, a reliable message was lost with its connection
 _KEPT_PATIENT = 512  # packets that wait for the rate, at most
 _BASE_FROM, _BASE_UNTIL = 0.05, 0.08
-"""A base layer begins where less than this part of the datagrams is lost, and ends where more is:
-its chain could hardly ever go on.
+"""The base layer begins where less than the first part of the datagrams is lost, and stops where
+more than the second is: a chain could hardly ever go on then.
 """
 _BASE_DEBT_S = 0.75  # of the rate that the base layer may take in advance, at most
 _BEGINS = Wants.STREAM | Wants.KEYFRAME  # what somebody wants who has nothing
@@ -110,7 +110,7 @@ class Outgoing:
         self._adapt(now)
 
     def allow_base(self, can_fuse: bool) -> None:
-        """Say whether the peer can show a base layer. Where he cannot, none is sent."""
+        """Say whether the peer can show a base layer. If he cannot, none is sent."""
         self._can_fuse = can_fuse
 
     def change_encoder(self, encoder: Encoder, now: float) -> None:
@@ -251,8 +251,8 @@ class Outgoing:
         return datagrams
 
     def _layered(self, ready: Sequence[Packet], now: float) -> list[tuple[float, Packet]]:
-        """The packets of the base layer that leave with these; none leaves alone. If one cannot
-        leave in time, the encoder begins another chain.
+        """The packets of the base layer that leave with these packets of sound and motion; none
+        leaves alone. If one can no longer leave in time, the encoder begins another chain.
         """
         if self._base.is_late(now):
             self._base.clear()
@@ -289,7 +289,7 @@ class Outgoing:
         return self._first_at is not None and now - self._first_at < _DELIVERED_S
 
     def _send_reliably(self, parts: Sequence[Packet], now: float) -> None:
-        """A message with a keyframe, the stream's parameters, and the proofs of both. The
+        """Make a message with a keyframe, the stream's parameters, and the proofs of both. The
         estimate of the line does not count it: parts that are lost come later, as if from a queue.
         """
         stream = self.encoder.header.to_packet(0)
@@ -332,7 +332,7 @@ class Outgoing:
     def _has_line(self, packet: Packet, before: int, now: float) -> bool:
         """Whether the line takes a packet of sound or motion after so many bytes. Sound is the
         last thing to stop. Before the first picture has arrived, that picture fills the line, and
-        motion comes after it.
+        nothing is held back because of it.
         """
         if packet.kind is Kind.STREAM or not self._confirmed:
             return True

@@ -17,12 +17,12 @@ class OutgoingStatistics:
 
     Attributes:
         sound, motion, references, base, reports, copies, proofs: bytes of payloads with their
-            packet's head.
+            packet's head. Light counts as motion.
         headers: bytes of the datagrams' own heads and of the network around them.
         datagrams: number of datagrams.
         held_back: packets of sound and motion that were not sent because the line was full.
-        chains_lost: chains of the base layer that were given up, because packets could not come in
-            time.
+        chains_lost: chains of the base layer that were given up, because packets could not leave
+            in time.
     """
 
     sound: int = 0

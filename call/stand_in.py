@@ -32,8 +32,8 @@ class StandIn:
             `FacewireError`.
 
     Attributes:
-        eye: gives the photograph's pictures, in place of the camera's; None while these are sent.
-        shown: the photograph as it is sent; None while the camera's pictures are.
+        eye: gives the photograph's pictures; None while the camera's are sent.
+        shown: the photograph as it is sent; None in that case.
     """
 
     def __init__(self, workers: CallWorkers, make: Callable[[Frame], Encoder]) -> None:
@@ -46,7 +46,7 @@ class StandIn:
         self.shown: Frame | None = None
 
     def toggle(self, picture: Frame | None) -> str:
-        """Change to the other one.
+        """Change from the camera to its newest picture, which then speaks, or back to the camera.
 
         Args:
             picture: the camera's newest picture, which is to speak; None if there is none.
@@ -69,8 +69,8 @@ class StandIn:
         return "preparing your last picture, to speak in the camera's place"
 
     def poll(self) -> str:
-        """Change to a photograph that is ready by now; returns a sentence if something happened,
-        else "".
+        """Change to the photograph if it is ready by now; returns a sentence about what happened,
+        "" if nothing did.
         """
         try:
             made = self._made.get_nowait()

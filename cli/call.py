@@ -45,13 +45,13 @@ words in the window to each other: if both of you see the same ones, nobody is l
 With --portrait PHOTO, a picture of yourself is shown in place of the camera's, and moves as you do;
 another person's needs --portrait-consent (facewire encode --help tells more). With --speak PHOTO no
 camera is opened: the mouth in the picture follows your voice, and its head and lids move by
-themselves (facewire speak --help tells more). Both windows say that.
+themselves (facewire speak --help tells more). Both windows say that it is synthetic.
 
 The link without --server works only within your own network. docs/calling.md tells how to call
 somebody in another one.
 
-keys in the window: m mute, c camera, p your last picture speaks in the camera's place (and ends
-it), h hide own picture, f full screen, + and - quality, ? help, q leave
+keys in the window: m mute, c camera, p let your last picture speak in the camera's place (p again
+ends that), h hide own picture, f full screen, + and - quality, ? help, q leave
 environment: FACEWIRE_TURN_USER and FACEWIRE_TURN_PASSWORD for a TURN server
 """
 _MOVIES = (".mp4", ".m4v", ".mov", ".mkv")

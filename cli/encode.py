@@ -95,7 +95,7 @@ def _add_rate(group: argparse._ArgumentGroup) -> None:
         choices=("fp16", "entropy", "pose", "pose-fp16"),
         default="entropy",
         help="how motion is coded: entropy, 26 to 58 bits a frame; fp16, exactly 960; pose, about "
-        "16, which tell how the head is turned and how open the eyes are, while the receiver "
+        "15, which tell how the head is turned and how open the eyes are, while the receiver "
         "moves the mouth with the sound; or pose-fp16, exactly 80 (default: %(default)s)",
     )
     group.add_argument(

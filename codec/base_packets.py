@@ -11,8 +11,8 @@ A BASE packet carries one part of a group of frames, all integers little-endian:
     8..     part of the body
 
 The packet's reference is the keyframe whose still the chain follows, and its pts is the time of the
-group's first frame. The body is a row of frames: `after u8 | length, 1 to 3 bytes | AV1 data`. The
-first field is the ticks since the frame before (0 for the first frame).
+group's first frame. The body is the frames, one after the other: `after u8 | length, 1 to 3 bytes |
+AV1 data`, where `after` is the ticks since the frame before (0 for the first frame).
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Light in packets: by how much frames are brighter or darker than the keyframe that shows them.
 
-A LIGHT packet tells the light of several frames, each as two bytes:
+A LIGHT packet holds the light of several frames, each in two bytes:
 
     0       stride    u8, ticks from one entry to the next, at least 1
     1..     entries   1 to 64 of them: gain u8 in 64ths, offset i8 in steps of two levels
 
-(Kind 13, not 9: datagrams of calls carry kinds modulo 8, and 5 is free there.)
+(Its kind is 13 because datagrams of calls carry kinds modulo 8, where 5 is free.)
 
 The packet's reference is the keyframe that the frames are animated from, and its pts is the time of
 the first entry.
@@ -29,14 +29,14 @@ MAX_LIGHTS = 64
 MAX_STRIDE = 255
 """Ticks from one entry to the next, at most."""
 HOLD_S = 1
-"""Seconds that an entry holds, at most, where no other follows."""
+"""Seconds that an entry holds, at most, if no other follows."""
 _GAIN, _OFFSET = 64, 2
 
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """What a frame's light does to each of R, G and B of the keyframe: `gain` times it plus
-    `offset`.
+    """How a frame is lit: each of R, G and B becomes `gain` times what it is in the light of the
+    keyframe, plus `offset`.
 
     Attributes:
         gain: 0 to 255 / 64.

@@ -36,7 +36,7 @@ class EncoderConfig:
     """Settings of an `Encoder`.
 
     Attributes:
-        profile: how motion is coded: "fp16" takes 960 bits a frame, "entropy" 20 to 60. With
+        profile: how motion is coded: "fp16" takes 960 bits a frame, "entropy" 26 to 58. With
             "pose", about 15 bits tell how the head is turned and how open the eyes are, and the
             receiver moves the mouth with the sound; "pose-fp16" is its plain form of 80 bits.
         motion: quantiser step and dead zone of profiles "entropy" and "pose", or "auto": step 3,
@@ -44,7 +44,8 @@ class EncoderConfig:
             of what sound leaves of it (`RateControl.motion`).
         bundle: frames in a MOTION packet of profiles "entropy" and "pose". More frames need fewer
             headers and delay the first of them longer. "auto" is one second of frames in a file.
-            In a call it is an eighth of a second if a rate below 32 kbps is set, which delays
+            In a call with a clock, the rate decides how long a packet lasts (`rate/ladder.py`).
+            Without a clock it is an eighth of a second if a rate below 32 kbps is set, which delays
             nothing, because the network waits longer for sound (`Decoder.delay_ms`); otherwise it
             is one frame.
         refresh_interval: seconds between frames that depend on the keyframe alone. If the

@@ -1,7 +1,7 @@
 """`StillWork`: where the pictures of a call's references are coded.
 
-A picture takes several codings of 30 to 60 ms each. By default each frame of the call does one of
-them. `aside`, another thread does them, so that neither motion nor sound waits for one.
+A picture takes several codings of 30 to 60 ms each. By default, each frame of the call does one of
+them. If `aside` is set, another thread does them, so that neither motion nor sound waits.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class StillJob(Generic[T]):
-    """Work in steps, of one `StillWork`.
+    """One task of a `StillWork`, done in steps.
 
     Attributes:
         done: whether there is a result.
@@ -29,20 +29,20 @@ class StillJob(Generic[T]):
         self.done = self.dropped = False
 
     def advance(self) -> bool:
-        """Do one more step, if no other thread does them; returns whether there is a result."""
+        """Do one more step, unless another thread does them; returns whether there is a result."""
         if not self._work.aside:
             self.step()
         return self.done
 
     @property
     def result(self) -> T:
-        """What came out. What the work raised is raised here."""
+        """The result. An error of the work is raised here."""
         if self._error is not None:
             raise self._error
         return self._result  # type: ignore[return-value]  # `T` may be optional itself
 
     def drop(self) -> None:
-        """Nobody wants the result any more."""
+        """Say that nobody wants the result any more."""
         self.dropped = True
 
     def step(self) -> None:
@@ -60,7 +60,7 @@ class StillJob(Generic[T]):
 
 
 class StillWork:
-    """The work of one call.
+    """All tasks of one call.
 
     Attributes:
         aside: whether another thread calls `work_ahead`, over and over.
@@ -71,17 +71,17 @@ class StillWork:
         self._jobs: tuple[StillJob[Any], ...] = ()  # replaced as a whole: two threads look at it
 
     def begin(self, steps: Steps[T]) -> StillJob[T]:
-        """Take work."""
+        """Take a task."""
         job = StillJob(self, steps)
         self._jobs = (*(each for each in self._jobs if not (each.done or each.dropped)), job)
         return job
 
     def clear(self) -> None:
-        """Forget all work."""
+        """Forget all tasks."""
         self._jobs = ()
 
     def work_ahead(self) -> bool:
-        """Do one step of the newest work, in the other thread; returns whether there was any."""
+        """Do one step of the newest task, in the other thread; returns whether there was any."""
         for job in reversed(self._jobs):
             if not (job.done or job.dropped):
                 job.step()

@@ -7,9 +7,9 @@
     lost         the path is gone, and a new one is being made
     ended        the line is closed for good; the sentence says why
 
-When a line is quiet for 3 s, when this side's address is gone, or when ICE gives up, both meet
-again in a room whose name only they can compute (`Link.again`), and make a new connection with the
-same certificates. If the old path comes back first, it is kept. Without a server (`codes.py`) the
+When the line is quiet or lost (this side's address is gone, or ICE gives up), both meet again in a
+room whose name only they can compute (`Link.again`), and make a new connection with the same
+certificates. If the old path comes back first, it is kept. Without a server (`codes.py`) the
 two cannot meet again; only the old path can come back.
 """
 
@@ -54,7 +54,7 @@ _LENGTH = struct.Struct("<H")  # before each datagram in one
 
 
 class LineState(Enum):
-    """The state of a line; see the module."""
+    """The state of a line; the module's docstring explains each."""
 
     WAITING = "waiting"
     CONNECTING = "connecting"

@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 _MOST_SOURCES = 8  # SSRCs of the other side: libsrtp keeps a state for each
 _QUEUE = 256  # packets that wait to be sent; they wait only while the loop is busy
 _FIRST_AGAIN_S, _LEAST_AGAIN_S = 0.4, 0.2  # after which a lost reliable packet is sent again
-_HASTE_S = 2.0  # that the first of these holds where nothing is answered
+_HASTE_S = 2.0  # for which the first of these times holds if nothing is answered
 _MESSAGE = 64 * 1024  # bytes of a reliable message at most
 
 

@@ -1,6 +1,6 @@
 """`Flood`: limits how much each address may ask of a server, without storing addresses.
 
-An address is stored as a keyed hash that only this process can make. All addresses of an IPv6
+An address is remembered as a keyed hash that only this process can make. All addresses of an IPv6
 network count as one, because a home has 2^64 of them. An address that has been quiet for long is
 forgotten.
 """

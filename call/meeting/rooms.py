@@ -144,7 +144,7 @@ class Rooms:
         return offer, room.guest
 
     def reply(self, name: str, guest: bytes, answer: bytes, now: float) -> None:
-        """Leave the answer. Raises `Refused`: 403, 404, 410 (there is one), 413."""
+        """Leave the answer. Raises `Refused`: 400, 403 (also after an answer), 404, 413."""
         _check(name, answer)
         room = self._find(name, now)
         if room.guest is None or not hmac.compare_digest(guest, room.guest):

@@ -6,9 +6,9 @@ A sealed message is ChaCha20-Poly1305 (RFC 8439):
 1..12   nonce        random
 13..    sealed       message, padded with zeros behind a byte 0x80 to a multiple of 64, and the tag
 
-Each direction has its own key, made by HKDF-SHA256 (RFC 5869) from the link's secret. The room is
-part of what the tag covers, and for an answer so is the offer that it belongs to. So a message of
-another room, of the other direction, or an answer to an earlier offer is refused.
+Each direction has its own key, made by HKDF-SHA256 (RFC 5869) from the link's secret. The tag also
+covers the room and, in an answer, the offer that it belongs to. So a message of another room or of
+the other direction is refused, and so is an answer to another offer.
 """
 
 from __future__ import annotations

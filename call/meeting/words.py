@@ -3,7 +3,7 @@
 The words are made from both DTLS fingerprints and from a number that each side chose at random. The
 side that made the room commits to its number before it sees that of the other, and shows it later
 (as ZRTP does, RFC 6189, section 4.4.1.1). Somebody in between needs a certificate of his own for
-each side. He has a single guess, right once in 2^32 times, at words that are equal on both sides;
+each side. The words are then equal on both sides only once in 2^32 times, and he has one attempt;
 without the commitment he could try certificates until they are equal.
 """
 

@@ -29,7 +29,7 @@ class Lateness:
         self._lengths: deque[float] = deque(maxlen=_NEWEST)  # seconds
         self._spread: float | None = None  # percentile of the lateness; None: to be found anew
         self._newest = (0.0, 0.0)  # now and lateness of the newest piece, not yet among them
-        self._goes_on: int | None = None  # sample with which the piece after it begins
+        self._goes_on: int | None = None  # sample with which the piece after the newest begins
 
     @property
     def delay_s(self) -> float | None:
@@ -74,8 +74,8 @@ class Lateness:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """A percentile of at least one value, 0 to 100, as `np.percentile` gives it, which takes ten
-    times as long for so few.
+    """The percentile `share`, 0 to 100, of at least one value. It equals that of `np.percentile`,
+    which takes ten times as long for so few values.
     """
     ordered = sorted(values)
     place = (len(ordered) - 1) * (share / 100)

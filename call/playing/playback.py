@@ -16,7 +16,7 @@ from .playout import SoundPlayout
 
 __all__ = ["Playback"]
 
-_HURRY_S = 0.03  # before its playing, sound waits no longer for what is missing before it
+_HURRY_S = 0.03  # before it is played, sound no longer waits for what is missing before it
 _RESUMES_S = 1.5  # after an outage, sound begins again within such a time
 _SILENT_S = 0.5  # without sound for so long, pictures no longer follow it
 

@@ -23,7 +23,7 @@ __all__ = ["PlayoutStatistics", "SoundPlayout"]
 
 Sound = npt.NDArray[np.float32]
 
-_TOO_LONG_S, _TOO_SHORT_S = 0.012, 0.004  # the delay is left alone within these of its target
+_TOO_LONG_S, _TOO_SHORT_S = 0.012, 0.004  # a delay that is off by less is left alone
 _PACE = 0.03  # the most by which sound is played faster or slower
 _CUT_S = 0.4  # a delay that is too long by so much is cut, since 3 % would take 13 seconds
 _FAR_S = 0.6  # sound that lies further off is jumped to
@@ -57,8 +57,8 @@ class SoundPlayout:
     Attributes:
         statistics: see `PlayoutStatistics`.
         block_s: how many seconds of sound the loudspeaker took the last time.
-        resumed: when sound came that goes on at another time of the stream, as after an outage, in
-            seconds of this side's clock; minus infinity before that.
+        resumed: seconds of this side's clock when sound last went on at another time of the stream,
+            as after an outage; minus infinity before that.
     """
 
     def __init__(self, least_delay_s: float = 0.0) -> None:
@@ -96,12 +96,13 @@ class SoundPlayout:
         """Take decoded sound.
 
         Args:
-            pcm: float32 mono `[n]` at 16 kHz. start: sample of the stream's clock at which it
-                begins; rising from piece to piece. now: seconds of this side's clock. timely:
-                whether it came as soon as it could. Sound that was made up or a pause that was told
-                late say nothing about how late sound is. Nor does the last piece before a pause,
-                for which the sender may have waited in vain for more; so a piece counts as soon as
-                another one follows it.
+            pcm: float32 mono `[n]` at 16 kHz.
+            start: sample of the stream's clock at which it begins; rising from piece to piece.
+            now: seconds of this side's clock.
+            timely: whether it came as soon as it could. Sound that was made up, and a pause that
+                was told late, say nothing about how late sound is. Nor does the last piece before a
+                pause, because the sender may have waited in vain for more; so a piece counts only
+                when another one follows it.
         """
         if not len(pcm):
             return
@@ -180,7 +181,7 @@ class SoundPlayout:
         self._put_back(changed)  # it is still to be played, and takes so long
 
     def _cut(self, count: int) -> None:
-        """Leave out so many samples, and go over from them to what follows within 10 ms."""
+        """Leave out so many samples, and fade from them to what follows within 10 ms."""
         if count < _FADE:
             return
         left_out, follows = self._take(count), self._take(_FADE)
@@ -189,7 +190,7 @@ class SoundPlayout:
         self._put_back(np.asarray(left_out[:_FADE] * (1 - rising) + follows * rising, np.float32))
 
     def _put_back(self, pcm: Sound) -> None:
-        """Let a piece be what is played next."""
+        """Put a piece back, so that it is played next."""
         self._waiting.appendleft(pcm)
         self._buffered += len(pcm)
         if self._next is not None:

@@ -23,13 +23,13 @@ _NOSE, _MOUTH = POINTS.index(4), (POINTS.index(61), POINTS.index(291))
 
 
 class Likeness(nn.Module):
-    """Distance of two faces: 1 minus the cosine of their embeddings, on [0, 2].
+    """Measures how far two faces are apart: 1 minus the cosine of their embeddings, on [0, 2].
 
     Args:
         path: a face recognition network as TorchScript. It maps upright faces, float32
             `[B, 3, 112, 112]` on [0, 1] with eyes, nose and mouth where ArcFace has them, to
-            embeddings `[B, N]`. The network that measures `aed` (dlib's) should not be used here:
-            a figure that was trained for says little.
+            embeddings `[B, N]`. dlib's, which measures the identity of results (`aed`), should not
+            be used here: a figure that was trained for says little.
 
     Raises:
         TrainingError: the file is not such a network.
@@ -59,7 +59,9 @@ class Likeness(nn.Module):
         self.register_buffer("template", template[None], persistent=False)
 
     def forward(self, made: Tensor, truth: Tensor, points: Tensor) -> Tensor:
-        """Distances `[B]` of pictures `[B, 3, H, W]` on [0, 1]; faces at the true `[B, P, 2]`."""
+        """Distances `[B]` of pictures `[B, 3, H, W]` on [0, 1]. `points` `[B, P, 2]` on [-1, 1] are
+        the landmarks of the true faces, and serve for both pictures.
+        """
         places = self._upright(points)
         with exact(made):
             embeddings = [self._embed(picture.float(), places) for picture in (made, truth)]

@@ -24,14 +24,14 @@ from .references import ReferencePool
 __all__ = ["BasePicture", "BaseTrack"]
 
 _FRESH_S = 0.05
-"""Seconds for which a picture of the base layer is shown where not every frame has one."""
+"""Seconds for which a picture of the base layer is shown if the next frames have none."""
 _PATIENCE_S = 0.8
-"""For so long a missing frame may still come again, before another chain is asked for."""
+"""Seconds for which a missing frame may still come, before another chain is asked for."""
 _MOST_BYTES, _MOST_FRAMES = 1 << 20, 512
 """What may wait in all chains together."""
 _MOST_CHAINS = 3
 _MOST_AT_ONCE = 64
-"""Frames that are decoded for one picture, at most: after a pause the chain has to catch up."""
+"""Frames that are decoded for one picture, at most, when a chain catches up after a pause."""
 _log = logging.getLogger(__name__)
 
 

@@ -18,7 +18,7 @@ from .references import ReferencePool
 __all__ = ["LightTrack"]
 
 _MOST = 256
-"""Entries that are kept of a keyframe, at most: the newest."""
+"""Entries that are kept for a keyframe, at most; the oldest go first."""
 _KEYFRAMES = 8
 _log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class LightTrack:
     Args:
         header: the header of the stream.
         statistics: the decoder's statistics, which it counts into.
-        pool: the keyframes whose light is told.
+        pool: the keyframes that the packets refer to.
     """
 
     def __init__(self, header: StreamHeader, statistics: Statistics, pool: ReferencePool) -> None:

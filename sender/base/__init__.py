@@ -1,1 +1,1 @@
-"""The base layer: of stretches that are planned, and of calls."""
+"""The base layer: of stretches of video that are planned as a whole, and of calls."""

@@ -38,24 +38,24 @@ _FROM_BPP = 0.011
 """Bits a pixel of motion and pictures, sound apart, from which a base layer is considered."""
 _LOST_AT_0_DB, _FALL = 2.6, 0.121
 """What fused pictures lose, by the PSNR of the base layer in dB: `2.6 * exp(-0.121 * PSNR)`, in the
-unit of `expected_loss` (docs/rate.md). Structure, by which the loss of stills is judged, says
+unit of `expected_loss` (docs/rate.md). The structure that is lost, by which stills are judged, says
 little about moving pictures: in noise and blur much of it is lost, and nobody misses it.
 """
 _DB = 0.055
 """By how much a chain's PSNR falls with each step of its quantiser, in dB."""
 GROWTH = 0.0142
 """By how much the logarithm of a chain's bytes usually falls with each step of its quantiser."""
-_SHARE = 0.12  # of the room, for the still that a chain follows, at first
-_USUAL = 30  # quantiser of a chain relative to its still that gives both about their due
+_SHARE = 0.12  # of the bytes, for the still that a chain follows, at first
+_USUAL = 30  # quantiser of a chain relative to its still at which their bytes are in proportion
 _WORST = 80  # a chain that needs a coarser one has little room, and might not fit
 _FOLLOWS = 0.7  # how far the still goes with the chain where the two lie far apart
-_PROBE, _PROBED = 35, 100  # quantiser and frames of the chain that shows what one takes
-_JUDGED = 9  # of these frames, every so manieth is looked at; odd, so that all layers are
+_PROBE, _PROBED = 35, 100  # quantiser and frames of the chain that is coded as a trial
+_JUDGED = 9  # every ninth of these frames is looked at; odd, so that all layers are
 _MOST_DB = 50.0
 _LARGEST = 12_000  # bytes of the still
 _QUARTERS = 4  # of a quantiser index
 _MOST_FPS = 30
-_BODY = 16_000  # bytes of a group that are exceeded by its last frame at most
+_BODY = 16_000  # bytes of a group, which only its last frame may exceed
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,12 +33,12 @@ __all__ = ["LiveBase"]
 _SHARE = 0.8  # of what sound and motion leave of the rate
 _FIRST = 60.0  # quantiser of the first chain
 _JUDGED = 16  # frames: two rounds of the layers
-_OFF = 1.4  # a chain that takes so many times its bytes, or one part in so many, is replaced
+_OFF = 1.4  # a chain that takes this many times its bytes, or less than 1/1.4, is replaced
 _FINER, _COARSER = 4.0, 8.0  # CRF from one chain to the next, at most
 _IN_DEBT_S, _LESS = (
     0.5,
     0.5,
-)  # while so much is overdrawn, the base layer takes so much of its share
+)  # while so many seconds of the rate are overdrawn, it takes this part of its share
 _APART_S = 2.0  # from one chain to the next, at least
 _LOST_S = 0.5  # the same where the receiver has lost it
 _DEBT_S, _SAVED_S = 0.4, 0.4  # seconds of its rate that may be overdrawn or saved

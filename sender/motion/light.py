@@ -25,15 +25,15 @@ class LightMeter:
         self._reference = -1
         self._last = NEUTRAL
         self._waiting: list[tuple[int, Light]] = []
-        self._told = False  # whether the receiver believes in another light than the reference's
+        self._told = False  # whether the receiver was last told another light than the reference's
 
     def begin(self, reference: int) -> None:
-        """Measure against another reference from now on. Nothing may wait."""
+        """Measure against another reference from now on. No frame may be waiting."""
         self._reference, self._last, self._told = reference, NEUTRAL, False
         self._waiting.clear()
 
     def push(self, reference: Appearance, look: Appearance | None, pts: int) -> None:
-        """Take the next frame; `look` is None if nothing is known of it."""
+        """Take the next frame; `look` is what it looks like, None if that is not known."""
         if look is not None:
             least = _COMES if self._last == NEUTRAL else _GOES
             gain, offset = measure_light(reference, Appearance.stack([look]), least)
@@ -43,7 +43,7 @@ class LightMeter:
         self._waiting.append((pts, self._last))
 
     def packets(self, until: int | None) -> list[Packet]:
-        """The packets for the frames before a time in ticks; of all if it is None."""
+        """The packets for the frames before a time in ticks, or for all frames if it is None."""
         ready = [one for one in self._waiting if until is None or one[0] < until]
         del self._waiting[: len(ready)]
         if not ready or (not self._told and all(light == NEUTRAL for _, light in ready)):
@@ -59,7 +59,7 @@ def _apart(one: Light, other: Light) -> float:
 
 
 def _groups(reference: int, lights: list[tuple[int, Light]]) -> list[LightGroup]:
-    """Lights of equal distances, together."""
+    """Put lights together that are equally far apart in time."""
     groups: list[LightGroup] = []
     while lights:
         start, stride = lights[0][0], 1

@@ -13,8 +13,8 @@ Numbers = npt.NDArray[np.float32]
 
 _SAMPLED = 5  # every so many cells tell the light
 _STEPS = 3
-_FAR, _TIMES = 6.0, 2.5  # levels, and times the median, from which a cell has changed otherwise
-_RIDGE = 25.0  # square levels: of a flat picture, the gain cannot be told, and is 1
+_FAR, _TIMES = 6.0, 2.5  # levels; medians: a cell that is off by more than both is left out
+_RIDGE = 25.0  # square levels: keeps the gain near 1 where a flat picture does not tell it
 _BRIGHTEST = 2.0  # more gain would show the noise of a dark picture
 _CLIPPED = 40.0  # levels; a larger difference counts no more than this one
 _FLAT = 4.0  # levels, see below
@@ -24,12 +24,13 @@ _EXPLAINED = 0.6  # of the difference must remain at most, or it is not the ligh
 def measure_light(
     reference: Appearance, frames: Appearance, least: float = 6.0
 ) -> tuple[Numbers, Numbers]:
-    """The light of each frame of a stack: `gain` times the reference's levels plus `offset`. What
-    differs for another reason, as a bar of text or a hand, does not count.
+    """Measure the light of each frame of a stack: `gain` times the reference's levels plus `offset`
+    are those of the frame. What differs for another reason, as a bar of text or a hand, does not
+    count.
 
     Args:
         reference: what the reference looks like.
-        frames: the stack of N frames.
+        frames: what N frames look like (`Appearance.stack`).
         least: levels by which the light must differ in the mean.
 
     Returns:
@@ -61,8 +62,9 @@ def measure_light(
 
     changes = (counts * np.abs((gain - 1) * x + offset)).sum(1) / counted
     lit = (changes >= least) & (off(np.clip(gain * x + offset, 0, 255)) <= _EXPLAINED * off(x))
-    # A grey picture is nearer to any frame than another picture is. So the reference must also
-    # tell what is bright in the frame and what is dark, unless there is hardly anything to tell.
+    # A flat grey picture is nearer to any frame than a picture of something else is. So the
+    # reference in this light must also show what is bright in the frame and what is dark, unless
+    # the frame is nearly flat itself.
     left, flat = (
         (weights * np.abs(y - each)).sum(1) / total[:, 0] for each in (gain * x + offset, mean_y)
     )
