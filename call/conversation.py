@@ -140,6 +140,8 @@ class Conversation:
         self._line_state: LineState | None = None
         self._shown = self._logged = self._looked = self._heard = self._film_ends = 0.0
         self._began = 0.0
+        self._sent: Frame | None = None  # the camera's last picture that was sent
+        self._was_off = False  # whether the camera was off when a photograph was asked for
         self.connected_after: float | None = None
         self.first_picture_after: float | None = None
 
@@ -197,6 +199,8 @@ class Conversation:
         session, eye, ear = self._parts.session, self._parts.eye, self._parts.ear
         stand_in = self._parts.stand_in
         if stand_in is not None and (sentence := stand_in.poll()):
+            if stand_in.eye is not None and self._was_off:
+                session.state &= ~State.CAMERA_OFF  # what is sent is not the camera's
             self._parts.say(sentence)
             self._message(sentence, now)
         speaks = stand_in is not None and stand_in.eye is not None
@@ -212,6 +216,8 @@ class Conversation:
             taken = eye.look(now)
             if taken is not None:
                 self._seen.own = self._seen.own if speaks else taken.frame
+                if not speaks and State.CAMERA_OFF not in session.state:
+                    self._sent = taken.frame
                 session.see(*taken)
 
     # -- what comes in
@@ -288,13 +294,18 @@ class Conversation:
         return None
 
     def _change(self, now: float) -> None:
-        """Change between the camera and a photograph that speaks."""
+        """Change between the camera and a photograph that speaks. A camera that was off is off
+        again afterwards, and none of its pictures from then is used.
+        """
         stand_in, session = self._parts.stand_in, self._parts.session
         if stand_in is None:
             sentence = "there is no camera in this call that a photograph could stand in for"
         else:
-            sentence = stand_in.toggle(self._seen.own)
-            session.state &= ~State.CAMERA_OFF
+            if stand_in.eye is None:
+                self._was_off = State.CAMERA_OFF in session.state
+            elif self._was_off:
+                session.state |= State.CAMERA_OFF
+            sentence = stand_in.toggle(self._sent)
         self._parts.say(sentence)
         self._message(sentence, now)
 

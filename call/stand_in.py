@@ -30,14 +30,22 @@ class StandIn:
         make: makes the encoder of a stream whose face is this picture (uint8 RGB `[H, W, 3]`), and
             prepares it. It takes a second or two, and runs in a thread of its own. It may raise
             `FacewireError`.
+        portrait: the photograph that is sent in place of the camera's pictures anyway. It speaks
+            then, and no picture of the camera is looked at.
 
     Attributes:
         eye: gives the photograph's pictures; None while the camera's are sent.
         shown: the photograph as it is sent; None in that case.
     """
 
-    def __init__(self, workers: CallWorkers, make: Callable[[Frame], Encoder]) -> None:
-        self._workers, self._make = workers, make
+    def __init__(
+        self,
+        workers: CallWorkers,
+        make: Callable[[Frame], Encoder],
+        portrait: Frame | None = None,
+    ) -> None:
+        self._workers, self._make, self._portrait = workers, make, portrait
+        self._name = "your last picture" if portrait is None else "your portrait"
         self._camera = workers.session.outgoing.encoder
         self._speaking: Encoder | None = None
         self._made: queue.SimpleQueue[Encoder | FacewireError] = queue.SimpleQueue()
@@ -46,10 +54,11 @@ class StandIn:
         self.shown: Frame | None = None
 
     def toggle(self, picture: Frame | None) -> str:
-        """Change from the camera to its newest picture, which then speaks, or back to the camera.
+        """Change from the camera to a picture, which then speaks, or back to the camera.
 
         Args:
-            picture: the camera's newest picture, which is to speak; None if there is none.
+            picture: the last picture of the camera that was sent; None if there is none. A portrait
+                speaks in its place.
 
         Returns:
             A sentence about what happens.
@@ -59,14 +68,15 @@ class StandIn:
             self.eye = self.shown = None
             return "the camera's pictures are sent again"
         if self._preparing:
-            return "your picture is still being prepared"
+            return f"{self._name} is still being prepared"
+        picture = picture if self._portrait is None else self._portrait
         if picture is None:
-            return "the camera has not given a picture yet that could speak"
+            return "no picture of the camera has been sent yet that could speak"
         self._preparing = True
         threading.Thread(
             target=self._prepare, args=(picture.copy(),), name="facewire-photo", daemon=True
         ).start()
-        return "preparing your last picture, to speak in the camera's place"
+        return f"preparing {self._name}, to speak in the camera's place"
 
     def poll(self) -> str:
         """Change to the photograph if it is ready by now; returns a sentence about what happened,
@@ -78,7 +88,7 @@ class StandIn:
             return ""
         self._preparing = False
         if not isinstance(made, Encoder):
-            return f"your last picture cannot speak: {made}"
+            return f"{self._name} cannot speak: {made}"
         before, self._speaking = self._speaking, made
         if before is not None:
             before.close()
@@ -86,7 +96,7 @@ class StandIn:
         if self.shown is not None:
             self.eye = Photograph(self.shown)
         self._workers.change_encoder(made)
-        return "your last picture speaks in the camera's place; both windows say so"
+        return f"{self._name} speaks in the camera's place; both windows say so"
 
     def close(self) -> None:
         """Free the encoder that is not in use; the session closes the one that is. Call it after

@@ -83,8 +83,10 @@ def stand_in_for(session: Party) -> StandIn | None:
     if config.encoder.driver == "sound":
         return None
 
+    own = config.encoder.portrait
+
     def make(picture: Frame) -> Encoder:
-        portrait = Portrait(picture, name="your last picture")
+        portrait = own or Portrait(picture, name="your last picture")
         settings = replace(config.encoder, portrait=portrait, driver="sound", base=False)
         mouths = speaking_mouths()
         encoder = Encoder(settings, fps=config.fps, sound=config.sound, mouths=mouths)
@@ -95,4 +97,4 @@ def stand_in_for(session: Party) -> StandIn | None:
             raise
         return encoder
 
-    return StandIn(session, make)
+    return StandIn(session, make, own.picture if own is not None else None)

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from facewire.call.config import CallConfig
-from facewire.call.conversation import SYNTHETIC
+from facewire.call.conversation import SYNTHETIC, Conversation, Parts
+from facewire.call.devices.photograph import Photograph
+from facewire.call.devices.ports import Taken
 from facewire.call.session import CallSession, speaking_mouths
 from facewire.call.stand_in import StandIn
 from facewire.call.window import Key
 from facewire.call.workers import CallWorkers
+from facewire.cli.call_session import stand_in_for
 from facewire.codec.control import State
 from facewire.codec.errors import ConfigError, NoFaceError
 from facewire.receiver.decoder import Decoder
 from facewire.sender.encoder import Encoder
 from facewire.sender.photo import Portrait
 
+from .fake_party import FakeParty
 from .sides import Call, NoGenerator, SwayingFace
 from .test_conversation import FRAME, Desk, leave_at, talk
 
@@ -110,7 +116,7 @@ def test_there_and_back(card: Path, frames: list[Frame]) -> None:
         camera = workers.session.outgoing.encoder
         photo = speaking(workers.session.config, frames[0])
         stand_in = StandIn(workers, lambda picture: photo)
-        assert "not given a picture" in stand_in.toggle(None)
+        assert "no picture of the camera has been sent" in stand_in.toggle(None)
         assert "preparing" in stand_in.toggle(FRAME)
         assert "still being prepared" in stand_in.toggle(FRAME)
         assert "speaks in the camera's place" in polled(stand_in)
@@ -122,6 +128,35 @@ def test_there_and_back(card: Path, frames: list[Frame]) -> None:
         assert workers.changes == [photo, camera]
         assert stand_in.eye is None
         assert stand_in.shown is None
+        stand_in.close()
+
+
+def test_a_portrait_speaks_and_the_camera_does_not(card: Path, frames: list[Frame]) -> None:
+    asked: list[Frame] = []
+    portrait = np.full_like(FRAME, 77)
+
+    def make(picture: Frame) -> Encoder:
+        asked.append(picture)
+        return speaking(workers.session.config, frames[0])
+
+    with Workers(card) as workers:
+        stand_in = StandIn(workers, make, portrait)
+        assert "your portrait" in stand_in.toggle(FRAME)
+        assert "your portrait speaks" in polled(stand_in)
+        assert np.array_equal(asked[0], portrait)
+        stand_in.close()
+
+
+def test_the_command_gives_the_portrait(card: Path, frames: list[Frame]) -> None:
+    with Workers(card) as workers:
+        own = Portrait(frames[0], consent="Ada, 2026-11-30")
+        config = workers.session.config
+        changed = replace(config, encoder=replace(config.encoder, portrait=own))
+        workers.session.config = changed
+        stand_in = stand_in_for(workers)
+        assert stand_in is not None
+        assert "your portrait" in stand_in.toggle(FRAME)
+        assert "your portrait" in polled(stand_in)
         stand_in.close()
 
 
@@ -143,11 +178,14 @@ class Pressed:
 
     def __init__(self) -> None:
         self.asked: list[Frame | None] = []
-        self.eye: Desk | None = None
+        self.eye: Photograph | None = None
         self.shown: Frame | None = None
         self._left = 0
 
     def toggle(self, picture: Frame | None) -> str:
+        if self.eye is not None:
+            self.eye = self.shown = None
+            return "the camera again"
         self.asked.append(picture)
         self._left = 2
         return "preparing"
@@ -156,21 +194,87 @@ class Pressed:
         self._left -= 1
         if self._left != 0:
             return ""
+        self.eye = Photo()
         self.shown = np.full((32, 32, 3), 9, np.uint8)
         return "it speaks"
 
 
+class Photo(Photograph):
+    """A photograph that is always due."""
+
+    def __init__(self) -> None:
+        super().__init__(np.zeros((64, 64, 3), np.uint8))
+
+    def look(self, now: float) -> Taken:
+        return Taken(SPOKEN, now)
+
+
+SPOKEN = np.full((64, 64, 3), 5, np.uint8)
+
+
+class Watched(FakeParty):
+    """Notes what it sees, and whether the camera is off at that moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saw: list[tuple[Frame, bool]] = []
+
+    def see(self, frame: Frame, now: float) -> None:
+        self.saw.append((frame, State.CAMERA_OFF in self.state))
+        super().see(frame, now)
+
+
+class Numbered(Desk):
+    """A camera that counts its pictures."""
+
+    def look(self, now: float) -> Taken:
+        return Taken(np.full((48, 64, 3), self.turn % 256, np.uint8), now)
+
+
+def hold(desk: Desk, party: Watched, stand_in: Pressed) -> None:
+    line: Any = desk
+    there: Any = stand_in
+    parts = Parts(party, line, desk, desk, desk, desk, say=desk.said.append, stand_in=there)
+    Conversation(parts, lambda: desk.now).run()
+
+
+def press(key: Key) -> Callable[[Desk], None]:
+    return lambda desk: desk.keys.append(key)
+
+
 def test_the_key_changes_and_the_window_says_so() -> None:
     stand_in = Pressed()
-    camera_off = (50, lambda desk: desk.keys.append(Key.CAMERA))
-    photo = (60, lambda desk: desk.keys.append(Key.PHOTO))
-    desk, party, _, _ = talk(leave_at(200, camera_off, photo), stand_in=stand_in)
+    desk, party, _, _ = talk(leave_at(200, (60, press(Key.PHOTO))), stand_in=stand_in)
     assert len(stand_in.asked) == 1
     assert stand_in.asked[0] is FRAME
     assert desk.said.count("preparing") == desk.said.count("it speaks") == 1
     assert desk.views[-1].own is stand_in.shown
     assert desk.views[-1].own_note == SYNTHETIC
     assert State.CAMERA_OFF not in party.state
+
+
+def test_a_camera_that_is_off_gives_no_picture_and_stays_off() -> None:
+    stand_in = Pressed()
+    presses = ((50, press(Key.CAMERA)), (60, press(Key.PHOTO)), (100, press(Key.PHOTO)))
+    desk, party = Numbered(leave_at(200, *presses)), Watched()
+    hold(desk, party, stand_in)
+    assert desk.said.count("the camera again") == 1
+    assert State.CAMERA_OFF in party.state
+    shown = [frame for frame, off in party.saw if not off]
+    assert any(frame is SPOKEN for frame in shown)
+    last = max(int(frame[0, 0, 0]) for frame in shown if frame is not SPOKEN)
+    assert 40 < last <= 51, "no picture of the camera from after it was switched off"
+    assert stand_in.asked[0] is not None
+    assert stand_in.asked[0][0, 0, 0] == last
+
+
+def test_a_camera_that_was_off_all_the_time_has_no_picture_to_give() -> None:
+    stand_in = Pressed()
+    desk, party = Numbered(leave_at(200, (60, press(Key.PHOTO)))), Watched()
+    party.state |= State.CAMERA_OFF
+    hold(desk, party, stand_in)
+    assert len(stand_in.asked) == 1
+    assert stand_in.asked[0] is None
 
 
 def test_without_a_camera_there_is_nothing_to_change() -> None:
