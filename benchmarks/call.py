@@ -1,4 +1,4 @@
-"""A call over a network in the computer: the goals of docs/call.md, measured in virtual time.
+"""A call over a simulated network: the goals of docs/call.md, measured in virtual time.
 
     python -m benchmarks.call                       all cases but the eight hours, as a table
     python -m benchmarks.call --case loss --seed 3  one of them

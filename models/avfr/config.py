@@ -86,6 +86,8 @@ class AvfrConfig:
             raise ConfigError(
                 "gaze is drawn between the corners of the eyes, so it needs landmark_prior=true"
             )
+        if self.gaze and self.keypoint_mode != "mesh":
+            raise ConfigError("gaze is measured on the mesh, so it needs keypoint_mode=mesh")
         if self.motion_size % 2**self.motion_levels:
             raise ConfigError("motion_size must be divisible by 2 ** motion_levels")
 

@@ -10,15 +10,17 @@ network learns when not to believe the generator.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ...codec.motion.entropy import MotionDecoder, MotionEncoder
-from ...codec.motion.frame import MotionFrame
+from ...codec.motion.frame import MotionFrame, pack_gaze, unpack_gaze
+from ...codec.motion.tables import GAZE_TABLES_VERSION, load_tables
 from ...codec.picture.still import decode_picture, encode_picture
+from ..face.gaze import gaze_of
 from ..face.keypoints import MeshKeypoints
 from ..face.mesh import select_points
 from ..face.shape import pack_shape, unpack_shape
@@ -105,15 +107,19 @@ class Talker:
         landmarks = piece.landmarks[at]
         self._animator, self._piece = animator, piece
         self._mesh = MeshKeypoints(table)
-        self._key = self._mesh.keyframe(landmarks)
-        self._coder, self._decoder = MotionEncoder(step), MotionDecoder()
+        gaze = unpack_gaze(pack_gaze(gaze_of(landmarks)))
+        self._key = replace(self._mesh.keyframe(landmarks), gaze=gaze)
+        # Networks without gaze leave it aside, and the other numbers are the same.
+        tables = load_tables(GAZE_TABLES_VERSION)
+        self._coder, self._decoder = MotionEncoder(step, tables=tables), MotionDecoder(tables)
         still = decode_picture(encode_picture(piece.frames[at], quality=crf))
         points = unpack_shape(pack_shape(select_points(landmarks)))
         self._source = animator.set_source(still, self._key, points)
 
     def show(self, number: int, sound: int) -> tuple[Frame, Array]:
         """The frame of this number, and the landmarks drawn for it."""
-        moved = self._mesh.motion(self._piece.landmarks[number])
+        landmarks = self._piece.landmarks[number]
+        moved = replace(self._mesh.motion(landmarks), gaze=gaze_of(landmarks))
         payload = self._coder.encode([moved], number, 0, self._key)
         motion = self._decoder.decode(payload, number, 0, self._key)[0][1]
         picture = self._animator.render(self._source, motion, self._piece.mel[sound])

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from ...codec.whole_file import whole_file
 from ..avfr.model import Avfr, numbers_to_motion
+from ..face.gaze import with_irises
 from ..face.keypoints import MeshKeypoints
 from ..face.landmarks import PointRebuilder
 from ..face.mesh import select_points
@@ -70,8 +71,14 @@ def measure(model: Avfr, clip: CachedClip, rng: np.random.Generator) -> Grams | 
     still = keypoints.keyframe(before).to_array()
     numbers = keypoints.motion(landmarks).to_array()
     points = select_points(before)
+
+    def drawn(points: npt.NDArray[np.float32]) -> Tensor:
+        """What the network takes of faces; the eyes look straight on."""
+        middle = np.zeros((*points.shape[:-2], 2), np.float32)
+        return torch.tensor(with_irises(points, middle) if model.config.gaze else points)
+
     picture = to_tensor(shown(clip, first, side)[None]).to(device)
-    source = numbers_to_motion(torch.tensor(still)[None], torch.tensor(points)[None])
+    source = numbers_to_motion(torch.tensor(still)[None], drawn(points)[None])
     source = {name: value.to(device) for name, value in source.items()}
     features = model.generator.encode_source(picture, source["points"])
     frame = int(clip.kept[position])
@@ -79,7 +86,7 @@ def measure(model: Avfr, clip: CachedClip, rng: np.random.Generator) -> Grams | 
 
     def render(values: npt.NDArray[np.float32]) -> Tensor:
         rebuilt = np.stack([rebuilder.rebuild(still, points, each) for each in values])
-        driving = numbers_to_motion(torch.from_numpy(values), torch.from_numpy(rebuilt))
+        driving = numbers_to_motion(torch.from_numpy(values), drawn(rebuilt))
         count = len(values)
         many = [each.expand(count, *each.shape[1:]) for each in (picture, mel.to(device))]
         made: Tensor = model.generator(

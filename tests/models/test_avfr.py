@@ -335,6 +335,8 @@ def test_weights_of_another_shape_do_not_load(tmp_path: Path, tiny: AvfrConfig) 
         {"motion_levels": 7},
         {"stem_stride": 3},
         {"keypoint_mode": "unsupervised"},
+        {"keypoint_mode": "detector", "gaze": True},
+        {"landmark_prior": False, "gaze": True},
     ],
 )
 def test_impossible_networks_are_refused(tiny: AvfrConfig, changes: dict[str, object]) -> None:

@@ -70,9 +70,10 @@ def test_back_undoes_forward_and_a_fit_can_be_repeated() -> None:
     assert np.allclose(scaled.forward[:5], tables.forward[:5], rtol=1e-2, atol=1e-1)
 
 
-def test_the_metric_is_what_the_network_does(tiny: AvfrConfig, cache: Path) -> None:
+@pytest.mark.parametrize("gaze", [False, True])
+def test_the_metric_is_what_the_network_does(tiny: AvfrConfig, cache: Path, gaze: bool) -> None:
     torch.manual_seed(0)
-    model = Avfr(tiny, FaceTable.blank()).eval()
+    model = Avfr(tiny.with_changes(gaze=gaze), FaceTable.blank()).eval()
     clip = read_cache(cache)[0]
     found = measure(model, clip, np.random.default_rng(0))
     assert found is not None
