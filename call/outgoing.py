@@ -241,7 +241,7 @@ class Outgoing:
         ready_since = {each.sequence: since for each, (since, _) in zip(fresh, base, strict=False)}
         copies = self._copied(fresh)
         proofs = self._proven(fresh, now)
-        self._count(fresh, reports, copies, proofs)
+        self._counted += self.statistics.count(fresh, reports, copies, proofs)
         more = [self._numbered_control(packet) for packet in [*proofs, *reports]]
         datagrams: list[bytes] = []
         for batch in batches([*copies, *fresh, *more]):
@@ -299,7 +299,7 @@ class Outgoing:
         ]
         for batch in batches([*more, *fresh]):
             self._reliable.append(self._datagram(batch, now, reliable=True))
-        self._count(fresh, (), (), more)
+        self._counted += self.statistics.count(fresh, (), (), more)
         self._first_at = now
 
     def _rides(self, now: float) -> bool:
@@ -393,16 +393,6 @@ class Outgoing:
         self._left += not reliable
         self._departed = now
         return data
-
-    def _count(
-        self,
-        fresh: Sequence[Packet],
-        reports: Sequence[Packet],
-        copies: Sequence[Packet],
-        proofs: Sequence[Packet],
-    ) -> None:
-        self.statistics.count(fresh, reports, copies, proofs)
-        self._counted += sum(sum(map(entry_size, each)) for each in (reports, copies, proofs))
 
     def _refill(self, now: float) -> None:
         """Fill the bucket of the whole rate: keyframes leave while there is something in it."""

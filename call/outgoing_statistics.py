@@ -49,8 +49,8 @@ class OutgoingStatistics:
         reports: Sequence[Packet],
         copies: Sequence[Packet],
         proofs: Sequence[Packet],
-    ) -> None:
-        """Add packets that leave."""
+    ) -> int:
+        """Add packets that leave; returns the bytes of all but the fresh ones."""
         for packet in fresh:
             if packet.kind is Kind.AUDIO:
                 self.sound += entry_size(packet)
@@ -60,6 +60,8 @@ class OutgoingStatistics:
                 self.base += entry_size(packet)
             else:
                 self.references += entry_size(packet)
-        self.reports += sum(map(entry_size, reports))
-        self.copies += sum(map(entry_size, copies))
-        self.proofs += sum(map(entry_size, proofs))
+        more = [sum(map(entry_size, packets)) for packets in (reports, copies, proofs)]
+        self.reports += more[0]
+        self.copies += more[1]
+        self.proofs += more[2]
+        return sum(more)
