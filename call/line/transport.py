@@ -262,9 +262,18 @@ class Connection:
         """Take the new state of DTLS. If it closed by itself, the path of the call has ended."""
         if self._closed or self._dtls.state not in ("closed", "failed"):
             return
-        left = self._ice.state == "completed" and not self._ice._connection._closed
         self._connected = False
-        self._on_end(left)
+        self._on_end(self._other_closed())
+
+    def _other_closed(self) -> bool:
+        """Whether the other side said goodbye (the alert close_notify of DTLS, RFC 9147). DTLS also
+        closes when this side's sockets are gone, and then the state of ICE may still be
+        `completed`.
+        """
+        from OpenSSL import SSL
+
+        ssl: Any = self._dtls._ssl
+        return ssl is not None and bool(ssl.get_shutdown() & SSL.RECEIVED_SHUTDOWN)
 
     async def _send_all(self) -> None:
         while True:

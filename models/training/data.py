@@ -70,7 +70,7 @@ class Augmentation:
     coded: float = 0.75
     qualities: tuple[int, int] = (20, 50)
     within_s: float = 0.0
-    gaze_noise: float = 0.015
+    gaze_noise: float = 0.025
     blind: float = 0.1
     successive: float = 0.5
 

@@ -153,6 +153,21 @@ def test_the_line_is_lost() -> None:
     run(test)
 
 
+def test_a_path_that_ends_before_ice_knows_it_is_not_a_goodbye() -> None:
+    """When sockets close, DTLS may hear of it sooner than ICE says that it is no longer complete.
+    The other side has not left then, and the line must be made anew.
+    """
+
+    async def test(one: Side, other: Side) -> None:
+        ice = one.connection._ice
+        ice._connection._queue.put_nowait(None)  # what aioice does with each socket that closes
+        await until(lambda: one.ends)
+        assert (ice.state, ice._connection._closed) == ("completed", False)
+        assert one.ends == [False]
+
+    run(test)
+
+
 def test_another_certificate_is_refused() -> None:
     async def body() -> None:
         one, other = Side(True), Side(False)
@@ -253,6 +268,7 @@ def test_contract_dtls() -> None:
     assert "self._handle_rtcp_data(" in source
     assert "self._srtp_profiles" in inspect.getsource(dtls.start)
     assert aiortc.rtcdtlstransport.SRTP_AES128_CM_SHA1_80.libsrtp_profile
+    assert "self._ssl = SSL.Connection(" in inspect.getsource(dtls)
 
 
 def test_contract_sctp() -> None:
@@ -287,7 +303,6 @@ def test_contract_ice() -> None:
         ice = side.connection._ice._connection
         assert ice.ice_controlling is True
         assert ice._nominated == {}
-        assert ice._closed is False
         assert ice._protocols
         await side.connection.close()
 
