@@ -87,10 +87,10 @@ class Side:
 
 
 def run(
-    case: Case, clip: Path, network_name: str, seconds: float, folder: Path, seed: int
+    case: Case, clip: Path, options: list[str], seconds: float, folder: Path, seed: int
 ) -> tuple[Side, Side]:
-    """Run a case; what both sides wrote, the one that joined last."""
-    words = ["--in", str(clip), "--loop", "--kbps", f"{case.kbps:g}", "--network", network_name]
+    """Run a case, both sides with these options; what both wrote, the one that joined last."""
+    words = ["--in", str(clip), "--loop", "--kbps", f"{case.kbps:g}", *options]
     with call(case.line, folder, words, seed) as (programs, relay):
         for after, settings in case.events:
             relay.change(after, settings)
@@ -157,6 +157,7 @@ def main() -> None:
     parser.add_argument("--case", action="append", choices=names)
     parser.add_argument("--seconds", type=float, default=40.0)
     parser.add_argument("--network", default="xs")
+    parser.add_argument("--base", action="store_true", help="both send a base layer")
     parser.add_argument("--kbps", type=float, help="ceiling, in place of the case's own")
     parser.add_argument("--clip", type=Path, required=True)
     parser.add_argument("--keep", type=Path, help="keep what both sides wrote in this folder")
@@ -175,7 +176,8 @@ def main() -> None:
             else:
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             clip = options.clip.resolve()
-            sides = run(case, clip, options.network, options.seconds, folder, options.seed)
+            words = ["--network", options.network, *(["--base"] if options.base else [])]
+            sides = run(case, clip, words, options.seconds, folder, options.seed)
             print(figures(case, sides), flush=True)
 
 
