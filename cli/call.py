@@ -42,17 +42,22 @@ You see your own picture first, and nothing is sent before you agree. The link l
 works for ten minutes. Whoever has it can join, so send it to one person only. Then read the four
 words in the window to each other: if both of you see the same ones, nobody is listening in between.
 
-With --portrait PHOTO, a picture of yourself is shown in place of the camera's, and moves as you do;
-another person's needs --portrait-consent (facewire encode --help tells more). With --speak PHOTO no
-camera is opened: the mouth in the picture follows your voice, and its head and lids move by
-themselves (facewire speak --help tells more). Both windows say that it is synthetic.
+With --portrait PHOTO, the other side sees this picture of yourself in place of the camera's, and it
+moves as you do. Another person's picture needs --portrait-consent (facewire encode --help tells
+more). With --speak PHOTO no camera is opened: the mouth in the picture follows your voice, and its
+head and lids move by themselves (facewire speak --help tells more). Both windows say that it is
+synthetic.
 
 The link without --server works only within your own network. docs/calling.md tells how to call
 somebody in another one.
 
-keys in the window: m mute, c camera, p let your last picture speak in the camera's place (p again
-ends that), h hide own picture, f full screen, + and - quality, ? help, q leave
-environment: FACEWIRE_TURN_USER and FACEWIRE_TURN_PASSWORD for a TURN server
+keys in the window: m mutes the microphone, c switches the camera off, h hides your own picture, and
+f fills the screen; each does the reverse when it is pressed again. p lets a photograph (your
+portrait, or else your last picture) speak in the camera's place, and p again ends that. + and -
+let your side send more or fewer kbit/s, ? shows or hides these keys, and q leaves.
+
+environment: FACEWIRE_TURN_USER and FACEWIRE_TURN_PASSWORD hold the name and the password for a
+TURN server
 """
 _MOVIES = (".mp4", ".m4v", ".mov", ".mkv")
 
@@ -62,8 +67,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "call",
         help="call somebody, with a camera and a microphone",
-        description="Call somebody. Without LINK, a call is started and its link printed, for the "
-        "other person.",
+        description="Call somebody. Without LINK, this starts a call and prints a link to it.\n"
+        "With LINK, this joins the call of the person who sent you the link.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -81,7 +86,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--speak",
         type=Path,
         metavar="PHOTO",
-        help="open no camera: show this picture of yourself, moved by your voice",
+        help="open no camera, but show this picture of yourself, moved by your voice",
     )
     _add_files(parser.add_argument_group("files"))
 
@@ -89,7 +94,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _add_meeting(meet: argparse._ArgumentGroup) -> None:
     meet.add_argument("--server", metavar="URL", help="let both meet at this rendezvous server")
     meet.add_argument(
-        "--host", metavar="NAME", help="put this address of your machine into the link"
+        "--host",
+        metavar="NAME",
+        help="put this name or address of your machine into the link (default: its "
+        "address in your own network)",
     )
     meet.add_argument(
         "--port",
@@ -98,7 +106,10 @@ def _add_meeting(meet: argparse._ArgumentGroup) -> None:
         help="where this machine waits for the guest, without --server (default: any free port)",
     )
     meet.add_argument(
-        "--copy-paste", action="store_true", help="use no server, but exchange two codes"
+        "--copy-paste",
+        action="store_true",
+        help="use no server, but exchange two codes with the other person (LINK is then the code "
+        "that you were sent)",
     )
     meet.add_argument(
         "--ice-server",
@@ -121,8 +132,8 @@ def _add_media(media: argparse._ArgumentGroup) -> None:
         "--network",
         default="s",
         metavar="NAME",
-        help="the neural network that shows you on the other side: s, or xs for slow computers "
-        "(default: s)",
+        help="the neural network that shows you on the other side: s, or xs, which is for slow "
+        "computers and shows where you look (default: s)",
     )
     media.add_argument(
         "--base",
@@ -131,12 +142,13 @@ def _add_media(media: argparse._ArgumentGroup) -> None:
         "video of your face, which the other side combines with the animated pictures",
     )
     media.add_argument(
-        "--identity", metavar="ME.fwid", help="what `facewire enroll` learned of you"
+        "--identity", metavar="ME.fwid", help="a file with what `facewire enroll` learned of you"
     )
     media.add_argument("--camera", default="0", help="its number or path, or `none` (default: 0)")
-    media.add_argument("--microphone", help="its number or a part of its name, or `none`")
-    media.add_argument("--loudspeaker", help="its number or a part of its name, or `none`")
-    media.add_argument("--list-devices", action="store_true", help="list these devices and exit")
+    card = "its number or a part of its name, or `none` (default: the system's)"
+    media.add_argument("--microphone", help=card)
+    media.add_argument("--loudspeaker", help=card)
+    media.add_argument("--list-devices", action="store_true", help="list all of these and exit")
 
 
 def _add_files(files: argparse._ArgumentGroup) -> None:
@@ -153,7 +165,9 @@ def _add_files(files: argparse._ArgumentGroup) -> None:
         help="write what you see and hear to this file, and open no window",
     )
     files.add_argument(
-        "--record", metavar="FILE.fwire", help="write what was received, for `facewire decode`"
+        "--record",
+        metavar="FILE.fwire",
+        help="write the stream that was received, for `facewire decode`",
     )
     files.add_argument(
         "--stats", metavar="FILE.jsonl", help="write figures about the call, one line a second"

@@ -25,7 +25,7 @@ examples:
   facewire encode talk.mp4 talk.fwire --kbps 20              20 kbit/s, everything included
   facewire encode talk.mp4 talk.fwire --bpp 0.012            about the same, in bits a pixel
   facewire encode talk.mp4 talk.fwire --profile fp16         960 bits a frame, as in the paper
-  facewire encode talk.mp4 talk.fwire --profile pose         about 15 bits: head and eyes, no mouth
+  facewire encode talk.mp4 talk.fwire --profile pose         about 15 bits a frame, no mouth
   facewire encode talk.mp4 talk.fwire --keyframe-interval 2  so that viewers can join or seek
   facewire encode talk.mp4 talk.fwire --audio-kbps 0         without sound
   facewire encode talk.mp4 talk.fwire --identity me.fwid     for one person (facewire enroll)
@@ -46,8 +46,8 @@ cost. An identity is sent once and comes on top.
 With --portrait, PHOTO is shown in place of the person in IN, and moves as that person does. It is
 for another picture of yourself: facewire compares the two faces (by dlib, of the extra [eval]), and
 refuses another person's unless --portrait-consent says who agreed and when. That line is written
-into OUT, and whoever decodes it cannot leave the "AI" badge out. PHOTO shows one face from the
-front, lips closed, eyes open, from 256 pixels on. Nothing of the pictures of IN is sent.
+into OUT, and whoever decodes it cannot leave the "AI" badge out. PHOTO should show one face from
+the front, lips closed and eyes open, in 256 pixels or more. Nothing of the pictures of IN is sent.
 
 OUT ends in .fwire, or is `-` or a pipe. A file appears only when it is complete, and one that
 exists is replaced only with --force.

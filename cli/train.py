@@ -60,11 +60,11 @@ the first --cache. OUT receives model.safetensors, checkpoint.pt, curves.csv and
 then driving frame, output and flow). A folder that holds a run already is used again only with
 --resume, or with --force, which starts anew.
 
---start-from names weights to begin with. They come from a network of the same shape, or from one
-with fewer blocks, as `s` has compared with `l`: the new blocks then begin without effect. --teacher
-names a network whose pictures and motion are imitated, as one more loss; only its picture size must
-be that of the new network. The new network takes over the face table of the start, or else of the
-teacher.
+--start-from names weights to begin with. They come from a network of the same shape, from one with
+fewer blocks (as `s` has fewer than `l`; the new blocks then begin without effect), or, with --set
+gaze=true, from one that does not show the gaze. --teacher names a network whose pictures and motion
+are imitated, as one more loss; only its picture size must be that of the new network. The new
+network takes over the face table of the network it starts from, or else that of the teacher.
 
 --network fusion trains the network that combines a generated picture and a base layer into one
 picture. --data is prepared into samples, which take about 5 MB for each second of video; at most 75
@@ -80,7 +80,8 @@ people of --data by heart; --set adversarial=0 leaves its discriminator out.
 --network apb2face draws one person, whom --set person=NAME chooses where the clips show more.
 --network apb2face-v2 draws all people of the clips. The last fifth of each person's pictures is
 held out and measured on. Both learn from any prepared --cache, take over the face table of `s`, and
-are exported at the end. --set changes widths (channels=32) and the weights of losses (l1=100).
+are exported at the end. --set changes their widths (for example channels=32) and the weights of
+their losses (for example l1=100).
 
 --more trains in rounds, OUT/0001, OUT/0002 and so on. Each round begins with the weights of the
 round before, and the first one with --start-from (default: s). A round lasts --minutes, in which
@@ -121,13 +122,13 @@ def _add_data(add: Callable[..., object]) -> None:
     add("--people", metavar="CSV", type=Path,
         help="who is seen in each video: columns `file` and `identity`")  # fmt: skip
     add("--held-out", metavar="DIR", type=Path, help="folder of prepared clips to measure on")
-    add("--held-out-people", metavar="N", type=int, default=4, help="without --held-out: people "
-        "whose clips are measured on, not learned from (default: %(default)s)")  # fmt: skip
+    add("--held-out-people", metavar="N", type=int, default=4, help="without --held-out: how "
+        "many people are measured on, and not learned from (default: %(default)s)")  # fmt: skip
     add("--every", metavar="N", type=int, default=6,
         help="keep each N-th frame and the next as pictures (default: %(default)s)")  # fmt: skip
     add("--prepare-only", action="store_true", help="prepare --data and stop")
-    add("--person-least", metavar="S", type=float, default=0.0, help="count every person for at "
-        "least S seconds, so that a pair of stills has some weight")  # fmt: skip
+    add("--person-least", metavar="S", type=float, default=0.0, help="let every person count for "
+        "at least S seconds, as pairs of stills need it (default: %(default)g)")  # fmt: skip
 
 
 def _add_network(add: Callable[..., object]) -> None:
@@ -135,22 +136,23 @@ def _add_network(add: Callable[..., object]) -> None:
         choices=("generator", "fusion", "apb2face-geometry", "apb2face", "apb2face-v2"),
         help="the network to train; fusion uses only --data, --cache, --people, --held-out, "
         "--start-from, --steps, --minutes, --learning-rate, --seed, --threads; apb2face-geometry "
-        "these without --start-from, and --set, --held-out-people, --evaluate-every; apb2face and "
-        "apb2face-v2 --data, --cache, --people, --every, --set, --steps, --minutes, --batch, "
-        "--learning-rate, --evaluate-every, --seed, --precision, --threads "
+        "uses these but --start-from, and also --set, --held-out-people, --evaluate-every; "
+        "apb2face and apb2face-v2 use --data, --cache, --people, --every, --set, --steps, "
+        "--minutes, --batch, --learning-rate, --evaluate-every, --seed, --precision, --threads "
         "(default: generator)")  # fmt: skip
     add("--size", help="xs, s, l or paper (default: as --start-from, else s)")
-    add("--set", metavar="NAME=VALUE", action="append", default=[], help="change the network, "
-        "for example audio_prior=false or keypoint_mode=unsupervised")  # fmt: skip
+    add("--set", metavar="NAME=VALUE", action="append", default=[], help="change a setting of "
+        "the network, for example gaze=true or keypoint_mode=unsupervised")  # fmt: skip
     add("--start-from", metavar="SIZE|DIR", help="begin with the weights of this network")
-    add("--teacher", metavar="SIZE|DIR", help="imitate this network")
+    add("--teacher", metavar="SIZE|DIR", help="imitate this network's pictures and motion too")
 
 
 def _add_training(add: Callable[..., object]) -> None:
     add("--steps", metavar="N", type=int, default=20_000,
         help="end after so many steps (default: %(default)s)")  # fmt: skip
     add("--minutes", metavar="M", type=float, default=0.0, help="end after so many minutes "
-        "if that is earlier; those before --resume count (with --more: 60)")  # fmt: skip
+        "if that is earlier than --steps; minutes before a --resume count (default: no limit; with "
+        "--more 60)")  # fmt: skip
     add("--batch", metavar="N", type=int, default=4,
         help="source pictures in a step (default: %(default)s)")  # fmt: skip
     add("--drivings", metavar="N", type=int, default=3,
@@ -159,29 +161,31 @@ def _add_training(add: Callable[..., object]) -> None:
         f"(default: {_RATE:g}; for a fusion network 0.001)")  # fmt: skip
     add("--perceptual", choices=("alex", "vgg"), default="alex", help="network "
         "whose features the perceptual loss compares (default: %(default)s)")  # fmt: skip
-    add("--adversarial", metavar="W", type=float, default=0.0, help="weight of the GAN loss")
-    add("--flicker", metavar="W", type=float, default=0.0, help="weight of the loss on the change "
-        "from frame to frame")  # fmt: skip
-    add("--likeness", metavar="FILE", type=Path, help="a face recognition network as TorchScript, "
-        "for the likeness loss (docs/training.md)")  # fmt: skip
+    add("--adversarial", metavar="W", type=float, default=0.0, help="weight of the GAN loss "
+        "(default: 0, without a GAN)")  # fmt: skip
+    add("--flicker", metavar="W", type=float, default=0.0, help="weight of the loss that compares "
+        "the change from frame to frame with the true one (default: 0, without it)")  # fmt: skip
+    add("--likeness", metavar="FILE", type=Path, help="a face recognition network as TorchScript: "
+        "adds a loss that makes faces more like the true ones (docs/training.md)")  # fmt: skip
     add("--likeness-weight", metavar="W", type=float, default=1.0,
         help="weight of the likeness loss (default: %(default)s)")  # fmt: skip
     add("--distillation", metavar="W", type=float,
         help=f"weight of the teacher's loss (default: {_DISTILLATION:g})")  # fmt: skip
     add("--evaluate-every", metavar="N", type=int, default=500,
-        help="measure and draw every N steps (default: %(default)s)")  # fmt: skip
+        help="measure and draw pictures every N steps (default: %(default)s)")  # fmt: skip
     add("--seed", metavar="N", type=int, default=0,
-        help="of the random choices (default: %(default)s)")  # fmt: skip
+        help="seed of all random choices (default: %(default)s)")  # fmt: skip
 
 
 def _add_machine(add: Callable[..., object]) -> None:
     add("--precision", choices=("32", "bf16"), default="32",
-        help="bits of the arithmetic (default: %(default)s)")  # fmt: skip
+        help="32: float32; bf16: mixed precision, for processors that have instructions for it "
+        "(default: %(default)s)")  # fmt: skip
     add("--threads", metavar="N", type=int, default=0, help="CPU threads (default: torch's choice)")
     add("--accelerator", default="auto", help="auto, gpu or cpu (default: %(default)s)")
     add("--devices", metavar="N", default="auto", help="how many GPUs (default: all)")
     add("--workers", metavar="N", type=int, default=0,
-        help="processes that prepare samples (default: none)")  # fmt: skip
+        help="processes that make samples beside the training (default: none)")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
