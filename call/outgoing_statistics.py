@@ -50,7 +50,7 @@ class OutgoingStatistics:
         copies: Sequence[Packet],
         proofs: Sequence[Packet],
     ) -> int:
-        """Add packets that leave; returns the bytes of all but the fresh ones."""
+        """Add packets that leave; returns the bytes of reports, copies and proofs together."""
         for packet in fresh:
             if packet.kind is Kind.AUDIO:
                 self.sound += entry_size(packet)

@@ -19,6 +19,8 @@ arrives. It differs from that draft where a call of 6 to 64 kbit/s is unlike one
 - When reports come but name nothing that arrived, the line has nearly stopped, or a burst was lost.
   A quarter of the rate is kept. If what arrives next was not delayed by a queue, the whole rate is
   back at once.
+- A queue that was there from the beginning is in the least delay too. It shows in round trips of
+  which none is short; what is too long in them counts as a queue.
 """
 
 from __future__ import annotations
@@ -135,8 +137,8 @@ class LineEstimate:
         self._forget(now)
 
     def _forget(self, now: float) -> None:
-        """Take what no report has mentioned for long off what is on its way. If there was no queue
-        when something arrived last, it was lost, and that is known sooner.
+        """Count datagrams that no report has mentioned for long as no longer on their way. If there
+        was no queue when something arrived last, they were lost, and that is known sooner.
         """
         late = self._usual + self._between + 3 * self._uneven
         sooner = _LOST_S if self.loss <= _SOME_LOST else _LOST_S / 2
@@ -203,7 +205,7 @@ class LineEstimate:
 
     @property
     def _hidden_s(self) -> float:
-        """The delay of a queue that does not show in the differences of delays."""
+        """The delay of a queue that was there from the beginning, and so is in every delay."""
         if len(self._trips) < _TRIPS or self._short_trip is not None:
             return 0.0
         return max(min(self._trips) - _LONG_TRIP_S, 0.0) / 2

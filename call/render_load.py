@@ -2,8 +2,8 @@
 
 If rendering does not keep up, at first fewer pictures are shown, because only the newest one is
 taken. If less than two thirds of them are left for some seconds, the lighter network takes over.
-The heavier one is tried again when it would probably keep up, and each time that this was a
-mistake, less often.
+The heavier one is tried again when it would probably keep up. Each time that this was a mistake,
+the next attempt waits longer.
 """
 
 from __future__ import annotations

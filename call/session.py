@@ -91,13 +91,17 @@ class CallStatistics:
         left_out: frames of the camera that were not sent, for want of time.
         shown, made_up, skipped: how many of the peer's pictures were shown, how many of these were
             made up, and how many were skipped.
-        sound_made_up_s: seconds of the peer's sound that had to be made up. restarts: how often the
-            peer began anew. damaged, strangers: datagrams that could not be read, or were of
-            another session. proven: how many keyframes the peer signed; None if signatures are not
-            checked. unproven: STREAM packets and keyframes that were dropped, because the peer did
-            not sign them. peer_gone: whether nothing has come for some seconds. refused: why the
-            peer's stream cannot be shown, else None. performed: whether nobody is before the peer's
-            camera, and a photograph moves with the voice (`StreamHeader.performed`).
+        sound_made_up_s: seconds of the peer's sound that had to be made up.
+        restarts: how often the peer began anew.
+        damaged: datagrams that could not be read.
+        strangers: datagrams of another session.
+        proven: how many keyframes the peer signed; None if signatures are not checked.
+        unproven: STREAM packets and keyframes that were dropped, because the peer did not sign
+            them.
+        peer_gone: whether nothing has come for some seconds.
+        refused: why the peer's stream cannot be shown, else None.
+        performed: whether nobody is before the peer's camera, and a photograph moves with the
+            voice (`StreamHeader.performed`).
     """
 
     sent_bytes: int

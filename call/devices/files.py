@@ -182,7 +182,7 @@ class FileSink:
                 self._held.popleft()
 
     def events(self) -> list[DeviceEvent]:
-        """None."""
+        """Always empty, because files do not get unplugged."""
         return []
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Datagrams of a call as RTP packets (RFC 3550), without saying anything twice.
+"""Datagrams of a call as RTP packets (RFC 3550), of which neither repeats what the other says.
 
 The head of a datagram (`pack.py`) and the head of RTP say the same: who sends, which number the
 packet has, and when it was sent. So 7 of the 9 bytes of the datagram's head are left out, and the

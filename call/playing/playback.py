@@ -57,8 +57,9 @@ class Playback:
                 self.pictures.push(one, now)
 
     def _is_useless(self, sound: SoundOutput, now: float) -> bool:
-        """Whether sound that comes too late is better left out. A pause is there without it. Sound
-        that was made up right after an outage would only delay all that follows.
+        """Whether sound that comes too late is better left out. A pause is: there is silence anyway
+        while nothing comes. So is sound that was made up right after an outage, because it would
+        only delay all that follows.
         """
         if sound.pause:
             return True
