@@ -41,7 +41,7 @@ _FIRST_BYTES = 1600  # of the first picture, which goes at once, whatever rate a
 _DEBT_S = 1.0  # of the rate that can be taken in advance, by it or by sound and motion
 _PATIENT_S = 0.08  # of the rate that keyframes may add to one datagram, so that sound is not late
 _LEAST_PATIENT = 160  # bytes that they may add in any case
-_SPARE_S = 0.05  # of the rate that keyframes leave to sound and motion of the line's room
+_SPARE_S = 0.12  # of the rate that keyframes leave to sound and motion of the line's room
 _HELD_S = 0.2  # that sound and motion wait for a line that is full
 _PROBE_S = 0.24  # between datagrams that leave in any case, since one must show the line's return
 _SOUND_OVER = 100  # bytes beyond the line's room that sound may still take
@@ -55,6 +55,7 @@ more than the second is: a chain could hardly ever go on then.
 _BASE_DEBT_S = 0.75  # of the rate that the base layer may take in advance, at most
 _BEGINS = Wants.STREAM | Wants.KEYFRAME  # what somebody wants who has nothing
 _PROMPT = (Kind.AUDIO, Kind.MOTION, Kind.LIGHT, Kind.STREAM)
+_PATIENT = (Kind.KEYFRAME, Kind.IDENTITY)
 
 
 class Outgoing:
@@ -91,7 +92,7 @@ class Outgoing:
         self._more = 1.0  # kbit/s of reports and copies, smoothed
         self._counted = 0  # bytes of them since `_adapted`
         self._extra = 0.0  # datagrams a second beyond those that are planned, smoothed
-        self._left = 0  # datagrams since `_adapted`
+        self._left = 0  # datagrams since `_adapted`, without those of keyframes alone
         self._departed = now  # when the last datagram left
         self._reliable: list[bytes] = []  # datagrams for the reliable channel
         self._first_at: float | None = None  # when it was given out
@@ -390,7 +391,7 @@ class Outgoing:
         self._number += 1
         self.statistics.headers += size - sum(map(entry_size, packets))
         self.statistics.datagrams += 1
-        self._left += not reliable
+        self._left += not reliable and any(packet.kind not in _PATIENT for packet in packets)
         self._departed = now
         return data
 
