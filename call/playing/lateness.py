@@ -2,7 +2,8 @@
 
 For every piece of sound it measures how long after its own time the end of the piece arrives.
 Playing is delayed by nearly the largest such lateness of the last seconds, and by the length of the
-longest of the newest pieces, because the first sample of a piece waits for its last.
+longest of the newest pieces, because the first sample of a piece waits for its last. Of a stream
+that has just begun only the newer half counts: at first both sides are busy with other things.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Lateness:
         self._spread: float | None = None  # percentile of the lateness; None: to be found anew
         self._newest = (0.0, 0.0)  # now and lateness of the newest piece, not yet among them
         self._goes_on: int | None = None  # sample with which the piece after the newest begins
+        self._began: float | None = None  # when the first piece came
 
     @property
     def delay_s(self) -> float | None:
@@ -61,8 +63,10 @@ class Lateness:
             self._goes_on = end if timely else None
         if not self._late:
             self._late.append(self._newest)
+        self._began = now if self._began is None else self._began
+        remembered = min(_REMEMBERED_S, (now - self._began) / 2)
         while len(self._late) > _MOST or (
-            len(self._late) > _FEWEST and self._late[0][0] < now - _REMEMBERED_S
+            len(self._late) > _FEWEST and self._late[0][0] < now - remembered
         ):
             self._late.popleft()
 
@@ -70,6 +74,7 @@ class Lateness:
         """Forget all pieces but the newest, because the stream goes on at another time."""
         self._late.clear()
         self._late.append(self._newest)
+        self._began = self._newest[0]
         self._spread = None
 
 

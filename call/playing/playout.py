@@ -3,7 +3,9 @@
 This is a jitter buffer. It delays playing by as long as `Lateness` finds necessary. When that
 changes, or when the clocks of both machines drift apart, the sound that is played is shortened or
 lengthened by whole pitch periods, by 3 % at most. If the delay is far longer than necessary, as
-when a queue in the line has gone, the rest is cut at once. Pictures follow the sound's clock.
+when a queue in the line has gone, the rest is cut at once; in the first seconds of a stream less is
+enough for that, because a delay from its beginning would last for long. Pictures follow the sound's
+clock.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ Sound = npt.NDArray[np.float32]
 _TOO_LONG_S, _TOO_SHORT_S = 0.012, 0.004  # a delay that is off by less is left alone
 _PACE = 0.03  # the most by which sound is played faster or slower
 _CUT_S = 0.4  # a delay that is too long by so much is cut, since 3 % would take 13 seconds
+_NEW_S, _CUT_NEW_S = 6.0, 0.1  # the same for the first seconds of a stream
 _FAR_S = 0.6  # sound that lies further off is jumped to
 _MOST_S = 4.0  # of sound that waits
 _FADE = SAMPLE_RATE // 100
@@ -70,6 +73,7 @@ class SoundPlayout:
         self._next: int | None = None  # sample of the stream that is played next
         self.block_s = 0.0
         self.resumed = -math.inf
+        self._began = -math.inf  # when the stream began, or went on at another time
         self._budget = 0.0  # samples that may be added or removed now
         self._playing = False
         self._tail = np.zeros(0, np.float32)
@@ -115,11 +119,11 @@ class SoundPlayout:
     def _fitted(self, pcm: Sound, start: int, now: float) -> Sound:
         """A piece without what was there already, behind the silence that is missing before it."""
         if self._next is None:
-            self._next = start
+            self._next, self._began = start, now
         gap = start - (self._next + self._buffered)
         if abs(gap) > _FAR_S * SAMPLE_RATE:
             self._jump(start)
-            self.resumed = now
+            self.resumed = self._began = now
             return pcm
         if gap < 0:
             late = min(-gap, len(pcm))
@@ -168,7 +172,7 @@ class SoundPlayout:
         if self._next is None:
             return
         off = now - self._next / SAMPLE_RATE - self.target_s
-        if off > _CUT_S:
+        if off > (_CUT_NEW_S if now - self._began < _NEW_S else _CUT_S):
             self._cut(min(int(off * SAMPLE_RATE), self._buffered - count - _FADE))
             return
         if -_TOO_SHORT_S <= off <= _TOO_LONG_S or self._budget < LEAST_SAMPLES / 2:

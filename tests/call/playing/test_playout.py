@@ -158,6 +158,36 @@ def test_a_delay_that_is_far_too_long_is_cut_without_a_click() -> None:
     assert steps.max() < 1.5 * np.abs(np.diff(voice(16_000))).max()
 
 
+def test_a_delay_from_the_first_second_of_a_stream_is_not_kept() -> None:
+    """At first both sides load networks and code pictures, so sound comes late for a moment."""
+    call = Call()
+    call.delay = 0.3
+    call.run(1)
+    for _ in range(10):
+        call.delay -= 0.025
+        call.run(0.1)
+    assert call.delays[-1] > 0.3
+    call.run(3)
+    assert call.delays[-1] < 0.05 + 0.04 + 0.05
+    steps = np.abs(np.diff(np.concatenate(call.out[:75])[8000:]))
+    assert steps.max() < 1.5 * np.abs(np.diff(voice(16_000))).max()
+
+
+def test_later_on_such_a_delay_is_taken_back_slowly() -> None:
+    """A cut is heard; in the middle of a talk, a third of a second too much is heard less."""
+    call = Call()
+    call.run(20)
+    call.delay = 0.3
+    call.run(1)
+    for _ in range(10):
+        call.delay -= 0.025
+        call.run(0.1)
+    skipped = call.playout.statistics.skipped
+    call.run(20)
+    assert call.delays[-1] < 0.05 + 0.04 + 0.05
+    assert call.playout.statistics.skipped == skipped
+
+
 def test_a_sender_that_begins_anew_is_followed() -> None:
     call = Call()
     call.run(5)
