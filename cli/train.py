@@ -135,14 +135,15 @@ def _add_network(add: Callable[..., object]) -> None:
     add("--network", default="generator",
         choices=("generator", "fusion", "apb2face-geometry", "apb2face", "apb2face-v2"),
         help="the network to train; fusion uses only --data, --cache, --people, --held-out, "
-        "--start-from, --steps, --minutes, --learning-rate, --seed, --threads; apb2face-geometry "
-        "uses these but --start-from, and also --set, --held-out-people, --evaluate-every; "
+        "--set, --start-from, --steps, --minutes, --learning-rate, --seed, --threads; "
+        "apb2face-geometry uses these but --start-from, and --held-out-people, --evaluate-every; "
         "apb2face and apb2face-v2 use --data, --cache, --people, --every, --set, --steps, "
         "--minutes, --batch, --learning-rate, --evaluate-every, --seed, --precision, --threads "
         "(default: generator)")  # fmt: skip
     add("--size", help="xs, s, l or paper (default: as --start-from, else s)")
     add("--set", metavar="NAME=VALUE", action="append", default=[], help="change a setting of "
-        "the network, for example gaze=true or keypoint_mode=unsupervised")  # fmt: skip
+        "the network, for example gaze=true or keypoint_mode=unsupervised; with --network fusion, "
+        "the weight of a loss, for example texture=2")  # fmt: skip
     add("--start-from", metavar="SIZE|DIR", help="begin with the weights of this network")
     add("--teacher", metavar="SIZE|DIR", help="imitate this network's pictures and motion too")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ import torch
 from ..codec.errors import ConfigError
 from ..models.fusion.evaluate import measure
 from ..models.fusion.network import FusionConfig
+from ..models.fusion.objective import FusionLosses
 from ..models.fusion.pieces import Progress, prepare, prepare_held_out
 from ..models.fusion.samples import Samples, read_samples
 from ..models.fusion.store import load_fusion, save_graph
@@ -23,7 +25,7 @@ from .stage import Stage
 
 __all__ = ["run"]
 
-_LEFT_OUT = ("teacher", "size", "set", "more")
+_LEFT_OUT = ("teacher", "size", "more")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     for name in _LEFT_OUT:
         if getattr(args, name):
             raise ConfigError(f"--{name} is for generators; --network fusion does not take it")
+    losses = _losses(args.set)
     start = load_fusion(fusion_card(args.start_from).folder) if args.start_from else None
     caches = args.cache or [args.out / "cache"]
     if args.data is not None:
@@ -47,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
         minutes=args.minutes,
         learning_rate=args.learning_rate or FusionTraining.learning_rate,
         seed=args.seed,
+        losses=losses,
     )
     with Stage(f"training {args.out}", "step", quiet=args.quiet) as stage:
         train_fusion(
@@ -62,6 +66,23 @@ def run(args: argparse.Namespace) -> int:
     if held_out:
         print(_table(args.out, held_out))
     return 0
+
+
+def _losses(items: Sequence[str]) -> FusionLosses:
+    """What `--set` says: weights of the losses."""
+    losses, names = FusionLosses(), [field.name for field in fields(FusionLosses)]
+    for item in items:
+        name, _, text = item.partition("=")
+        try:
+            if name not in names:
+                raise ValueError(name)
+            losses = replace(losses, **{name: float(text)})
+        except ValueError:
+            raise ConfigError(
+                f"--set {item!r} is no loss of a fusion network: write NAME=NUMBER with "
+                f"{', '.join(names)}"
+            ) from None
+    return losses
 
 
 def _prepare(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..avfr.perceptual import Lpips
 from .batches import Batch
 from .network import Fusion
 
-__all__ = ["FusionLosses", "FusionObjective"]
+__all__ = ["FusionLosses", "FusionObjective", "grain"]
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,13 @@ class FusionLosses:
         pixels: weight of the mean absolute difference.
         perceptual: weight of LPIPS with AlexNet.
         flicker: weight of the mean absolute error of the change from one frame to the next.
+        texture: weight of the mean absolute error of `grain`, against pictures that are too smooth.
     """
 
     pixels: float = 3.0
     perceptual: float = 1.0
     flicker: float = 4.0
+    texture: float = 0.0
 
 
 class FusionObjective(nn.Module):
@@ -42,11 +45,30 @@ class FusionObjective(nn.Module):
         made = fused(network, batch)
         error = made - batch.target
         change = error[1::2] - error[::2]
-        return {
+        terms = {
             "pixels": self.weights.pixels * error.abs().mean(),
             "perceptual": self.weights.perceptual * self.lpips(made, batch.target).mean(),
             "flicker": self.weights.flicker * change.abs().mean(),
         }
+        if self.weights.texture > 0:
+            missing = grain(made) - grain(batch.target)
+            terms["texture"] = self.weights.texture * missing.abs().mean()
+        return terms
+
+
+def grain(pictures: Tensor) -> Tensor:
+    """How much fine texture there is in each place, whatever its phase: the deviation of the finest
+    details of brightness in squares of 12 pixels that overlap by a half.
+
+    Args:
+        pictures: `[B, 3, H, W]` on [0, 1], of at least 12 pixels.
+
+    Returns:
+        `[B, 1, h, w]`, from about 0.004 where nothing is.
+    """
+    grey = pictures.mean(1, keepdim=True)
+    fine = grey - F.avg_pool2d(F.pad(grey, (1, 1, 1, 1), mode="reflect"), 3, 1)
+    return (F.avg_pool2d(fine**2, 12, 6) + 1.5e-5).sqrt()
 
 
 def fused(network: Fusion, batch: Batch) -> Tensor:

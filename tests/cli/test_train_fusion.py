@@ -70,6 +70,8 @@ def test_from_clips_to_a_network(run: Run, capsys: pytest.CaptureFixture[str]) -
         (["--teacher", "s"], "--teacher is for generators"),
         (["--size", "xs"], "--size is for generators"),
         (["--more"], "--more is for generators"),
+        (["--set", "gaze=true"], "no loss of a fusion network"),
+        (["--set", "texture=much"], "texture"),
         (["--start-from", "s"], "holds a generator, where a fusion network is needed"),
     ],
 )

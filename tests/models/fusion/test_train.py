@@ -13,7 +13,7 @@ from facewire.models.face.mesh import POINTS
 from facewire.models.fusion.batches import BatchSettings, batches
 from facewire.models.fusion.evaluate import measure, torch_fuse
 from facewire.models.fusion.network import Fusion, FusionConfig
-from facewire.models.fusion.objective import FusionLosses, FusionObjective, fused
+from facewire.models.fusion.objective import FusionLosses, FusionObjective, fused, grain
 from facewire.models.fusion.samples import read_samples
 from facewire.models.fusion.train import FusionTraining, train_fusion
 
@@ -70,6 +70,22 @@ def test_drawings_belong_to_the_crop(folder: Path) -> None:
     lines = network.draw(batch.points)[:, :, y // 4 : y // 4 + 8, x // 4 : x // 4 + 8]
     expected = network(batch.made, batch.base, lines, batch.age)
     assert torch.equal(fused(network, batch), expected)
+
+
+def test_missing_texture_costs_and_its_phase_does_not() -> None:
+    rng = torch.Generator().manual_seed(3)
+    noise = [torch.rand(1, 3, 48, 48, generator=rng) * 0.2 + 0.4 for _ in range(2)]
+    smooth = torch.full_like(noise[0], 0.5)
+    missing, other = ((grain(noise[0]) - grain(made)).abs().mean() for made in (smooth, noise[1]))
+    assert missing > 5 * other
+    assert grain(smooth).shape == (1, 1, 7, 7)
+
+
+def test_texture_is_a_loss_only_where_it_has_a_weight(folder: Path, small: FusionConfig) -> None:
+    batch = next(batches(read_samples(folder), BATCH, 0))
+    network = Fusion(small)
+    assert "texture" not in FusionObjective(FusionLosses())(network, batch)
+    assert FusionObjective(FusionLosses(texture=2.0))(network, batch)["texture"] > 0
 
 
 def test_the_losses_fall_and_the_run_can_go_on(folder: Path, tmp_path: Path,
