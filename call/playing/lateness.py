@@ -20,6 +20,7 @@ _FEWEST = 5  # pieces that are remembered even if they came before that
 _MOST = 1000
 _NEWEST = 5  # pieces of which the longest counts: the sender may make them longer or shorter
 _MARGIN_S = 0.01
+_SAME_S = 2.0  # a piece that says nothing, and is no farther off, is of the same clock
 
 
 class Lateness:
@@ -32,6 +33,7 @@ class Lateness:
         self._newest = (0.0, 0.0)  # now and lateness of the newest piece, not yet among them
         self._goes_on: int | None = None  # sample with which the piece after the newest begins
         self._began: float | None = None  # when the first piece came
+        self._told = (0.0, 0.0)  # as `_newest`, of any piece
 
     @property
     def delay_s(self) -> float | None:
@@ -56,11 +58,12 @@ class Lateness:
         self._spread = None
         if timely and start == self._goes_on:
             self._late.append(self._newest)
+        end = start + samples
+        self._told = (now, now - end / SAMPLE_RATE)
         if timely or not self._late:
-            end = start + samples
-            self._newest = (now, now - end / SAMPLE_RATE)
+            self._newest = self._told
             self._lengths.append(samples / SAMPLE_RATE)
-            self._goes_on = end if timely else None
+        self._goes_on = end if timely else None
         if not self._late:
             self._late.append(self._newest)
         self._began = now if self._began is None else self._began
@@ -71,10 +74,15 @@ class Lateness:
             self._late.popleft()
 
     def begin_anew(self) -> None:
-        """Forget all pieces but the newest, because the stream goes on at another time."""
-        self._late.clear()
-        self._late.append(self._newest)
-        self._began = self._newest[0]
+        """Forget all pieces but the newest, because the stream goes on at another time. If that one
+        only ends a pause, it does not say how late sound is, and the pieces before the pause do.
+        """
+        at, late = self._told
+        pause = self._goes_on is None and abs(late - self._late[-1][1]) < _SAME_S
+        if not pause:
+            self._late.clear()
+            self._late.append(self._told)
+            self._began = at
         self._spread = None
 
 
