@@ -18,6 +18,7 @@ import numpy as np
 from ...codec.errors import FacewireError, MotionError
 from ...codec.identity import Identity, MouthHabits
 from ...codec.motion.frame import MotionFrame
+from ...models.face.fronting import FrontMouth
 from ...models.face.head import HeadCoordinates
 from ...models.face.jaw import with_jaw
 from ...models.face.posing import moved_regions
@@ -143,6 +144,7 @@ class Speech:
         self._seen: deque[tuple[Array, float]] = deque(maxlen=_MOST_WAITING)  # mouth, time
         self._learned = -math.inf  # time of the newest frame that is learned from
         self._left: tuple[float, Array] | None = None  # a time, and the movement there
+        self._front: tuple[Array, FrontMouth] | None = None  # of the keyframe that was used last
 
     def forget(self) -> None:
         """Another person is shown: forget what was learned."""
@@ -188,10 +190,11 @@ class Speech:
         self._listen()
         if self._heard is None:
             return motion
-        head = HeadCoordinates(key)
-        mouth = head.mouth(key)
-        shift = self._predictor.average(mouth) - mouth + self._predictor.movement(seconds)
-        return _with_mouth(head, points, motion, head.mouth(points) + shift)
+        head, front = HeadCoordinates(key), self._front_of(key)
+        said = self._predictor.average(front.mouth) + self._predictor.movement(seconds)
+        if not np.isfinite(said).all():
+            return motion
+        return _with_mouth(head, points, motion, head.mouth(points) + front.shift(said))
 
     def went_on(
         self, key: Array, points: Array, motion: MotionFrame, last: LastSeen, seconds: float
@@ -225,6 +228,12 @@ class Speech:
         own = head.mouth(last.points) - average - self._movement_at(last.seconds)
         kept = math.exp(-max(seconds - last.seconds, 0.0) / _MEMORY_S)
         return average + self._predictor.movement(seconds) + np.float32(kept) * own
+
+    def _front_of(self, key: Array) -> FrontMouth:
+        """The keyframe's mouth from the front. It takes milliseconds, so it is kept."""
+        if self._front is None or self._front[0] is not key:
+            self._front = key, FrontMouth(key)
+        return self._front[1]
 
     def _movement_at(self, seconds: float) -> Array:
         """The movement where the mouth was seen last. It is kept as long as that is asked for."""

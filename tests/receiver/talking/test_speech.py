@@ -8,7 +8,7 @@ from facewire.codec.errors import WeightsError
 from facewire.codec.motion.pose import HeadPlace, PoseFrame
 from facewire.models.face.head import HeadCoordinates
 from facewire.models.face.posing import PosedFace
-from facewire.models.face.turning import mean_shape
+from facewire.models.face.turning import mean_shape, rotation
 from facewire.receiver.talking import speech as speech_module
 from facewire.receiver.talking.pose import PosedKeyframes
 from facewire.receiver.talking.speech import LastSeen, Speech, TheirMouth
@@ -77,6 +77,22 @@ def test_the_mouth_moves_with_the_sound_and_nothing_else_does() -> None:
     assert np.allclose(unit, POINTS, atol=1e-5)
     assert 0.03 < change[LOWER_LIP, 1] < 0.1  # of 0.06: 0.1 of the distance of the eyes
     assert np.abs(change[:5]).max() < 1e-4  # nose, eyes, brows
+
+
+def test_a_head_that_is_turned_does_not_move_the_mouth_sideways() -> None:
+    """The average mouth is that of a head which looks into the camera."""
+    predictor = Opening()
+    ahead = HeadCoordinates(POINTS).mouth(POINTS)
+    predictor.average = lambda _: ahead  # type: ignore[method-assign]
+    turned = mean_shape() @ rotation(0.6, 0.0, 0.0).T
+    points = (turned[:, :2] * 0.6 * (1, -1)).astype(np.float32)
+    key = motion_of_points(points)
+    moved = Speech(predictor, Heard(1)).said(points, points, key, 0.1)
+    change = moved.value - key.value
+    assert 0.03 < change[LOWER_LIP, 1] < 0.1
+    assert np.abs(change[:, 0]).max() < 0.01
+    sideways = (ahead - HeadCoordinates(points).mouth(points)).mean(0)[0]
+    assert abs(sideways) > 0.05  # by so much it would move
 
 
 def test_a_mouth_goes_on_from_where_it_was_last() -> None:
