@@ -41,6 +41,7 @@ import numpy as np
 from benchmarks.mouth import Clip, read_clip
 from facewire.call.config import CallConfig
 from facewire.codec.motion.frame import MotionFrame
+from facewire.models.face.fronting import FrontCoordinates
 from facewire.models.face.head import HeadCoordinates, mouth_opening
 from facewire.models.face.landmarks import PointRebuilder
 from facewire.models.mel import SAMPLE_RATE
@@ -97,7 +98,8 @@ def gaps(talk: Talk, length_s: float, phase: int, heard_ms: int, *, learn: bool)
     speech = Speech(MouthPredictor(), sound)
     for clip, start in zip(talk.clips, talk.starts, strict=True):
         key = clip.points[0]
-        mouths = HeadCoordinates(key).mouth(clip.points)
+        flat, head = HeadCoordinates(key), FrontCoordinates(key)
+        mouths = flat.mouth(clip.points)
         lost = _lost(clip, length_s, phase)
         made: list[Array] = []
         last = LastSeen(clip.points[0], start)
@@ -105,7 +107,8 @@ def gaps(talk: Talk, length_s: float, phase: int, heard_ms: int, *, learn: bool)
             seconds = start + at
             sound.heard = round((seconds + heard_ms / 1000) * SAMPLE_RATE)
             if lost[n]:
-                made.append(speech.mouth_after(key, last, seconds))
+                mouth = speech.mouth_after(key, last, seconds)
+                made.append(flat.mouth(head.placed(last.points, mouth)))
                 if n + 1 == len(lost) or not lost[n + 1]:
                     first = n + 1 - len(made)
                     yield Gap(mouths[first : n + 1], np.stack(made), mouths[first - 1])

@@ -1,8 +1,9 @@
-"""`FrontMouth`: the mouth of one picture as it would be seen from the front.
+"""`FrontCoordinates`: the mouth as it would be seen from the front, whatever the head does.
 
 Head coordinates (`head.py`) are flat. Where a head is turned to the side, its mouth lies beside the
-middle and is narrower, which says where the head looks and nothing of the person. So what is known
-of mouths in general holds for one that is seen from the front.
+middle and is narrower, which says where the head looks and nothing of the person. So a receiver,
+which must know where a person's mouth is on average, uses these coordinates: they have the same
+unit and axes, and are those of a head that looks straight ahead.
 """
 
 from __future__ import annotations
@@ -13,51 +14,89 @@ import numpy as np
 import numpy.typing as npt
 
 from .head import MOUTH_AT, HeadCoordinates
-from .turning import LiftedHead, Place, rotation
+from .turning import RIGID, LiftedHead, rotation
 
-__all__ = ["FrontMouth"]
+__all__ = ["FrontCoordinates"]
 
 Array = npt.NDArray[np.float32]
+Matrix = npt.NDArray[np.float64]
+_FLATTEST = 0.05  # share of its usual area that a face seen from the side keeps at least
 
 
-class FrontMouth:
-    """The mouth of one picture, its head turned to look straight ahead. Up and down stay as they
-    are: where a person's head is level, one picture does not tell.
+class FrontCoordinates:
+    """The coordinates of one reference frame, which is the keyframe in a stream.
+
+    Yaw and roll are taken out. Up and down count from the reference: where a person's head is
+    level, one picture does not tell. Frames are laid onto the reference's head in space by the
+    affine camera that fits its rigid landmarks best, so without any search.
 
     Args:
-        points: landmarks of the picture in the order of `POINTS`, float32 `[P, 2]` on [-1, 1].
-
-    Attributes:
-        mouth: seen from the front, float32 `[40, 2]` in head coordinates.
+        points: landmarks of the reference in the order of `POINTS`, float32 `[P, 2]` on [-1, 1].
     """
 
     def __init__(self, points: Array) -> None:
         head = LiftedHead(points)
         ahead = replace(head.place, yaw=0.0, roll=0.0)
-        self._front = head.seen_at(ahead)
-        self._front_head = HeadCoordinates(self._front)
-        self.mouth = self._front_head.mouth(self._front)
-        self._points, self._head = points, HeadCoordinates(points)
-        self._turn = np.linalg.solve(_plane(ahead), _plane(head.place))
+        front = head.seen_at(ahead)
+        self._front, self._head = front, HeadCoordinates(front)
+        depth = (head.shape @ rotation(0.0, ahead.pitch, 0.0).T)[:, 2] * ahead.size
+        rigid = np.column_stack([front[RIGID], depth[RIGID]])
+        self._middle = rigid.mean(0)
+        self._fit = np.linalg.pinv(rigid - self._middle)
+        self._depth = depth[MOUTH_AT] - self._middle[2]
 
-    def shift(self, mouth: Array) -> Array:
-        """How far another mouth lies from the picture's.
+    def mouth(self, points: Array) -> Array:
+        """Mouths of frames, as seen from the front.
 
         Args:
-            mouth: as it would be seen from the front, float32 `[40, 2]` in head coordinates.
+            points: landmarks of the frames in the order of `POINTS`, float32 `[..., P, 2]`.
 
         Returns:
-            float32 `[40, 2]`, in the head coordinates of the picture: what is to be added to the
-            picture's mouth, so that it becomes the other one in the picture's pose. No point is
-            moved towards the camera or away from it.
+            float32 `[..., 40, 2]`, in distances of the outer eye corners, in the order of `MOUTH`.
         """
-        moved = self._front_head.placed(self._front, mouth) - self._front
-        after = np.array(self._points)
-        after[MOUTH_AT] += moved[MOUTH_AT] @ self._turn
-        return self._head.mouth(after) - self._head.mouth(self._points)
+        camera, centre = self._camera(points)
+        behind = self._depth[:, None] * camera[..., None, 2, :]
+        flat = points[..., MOUTH_AT, :] - centre - behind
+        ahead = flat @ np.linalg.inv(_invertible(camera[..., :2, :]))
+        front = np.broadcast_to(self._front, points.shape).copy()
+        front[..., MOUTH_AT, :] = ahead + self._middle[:2]
+        return self._head.mouth(front)
+
+    def placed(self, points: Array, mouth: Array) -> Array:
+        """Frames with another mouth.
+
+        Args:
+            points: landmarks of the frames, float32 `[..., P, 2]`.
+            mouth: their new mouths as seen from the front, float32 `[..., 40, 2]`.
+
+        Returns:
+            float32 `[..., P, 2]`: `points`, with the mouth's contour replaced, each in the pose of
+            its own head.
+        """
+        camera, centre = self._camera(points)
+        front = np.broadcast_to(self._front, points.shape)
+        ahead = self._head.placed(front, mouth)[..., MOUTH_AT, :] - self._middle[:2]
+        behind = self._depth[:, None] * camera[..., None, 2, :]
+        out = np.array(points, np.float32)
+        out[..., MOUTH_AT, :] = ahead @ _invertible(camera[..., :2, :]) + behind + centre
+        return out
+
+    def _camera(self, points: Array) -> tuple[Matrix, Matrix]:
+        """What takes the reference's head to frames, from the right `[..., 3, 2]`, and the middle
+        of their rigid landmarks `[..., 1, 2]`.
+        """
+        seen = points[..., RIGID, :].astype(np.float64)
+        centre = seen.mean(-2, keepdims=True)
+        return self._fit @ (seen - centre), centre
 
 
-def _plane(place: Place) -> npt.NDArray[np.float64]:
-    """`[2, 2]`: what takes movements within the plane of a face to the picture, from the right."""
-    flipped = rotation(place.yaw, place.pitch, place.roll)[:2, :2] * ((1, -1), (-1, 1))
-    return np.asarray(flipped.T)
+def _invertible(plane: Matrix) -> Matrix:
+    """What a camera does within the plane of a face, `[..., 2, 2]`: not quite flat where it is, and
+    never mirrored.
+    """
+    left, sizes, right = np.linalg.svd(plane)
+    side = np.where(np.linalg.det(left) * np.linalg.det(right) < 0, -1.0, 1.0)
+    left[..., 1] *= side[..., None]
+    sizes[..., 1] *= side
+    sizes = np.maximum(sizes, np.maximum(_FLATTEST * sizes[..., :1], 1e-9))
+    return np.asarray((left * sizes[..., None, :]) @ right)

@@ -18,8 +18,7 @@ import numpy as np
 from ...codec.errors import FacewireError, MotionError
 from ...codec.identity import Identity, MouthHabits
 from ...codec.motion.frame import MotionFrame
-from ...models.face.fronting import FrontMouth
-from ...models.face.head import HeadCoordinates
+from ...models.face.fronting import FrontCoordinates
 from ...models.face.jaw import with_jaw
 from ...models.face.posing import moved_regions
 from ...models.mel import SAMPLE_RATE
@@ -144,7 +143,7 @@ class Speech:
         self._seen: deque[tuple[Array, float]] = deque(maxlen=_MOST_WAITING)  # mouth, time
         self._learned = -math.inf  # time of the newest frame that is learned from
         self._left: tuple[float, Array] | None = None  # a time, and the movement there
-        self._front: tuple[Array, FrontMouth] | None = None  # of the keyframe that was used last
+        self._head: tuple[Array, FrontCoordinates] | None = None  # of the keyframe used last
 
     def forget(self) -> None:
         """Another person is shown: forget what was learned."""
@@ -164,7 +163,7 @@ class Speech:
             points: the frame's landmarks, float32 `[P, 2]`.
             seconds: its time.
         """
-        head = HeadCoordinates(key)
+        head = self._coordinates(key)
         mouth = head.mouth(points)
         self._learned = seconds
         if np.abs(mouth - head.mouth(key)).max() < _FARTHEST:
@@ -190,11 +189,10 @@ class Speech:
         self._listen()
         if self._heard is None:
             return motion
-        head, front = HeadCoordinates(key), self._front_of(key)
-        said = self._predictor.average(front.mouth) + self._predictor.movement(seconds)
-        if not np.isfinite(said).all():
-            return motion
-        return _with_mouth(head, points, motion, head.mouth(points) + front.shift(said))
+        head = self._coordinates(key)
+        mouth = head.mouth(key)
+        shift = self._predictor.average(mouth) - mouth + self._predictor.movement(seconds)
+        return _with_mouth(head, points, motion, head.mouth(points) + shift)
 
     def went_on(
         self, key: Array, points: Array, motion: MotionFrame, last: LastSeen, seconds: float
@@ -206,7 +204,7 @@ class Speech:
         if self._heard is None:
             return motion
         mouth = self.mouth_after(key, last, seconds)
-        return _with_mouth(HeadCoordinates(key), points, motion, mouth)
+        return _with_mouth(self._coordinates(key), points, motion, mouth)
 
     def mouth_after(self, key: Array, last: LastSeen, seconds: float) -> Array:
         """Where the mouth is some time after it was seen last.
@@ -220,20 +218,20 @@ class Speech:
             seconds: time of the frame.
 
         Returns:
-            float32 `[40, 2]`, in head coordinates.
+            float32 `[40, 2]`, in the keyframe's `FrontCoordinates`.
         """
         self._listen()
-        head = HeadCoordinates(key)
+        head = self._coordinates(key)
         average = self._predictor.average(head.mouth(key))
         own = head.mouth(last.points) - average - self._movement_at(last.seconds)
         kept = math.exp(-max(seconds - last.seconds, 0.0) / _MEMORY_S)
         return average + self._predictor.movement(seconds) + np.float32(kept) * own
 
-    def _front_of(self, key: Array) -> FrontMouth:
-        """The keyframe's mouth from the front. It takes milliseconds, so it is kept."""
-        if self._front is None or self._front[0] is not key:
-            self._front = key, FrontMouth(key)
-        return self._front[1]
+    def _coordinates(self, key: Array) -> FrontCoordinates:
+        """Those of a keyframe. They take milliseconds, so they are kept."""
+        if self._head is None or self._head[0] is not key:
+            self._head = key, FrontCoordinates(key)
+        return self._head[1]
 
     def _movement_at(self, seconds: float) -> Array:
         """The movement where the mouth was seen last. It is kept as long as that is asked for."""
@@ -252,9 +250,9 @@ class Speech:
 
 
 def _with_mouth(
-    head: HeadCoordinates, points: Array, motion: MotionFrame, mouth: Array
+    head: FrontCoordinates, points: Array, motion: MotionFrame, mouth: Array
 ) -> MotionFrame:
-    """The motion of a frame with another mouth, `[40, 2]` in head coordinates, and its jaw.
+    """The motion of a frame with another mouth, `[40, 2]` as seen from the front, and its jaw.
 
     A mouth that nobody could have leaves the motion as it was.
     """

@@ -79,20 +79,27 @@ def test_the_mouth_moves_with_the_sound_and_nothing_else_does() -> None:
     assert np.abs(change[:5]).max() < 1e-4  # nose, eyes, brows
 
 
-def test_a_head_that_is_turned_does_not_move_the_mouth_sideways() -> None:
+def turned_points(yaw: float) -> np.ndarray:
+    return (mean_shape() @ rotation(yaw, 0.0, 0.0).T * 0.6)[:, :2].astype(np.float32) * (1, -1)
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.6])
+def test_a_head_that_is_turned_does_not_move_the_mouth_sideways(yaw: float) -> None:
     """The average mouth is that of a head which looks into the camera."""
     predictor = Opening()
     ahead = HeadCoordinates(POINTS).mouth(POINTS)
     predictor.average = lambda _: ahead  # type: ignore[method-assign]
-    turned = mean_shape() @ rotation(0.6, 0.0, 0.0).T
-    points = (turned[:, :2] * 0.6 * (1, -1)).astype(np.float32)
-    key = motion_of_points(points)
-    moved = Speech(predictor, Heard(1)).said(points, points, key, 0.1)
-    change = moved.value - key.value
-    assert 0.03 < change[LOWER_LIP, 1] < 0.1
-    assert np.abs(change[:, 0]).max() < 0.01
-    sideways = (ahead - HeadCoordinates(points).mouth(points)).mean(0)[0]
-    assert abs(sideways) > 0.05  # by so much it would move
+    for points in (turned_points(yaw), turned_points(yaw - 0.7)):
+        motion = motion_of_points(points)
+        speech = Speech(predictor, Heard(1))
+        last = LastSeen(points, 0.0)
+        for moved in (
+            speech.said(turned_points(yaw), points, motion, 0.1),
+            speech.went_on(turned_points(yaw), points, motion, last, 0.1),
+        ):
+            change = moved.value - motion.value
+            assert 0.03 < change[LOWER_LIP, 1] < 0.1
+            assert np.abs(change[:, 0]).max() < 0.01
 
 
 def test_a_mouth_goes_on_from_where_it_was_last() -> None:
