@@ -307,7 +307,7 @@ def in_calls(clips: Sequence[Clip]) -> None:
     for length in LENGTHS_S:
         rows, gaps_found = [], 0
         for clip in clips:
-            count = max(1, round(length))  # the longer gaps are, the fewer are in a call
+            count = max(1, round(length) - 1)  # the longer gaps are, the fewer are in a call
             calls = [called(clip, length, PHASES * n / count) for n in range(count)]
             found = [gap for one in calls for gap in one.gaps]
             missing = sum(one.missing for one in calls)

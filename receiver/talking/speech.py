@@ -19,6 +19,7 @@ from ...codec.errors import FacewireError, MotionError
 from ...codec.identity import Identity, MouthHabits
 from ...codec.motion.frame import MotionFrame
 from ...models.face.fronting import FrontCoordinates
+from ...models.face.head import HeadCoordinates
 from ...models.face.jaw import with_jaw
 from ...models.face.posing import moved_regions
 from ...models.mel import SAMPLE_RATE
@@ -192,7 +193,9 @@ class Speech:
         head = self._coordinates(key)
         mouth = head.mouth(key)
         shift = self._predictor.average(mouth) - mouth + self._predictor.movement(seconds)
-        return _with_mouth(head, points, motion, head.mouth(points) + shift)
+        if not np.isfinite(shift).all():
+            return motion
+        return _moved(points, motion, head.placed(points, head.mouth(points) + shift))
 
     def went_on(
         self, key: Array, points: Array, motion: MotionFrame, last: LastSeen, seconds: float
@@ -203,8 +206,14 @@ class Speech:
         self._listen()
         if self._heard is None:
             return motion
+        # The mouth is drawn on the last head that was seen. One that was predicted has this pose
+        # only roughly; place, size and roll are taken from it.
         mouth = self.mouth_after(key, last, seconds)
-        return _with_mouth(self._coordinates(key), points, motion, mouth)
+        if not np.isfinite(mouth).all():
+            return motion
+        drawn = self._coordinates(key).placed(last.points, mouth)
+        flat = HeadCoordinates(last.points)
+        return _moved(points, motion, flat.placed(points, flat.mouth(drawn)))
 
     def mouth_after(self, key: Array, last: LastSeen, seconds: float) -> Array:
         """Where the mouth is some time after it was seen last.
@@ -249,16 +258,10 @@ class Speech:
             self._heard = start + len(pcm)
 
 
-def _with_mouth(
-    head: FrontCoordinates, points: Array, motion: MotionFrame, mouth: Array
-) -> MotionFrame:
-    """The motion of a frame with another mouth, `[40, 2]` as seen from the front, and its jaw.
-
-    A mouth that nobody could have leaves the motion as it was.
+def _moved(points: Array, motion: MotionFrame, after: Array) -> MotionFrame:
+    """The motion of a frame whose landmarks `[P, 2]` have another mouth now, and its jaw. A mouth
+    far outside of any picture leaves it as it was.
     """
-    if not np.isfinite(mouth).all():
-        return motion
-    after = head.placed(points, mouth)
     try:
         return moved_regions(motion, points, with_jaw(points, after))
     except MotionError:
