@@ -1,8 +1,8 @@
 """How well the mouth goes on where motion is lost and the sound is there, without rendering.
 
     python -m benchmarks.concealment --data VIDEOS [--tracked CACHE] [--people people.csv]
-                                     [--heard MS …] [--learned S]
-    python -m benchmarks.concealment --call --data VIDEOS [--tracked CACHE]
+                                     [--heard MS …] [--learned S] [--gap S …]
+    python -m benchmarks.concealment --call --data VIDEOS [--tracked CACHE] [--gap S …]
 
 VIDEOS shows one talking person each; --people names those that show the same person, which then
 follow one another as the shots of one talk. Landmarks that `facewire train` prepared of them are
@@ -10,9 +10,10 @@ taken from --tracked. The sound goes through Opus at 10 kbit/s, and is heard as 
 as --heard says: 100 ms in files and where a call makes up a frame itself, 0 ms where a call cannot
 decode the motion that comes. The keyframe is the first frame of each video.
 
-Motion is removed for 0.3 to 3 s at several places. There the mouth moves as `Speech` says, which
-the receiver uses. With learning it learns from all the frames that came, as in the receiver. With
---learned, only what comes after so many seconds of a person is measured. Means over the people:
+Motion is removed at several places, for 0.3 to 3 s or as --gap says. There the mouth moves as
+`Speech` says, which the receiver uses. With learning it learns from all the frames that came, as in
+the receiver. With --learned, only what comes after so many seconds of a person is measured. Means
+over the people:
 
 - `r`: correlation of the mouth's opening with the truth within the gaps. A mouth that is held
   has 0.
@@ -119,7 +120,7 @@ def gaps(talk: Talk, length_s: float, phase: int, heard_ms: int, *, learn: bool)
                 speech.saw(key, clip.points[n], seconds)
 
 
-def _lost(clip: Clip, length_s: float, phase: float, first_s: float = FIRST_S) -> Array:
+def _lost(clip: Clip, length_s: float, phase: int, first_s: float = FIRST_S) -> Array:
     """Which frames are lost; only whole gaps."""
     lost = np.zeros(len(clip.seconds), bool)
     period = length_s + BETWEEN_S
@@ -176,8 +177,8 @@ class Called:
     came: list[float]
 
 
-def called(clip: Clip, length_s: float, phase: float) -> Called:
-    """A call in which the motion of one side is lost; `phase` shifts the gaps, up to `PHASES`."""
+def called(clip: Clip, length_s: float) -> Called:
+    """A call in which the motion of one side is lost again and again."""
     made: list[Unpainted] = []
 
     def generator() -> Unpainted:
@@ -194,7 +195,7 @@ def called(clip: Clip, length_s: float, phase: float) -> Called:
     )
     call.a.speech = clip.voice
     call.b.filming = call.b.talking = False
-    lost = _lost(clip, length_s, phase, CALL_FIRST_S)
+    lost = _lost(clip, length_s, 0, CALL_FIRST_S)
 
     def losing() -> bool:
         n = at(clip, call.world.now)
@@ -267,19 +268,20 @@ def main() -> None:
     parser.add_argument("--people", type=Path, metavar="CSV")
     parser.add_argument("--heard", type=int, nargs="*", default=[100, 0], metavar="MS")
     parser.add_argument("--learned", type=float, default=0.0, metavar="S")
+    parser.add_argument("--gap", type=float, nargs="+", default=LENGTHS_S, metavar="S")
     parser.add_argument("--call", action="store_true", help="in a simulated call")
     args = parser.parse_args()
     talks = read_talks(args.data, args.tracked, args.people)
     print(f"{len(talks)} people, {sum(len(c.points) for t in talks for c in t.clips)} frames")
     if args.call:
-        in_calls([clip for talk in talks for clip in talk.clips])
+        in_calls([clip for talk in talks for clip in talk.clips], args.gap)
         return
     print(
         "| heard, ms | gap, s | gaps | r | r, learned | error, held | moved on | learned |\n"
         "|---|---|---|---|---|---|---|---|"
     )
     for ms in args.heard:
-        for length in LENGTHS_S:
+        for length in args.gap:
             rows, count = [], 0
             for talk in talks:
                 found: dict[bool, list[Gap]] = {False: [], True: []}
@@ -298,26 +300,22 @@ def main() -> None:
                 )
 
 
-def in_calls(clips: Sequence[Clip]) -> None:
+def in_calls(clips: Sequence[Clip], lengths: Sequence[float]) -> None:
     """Print the table of calls."""
     print(
         "| gap, s | gaps | shown, % | r | error, held | made up | frames that came |\n"
         "|---|---|---|---|---|---|---|"
     )
-    for length in LENGTHS_S:
-        rows, gaps_found = [], 0
+    for length in lengths:
+        rows, count = [], 0
         for clip in clips:
-            count = max(1, round(length) - 1)  # the longer gaps are, the fewer are in a call
-            calls = [called(clip, length, PHASES * n / count) for n in range(count)]
-            found = [gap for one in calls for gap in one.gaps]
-            missing = sum(one.missing for one in calls)
-            if not found:
+            one = called(clip, length)
+            if not one.gaps:
                 continue
-            gaps_found += len(found)
-            r, error, held = figures(found)
-            shown = 100 * sum(len(gap.made) for gap in found) / missing
-            came = float(np.mean([distance for one in calls for distance in one.came]))
-            rows.append([shown, r, held, error, came])
+            count += len(one.gaps)
+            r, error, held = figures(one.gaps)
+            shown = 100 * sum(len(gap.made) for gap in one.gaps) / one.missing
+            rows.append([shown, r, held, error, float(np.mean(one.came))])
             print(
                 f"{clip.name}, {length:g} s: r {r:.3f}, error {error:.4f}, held {held:.4f}",
                 file=sys.stderr,
@@ -325,7 +323,7 @@ def in_calls(clips: Sequence[Clip]) -> None:
             )
         shown, r, held, error, came = np.mean(rows, 0)
         print(
-            f"| {length:g} | {gaps_found} | {shown:.0f} | {r:.3f} | {held:.4f} | {error:.4f} "
+            f"| {length:g} | {count} | {shown:.0f} | {r:.3f} | {held:.4f} | {error:.4f} "
             f"| {came:.4f} |",
             flush=True,
         )
