@@ -48,12 +48,23 @@ RIDGE = 3000.0
 
 @dataclass(frozen=True)
 class Clip:
-    """One person talking: landmarks `[T, P, 2]` on [-1, 1], seconds of each frame, and sound."""
+    """One person talking.
+
+    Attributes:
+        name: of the file.
+        landmarks: of each frame that shows the face, `[T, 478, 2]` on [-1, 1].
+        points: those in `POINTS`, `[T, P, 2]`.
+        seconds: of each frame.
+        pcm: the sound after Opus.
+        voice: the sound as it was recorded.
+    """
 
     name: str
+    landmarks: Array
     points: Array
     seconds: Array
     pcm: Array
+    voice: Array
 
 
 def read_clip(path: Path, tracked: Path | None = None, least: int = 50) -> Clip | None:
@@ -66,14 +77,16 @@ def read_clip(path: Path, tracked: Path | None = None, least: int = 50) -> Clip 
             return None
         for at, landmarks in _landmarks(path, footage, tracked):
             if landmarks is not None:
-                marks.append(select_points(landmarks))
+                marks.append(landmarks)
                 seconds.append(at)
     except FacewireError as error:
         print(f"left out: {path.name}: {error}")
         return None
     if len(marks) < least:
         return None
-    return Clip(path.stem, np.stack(marks), np.array(seconds), through_opus(pcm))
+    every = np.stack(marks)
+    points = np.stack([select_points(landmarks) for landmarks in marks])
+    return Clip(path.stem, every, points, np.array(seconds), through_opus(pcm), pcm)
 
 
 def _landmarks(

@@ -77,8 +77,9 @@ class HeadAngles:
     def angles(self, landmarks: Array) -> Array:
         """Landmarks `[..., 478, 2]` → float32 `[..., 3]`: yaw, pitch and roll in radians.
 
-        Yaw is positive where the nose points to the right of the picture, pitch where it points
-        down, and roll where the head leans to the right of the picture.
+        They are the angles that profile `pose` sends (`models.face.turning`). Yaw is positive where
+        the nose points to the right of the picture, pitch where it points down, and roll where the
+        head leans to the left of the picture.
         """
         seen = landmarks[..., self._used, :] * self._weights
         rows = np.einsum("kn,...nc->...ck", self._solve, seen)[..., :3]
@@ -86,7 +87,7 @@ class HeadAngles:
         right = right / np.maximum(np.linalg.norm(right, axis=-1, keepdims=True), 1e-9)
         down = down - (down * right).sum(-1, keepdims=True) * right
         down = down / np.maximum(np.linalg.norm(down, axis=-1, keepdims=True), 1e-9)
-        yaw = np.arcsin(np.clip(-right[..., 2], -1, 1))
-        pitch = np.arctan2(-down[..., 2], np.cross(right, down)[..., 2])
-        roll = np.arctan2(-right[..., 1], right[..., 0])
+        yaw = np.arctan2(-right[..., 2], np.cross(right, down)[..., 2])
+        pitch = np.arcsin(np.clip(-down[..., 2], -1, 1))
+        roll = np.arctan2(-down[..., 0], down[..., 1])
         return np.stack([yaw, pitch, roll], -1).astype(np.float32)

@@ -161,6 +161,7 @@ class LiftedHead:
 
     Attributes:
         place: of the head in that picture.
+        shape: the head in space, float64 `[P, 3]`, as `mean_shape`.
     """
 
     def __init__(self, points: Array) -> None:
@@ -169,14 +170,14 @@ class LiftedHead:
         turn = rotation(place.yaw, place.pitch, place.roll)
         seen = (points.astype(np.float64) - (place.x, place.y)) * (1, -1) / place.size
         depth = (mean @ turn.T)[:, 2:]
-        self._shape = np.concatenate([seen, depth], -1) @ turn
+        self.shape = np.concatenate([seen, depth], -1) @ turn
 
     def find(self, points: Array) -> Place:
         """The place in which this head looks most like a picture's landmarks `[P, 2]`."""
-        return fit_place(self._shape, points, self.place)
+        return fit_place(self.shape, points, self.place)
 
     def seen_at(self, place: Place) -> Array:
         """The landmarks of this head at another place, float32 `[P, 2]` on [-1, 1]."""
         turn = rotation(place.yaw, place.pitch, place.roll)
-        flat = (self._shape @ turn.T)[:, :2] * place.size * (1, -1)
+        flat = (self.shape @ turn.T)[:, :2] * place.size * (1, -1)
         return np.asarray(flat + (place.x, place.y), np.float32)

@@ -18,6 +18,7 @@ import numpy as np
 from ...codec.errors import FacewireError, MotionError
 from ...codec.identity import Identity, MouthHabits
 from ...codec.motion.frame import MotionFrame
+from ...models.face.fronting import FrontCoordinates
 from ...models.face.head import HeadCoordinates
 from ...models.face.jaw import with_jaw
 from ...models.face.posing import moved_regions
@@ -143,6 +144,7 @@ class Speech:
         self._seen: deque[tuple[Array, float]] = deque(maxlen=_MOST_WAITING)  # mouth, time
         self._learned = -math.inf  # time of the newest frame that is learned from
         self._left: tuple[float, Array] | None = None  # a time, and the movement there
+        self._head: tuple[Array, FrontCoordinates] | None = None  # of the keyframe used last
 
     def forget(self) -> None:
         """Another person is shown: forget what was learned."""
@@ -162,7 +164,7 @@ class Speech:
             points: the frame's landmarks, float32 `[P, 2]`.
             seconds: its time.
         """
-        head = HeadCoordinates(key)
+        head = self._coordinates(key)
         mouth = head.mouth(points)
         self._learned = seconds
         if np.abs(mouth - head.mouth(key)).max() < _FARTHEST:
@@ -188,10 +190,12 @@ class Speech:
         self._listen()
         if self._heard is None:
             return motion
-        head = HeadCoordinates(key)
+        head = self._coordinates(key)
         mouth = head.mouth(key)
         shift = self._predictor.average(mouth) - mouth + self._predictor.movement(seconds)
-        return _with_mouth(head, points, motion, head.mouth(points) + shift)
+        if not np.isfinite(shift).all():
+            return motion
+        return _moved(points, motion, head.placed(points, head.mouth(points) + shift))
 
     def went_on(
         self, key: Array, points: Array, motion: MotionFrame, last: LastSeen, seconds: float
@@ -202,8 +206,14 @@ class Speech:
         self._listen()
         if self._heard is None:
             return motion
+        # The mouth is drawn on the last head that was seen. One that was predicted has this pose
+        # only roughly; place, size and roll are taken from it.
         mouth = self.mouth_after(key, last, seconds)
-        return _with_mouth(HeadCoordinates(key), points, motion, mouth)
+        if not np.isfinite(mouth).all():
+            return motion
+        drawn = self._coordinates(key).placed(last.points, mouth)
+        flat = HeadCoordinates(last.points)
+        return _moved(points, motion, flat.placed(points, flat.mouth(drawn)))
 
     def mouth_after(self, key: Array, last: LastSeen, seconds: float) -> Array:
         """Where the mouth is some time after it was seen last.
@@ -217,14 +227,20 @@ class Speech:
             seconds: time of the frame.
 
         Returns:
-            float32 `[40, 2]`, in head coordinates.
+            float32 `[40, 2]`, in the keyframe's `FrontCoordinates`.
         """
         self._listen()
-        head = HeadCoordinates(key)
+        head = self._coordinates(key)
         average = self._predictor.average(head.mouth(key))
         own = head.mouth(last.points) - average - self._movement_at(last.seconds)
         kept = math.exp(-max(seconds - last.seconds, 0.0) / _MEMORY_S)
         return average + self._predictor.movement(seconds) + np.float32(kept) * own
+
+    def _coordinates(self, key: Array) -> FrontCoordinates:
+        """Those of a keyframe. They take milliseconds, so they are kept."""
+        if self._head is None or self._head[0] is not key:
+            self._head = key, FrontCoordinates(key)
+        return self._head[1]
 
     def _movement_at(self, seconds: float) -> Array:
         """The movement where the mouth was seen last. It is kept as long as that is asked for."""
@@ -242,16 +258,10 @@ class Speech:
             self._heard = start + len(pcm)
 
 
-def _with_mouth(
-    head: HeadCoordinates, points: Array, motion: MotionFrame, mouth: Array
-) -> MotionFrame:
-    """The motion of a frame with another mouth, `[40, 2]` in head coordinates, and its jaw.
-
-    A mouth that nobody could have leaves the motion as it was.
+def _moved(points: Array, motion: MotionFrame, after: Array) -> MotionFrame:
+    """The motion of a frame whose landmarks `[P, 2]` have another mouth now, and its jaw. A mouth
+    far outside of any picture leaves it as it was.
     """
-    if not np.isfinite(mouth).all():
-        return motion
-    after = head.placed(points, mouth)
     try:
         return moved_regions(motion, points, with_jaw(points, after))
     except MotionError:

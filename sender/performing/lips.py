@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ...models.face.fronting import FrontCoordinates
 from ...models.face.head import MOUTH_AT, HeadCoordinates
 from ...models.face.jaw import with_jaw
 from ...models.face.mesh import MOUTH, POINTS, REGIONS, select_points
@@ -68,7 +69,9 @@ class Lips:
         points = select_points(landmarks)
         self._head, self._mouths = HeadCoordinates(points), mouths
         self._mouth = self._head.mouth(points)
-        self._talking = mouths.neutral(self._mouth)
+        front = FrontCoordinates(points)
+        talking = front.placed(points, mouths.neutral(front.mouth(points)))
+        self._talking = self._head.mouth(talking)
         self._shares, self._moving = _shares(landmarks)
         self.reset()
 

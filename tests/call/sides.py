@@ -16,10 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from facewire.call.config import CallConfig
+from facewire.call.pack import Datagram
 from facewire.call.session import CallSession
 from facewire.call.signing import PublicKey, SigningKey, ends_of
 from facewire.call.simulated import Clock, LineConditions, SimulatedLine, World
 from facewire.codec.motion.frame import MotionFrame
+from facewire.codec.packet import Kind
 from facewire.models.face.mesh import POINTS
 from facewire.receiver.decoder import Decoder
 from facewire.receiver.generators.protocol import Generator
@@ -138,6 +140,8 @@ class Side:
         see: takes the camera's place, where it is set: it is called for each frame.
         face: makes the tracker that knows where the face is.
         generator: makes what shows the peer.
+        speech: what the microphone hears from the beginning on, and silence after it; None: the
+            synthetic voice.
     """
 
     world: World
@@ -163,6 +167,7 @@ class Side:
     see: Callable[[], None] | None = None
     face: Callable[[], FaceTracker] = SwayingFace
     generator: Callable[[], Generator] = NoGenerator
+    speech: Sound | None = None
 
     def __post_init__(self) -> None:
         self.frame = picture()
@@ -243,12 +248,19 @@ class Side:
         return film[min(turn, 2 * len(film) - 2 - turn)]
 
     def _talk(self) -> None:
-        if not self._voice:
-            self._voice = [*voices(self.samples, _AT_ONCE, BLOCK, self.seed)]
-        block = self._voice.pop(0)
+        block = self._block()
         if self.talking:
             self.session.hear(block, self.now)
         self.samples += BLOCK
+
+    def _block(self) -> Sound:
+        """What the microphone hears next."""
+        if self.speech is not None:
+            block = self.speech[self.samples : self.samples + BLOCK]
+            return np.pad(block, (0, BLOCK - len(block)))
+        if not self._voice:
+            self._voice = [*voices(self.samples, _AT_ONCE, BLOCK, self.seed)]
+        return self._voice.pop(0)
 
     def _listen(self) -> None:
         self.session.sound(BLOCK, self.now)
@@ -357,6 +369,21 @@ class Call:
         self.a.connect(self.b, self.there)
         self.b.connect(self.a, self.back)
         self._measure()
+
+    def lose_motion(self, losing: Callable[[], bool]) -> None:
+        """Take the motion out of the datagrams from a to b that leave while `losing` says so. The
+        sound in the same datagrams arrives.
+        """
+        send = self.there.send
+
+        def without_motion(data: bytes) -> None:
+            datagram = Datagram.parse(data)
+            kept = tuple(p for p in datagram.packets if p.kind != Kind.MOTION)
+            if kept != datagram.packets and losing():
+                data = bytes(Datagram(datagram.session, datagram.number, datagram.sent, kept))
+            send(data)
+
+        self.there.send = without_motion  # type: ignore[method-assign]
 
     def _line(self, to: Side, settings: LineConditions, seed: int) -> SimulatedLine:
         return SimulatedLine(self.world, to.receive, settings, seed=seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -97,29 +96,8 @@ def test_with_profile_pose_the_head_turns_and_the_mouth_speaks(card: Path) -> No
     assert motion * 8 / 8 / 10 < 80  # bits a frame, with the packets' own heads
 
 
-@pytest.fixture
-def lost(monkeypatch: pytest.MonkeyPatch) -> Callable[[Call], list[bool]]:
-    """Takes the motion out of the datagrams of a call while its answer holds True."""
-
-    def attach(call: Call) -> list[bool]:
-        losing = [False]
-        send = call.there.send
-
-        def without_motion(data: bytes) -> None:
-            datagram = Datagram.parse(data)
-            kept = tuple(p for p in datagram.packets if p.kind != Kind.MOTION)
-            if losing[0] and kept != datagram.packets:
-                data = bytes(Datagram(datagram.session, datagram.number, datagram.sent, kept))
-            send(data)
-
-        monkeypatch.setattr(call.there, "send", without_motion)
-        return losing
-
-    return attach
-
-
 def test_where_motion_is_lost_the_mouth_goes_on_in_time(
-    card: Path, lost: Callable[[Call], list[bool]], monkeypatch: pytest.MonkeyPatch
+    card: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learned: list[float] = []
     saw = Speech.saw
@@ -130,7 +108,8 @@ def test_where_motion_is_lost_the_mouth_goes_on_in_time(
 
     monkeypatch.setattr(Speech, "saw", noting)
     call, (_, watched) = talk(card, "entropy")
-    losing = lost(call)
+    losing = [False]
+    call.lose_motion(lambda: losing[0])
     call.run(5)
     before = len(watched.motions)
     losing[0] = True

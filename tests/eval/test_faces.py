@@ -22,7 +22,12 @@ from facewire.eval.metrics.faces import (
     opening_error,
     pose_error,
 )
+from facewire.models.apb2face.features import HeadAngles
+from facewire.models.face.canonical import CanonicalFace
 from facewire.models.face.mesh import IRISES, MOUTH
+from facewire.models.face.observation import Observation
+from facewire.models.face.turning import fit_place, mean_shape, rotation
+from facewire.sender.reenactment.head import HeadFinder
 from facewire.sender.tracking.tracker import Face, Tracker
 
 Marks = npt.NDArray[np.float32]
@@ -154,6 +159,33 @@ def test_head_angles_are_those_that_made_the_pose(
 ) -> None:
     found = np.degrees(head_angles(pose(*angles, scale)))
     assert found == pytest.approx(angles, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "angles", [(0.5, 0.0, 0.0), (0.0, 0.3, 0.0), (0.0, 0.0, -0.4), (0.6, -0.2, 0.3)]
+)
+def test_whoever_measures_a_head_finds_the_same_angles(angles: tuple[float, float, float]) -> None:
+    """The metrics, profile `pose`, what a portrait moves with, and what APB2Face is given."""
+    turned = rotation(*angles)
+    matrix = np.eye(4, dtype=np.float32)
+    matrix[:3, :3] = turned
+    assert head_angles(matrix) == pytest.approx(angles, abs=1e-5)
+
+    shape = mean_shape()
+    flat = 0.4 * (shape @ turned.T)[:, :2] * (1, -1) + (0.1, 0.0)
+    place = fit_place(shape, flat.astype(np.float32))
+    assert (place.yaw, place.pitch, place.roll) == pytest.approx(angles, abs=2e-3)
+    face = CanonicalFace(shape, np.ones(len(shape)), np.zeros((0, 3), np.int32))
+    assert HeadAngles(face).angles(flat) == pytest.approx(angles, abs=1e-3)
+
+    mesh = np.random.default_rng(3).normal(0, 5, (478, 3))
+    seen = 0.05 * (mesh @ turned.T) * (1, -1, -1)
+    whole = CanonicalFace(mesh, np.ones(478), np.zeros((0, 3), np.int32))
+    observed = Observation(BLANK, seen[:, :2].astype(np.float32), depth=seen[:, 2])
+    flip = np.diag((1.0, -1.0, -1.0))
+    assert HeadFinder(whole).find(observed).rotation == pytest.approx(
+        flip @ turned @ flip, abs=1e-6
+    )
 
 
 def test_a_sheared_pose_counts_as_the_nearest_rotation() -> None:

@@ -21,6 +21,7 @@ from facewire.models.face.keypoints import MeshKeypoints
 from facewire.models.face.mesh import POINTS, REGIONS
 from facewire.models.face.shape import pack_shape
 from facewire.models.face.table import FaceTable
+from facewire.models.face.turning import mean_shape
 
 SIZE = 256
 
@@ -121,8 +122,7 @@ class Synthetic:
         )
 
     def keyframe(self, number: int, pts: int) -> Keyframe:
-        angle = np.arange(len(POINTS)) * 2.4
-        points = 0.5 * np.stack([np.cos(angle), np.sin(angle)], 1)
+        points = 0.6 * mean_shape()[:, :2] * (1, -1)
         shape = pack_shape(points.astype(np.float32))
         coded = encode_picture(picture(40 * (number % 6)), max_bytes=3000, quality=None)
         return Keyframe(number % 16, pts, motion(0), shape, coded)

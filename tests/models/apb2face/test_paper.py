@@ -138,7 +138,7 @@ def test_angles_of_a_turned_head(axis: int, angle: float) -> None:
     turns = [
         [[c, 0, -s], [0, 1, 0], [s, 0, c]],
         [[1, 0, 0], [0, c, -s], [0, s, c]],
-        [[c, -s, 0], [s, c, 0], [0, 0, 1]],
+        [[c, s, 0], [-s, c, 0], [0, 0, 1]],
     ]
     seen = (points * (1, -1, -1)) @ np.array(turns[axis]).T
     marks = np.zeros((478, 2), np.float32)

@@ -8,7 +8,7 @@ from facewire.codec.errors import WeightsError
 from facewire.codec.motion.pose import HeadPlace, PoseFrame
 from facewire.models.face.head import HeadCoordinates
 from facewire.models.face.posing import PosedFace
-from facewire.models.face.turning import mean_shape
+from facewire.models.face.turning import mean_shape, rotation
 from facewire.receiver.talking import speech as speech_module
 from facewire.receiver.talking.pose import PosedKeyframes
 from facewire.receiver.talking.speech import LastSeen, Speech, TheirMouth
@@ -77,6 +77,29 @@ def test_the_mouth_moves_with_the_sound_and_nothing_else_does() -> None:
     assert np.allclose(unit, POINTS, atol=1e-5)
     assert 0.03 < change[LOWER_LIP, 1] < 0.1  # of 0.06: 0.1 of the distance of the eyes
     assert np.abs(change[:5]).max() < 1e-4  # nose, eyes, brows
+
+
+def turned_points(yaw: float) -> np.ndarray:
+    return (mean_shape() @ rotation(yaw, 0.0, 0.0).T * 0.6)[:, :2].astype(np.float32) * (1, -1)
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.6])
+def test_a_head_that_is_turned_does_not_move_the_mouth_sideways(yaw: float) -> None:
+    """The average mouth is that of a head which looks into the camera."""
+    predictor = Opening()
+    ahead = HeadCoordinates(POINTS).mouth(POINTS)
+    predictor.average = lambda _: ahead  # type: ignore[method-assign]
+    for points in (turned_points(yaw), turned_points(yaw - 0.7)):
+        motion = motion_of_points(points)
+        speech = Speech(predictor, Heard(1))
+        last = LastSeen(points, 0.0)
+        for moved in (
+            speech.said(turned_points(yaw), points, motion, 0.1),
+            speech.went_on(turned_points(yaw), points, motion, last, 0.1),
+        ):
+            change = moved.value - motion.value
+            assert 0.03 < change[LOWER_LIP, 1] < 0.1
+            assert np.abs(change[:, 0]).max() < 0.01
 
 
 def test_a_mouth_goes_on_from_where_it_was_last() -> None:
