@@ -24,7 +24,8 @@ class DecoderConfig:
         precision: arithmetic of the generator. "auto" takes the fastest that keeps the picture of
             float32, and int8 only if it is clearly faster. A self-test of a few seconds decides;
             its result is kept in the cache folder.
-        threads: CPU threads of the generator; 0 lets the backend choose.
+        threads: CPU threads of the generator; 0 lets the backend choose, but takes one for the
+            smallest network where `live` is set.
         parallel: how many pictures the generator may be asked for at the same time, each from a
             thread of its own. More than 1 raises the throughput of files and the delay of each
             picture. Backend "openvino" only; `threads` is then not used.

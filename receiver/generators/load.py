@@ -77,7 +77,12 @@ def _lighter(card: Card, config: DecoderConfig) -> Generator | None:
 
 
 def _load(card: Card, config: DecoderConfig, changes: Mapping[str, Array] | None) -> Generator:
+    """Load a generator with the threads that suit it. The smallest one is for busy computers, and
+    there a picture that several threads make waits for the slowest of them.
+    """
     threads = config.threads or None
+    if threads is None and config.live and card.name == load_card(_LIGHTEST).name:
+        threads = 1
     return load_generator(
         card, config.backend, threads, config.precision, changes, parallel=config.parallel
     )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from facewire.codec.motion.frame import MotionFrame
 from facewire.models.face.mesh import POINTS as POINT_TABLE
+from facewire.models.weights import Card
 from facewire.receiver.config import DecoderConfig
+from facewire.receiver.generators import load
 from facewire.receiver.generators.live import LiveGenerator
 from facewire.receiver.generators.load import open_generator
 from facewire.receiver.generators.networks import header_for
@@ -81,6 +84,29 @@ def test_keyframes_that_nobody_needs_do_not_pile_up() -> None:
     while live.work_ahead():
         pass
     assert full.prepared == 16
+
+
+@pytest.mark.parametrize(
+    ("size", "threads", "wanted"), [("s", 0, [None, 1]), ("xs", 0, [1]), ("s", 3, [3, 3])]
+)
+def test_in_calls_one_thread_makes_the_pictures_of_the_smallest_network(
+    size: str, threads: int, wanted: list[int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy computer, threads that make a picture together wait for the slowest of them."""
+    asked: list[int | None] = []
+
+    def load_generator(
+        card: Card, backend: str, threads: int | None, *_: object, **__: object
+    ) -> Counting:
+        asked.append(threads)
+        return Counting(9)
+
+    monkeypatch.setattr(load, "load_generator", load_generator)
+    open_generator(header_for(size), DecoderConfig(live=True, threads=threads))
+    assert asked == wanted
+    asked.clear()
+    open_generator(header_for(size), DecoderConfig(threads=threads))
+    assert asked == [threads or None]
 
 
 def test_shipped_networks_show_nearly_the_same_face() -> None:
