@@ -55,7 +55,6 @@ more than the second is: a chain could hardly ever go on then.
 _BASE_DEBT_S = 0.75  # of the rate that the base layer may take in advance, at most
 _BEGINS = Wants.STREAM | Wants.KEYFRAME  # what somebody wants who has nothing
 _PROMPT = (Kind.AUDIO, Kind.MOTION, Kind.LIGHT, Kind.STREAM)
-_PATIENT = (Kind.KEYFRAME, Kind.IDENTITY)
 
 
 class Outgoing:
@@ -92,7 +91,7 @@ class Outgoing:
         self._more = 1.0  # kbit/s of reports and copies, smoothed
         self._counted = 0  # bytes of them since `_adapted`
         self._extra = 0.0  # datagrams a second beyond those that are planned, smoothed
-        self._left = 0  # datagrams since `_adapted`, without those of keyframes alone
+        self._left = 0  # datagrams since `_adapted`
         self._departed = now  # when the last datagram left
         self._reliable: list[bytes] = []  # datagrams for the reliable channel
         self._first_at: float | None = None  # when it was given out
@@ -391,7 +390,7 @@ class Outgoing:
         self._number += 1
         self.statistics.headers += size - sum(map(entry_size, packets))
         self.statistics.datagrams += 1
-        self._left += not reliable and any(packet.kind not in _PATIENT for packet in packets)
+        self._left += not reliable
         self._departed = now
         return data
 
