@@ -77,12 +77,11 @@ class Lateness:
         """Forget all pieces but the newest, because the stream goes on at another time. If that one
         only ends a pause, it does not say how late sound is, and the pieces before the pause do.
         """
-        at, late = self._told
+        late = self._told[1]
         pause = self._goes_on is None and abs(late - self._late[-1][1]) < _SAME_S
         if not pause:
             self._late.clear()
             self._late.append(self._told)
-            self._began = at
         self._spread = None
 
 

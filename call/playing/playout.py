@@ -73,7 +73,7 @@ class SoundPlayout:
         self._next: int | None = None  # sample of the stream that is played next
         self.block_s = 0.0
         self.resumed = -math.inf
-        self._began = -math.inf  # when the stream began, or went on at another time
+        self._began = -math.inf  # when the stream began
         self._budget = 0.0  # samples that may be added or removed now
         self._playing = False
         self._tail = np.zeros(0, np.float32)
@@ -123,7 +123,7 @@ class SoundPlayout:
         gap = start - (self._next + self._buffered)
         if abs(gap) > _FAR_S * SAMPLE_RATE:
             self._jump(start)
-            self.resumed = self._began = now
+            self.resumed = now
             return pcm
         if gap < 0:
             late = min(-gap, len(pcm))
