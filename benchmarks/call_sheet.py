@@ -52,7 +52,7 @@ def hold(folder: Path, seconds: float) -> tuple[list[PictureOutput], list[list[d
 
 
 def sheet(pictures: list[PictureOutput], rows: list[list[dict[str, Any]]]) -> Frame:
-    """The pictures in rows of `COLUMNS`, each with its caption: uint8 RGB `[H, W, 3]`."""
+    """The pictures in full rows of `COLUMNS`, each with its caption: uint8 RGB `[H, W, 3]`."""
     peer, own = (min(row["time"] - row["call"]["own_s"] for row in side) for side in rows)
     cells = []
     for before, row in pairwise(rows[1]):
@@ -66,10 +66,8 @@ def sheet(pictures: list[PictureOutput], rows: list[list[dict[str, Any]]]) -> Fr
         age = row["call"]["own_s"] + own - peer - heard - DELAY_S
         caption = f"{row['seconds']:.0f} s: {kbps / passed:.1f} kbit/s, sound {1000 * age:.0f} ms"
         cells.append(_cell(nearest.frame, caption))
-    blank = np.full_like(cells[0], 255)
-    cells += [blank] * (-len(cells) % COLUMNS)
-    lines = [np.hstack(cells[at : at + COLUMNS]) for at in range(0, len(cells), COLUMNS)]
-    return np.vstack(lines)
+    whole = len(cells) - len(cells) % COLUMNS
+    return np.vstack([np.hstack(cells[at : at + COLUMNS]) for at in range(0, whole, COLUMNS)])
 
 
 def _cell(frame: Frame, caption: str) -> Frame:
