@@ -6,8 +6,7 @@ microphone ─────┴→ send ─→ network ─→ receive ────
 Finding the face, coding, coding the pictures of references, decoding and rendering have a thread
 each. What comes from outside is put into a queue, so the caller never waits. If the next frame
 comes before the tracker has begun with a frame, that frame is dropped. Sound is coded between two
-frames, so it waits for no tracker and no picture. On Linux, the threads that only pictures need run
-at a lower priority than those that sound needs.
+frames, so it waits for no tracker and no picture.
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ from ..receiver.outputs import PictureOutput
 from ..sender.encoder import Encoder
 from ..sender.observed import ObservedFrame
 from .incoming import Received
-from .priority import stand_back
 from .render_load import RenderLoad
 from .session import CallSession, CallStatistics, Transmit
 from .signing import PublicKey, SigningKey
@@ -86,15 +84,13 @@ class CallWorkers:
         self._ended = threading.Event()
         session.outgoing.encoder.code_aside()
         self._threads = [
-            threading.Thread(
-                target=self._run, args=(loop, prompt), name=f"facewire-{name}", daemon=True
-            )
-            for name, loop, prompt in (
-                ("look", self._look, False),
-                ("still", self._still, False),
-                ("send", self._send, True),
-                ("receive", self._receive, True),
-                ("render", self._render, False),
+            threading.Thread(target=self._run, args=(loop,), name=f"facewire-{name}", daemon=True)
+            for name, loop in (
+                ("look", self._look),
+                ("still", self._still),
+                ("send", self._send),
+                ("receive", self._receive),
+                ("render", self._render),
             )
         ]
 
@@ -206,10 +202,8 @@ class CallWorkers:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _run(self, loop: Callable[[], None], prompt: bool) -> None:
+    def _run(self, loop: Callable[[], None]) -> None:
         """Call the body of a loop until the end."""
-        if not prompt:
-            stand_back()
         try:
             while not self._ended.is_set():
                 loop()

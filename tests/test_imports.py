@@ -55,7 +55,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "call": (
         "pack base_queue rate_estimate simulated arrivals config abilities signing meeting playing",
-        "prompt_queue outgoing_statistics render_load priority checking devices window line",
+        "prompt_queue outgoing_statistics render_load checking devices window line",
         "incoming outgoing",
         "session",
         "party recording workers",

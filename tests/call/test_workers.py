@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -169,18 +167,3 @@ def test_it_can_be_closed_at_any_time(card: Path, started: bool) -> None:
     assert len(sent) == number
     with pytest.raises(ConfigError, match="over"):
         side.session.send(time.monotonic())
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux")
-def test_what_only_pictures_need_stands_behind_sound(pair: tuple[CallWorkers, CallWorkers]) -> None:
-    one, two = pair
-    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-
-    def behind() -> set[str]:
-        threads = one._threads + two._threads
-        return {t.name for t in threads if os.getpriority(os.PRIO_PROCESS, t.native_id or 0) > own}
-
-    one.start(To(two))
-    two.start(To(one))
-    wanted = {"facewire-look", "facewire-still", "facewire-render"}
-    talk(one, two, lambda: behind() == wanted)
