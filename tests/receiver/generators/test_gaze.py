@@ -87,11 +87,11 @@ def test_all_generators_show_the_same(gaze_network: Path) -> None:
         assert np.abs(got.astype(int) - other).max() <= 1
 
 
-@pytest.mark.parametrize(("network", "follows"), [("s", False), ("xs", True)])
-def test_of_the_shipped_networks_xs_shows_the_gaze(network: str, follows: bool) -> None:
-    assert load_card(network).gaze == follows
+@pytest.mark.parametrize("network", ["s", "xs"])
+def test_the_shipped_networks_show_the_gaze(network: str) -> None:
+    assert load_card(network).gaze
     generator = OpenVinoGenerator(load_card(network), 1)
     rgb = picture().repeat(4, 0).repeat(4, 1)
     prepared = generator.set_source(rgb, looking(0.3, 0.3), points())
     frames = [generator.render(prepared, looking(at, 0), None) for at in (0, 0.7)]
-    assert np.array_equal(*frames) != follows
+    assert not np.array_equal(*frames)
