@@ -40,6 +40,7 @@ Sound = npt.NDArray[np.float32]
 _TICK_S = 0.01
 _MOST = 500  # datagrams or pieces of sound that wait; the oldest go first
 _JOIN_S = 5.0
+_GOODBYE_S = 0.1  # between two datagrams that say goodbye
 _log = logging.getLogger(__name__)
 
 
@@ -176,9 +177,13 @@ class CallWorkers:
         return self._output
 
     def leave(self, now: float) -> None:
-        """Say goodbye to the peer, and end the threads."""
+        """Say goodbye to the peer, and end the threads. It takes some tenths of a second: datagrams
+        that leave at once are lost together where a queue in the line is full.
+        """
         if self._end() and self._transmit is not None:
-            self._transmit(self.session.leave(now))
+            for datagram in self.session.leave(now):
+                self._transmit([datagram])
+                time.sleep(_GOODBYE_S)
 
     def close(self) -> None:
         """End the threads and close the session. After it, all methods do nothing."""

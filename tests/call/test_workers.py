@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facewire.call.config import CallConfig
@@ -108,6 +109,17 @@ def test_state_and_goodbye_reach_the_other_side(pair: tuple[CallWorkers, CallWor
     while State.LEAVING not in (two.peer_state or State.PRESENT):
         assert time.monotonic() - began < 30
         time.sleep(0.01)
+
+
+def test_goodbyes_do_not_leave_all_at_once(pair: tuple[CallWorkers, CallWorkers]) -> None:
+    """A queue that is full would lose all of them."""
+    times: list[float] = []
+    one, _ = pair
+    one.start(lambda datagrams, reliably=False: times.append(time.monotonic()))
+    before = len(times)
+    one.leave(time.monotonic())
+    assert len(times) - before >= 3
+    assert np.diff(times[-3:]).min() > 0.05
 
 
 def test_nothing_that_comes_from_outside_waits(pair: tuple[CallWorkers, CallWorkers]) -> None:
