@@ -165,7 +165,7 @@ def test_the_stream_may_have_a_relative_path(
 def test_a_network_with_gaze_names_its_tables(gaze_network: Path) -> None:
     """So that streams without gaze, of earlier figures, are not used for it."""
     codecs = [
-        FacewireCodec("facewire", p, n) for p in ("entropy", "fp16") for n in ("s", gaze_network)
+        FacewireCodec("facewire", p, n) for p in ("entropy", "fp16") for n in ("l", gaze_network)
     ]
     found = [codec.versions().get("motion", "").split(",")[0] for codec in codecs]
     assert found == ["tables 2", "tables 3", "", ""]

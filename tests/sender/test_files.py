@@ -320,7 +320,8 @@ def test_memory_does_not_grow_with_the_clip(card: Path, tmp_path: Path) -> None:
         return top
 
     peak(20)
-    assert peak(300) < peak(200) + 500_000  # 100 frames more would be 5 MB
+    # 200 frames more would be 10 MB. How many wait between two threads differs by a few.
+    assert peak(400) < peak(200) + 3_000_000
 
 
 def test_video_without_stamps_plays_at_its_rate(card: Path, tmp_path: Path) -> None:
