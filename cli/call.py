@@ -132,8 +132,8 @@ def _add_media(media: argparse._ArgumentGroup) -> None:
         "--network",
         default="s",
         metavar="NAME",
-        help="the neural network that shows you on the other side: s, or xs, which is for slow "
-        "computers and shows where you look (default: s)",
+        help="the neural network that shows you on the other side: s, or xs for slow computers "
+        "(default: s)",
     )
     media.add_argument(
         "--base",
