@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+from collections import deque
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,6 +101,10 @@ def describe(path: Path) -> dict[str, Any]:
 
 _LONGEST_PAUSE = 3600
 """Seconds without a frame that count. A jump of a year is none that somebody waited for."""
+_LATE = 8192
+"""Ticks: a frame that seems so little before the last one came late, not after a long pause."""
+_EARLY = 1000
+"""Packets of motion that wait for their keyframe, as a recording of a call begins with some."""
 
 
 class _Survey:
@@ -127,6 +133,8 @@ class _Survey:
         self._joinable = False
         self._frames = 0
         self._damaged = 0
+        self._early: deque[tuple[Packet, int]] = deque(maxlen=_EARLY)  # before their keyframe
+        self._lost = 0  # packets of motion that are predicted from what is not in the file
         self._start: int | None = None
         self._now = 0  # pts of the last frame, not wrapped
         self._clock = FileClock(_LONGEST_PAUSE)
@@ -190,34 +198,54 @@ class _Survey:
         self._known[keyframe.id] = known
         self._references.append(known)
         self._joinable = False
+        for packet, frames in list(self._early):
+            if packet.reference == keyframe.id:
+                self._early.remove((packet, frames))
+                self._decode(packet, frames)
 
     def _count_motion(self, packet: Packet) -> None:
-        """Count the frames of a packet; if they cannot be decoded, as many as it announces."""
+        """Count the frames that a packet announces, and decode it as soon as its keyframe is here."""
+        from ..codec.errors import FacewireError
+        from ..codec.motion.profiles import motion_ticks
+
+        ticks = [0]
+        if self.header is not None:
+            with contextlib.suppress(FacewireError):
+                ticks = motion_ticks(self.header.profile, packet.payload)
+        if packet.reference in self._keys:
+            self._decode(packet, len(ticks))
+        else:
+            self._lost += len(self._early) == _EARLY  # the oldest gives way
+            self._early.append((packet, len(ticks)))
+        self.bits.add(packet, frames=len(ticks))
+        for after in ticks:
+            self._count_frame((packet.pts + after) % 65536)
+
+    def _decode(self, packet: Packet, frames: int) -> None:
+        """Decode motion whose keyframe is here, to see whether that can be done."""
         from ..codec.errors import FacewireError
         from ..codec.motion.entropy import MissingReferenceError
 
-        ticks = [0]
-        key = self._keys.get(packet.reference)
+        if packet.reference in self._known:
+            self._known[packet.reference]["frames"] += frames
+        if self._motion is None:
+            return
+        key = self._keys[packet.reference]
         try:
-            if self._motion is not None and key is not None:
-                found = self._motion.decode(packet.payload, packet.pts, packet.reference, key)
-                ticks = [after for after, _ in found]
-        except MissingReferenceError as error:
-            ticks = error.ticks
-            self._damaged += 1
+            self._motion.decode(packet.payload, packet.pts, packet.reference, key)
+        except MissingReferenceError:
+            self._lost += 1
         except FacewireError:
             self._damaged += 1
-        self.bits.add(packet, frames=len(ticks))
-        if packet.reference in self._known:
-            self._known[packet.reference]["frames"] += len(ticks)
-        for after in ticks:
-            self._count_frame((packet.pts + after) % 65536)
 
     def _count_frame(self, pts: int) -> None:
         self._frames += 1
         if self._start is None:
             self._start = self._now = pts
-        self._now += (pts - self._now) % 65536
+        ahead = (pts - self._now) % 65536
+        if ahead >= 65536 - _LATE:
+            return
+        self._now += ahead
         self._placed(self._now, Fraction(1) if self.header is None else 1 / self.header.fps)
 
     def _placed(self, pts: int, duration: Fraction) -> Fraction:
@@ -228,10 +256,11 @@ class _Survey:
         return self._clock.place(self.header, after, duration)
 
     def facts(self, header: StreamHeader, damaged_records: int) -> dict[str, Any]:
-        """The keys of `facewire info --json`, in this order; `gaze`, `base`, `identity`, `portrait`
-        and `performed` only if there is one.
+        """The keys of `facewire info --json`, in this order; `lost_motion`, `gaze`, `base`,
+        `identity`, `portrait` and `performed` only if there is one.
         """
         duration = self._clock.end if self._frames else Fraction(0)
+        lost = self._lost + len(self._early)
         base: dict[str, Any] = {}
         if self._base_frames:
             crf = self._qualities.values()
@@ -262,6 +291,7 @@ class _Survey:
             "keyframes": len(self._references),
             "damaged_packets": damaged_records + self._damaged,
             "references": self._references,
+            **({"lost_motion": lost} if lost else {}),
             **({"gaze": True} if header.gaze else {}),
             **base,
             **identity,
@@ -296,6 +326,13 @@ def _base_line(facts: dict[str, Any]) -> list[str]:
         f"base layer: {base['frames']} frames in {base['chains']} chain"
         f"{'s' * (base['chains'] != 1)}, CRF {crf}, counted as residual"
     ]
+
+
+def _lost_line(facts: dict[str, Any]) -> list[str]:
+    lost = facts.get("lost_motion", 0)
+    refers = "refers" if lost == 1 else "refer"
+    packets = f"{lost} packet{'s' * (lost != 1)} of motion"
+    return [f"{packets} {refers} to a picture or motion that is not in the file"] if lost else []
 
 
 def _gaze_line(facts: dict[str, Any]) -> list[str]:
@@ -335,6 +372,7 @@ def table(facts: dict[str, Any]) -> str:
         f"motion payload: mean {motion['mean']:.1f} bits a frame, p95 {motion['p95']:.1f}, "
         f"max {motion['max']:.1f}",
         f"damaged packets: {facts['damaged_packets']}",
+        *_lost_line(facts),
         *_gaze_line(facts),
         *_base_line(facts),
         *_identity_line(facts),

@@ -135,8 +135,9 @@ def _add_network(add: Callable[..., object]) -> None:
     add("--network", default="generator",
         choices=("generator", "fusion", "apb2face-geometry", "apb2face", "apb2face-v2"),
         help="the network to train; fusion uses only --data, --cache, --people, --held-out, "
-        "--set, --start-from, --steps, --minutes, --learning-rate, --seed, --threads; "
-        "apb2face-geometry uses these but --start-from, and --held-out-people, --evaluate-every; "
+        "--set, --start-from, --steps, --minutes, --batch, --learning-rate, --seed, --precision, "
+        "--threads; apb2face-geometry uses these but --start-from, --batch and --precision, and "
+        "--held-out-people, --evaluate-every; "
         "apb2face and apb2face-v2 use --data, --cache, --people, --every, --set, --steps, "
         "--minutes, --batch, --learning-rate, --evaluate-every, --seed, --precision, --threads "
         "(default: generator)")  # fmt: skip
@@ -155,7 +156,8 @@ def _add_training(add: Callable[..., object]) -> None:
         "if that is earlier than --steps; minutes before a --resume count (default: no limit; with "
         "--more 60)")  # fmt: skip
     add("--batch", metavar="N", type=int, default=4,
-        help="source pictures in a step (default: %(default)s)")  # fmt: skip
+        help="source pictures in a step; for a fusion network, pairs of frames "
+        "(default: %(default)s)")  # fmt: skip
     add("--drivings", metavar="N", type=int, default=3,
         help="driving frames for each source (default: %(default)s)")  # fmt: skip
     add("--learning-rate", metavar="X", type=float, help="highest learning rate "

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from ..codec.errors import ConfigError
+from ..models.fusion.batches import BatchSettings
 from ..models.fusion.evaluate import measure
 from ..models.fusion.network import FusionConfig
 from ..models.fusion.objective import FusionLosses
@@ -50,7 +51,9 @@ def run(args: argparse.Namespace) -> int:
         minutes=args.minutes,
         learning_rate=args.learning_rate or FusionTraining.learning_rate,
         seed=args.seed,
+        batch=BatchSettings(pairs=args.batch),
         losses=losses,
+        half=args.precision == "bf16",
     )
     with Stage(f"training {args.out}", "step", quiet=args.quiet) as stage:
         train_fusion(

@@ -37,6 +37,7 @@ class FusionTraining:
         seed: decides the first weights and the batches.
         batch: see `BatchSettings`.
         losses: see `FusionLosses`.
+        half: learn in bf16 where that is safe, for processors that have instructions for it.
     """
 
     steps: int = 20_000
@@ -47,6 +48,7 @@ class FusionTraining:
     seed: int = 0
     batch: BatchSettings = field(default_factory=BatchSettings)
     losses: FusionLosses = field(default_factory=FusionLosses)
+    half: bool = False
 
 
 def train_fusion(
@@ -114,7 +116,8 @@ class _Run(ResumableRun):
         rate = rate_at(self.step, self.done, highest=s.learning_rate, warmup=s.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        terms = self.objective(self.network, next(self.source))
+        with torch.autocast("cpu", torch.bfloat16, enabled=s.half):
+            terms = self.objective(self.network, next(self.source))
         values = self.descend(self.optimiser, terms, clip=1.0)
         follow(self.average.parameters(), self.network.parameters(), self.step, s.ema)
         return values

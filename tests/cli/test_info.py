@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from facewire.cli.main import main
 from facewire.cli.runtime_facts import table
 from facewire.codec.file.container import Reader, Writer
 from facewire.codec.keyframe import KeyframeAssembler
-from facewire.codec.packet import Kind
+from facewire.codec.packet import Kind, Packet
 from facewire.codec.stream import StreamHeader
 
 from .conftest import packets, write
@@ -134,6 +135,70 @@ def test_damage_is_counted(stream: Path, capsys: pytest.CaptureFixture[str]) -> 
     facts = json.loads(capsys.readouterr().out)
     assert facts["damaged_packets"] == 1
     assert facts["bits"]["total"] == 8 * len(data)
+
+
+def _golden(name: str, tmp_path: Path, order: Callable[[list[Packet]], list[Packet]]) -> Path:
+    """A golden stream whose packets are put into another order, or left out."""
+    golden = Path(__file__).parents[1] / "golden" / f"{name}.fwire"
+    path = tmp_path / "changed.fwire"
+    return write(path, order(_read(golden)))
+
+
+def _read(path: Path) -> list[Packet]:
+    with path.open("rb") as file:
+        return list(Reader(file))
+
+
+def _facts(path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    assert main(["info", str(path), "--json"]) == 0
+    facts: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return facts
+
+
+def test_motion_that_comes_before_its_keyframe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a recording of a call: its pictures come when some motion has come already."""
+
+    def late(found: list[Packet]) -> list[Packet]:
+        pictures = [packet for packet in found if packet.kind == Kind.KEYFRAME]
+        others = [packet for packet in found if packet.kind != Kind.KEYFRAME]
+        return [*others[:6], *pictures, *others[6:]]
+
+    name = "v1-entropy3-av1-gaze"
+    plain = _facts(_golden(name, tmp_path, lambda found: found), capsys)
+    facts = _facts(_golden(name, tmp_path, late), capsys)
+    for key in ("frames", "damaged_packets", "duration_s", "motion_bits_per_frame"):
+        assert facts[key] == plain[key]
+    assert "lost_motion" not in facts
+    assert [one["frames"] for one in facts["references"]] == [
+        one["frames"] for one in plain["references"]
+    ]
+
+
+@pytest.mark.parametrize("lost", [Kind.KEYFRAME, Kind.MOTION])
+def test_motion_whose_reference_never_came(
+    lost: Kind, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is lost, not damaged; without the keyframe all of it, else what follows the lost one."""
+
+    def leave_out(found: list[Packet]) -> list[Packet]:
+        kinds = [packet.kind for packet in found]
+        first = kinds.index(lost)
+        return [
+            packet
+            for number, packet in enumerate(found)
+            if number != first and (lost == Kind.MOTION or packet.kind != lost)
+        ]
+
+    path = _golden("v1-entropy3-av1-gaze", tmp_path, leave_out)
+    facts = _facts(path, capsys)
+    assert facts["damaged_packets"] == 0
+    count = sum(packet.kind == Kind.MOTION for packet in _read(path))
+    assert 0 < facts["lost_motion"] <= count
+    assert lost == Kind.MOTION or facts["lost_motion"] == count
+    assert main(["info", str(path)]) == 0
+    assert "of motion refer to a picture or motion that is not in the file" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", ["info", "decode"])

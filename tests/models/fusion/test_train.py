@@ -117,6 +117,18 @@ def test_a_run_is_seeded(folder: Path, tmp_path: Path, small: FusionConfig) -> N
         assert torch.equal(one, other)
 
 
+def test_a_run_in_bf16_learns_in_float32(folder: Path, tmp_path: Path,
+                                         small: FusionConfig) -> None:  # fmt: skip
+    samples = read_samples(folder)
+    settings = FusionTraining(steps=3, batch=BATCH)
+    exact = train_fusion(small, settings, samples, tmp_path / "a")
+    half = train_fusion(small, replace(settings, half=True), samples, tmp_path / "b")
+    pairs = list(zip(exact.parameters(), half.parameters(), strict=True))
+    assert all(weights.dtype == torch.float32 for _, weights in pairs)
+    assert any(not torch.equal(one, other) for one, other in pairs)
+    assert all(torch.allclose(one, other, atol=0.02) for one, other in pairs)
+
+
 def test_a_run_ends_with_its_minutes(folder: Path, tmp_path: Path, small: FusionConfig) -> None:
     settings = FusionTraining(steps=10**9, minutes=1e-6, batch=BATCH)
     train_fusion(small, settings, read_samples(folder), tmp_path)
