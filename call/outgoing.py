@@ -34,6 +34,7 @@ __all__ = ["Outgoing"]
 
 _THIN_KBPS = 14.0  # below this, two packets of sound share a datagram
 _COPY_FROM, _COPY_UNTIL = 0.03, 0.015  # loss at which copies begin and end
+_SOUND_DEBT_S, _COPY_DEBT_S = 0.8, 0.1  # of the rate that copies of sound, or others, may take early
 _STEP_S = 0.1  # between two settings of the encoder's rate
 _SMOOTH_S = 2.0  # over which the cost of copies and reports is averaged
 _LID_S = 0.25  # of the rate that may be saved for keyframes
@@ -373,11 +374,23 @@ class Outgoing:
         self._controls = (self._controls + 1) % WRAP
         return replace(packet, sequence=self._controls)
 
-    def _copied(self, fresh: Sequence[Packet]) -> tuple[Packet, ...]:
-        """Copies of the sound and the motion of the datagram before, if datagrams are lost."""
-        copies = self._copies if self._copying and fresh else ()
+    def _copied(self, fresh: Sequence[Packet]) -> list[Packet]:
+        """Copies of the sound and the motion of the datagram before, if datagrams are lost, as far
+        as the rate has room, first of all for sound. A copy that has none counts as sent all the
+        same, so that the encoder stays as coarse as it must be for all of them.
+        """
+        wanted = self._copies if self._copying and fresh else ()
         if fresh:
             self._copies = tuple(p for p in fresh if p.kind in _PROMPT[:3])
+        room = self._tokens - sum(map(entry_size, fresh))
+        copies = []
+        for packet in wanted:
+            debt_s = _SOUND_DEBT_S if packet.kind is Kind.AUDIO else _COPY_DEBT_S
+            if room + debt_s * self.kbps * 125 >= entry_size(packet):
+                room -= entry_size(packet)
+                copies.append(packet)
+            else:
+                self._counted += entry_size(packet)
         return copies
 
     def _datagram(self, packets: Sequence[Packet], now: float, *, reliable: bool = False) -> bytes:

@@ -1,19 +1,23 @@
-"""`facewire call` twice, with the smallest network, over a line that loses, delays and queues."""
+"""`facewire call` twice, with the smallest network, over lines that lose, delay, queue and die."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from facewire.call.simulated import LineConditions
+from facewire.cli.info import describe
 
-from .real_network import ETHERNET, IP, call
+from .real_network import ETHERNET, IP, Program, Relay, call
 
-_SECONDS = 8
+_SECONDS = 6
 
 for _module in ("aiortc", "aiohttp", "cryptography"):
     pytest.importorskip(_module)
@@ -29,25 +33,94 @@ def _can_make_namespaces() -> bool:
     return made
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not _can_make_namespaces(), reason="network namespaces are not allowed here")
-def test_a_call_over_a_poor_line(clip: Path, tmp_path: Path) -> None:
-    """A tenth is lost, and the line carries 24 kbit/s, while both may send 64. Pictures come all
-    the same, neither side sends much more than the line carries, and each counts what the line
-    counts.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not _can_make_namespaces(), reason="network namespaces are not allowed here"),
+]
+
+
+@dataclass(frozen=True)
+class Poor:
+    """A line, and the ceiling of both sides in kbit/s."""
+
+    line: LineConditions
+    ceiling: float = 16.0
+
+    @property
+    def kbps(self) -> float:
+        return min(self.ceiling, self.line.kbps or self.ceiling)
+
+
+def line(**settings: Any) -> LineConditions:
+    """50 ms each way, and what else is said; frames lose their Ethernet heads in the count."""
+    return replace(LineConditions(delay_s=0.05, overhead=-ETHERNET), **settings)
+
+
+LINES = {
+    "5 % lost": Poor(line(loss=0.05)),
+    "20 % lost and far away": Poor(line(loss=0.2, delay_s=0.15)),
+    "10 % lost of 24 kbit/s": Poor(line(loss=0.1, kbps=24), 64),
+    "12 kbit/s": Poor(line(kbps=12), 64),
+    "20 kbit/s": Poor(line(kbps=20), 64),
+    "64 kbit/s": Poor(line(kbps=64), 64),
+}
+
+
+def _words(clip: Path, kbps: float) -> list[str]:
+    return ["--in", str(clip), "--loop", "--kbps", f"{kbps:g}", "--network", "xs"]
+
+
+def _counts_as_the_line(programs: Sequence[Program], relay: Relay) -> None:
+    for program, carried in zip(programs, relay.carried, strict=True):
+        sent = program.rows()[-1]["line"]["sent_bytes"]
+        # Neither counts the very last packets of the goodbye as the other does.
+        assert abs(sent - carried) < 0.02 * carried + 2000
+
+
+@pytest.mark.parametrize("poor", LINES.values(), ids=LINES)
+def test_a_call_over_a_poor_line(poor: Poor, clip: Path, tmp_path: Path) -> None:
+    """Pictures come all the same, neither side sends much more than it may or the line carries, each
+    counts what the line counts, and what was recorded is whole.
     """
-    words = ["--in", str(clip), "--loop", "--kbps", "64", "--network", "xs"]
-    line = LineConditions(loss=0.1, delay_s=0.05, kbps=24, overhead=-ETHERNET)
-    with call(line, tmp_path, words) as (programs, relay):
+    with call(poor.line, tmp_path, _words(clip, poor.ceiling)) as (programs, relay):
         for program in programs:
             program.waits_for("the picture is signed")
         time.sleep(_SECONDS)
-    for program, carried in zip(programs, relay.carried, strict=True):
+    for program in programs:
         rows = program.rows()
         first = next(row for row in rows if row["call"]["shown"])
         assert rows[-1]["call"]["shown"] > first["call"]["shown"] + 2  # however busy the machine is
         passed = rows[-1]["seconds"] - first["seconds"]
         sent = rows[-1]["line"]["sent_bytes"] - first["line"]["sent_bytes"]
-        assert sent * 8 / 1000 < 1.5 * 24 * passed
-        # Neither counts the very last packets of the goodbye as the other does.
-        assert abs(rows[-1]["line"]["sent_bytes"] - carried) < 0.02 * carried + 2000
+        print(f"{program.name}: {sent * 8 / 1000 / passed:.1f} of {poor.kbps:g} kbit/s")
+        assert sent * 8 / 1000 < 1.5 * poor.kbps * passed
+        facts = describe(tmp_path / f"{program.name}.fwire")
+        assert facts["damaged_packets"] == 0
+        assert facts["frames"] > 2
+    _counts_as_the_line(programs, relay)
+
+
+def test_ten_seconds_of_nothing(clip: Path, tmp_path: Path) -> None:
+    """Both say that nothing comes, the picture stands, and it moves again once the line is back. The
+    keyframe is not sent again.
+    """
+    with call(line(), tmp_path, _words(clip, 16)) as (programs, relay):
+        for program in programs:
+            program.waits_for("the picture is signed")
+        dies, lives = time.time() + 2, time.time() + 12
+        relay.change(2.0, {"dead": True})
+        relay.change(12.0, {"dead": False})
+        for program in programs:
+            program.waits_for("nothing comes from the other side")
+        time.sleep(lives + 5 - time.time())
+    _counts_as_the_line(programs, relay)
+    for program in programs:
+        rows = program.rows()
+        meanwhile = [row["call"]["shown"] for row in rows if dies + 5 < row["time"] < lives]
+        assert meanwhile[0] == meanwhile[-1]
+        assert rows[-1]["call"]["shown"] > meanwhile[-1] + 2
+        print(next(row["time"] for row in rows if row["call"]["shown"] > meanwhile[-1]) - lives)
+        facts = describe(tmp_path / f"{program.name}.fwire")
+        whole = [one for one in facts["references"] if one["base"] is None]
+        assert len(whole) == 1
+        assert facts["damaged_packets"] == 0
