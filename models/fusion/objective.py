@@ -23,12 +23,14 @@ class FusionLosses:
         pixels: weight of the mean absolute difference.
         perceptual: weight of LPIPS with AlexNet.
         flicker: weight of the mean absolute error of the change from one frame to the next.
+        vgg: weight of LPIPS with VGG.
         texture: weight of the mean absolute error of `grain`, against pictures that are too smooth.
     """
 
     pixels: float = 3.0
     perceptual: float = 1.0
     flicker: float = 4.0
+    vgg: float = 0.0
     texture: float = 0.0
 
 
@@ -39,6 +41,7 @@ class FusionObjective(nn.Module):
         super().__init__()
         self.weights = weights
         self.lpips = Lpips("alex")
+        self.vgg = Lpips("vgg") if weights.vgg > 0 else None
 
     def forward(self, network: Fusion, batch: Batch) -> dict[str, Tensor]:
         """The weighted losses by their names, to be added up."""
@@ -50,6 +53,8 @@ class FusionObjective(nn.Module):
             "perceptual": self.weights.perceptual * self.lpips(made, batch.target).mean(),
             "flicker": self.weights.flicker * change.abs().mean(),
         }
+        if self.vgg is not None:
+            terms["vgg"] = self.weights.vgg * self.vgg(made, batch.target).mean()
         if self.weights.texture > 0:
             missing = grain(made) - grain(batch.target)
             terms["texture"] = self.weights.texture * missing.abs().mean()

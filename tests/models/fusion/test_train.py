@@ -81,11 +81,14 @@ def test_missing_texture_costs_and_its_phase_does_not() -> None:
     assert grain(smooth).shape == (1, 1, 7, 7)
 
 
-def test_texture_is_a_loss_only_where_it_has_a_weight(folder: Path, small: FusionConfig) -> None:
+@pytest.mark.parametrize("name", ["texture", "vgg"])
+def test_some_losses_are_there_only_with_a_weight(
+    name: str, folder: Path, small: FusionConfig
+) -> None:
     batch = next(batches(read_samples(folder), BATCH, 0))
     network = Fusion(small)
-    assert "texture" not in FusionObjective(FusionLosses())(network, batch)
-    assert FusionObjective(FusionLosses(texture=2.0))(network, batch)["texture"] > 0
+    assert name not in FusionObjective(FusionLosses())(network, batch)
+    assert FusionObjective(FusionLosses(**{name: 2.0}))(network, batch)[name] > 0
 
 
 def test_the_losses_fall_and_the_run_can_go_on(folder: Path, tmp_path: Path,
