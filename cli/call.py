@@ -314,7 +314,9 @@ def _sound(
     from ..call.devices.echo import open_canceller
 
     try:
-        cards = SoundCards(_card(args.microphone), _card(args.loudspeaker))
+        cards = SoundCards(
+            _card(args.microphone), _card(args.loudspeaker), hears=wants_ear, plays=wants_mouth
+        )
     except DeviceError as error:
         say(str(error))
         return
@@ -331,9 +333,10 @@ def _sound(
 
 
 def _card(name: str | None) -> int | str | None:
-    if name is None or name == "none":
-        return None
-    return int(name) if name.isdecimal() else name
+    """The number or the name of a card; None for the system's. Whether one is wanted at all is not
+    said here.
+    """
+    return int(name) if name is not None and name.isdecimal() else name
 
 
 # -- what is said
@@ -405,7 +408,7 @@ def _summary(parts: Parts, conversation: Conversation, say: _Sayer) -> None:
 def _list_devices() -> int:
     """Cameras, microphones and loudspeakers; what cannot be listed gets a sentence."""
     from ..call.devices.camera import list_cameras
-    from ..call.devices.cards import list_cards
+    from ..call.devices.card_list import list_cards
 
     print("cameras:")
     print("\n".join(f"  {line}" for line in list_cameras()) or "  none that the system names")

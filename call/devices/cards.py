@@ -3,8 +3,9 @@ back.
 
 Many sound cards run at 44.1 or 48 kHz only, so PyAV's resampler converts from and to 16 kHz. Input
 and output are two streams, because a single one for both broke in tests with PulseAudio. PortAudio
-sees a new card only when it starts again, which ends all of its streams; so both are opened again
-together.
+sees a new card only when it starts again, which ends all of its streams. While one card works and
+another is missing, a second process therefore looks which cards there are (`CardList`), and
+PortAudio starts again only when that process sees a card that was not there before.
 """
 
 from __future__ import annotations
@@ -12,51 +13,38 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ...codec.errors import DeviceError, MissingExtraError
 from ...codec.sound.opus import SAMPLE_RATE
+from .card_list import CardList, Named, named, portaudio
 from .ports import DeviceEvent, Sound
 from .resampling import Resampler
 
-__all__ = ["SoundCards", "list_cards", "portaudio"]
+__all__ = ["SoundCards"]
 
 _BLOCK_S = 0.04  # with 20 ms, PulseAudio on a busy machine made pauses of a second
 _AHEAD = SAMPLE_RATE * 8 // 100  # samples that wait for the loudspeaker
 _MOST_S = 1.0  # of recorded sound that waits; older is dropped
 _SILENT_S = 3.0  # without a call of PortAudio, a card counts as unplugged
-_AGAIN_S = 2.0
+_AGAIN_S = 2.0  # between attempts to open a card that is missing
+_LOOK_S = 10.0  # between two looks at the cards that there are, while one of them works
 _RATES = (16000, 48000, 44100)  # the first that the card takes
 
 
-def portaudio() -> Any:
-    """Import the module `sounddevice`.
-
-    Raises:
-        MissingExtraError: it is not installed.
-        DeviceError: PortAudio, which it needs, is not installed.
-    """
-    try:
-        import sounddevice
-    except ImportError as error:
-        raise MissingExtraError("sound in a call", "call") from error
-    except OSError as error:
-        raise DeviceError(
-            "there is no sound without the library PortAudio: install libportaudio2 (Debian, "
-            "Ubuntu), or portaudio (Fedora, Arch, Homebrew)"
-        ) from error
-    return sounddevice
-
-
 class SoundCards:
-    """A microphone and a loudspeaker.
+    """A microphone and a loudspeaker, or one of them.
 
     Args:
         microphone: number or part of the name; None takes the system's.
         loudspeaker: the same for the loudspeaker.
+        hears: whether a microphone is wanted. Without it none is opened, and no sound comes.
+        plays: the same for the loudspeaker.
         module: `sounddevice`; tests give one of their own.
+        looks: tells which cards there are now, without disturbing those that are open; None from it
+            means that this is not known. The default asks a second process.
 
     Attributes:
         silent: how many samples of silence the loudspeaker got because there was no sound.
@@ -70,9 +58,13 @@ class SoundCards:
         microphone: int | str | None = None,
         loudspeaker: int | str | None = None,
         *,
+        hears: bool = True,
+        plays: bool = True,
         module: Any = None,
+        looks: Callable[[], frozenset[Named] | None] | None = None,
     ) -> None:
         self._sd = module or portaudio()
+        self._looks = looks or CardList().look
         self.silent = 0
         self._lock = threading.Lock()
         self._events: deque[DeviceEvent] = deque(maxlen=32)
@@ -80,11 +72,13 @@ class SoundCards:
         self._recorded: deque[Sound] = deque()
         self._waiting: deque[Sound] = deque()
         self._ahead = 0
-        self._cards = {
-            "microphone": _Card("microphone", microphone),
-            "loudspeaker": _Card("loudspeaker", loudspeaker),
-        }
+        self._cards: dict[str, _Card] = {}
+        if hears:
+            self._cards["microphone"] = _Card("microphone", microphone)
+        if plays:
+            self._cards["loudspeaker"] = _Card("loudspeaker", loudspeaker)
         self._closing = threading.Event()
+        self._known = self._listed()  # the cards of the last look
         for card in self._cards.values():
             self._open(card)
         self._thread = threading.Thread(target=self._watch, name="facewire-sound", daemon=True)
@@ -104,16 +98,17 @@ class SoundCards:
 
     def wants(self, now: float) -> int:
         """How many samples the loudspeaker lacks; 0 without a loudspeaker."""
-        if self._cards["loudspeaker"].stream is None:
+        card = self._cards.get("loudspeaker")
+        if card is None or card.stream is None:
             return 0
         with self._lock:
             return max(0, _AHEAD - self._ahead)
 
     def play(self, pcm: Sound) -> None:
         """Play sound after what waits already."""
-        card = self._cards["loudspeaker"]
+        card = self._cards.get("loudspeaker")
         with self._lock:
-            if len(pcm) and card.stream is not None:
+            if len(pcm) and card is not None and card.stream is not None:
                 self._waiting.append(card.resampler.push(pcm))
                 self._ahead += len(pcm)
 
@@ -180,17 +175,47 @@ class SoundCards:
 
     def _watch(self) -> None:
         """Notice cards that were unplugged, and try to find them again."""
-        tried = time.monotonic()
+        tried = looked = time.monotonic()
         while not self._closing.wait(0.25):
             now = time.monotonic()
             for card in self._cards.values():
                 if card.stream is not None and now - card.called > _SILENT_S:
                     card.shut()
-                    self._say(card, False, f"the {card.kind} was unplugged")
+                    self._lost(card)
             missing = [card for card in self._cards.values() if card.stream is None]
-            if missing and now - tried > _AGAIN_S:
-                tried = now
+            if not missing or now - tried <= _AGAIN_S:
+                continue
+            tried = now
+            if len(missing) == len(self._cards):
                 self._begin_anew()
+                continue
+            for card in missing:  # the list of cards may be right, as where one was in use
+                self._open(card)
+            missing = [card for card in missing if card.stream is None]
+            if missing and now - looked > _LOOK_S:
+                looked = now
+                self._look(missing)
+
+    def _lost(self, card: _Card) -> None:
+        """Say that a card was unplugged. Any card that is there at the next look may replace it, so
+        PortAudio then starts again once.
+        """
+        if card.records:
+            self._level = 0.0
+        self._known = frozenset(one for one in self._known if one.kind != card.kind)
+        self._say(card, False, f"the {card.kind} was unplugged")
+
+    def _look(self, missing: list[_Card]) -> None:
+        """Let PortAudio look for cards again, but only if a card that may be a missing one was
+        plugged in: the cards that work fall silent for a moment.
+        """
+        there = self._looks()
+        if there is None or self._closing.is_set():
+            return
+        came, self._known = there - self._known, there
+        if any(card.may_be(one) for card in missing for one in came):
+            self._begin_anew()
+            self._known |= there  # should this process not see all of them, once was enough
 
     def _begin_anew(self) -> None:
         """Let PortAudio look for cards again; every stream ends and is opened anew."""
@@ -199,8 +224,16 @@ class SoundCards:
         self._level = 0.0
         self._sd._terminate()
         self._sd._initialize()
+        self._known = self._listed()
         for card in self._cards.values():
             self._open(card)
+
+    def _listed(self) -> frozenset[Named]:
+        """The cards that PortAudio saw when it started."""
+        try:
+            return named(self._sd.query_devices())
+        except (self._sd.PortAudioError, OSError):
+            return frozenset()
 
     def _say(self, card: _Card, works: bool, sentence: str) -> None:
         if card.works != works:
@@ -220,6 +253,11 @@ class _Card:
         self.rate = SAMPLE_RATE
         self.called = 0.0
         self.resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE)
+
+    def may_be(self, one: Named) -> bool:
+        """Whether a card that was plugged in may be this one, by its kind and its name."""
+        words = self.device.lower().split() if isinstance(self.device, str) else []
+        return one.kind == self.kind and all(word in one.name.lower() for word in words)
 
     def open(self, module: Any, rate: int, callback: Any) -> None:
         """Open and start the stream; raises what PortAudio raises."""
@@ -246,18 +284,3 @@ class _Card:
                 stream.close(ignore_errors=True)
             except Exception:  # an unplugged card may raise anything; it is gone
                 self.called = 0.0
-
-
-def list_cards(module: Any = None) -> list[str]:
-    """Names of microphones and loudspeakers, one in a line. Raises what `portaudio` raises."""
-    sd = module or portaudio()
-    lines = []
-    for number, card in enumerate(sd.query_devices()):
-        kinds = [
-            kind
-            for kind, key in (("microphone", "input"), ("loudspeaker", "output"))
-            if card[f"max_{key}_channels"] > 0
-        ]
-        if kinds:
-            lines.append(f"{number}: {card['name']} ({', '.join(kinds)})")
-    return lines
