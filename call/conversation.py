@@ -24,6 +24,7 @@ from .devices.echo import EchoCanceller
 from .devices.ports import DeviceEvent, Ear, Eye, Frame, Mouth
 from .line.line import LineState, Totals
 from .line.line_thread import LineThread
+from .other_side import OtherSide
 from .party import Party
 from .recording import FigureLog, Recording
 from .stand_in import StandIn
@@ -82,6 +83,8 @@ class Parts:
         recording, figures: files that are written.
         say: shows a sentence on the terminal.
         kbps: the highest rate at the start.
+        stopped: devices that are known not to work when the conversation begins, by the names of
+            `DeviceEvent`.
     """
 
     session: Party
@@ -99,6 +102,7 @@ class Parts:
     figures: FigureLog | None = None
     say: Callable[[str], None] = lambda sentence: None
     kbps: float = 16.0
+    stopped: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -114,10 +118,6 @@ class _Seen:
     rates: tuple[float | None, float | None] = (None, None)
     counted: Totals = field(default_factory=Totals)
     counted_at: float | None = None
-    stopped: set[str] = field(default_factory=set)
-    signed: bool = False
-    unsigned: int = 0
-    performed: bool = False
 
 
 class Conversation:
@@ -137,8 +137,11 @@ class Conversation:
         self._seen = _Seen()
         self._picture: PictureOutput | None = None
         self._kbps = parts.kbps
-        self._line_state: LineState | None = None
-        self._shown = self._logged = self._looked = self._heard = self._film_ends = 0.0
+        self._other = OtherSide(parts.session, parts.line, parts.say)
+        self._stopped = set(parts.stopped)  # devices that do not work
+        # What the user switched off. The other side is told more, see `_tell`.
+        self._switched = parts.session.state & (State.MUTED | State.CAMERA_OFF)
+        self._shown = self._logged = self._heard = self._film_ends = 0.0
         self._began = 0.0
         self._sent: Frame | None = None  # the camera's last picture that was sent
         self._was_off = False  # whether the camera was off when a photograph was asked for
@@ -184,7 +187,6 @@ class Conversation:
                     self._in(now)
                     if self._film_over(now):
                         return Ended.FILM
-                self._signed(now)
                 self._show(now)
                 self._log(now)
                 parts.line.wait(_LONGEST_WAIT_S)
@@ -200,9 +202,10 @@ class Conversation:
         stand_in = self._parts.stand_in
         if stand_in is not None and (sentence := stand_in.poll()):
             if stand_in.eye is not None and self._was_off:
-                session.state &= ~State.CAMERA_OFF  # what is sent is not the camera's
+                self._switched &= ~State.CAMERA_OFF  # what is sent is not the camera's
             self._parts.say(sentence)
             self._message(sentence, now)
+        self._tell()
         speaks = stand_in is not None and stand_in.eye is not None
         if stand_in is not None and stand_in.eye is not None:
             eye = stand_in.eye
@@ -219,6 +222,24 @@ class Conversation:
                 if not speaks and State.CAMERA_OFF not in session.state:
                     self._sent = taken.frame
                 session.see(*taken)
+
+    def _tell(self) -> None:
+        """Tell the other side which of camera and microphone give nothing: those that the user
+        switched off, those that fail, and those that are not there. A photograph that speaks stands
+        in for the camera.
+        """
+        parts, told = self._parts, self._switched
+        speaks = parts.stand_in is not None and parts.stand_in.eye is not None
+        if not speaks and (parts.eye is None or "camera" in self._stopped):
+            told |= State.CAMERA_OFF
+        if self._is_deaf:
+            told |= State.MUTED
+        parts.session.state = parts.session.state & ~(State.MUTED | State.CAMERA_OFF) | told
+
+    @property
+    def _is_deaf(self) -> bool:
+        """Whether there is no microphone that works."""
+        return self._parts.ear is None or "microphone" in self._stopped
 
     # -- what comes in
 
@@ -237,7 +258,7 @@ class Conversation:
             self._heard = now
         made = session.picture(now)
         if made is not None and made is not self._picture:
-            self._picture = made
+            self._picture, self._other.pictured = made, now
             if self.first_picture_after is None:
                 self.first_picture_after = now - self._began
             self._seen.face = made.frame
@@ -249,37 +270,29 @@ class Conversation:
     def _line(self, now: float) -> Ended | None:
         """Notice the state of the line; returns why the call is over, if it is."""
         line, session = self._parts.line, self._parts.session
-        state = line.state
-        if state == LineState.ENDED:
+        if line.state == LineState.ENDED:
             if line.error is not None:
                 raise line.error
             return Ended.OTHER_LEFT
         peer = session.peer_state
         if peer is not None and State.LEAVING in peer:
             return Ended.OTHER_LEFT
-        if state != self._line_state:
-            before, self._line_state = self._line_state, state
-            if state == LineState.CONNECTED and self.connected_after is None:
-                self.connected_after = now - self._began
-                session.start(line.send)
-                self._parts.say("connected")
-            elif state == LineState.CONNECTED and before in (LineState.QUIET, LineState.LOST):
-                self._parts.say("the line is back")
-            elif state == LineState.QUIET:
-                self._parts.say("nothing comes from the other side")
-            elif state == LineState.LOST:
-                self._parts.say("the line is lost: connecting again")
+        if line.state == LineState.CONNECTED and self.connected_after is None:
+            self.connected_after = now - self._began
+            self._tell()
+            session.start(line.send)
+            self._parts.say("connected")
+        self._other.look(now)
         return None
 
     def _keys(self, now: float) -> Ended | None:
-        session = self._parts.session
         for key in self._parts.screen.pressed() if self._parts.screen is not None else ():
             if key == Key.LEAVE:
                 return Ended.LEFT
             if key == Key.MUTE:
-                session.state ^= State.MUTED
+                self._switched ^= State.MUTED
             elif key == Key.CAMERA:
-                session.state ^= State.CAMERA_OFF
+                self._switched ^= State.CAMERA_OFF
             elif key == Key.PHOTO:
                 self._change(now)
             elif key == Key.HIDE:
@@ -291,20 +304,21 @@ class Conversation:
         for part in (self._parts.eye, self._parts.ear, self._parts.mouth):
             for event in part.events() if part is not None else ():
                 self._device(event, now)
+        self._tell()
         return None
 
     def _change(self, now: float) -> None:
         """Change between the camera and a photograph that speaks. A camera that was off is off
         again afterwards, and none of its pictures from then is used.
         """
-        stand_in, session = self._parts.stand_in, self._parts.session
+        stand_in = self._parts.stand_in
         if stand_in is None:
             sentence = "there is no camera in this call that a photograph could stand in for"
         else:
             if stand_in.eye is None:
-                self._was_off = State.CAMERA_OFF in session.state
+                self._was_off = State.CAMERA_OFF in self._switched
             elif self._was_off:
-                session.state |= State.CAMERA_OFF
+                self._switched |= State.CAMERA_OFF
             sentence = stand_in.toggle(self._sent)
         self._parts.say(sentence)
         self._message(sentence, now)
@@ -317,8 +331,8 @@ class Conversation:
         self._message(f"at most {self._kbps:g} kbit/s", now)
 
     def _device(self, event: DeviceEvent, now: float) -> None:
-        """Report that a device failed or works again, here and to the other side."""
-        stopped = self._seen.stopped
+        """Report that a device failed or works again; `_tell` tells the other side."""
+        stopped = self._stopped
         if event.works:
             if event.device not in stopped:
                 return
@@ -350,63 +364,20 @@ class Conversation:
                 own=None if seen.hidden else own,
                 own_note=own_note,
                 performed=statistics.performed,
-                stale=self._stale(),
+                peer_muted=self._other.muted,
+                stale=self._other.stale(now),
                 figures=self._count(now),
                 level=ear.level if ear is not None else 0.0,
-                muted=State.MUTED in session.state,
-                camera_off=State.CAMERA_OFF in session.state or "camera" in seen.stopped,
+                deaf=self._is_deaf,
+                muted=State.MUTED in self._switched,
+                camera_off=State.CAMERA_OFF in session.state,
                 words=self._parts.line.words,
                 signed=None if statistics.proven is None else statistics.proven > 0,
                 unsigned=statistics.unproven,
-                message=seen.message if now < seen.message_until else self._waiting(),
+                message=seen.message if now < seen.message_until else self._other.waiting(),
                 help=seen.full_help,
             )
         )
-
-    def _stale(self) -> str:
-        """Why the other side's picture stands still; "" while it moves."""
-        if self._seen.face is None:
-            return ""
-        if self._line_state == LineState.LOST:
-            return "the line is lost: connecting again"
-        if self._line_state == LineState.QUIET:
-            return "nothing comes from the other side"
-        peer = self._parts.session.peer_state
-        return "camera off" if peer is not None and State.CAMERA_OFF in peer else ""
-
-    def _signed(self, now: float) -> None:
-        """Say whether the pictures are signed by the side that has the same words, and whether a
-        photograph is what moves in them.
-        """
-        if now - self._looked < _FIGURES_S:
-            return
-        self._looked = now
-        statistics, seen = self._parts.session.statistics, self._seen
-        words = " ".join(self._parts.line.words)
-        if statistics.proven and words and not seen.signed:
-            seen.signed = True
-            self._parts.say(f"the picture is signed by the side with the words: {words}")
-        if statistics.performed and not seen.performed:
-            self._parts.say("nobody is before the other camera: a photograph moves with the voice")
-        seen.performed = statistics.performed
-        if statistics.unproven > seen.unsigned:
-            if not seen.unsigned:
-                self._parts.say("something came that the other side did not sign: it is dropped")
-            seen.unsigned = statistics.unproven
-
-    def _waiting(self) -> str:
-        if self._seen.face is not None:
-            return ""
-        statistics = self._parts.session.statistics
-        if statistics.refused is not None:
-            return statistics.refused
-        if statistics.unproven:
-            return "what comes is not signed by the other side: it is not shown"
-        if self._line_state == LineState.WAITING:
-            return "waiting for somebody to open the link"
-        if self._line_state == LineState.CONNECTING:
-            return "connecting"
-        return "waiting for the first picture"
 
     def _count(self, now: float) -> Figures:
         """Figures of the last second, from the line's own counts."""
@@ -419,11 +390,15 @@ class Conversation:
             received = totals.received_bytes - seen.counted.received_bytes
             seen.rates = (sent * 8 / passed / 1000, received * 8 / passed / 1000)
             seen.counted, seen.counted_at = totals, now
+        if self.connected_after is None:
+            return Figures(*seen.rates)
         statistics = self._parts.session.statistics
+        there_and_back = statistics.round_trip_s
         return Figures(
             *seen.rates,
-            None if self.connected_after is None else statistics.loss,
-            None if self.connected_after is None else 1000 * statistics.delay_s,
+            loss=statistics.loss,
+            line_ms=None if there_and_back is None else 500 * there_and_back,
+            waits_ms=1000 * statistics.delay_s,
         )
 
     def _log(self, now: float, *, last: bool = False) -> None:

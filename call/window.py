@@ -73,13 +73,19 @@ class Figures:
     Attributes:
         sent_kbps, received_kbps: rates with all headers, in 1000 bits a second.
         loss: which part of the datagrams was lost, 0 to 1.
-        delay_ms: the delay of the sound, without that of the network.
+        line_ms: half of the time that a report and its answer took, in ms.
+        waits_ms: for how long sound of the other side waits here until it is played, in ms.
+
+    The delay from mouth to ear is longer than `line_ms` and `waits_ms` together: the other side's
+    sound card, the coding, and the sound that is collected for a datagram take time as well, which
+    this side cannot measure.
     """
 
     sent_kbps: float | None = None
     received_kbps: float | None = None
     loss: float | None = None
-    delay_ms: float | None = None
+    line_ms: float | None = None
+    waits_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +98,13 @@ class View:
         own_note: what `own` is if it is not the camera's picture; it is then written on it.
         generated: whether `face` was generated, which is then written on it.
         performed: whether nobody is before the other side's camera, which is then written, too.
+        peer_muted: whether no sound comes from the other side's microphone, as that side says.
         stale: why the picture stands still, for example "the line is lost"; "" while it moves.
         figures: see `Figures`.
         level: how loud the microphone is, 0 to 1.
-        muted, camera_off: what this side switched off.
+        deaf: whether this side has no microphone that works.
+        muted: whether this side switched its microphone off.
+        camera_off: whether none of this side's pictures are sent.
         words: the words to compare.
         signed: whether `face` was signed by the side with the same words; None if that is not
             known.
@@ -109,9 +118,11 @@ class View:
     own_note: str = ""
     generated: bool = True
     performed: bool = False
+    peer_muted: bool = False
     stale: str = ""
     figures: Figures = Figures()
     level: float = 0.0
+    deaf: bool = False
     muted: bool = False
     camera_off: bool = False
     words: Sequence[str] = ()
@@ -144,6 +155,8 @@ def draw(view: View, width: int = WIDTH, height: int = HEIGHT) -> Frame:
         if view.generated:
             mark = "generated: a photograph moves with the voice" if view.performed else "generated"
             _label(canvas, mark, left + 12, top + 12, _WARM)
+        if view.peer_muted:
+            _label(canvas, "no sound: microphone off", left + 12, top + 42, _LIGHT)
     note = view.stale or view.message
     if note:
         middle = room // 2 if view.face is None or view.stale else room - 30
@@ -184,12 +197,15 @@ def _bar(canvas: Frame, view: View, top: int) -> None:
         parts.append(f"{figures.received_kbps:.1f} in")
     if figures.loss is not None:
         parts.append(f"loss {100 * figures.loss:.0f} %")
-    if figures.delay_ms is not None:
-        parts.append(f"delay {figures.delay_ms:.0f} ms")
+    if figures.line_ms is not None:
+        parts.append(f"line {figures.line_ms:.0f} ms")
+    if figures.waits_ms is not None:
+        parts.append(f"sound waits {figures.waits_ms:.0f} ms")
     _text(canvas, "   ".join(parts), 12, top + 20, 0.46, _LIGHT)
     width = canvas.shape[1]
-    if view.muted:
-        _text(canvas, "muted", width - 130, top + 20, 0.46, _WARM)
+    if view.muted or view.deaf:
+        note = "muted" if view.muted else "no microphone"
+        _text(canvas, note, width - 130, top + 20, 0.46, _WARM)
     else:
         filled = int(110 * min(1.0, max(0.0, view.level)))
         canvas[top + 10 : top + 20, width - 130 : width - 20] = (50, 54, 60)

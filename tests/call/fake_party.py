@@ -34,6 +34,8 @@ class FakeParty:
         self.failure: Exception | None = None
         self.proven: int | None = None
         self.unproven = 0
+        self.peer_gone = False
+        self.round_trip_s: float | None = None
         self.performed = False
         self._transmit: Any = None
 
@@ -110,7 +112,7 @@ class FakeParty:
             queue_s=0.0,
             loss=0.0,
             peer_loss=0.0,
-            round_trip_s=None,
+            round_trip_s=self.round_trip_s,
             delay_s=0.1,
             own_s=0.0,
             picture_s=None,
@@ -126,7 +128,7 @@ class FakeParty:
             strangers=0,
             proven=self.proven,
             unproven=self.unproven,
-            peer_gone=False,
+            peer_gone=self.peer_gone,
             refused=None,
             performed=self.performed,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -45,6 +46,7 @@ class Desk:
         self.said: list[str] = []
         self.played = self.listened = 0
         self.ended, self.level = False, 0.5
+        self.sends: State | None = None  # what the other side says of itself, see `paced`
 
     # line
     def receive(self) -> list[bytes]:
@@ -210,6 +212,158 @@ def test_devices_that_fail_and_come_back() -> None:
     assert not desk.views[-1].camera_off
 
 
+def happen(device: str, works: bool) -> Callable[[Desk], None]:
+    event = DeviceEvent(device, works, f"{device}: {works}")
+    return lambda desk: desk.happened.append(event)
+
+
+def press(key: Key) -> Callable[[Desk], None]:
+    return lambda desk: desk.keys.append(key)
+
+
+class Told(FakeParty):
+    """Notes what the other side is told, each time that it changes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[State] = []
+
+    def sound(self, count: int, now: float) -> Any:
+        if self.told[-1:] != [self.state]:
+            self.told.append(self.state)
+        return super().sound(count, now)
+
+
+@pytest.mark.parametrize(
+    ("device", "key", "told"),
+    [("camera", Key.CAMERA, State.CAMERA_OFF), ("microphone", Key.MUTE, State.MUTED)],
+)
+def test_the_other_side_is_told_of_a_device_that_fails(device: str, key: Key, told: State) -> None:
+    """And the user's own switch keeps its meaning, also where it is pressed meanwhile."""
+    fails, works = happen(device, False), happen(device, True)
+    party = Told()
+    talk(leave_at(40, (10, fails), (20, works)), session=party)
+    assert party.told == [State.PRESENT, told, State.PRESENT]
+
+    party = Told()
+    steps = [(10, fails), (20, press(key)), (30, works), (40, press(key))]
+    desk, _, _, _ = talk(leave_at(60, *steps), session=party)
+    assert party.told == [State.PRESENT, told, State.PRESENT]  # one change at 10, one at 40
+    views = [(view.muted or view.camera_off, view.deaf) for view in desk.views]
+    assert views[0] == views[-1] == (False, False)
+    assert (True, False) in views  # switched off after it works again
+    assert any(view.deaf for view in desk.views) == (device == "microphone")
+
+
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [
+        ({"eye": None}, State.CAMERA_OFF),
+        ({"ear": None}, State.MUTED),
+        ({"eye": None, "ear": None}, State.CAMERA_OFF | State.MUTED),
+        ({"stopped": {"camera"}}, State.CAMERA_OFF),
+        ({"stopped": {"microphone"}}, State.MUTED),
+    ],
+)
+def test_the_other_side_is_told_of_a_device_that_is_missing(
+    missing: dict[str, Any], told: State
+) -> None:
+    """From the first datagram on."""
+
+    class First(Told):
+        def start(self, transmit: Any) -> None:
+            self.first = self.state
+            super().start(transmit)
+
+    party = First()
+    desk, _, _, _ = talk(leave_at(20), session=party, **missing)
+    assert party.first == told
+    assert party.told == [told]
+    assert all(view.deaf == (State.MUTED in told) for view in desk.views)
+
+
+def test_a_camera_that_is_known_to_fail_may_work_later() -> None:
+    party = Told()
+    script = leave_at(20, (10, happen("camera", True)))
+    desk, _, _, _ = talk(script, session=party, stopped={"camera"})
+    assert party.told == [State.CAMERA_OFF, State.PRESENT]
+    assert "camera: True" in desk.said
+
+
+def paced(last: int, *steps: tuple[int, Callable[[Desk], None]]) -> Callable[[Desk, int], None]:
+    """Something comes from the other side every tenth turn, until a step says otherwise."""
+    script = leave_at(last, *steps)
+
+    def run(desk: Desk, turn: int) -> None:
+        script(desk, turn)
+        if turn % 10 == 0 and desk.sends is not None:
+            desk.came.append(datagram(desk.sends))
+
+    return run
+
+
+def sends(state: State | None) -> Callable[[Desk], None]:
+    return lambda desk: setattr(desk, "sends", state)
+
+
+def test_the_other_camera_is_off() -> None:
+    """Before the first picture, and after it; and its microphone, which stands on the picture."""
+    off = State.CAMERA_OFF | State.MUTED
+
+    class NoPicture(FakeParty):
+        shows = False
+
+        def picture(self, now: float) -> Any:
+            return super().picture(now) if self.shows else None
+
+    party = NoPicture()
+    steps = [(1, sends(off)), (50, lambda desk: setattr(party, "shows", True))]
+    desk, _, _, _ = talk(paced(200, *steps, (100, sends(State.PRESENT))), session=party)
+    before = [view for view in desk.views if view.face is None][10:]
+    assert before
+    assert {view.message for view in before} == {"the other side's camera is off"}
+    after = [(view.stale, view.peer_muted) for view in desk.views if view.face is not None]
+    assert after[0] == ("the other side's camera is off", True)
+    assert after[-1] == ("", False)
+
+
+def test_a_side_that_sends_nothing_although_the_line_is_there() -> None:
+    """As when its program hangs, and only ICE answers."""
+    desk, _, _, _ = talk(leave_at(400))
+    assert desk.said == ["connected", "nothing comes from the other side"]
+    assert desk.views[-1].message == "nothing comes from the other side"
+
+    party = FakeParty()
+
+    def hang(desk: Desk) -> None:
+        desk.sends, party.peer_gone = None, True
+
+    def go_on(desk: Desk) -> None:
+        desk.sends, party.peer_gone = State.PRESENT, False
+
+    steps = [(1, sends(State.PRESENT)), (300, hang), (400, go_on)]
+    desk, _, _, _ = talk(paced(500, *steps), session=party)
+    assert desk.said[1:] == ["nothing comes from the other side", "the other side is heard again"]
+    marks = [view.stale for view in desk.views if view.face is not None]
+    assert marks[0] == marks[-1] == ""
+    assert "nothing comes from the other side" in marks
+
+
+def test_a_picture_that_stands_is_marked() -> None:
+    """Sound may go on, for example where the other side finds no time for pictures."""
+    party = FakeParty()
+
+    def freeze(desk: Desk) -> None:
+        still = party.picture(0.0)
+        party.picture = lambda now: still  # type: ignore[method-assign]
+
+    desk, _, _, _ = talk(paced(400, (1, sends(State.PRESENT)), (100, freeze)), session=party)
+    marks = [view.stale for view in desk.views if view.face is not None]
+    assert marks[0] == ""
+    assert marks[-1] == "no new picture comes"
+    assert desk.said == ["connected"]
+
+
 def test_the_line_is_quiet_lost_and_back() -> None:
     def be(state: LineState) -> Callable[[Desk], None]:
         return lambda desk: setattr(desk, "state", state)
@@ -304,8 +458,46 @@ def test_figures(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert len(lines) in (3, 4)  # 3 s
     assert lines[-1]["call"]["line_kbps"] == 16.0
+    assert desk.views[-1].figures.waits_ms == 100.0
+    assert desk.views[-1].figures.line_ms is None  # not measured yet
     rates = [view.figures.sent_kbps for view in desk.views if view.figures.sent_kbps is not None]
     assert 10 < rates[-1] < 20  # a datagram of 100 bytes each 60 ms
+
+
+def test_the_delay_of_the_line_is_half_of_there_and_back() -> None:
+    party = FakeParty()
+    party.round_trip_s = 0.09
+    desk, _, _, _ = talk(leave_at(20), session=party)
+    assert desk.views[-1].figures.line_ms == pytest.approx(45)
+
+
+def test_a_recording_is_whole_however_the_other_side_ends(tmp_path: Path) -> None:
+    """Here the other side is killed: its datagrams end, and then the line is given up."""
+    packets = [Packet(Kind.MOTION, Flags.SYNTHETIC, 0, n, n, b"motion") for n in range(50)]
+    path = tmp_path / "a.fwire"
+
+    def come(desk: Desk, turn: int) -> None:
+        if turn < 50:
+            desk.came.append(bytes(Datagram(5, turn, 0, (packets[turn],))))
+        elif turn == 60:
+            desk.state = LineState.LOST
+        elif turn == 100:
+            desk.error = CallError("given up")  # type: ignore[assignment]
+            desk.state = LineState.ENDED
+
+    class Deaf(FakeParty):
+        """These packets are not its own kind of datagrams."""
+
+        def receive(self, datagram: bytes, now: float) -> None:
+            pass
+
+    with contextlib.ExitStack() as stack:
+        recording = Recording(path)
+        stack.callback(recording.close)
+        stack.enter_context(pytest.raises(CallError))
+        talk(come, session=Deaf(), recording=recording)
+    with path.open("rb") as file:
+        assert [packet.sequence for packet in Reader(file)] == list(range(1, 50))
 
 
 def test_a_recording_keeps_each_packet_once(tmp_path: Path) -> None:

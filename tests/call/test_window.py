@@ -52,8 +52,12 @@ def test_every_part_can_be_seen() -> None:
         View(face=FACE, generated=False, help=False, words=("acorn", "zebra"), signed=False),
         View(face=FACE, generated=False, help=False, words=("acorn", "zebra"), unsigned=3),
         View(face=FACE, generated=False, help=False, muted=True),
+        View(face=FACE, generated=False, help=False, deaf=True),
+        View(face=FACE, generated=False, help=False, peer_muted=True),
         View(face=FACE, generated=False, help=False, level=0.5),
-        View(face=FACE, generated=False, help=False, figures=Figures(16.0, 15.0, 0.02, 180.0)),
+        View(face=FACE, generated=False, help=False, figures=Figures(16.0, 15.0, 0.02)),
+        View(face=FACE, generated=False, help=False, figures=Figures(line_ms=45.0)),
+        View(face=FACE, generated=False, help=False, figures=Figures(waits_ms=180.0)),
     ]
     pictures = [draw(view) for view in parts]
     assert all((picture != plain).any(-1).sum() > 100 for picture in pictures)
