@@ -84,7 +84,7 @@ class Parts:
         say: shows a sentence on the terminal.
         kbps: the highest rate at the start.
         stopped: devices that are known not to work when the conversation begins, by the names of
-            `DeviceEvent`.
+            `DeviceEvent`, each with the sentence that says so.
     """
 
     session: Party
@@ -102,7 +102,7 @@ class Parts:
     figures: FigureLog | None = None
     say: Callable[[str], None] = lambda sentence: None
     kbps: float = 16.0
-    stopped: set[str] = field(default_factory=set)
+    stopped: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

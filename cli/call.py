@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..codec.errors import ConfigError, DeviceError
 from . import names
+from .call_question import check_question, may_start
 from .call_session import load, make_session, own_picture, stand_in_for
 from .call_settings import check_extra, line_settings
 from .encode import add_portrait
@@ -38,9 +39,10 @@ examples:
                                                      messenger
   facewire call --in talk.mp4 --out seen.mp4 LINK    uses files in place of camera and window
 
-You see your own picture first, and nothing is sent before you agree. The link lets in one guest and
-works for ten minutes. Whoever has it can join, so send it to one person only. Then read the four
-words in the window to each other: if both of you see the same ones, nobody is listening in between.
+You see your own picture first, and nothing is sent before you agree (with --out, which opens no
+window, the terminal asks). The link lets in one guest and works for ten minutes. Whoever has it can
+join, so send it to one person only. Then read the four words in the window to each other: if both
+of you see the same ones, nobody is listening in between.
 
 With --portrait PHOTO, the other side sees this picture of yourself in place of the camera's, and it
 moves as you do. Another person's picture needs --portrait-consent (facewire encode --help tells
@@ -76,7 +78,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "link", metavar="LINK", nargs="?", help="the link of a call to join, in quotes"
     )
     names.add_force(parser)
-    parser.add_argument("--yes", action="store_true", help="start without asking")
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="start without asking: camera and microphone are sent as soon as somebody joins",
+    )
     parser.add_argument("--quiet", action="store_true", help="print only the link and errors")
     _add_meeting(parser.add_argument_group("meeting"))
     _add_media(parser.add_argument_group("picture and sound"))
@@ -162,7 +168,8 @@ def _add_files(files: argparse._ArgumentGroup) -> None:
     files.add_argument(
         "--out",
         metavar="FILE.mp4",
-        help="write what you see and hear to this file, and open no window",
+        help="write what you see and hear to this file, and open no window; whether to start is "
+        "then asked on the terminal, unless you give --in or --yes",
     )
     files.add_argument(
         "--record",
@@ -180,13 +187,14 @@ def run(args: argparse.Namespace) -> int:
         return _list_devices()
     settings = line_settings(args)
     _check_files(args)
+    check_question(args)
     check_extra()
     say = _quiet if args.quiet else _say
     from ..call.conversation import Conversation
 
     with contextlib.ExitStack() as stack:
         parts = _parts(args, settings, stack, say)
-        if not _may_start(args, parts):
+        if not may_start(args, parts, say):
             return 0
         say("connecting" if not settings.maker else "making a room")
         parts.line.start()
@@ -319,6 +327,8 @@ def _sound(
         )
     except DeviceError as error:
         say(str(error))
+        missing = {"microphone": wants_ear, "loudspeaker": wants_mouth}
+        parts.stopped |= {kind: str(error) for kind, wanted in missing.items() if wanted}
         return
     stack.callback(cards.close)
     parts.ear = cards if wants_ear else parts.ear
@@ -340,31 +350,6 @@ def _card(name: str | None) -> int | str | None:
 
 
 # -- what is said
-
-
-def _may_start(args: argparse.Namespace, parts: Parts) -> bool:
-    """Show the own picture and ask, before anything is sent."""
-    from ..call.window import Key, View
-
-    if parts.screen is None or args.yes:
-        return True
-    own = None
-    who = "This is you." if args.speak is None else "This moves with your voice; no camera is on."
-    question = f"{who} Nothing is sent yet. Start the call? Enter starts, q leaves."
-    while True:
-        now = time.monotonic()
-        taken = parts.eye.look(now) if parts.eye is not None else None
-        own = taken.frame if taken is not None else own
-        own = own if parts.own is None else parts.own
-        parts.screen.show(View(face=own, generated=False, message=question, help=False))
-        if parts.ear is not None:
-            parts.ear.listen(now)
-        for key in parts.screen.pressed():
-            if key == Key.START:
-                return True
-            if key == Key.LEAVE:
-                return False
-        time.sleep(0.03)
 
 
 def _announce(line: LineThread, settings: LineSettings, say: _Sayer) -> None:

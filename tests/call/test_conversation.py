@@ -261,8 +261,8 @@ def test_the_other_side_is_told_of_a_device_that_fails(device: str, key: Key, to
         ({"eye": None}, State.CAMERA_OFF),
         ({"ear": None}, State.MUTED),
         ({"eye": None, "ear": None}, State.CAMERA_OFF | State.MUTED),
-        ({"stopped": {"camera"}}, State.CAMERA_OFF),
-        ({"stopped": {"microphone"}}, State.MUTED),
+        ({"stopped": {"camera": "it is busy"}}, State.CAMERA_OFF),
+        ({"stopped": {"microphone": "it is busy"}}, State.MUTED),
     ],
 )
 def test_the_other_side_is_told_of_a_device_that_is_missing(
@@ -285,7 +285,7 @@ def test_the_other_side_is_told_of_a_device_that_is_missing(
 def test_a_camera_that_is_known_to_fail_may_work_later() -> None:
     party = Told()
     script = leave_at(20, (10, happen("camera", True)))
-    desk, _, _, _ = talk(script, session=party, stopped={"camera"})
+    desk, _, _, _ = talk(script, session=party, stopped={"camera": "it is busy"})
     assert party.told == [State.CAMERA_OFF, State.PRESENT]
     assert "camera: True" in desk.said
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -90,6 +92,37 @@ def test_a_camera_that_is_missing_is_said_once() -> None:
     camera.close()
     assert [event.works for event in events] == [False]
     assert "77" in events[0].sentence
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others do not tell why")
+@pytest.mark.parametrize(
+    ("there", "allowed", "sentence"),
+    [
+        (False, True, "there is no camera"),
+        (True, False, "may not use the camera"),
+        (True, True, "another program uses it"),
+    ],
+)
+def test_why_a_camera_cannot_be_opened(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: bool, allowed: bool, sentence: str
+) -> None:
+    path = tmp_path / "video7"
+    if there:
+        path.touch()
+    monkeypatch.setattr(module.os, "access", lambda *_: allowed)
+    camera = Camera(str(path), opened=lambda number: Fake(0, there=False))
+    event = until(lambda: next(iter(camera.events()), None))
+    camera.close()
+    assert not event.works
+    assert sentence in event.sentence
+    assert str(path) in event.sentence
+
+
+def test_a_system_that_does_not_tell_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.os, "name", "nt")
+    sentence = module._why(3)
+    monkeypatch.undo()
+    assert sentence == "camera 3 cannot be opened: it is missing, or another program uses it"
 
 
 def test_a_driver_that_raises() -> None:
