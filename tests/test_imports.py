@@ -59,7 +59,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "incoming outgoing",
         "session",
         "party recording workers",
-        "stand_in",
+        "stand_in other_side",
         "conversation",
     ),
     "eval": (
