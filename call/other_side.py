@@ -13,6 +13,7 @@ __all__ = ["OtherSide"]
 
 _SILENT_S = 3.0  # of a new connection, before it is said that nothing comes
 _STILL_S = 3.0  # without a new picture, the last one is marked
+_GONE_S = 1.0  # after the two seconds of `CallStatistics.peer_gone`, before it is said
 _LOOK_S = 0.25  # between two looks at whether anything comes
 _SIGNED_S = 1.0  # between two looks at what is signed
 _NOTHING = "nothing comes from the other side"
@@ -39,7 +40,8 @@ class OtherSide:
         self._session, self._line, self._say = session, line, say
         self._state: LineState | None = None
         self._since = 0.0  # when the line got into that state
-        self._silent = self._gone = False
+        self._silent = False
+        self._gone: float | None = None  # since when the session has known that nothing comes
         self._looked = self._looked_signed = 0.0
         self._signed = self._performed = False
         self._unsigned = 0
@@ -111,15 +113,19 @@ class OtherSide:
     def _is_silent(self, now: float) -> bool:
         """Whether nothing comes, although the line is not known to be lost."""
         if self._state != LineState.CONNECTED:
-            self._gone = False
+            self._gone = None
             return self._state == LineState.QUIET
         if now - self._since < _SILENT_S:
             return False
         if now - self._looked >= _LOOK_S:
             self._looked = now
             statistics = self._session.statistics
-            self._gone = statistics.peer_gone or not statistics.received_datagrams
-        return self._gone
+            if not statistics.peer_gone and statistics.received_datagrams:
+                self._gone = None
+            elif self._gone is None:
+                # If nothing has come ever since, the wait is over; else one report may be lost.
+                self._gone = now if statistics.received_datagrams else now - _GONE_S
+        return self._gone is not None and now - self._gone >= _GONE_S
 
     def _look_signed(self, now: float) -> None:
         """Say whether the pictures are signed by the side that has the same words, and whether a

@@ -30,7 +30,14 @@ LINK = re.compile(r"http://[0-9.]+:\d+/[A-Za-z0-9_-]{12}#[A-Za-z0-9_-]{24}")
 class Process:
     """`facewire` with files for what it prints."""
 
-    def __init__(self, folder: Path, name: str, *words: str, stdin: Any = subprocess.DEVNULL):
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        *words: str,
+        stdin: Any = subprocess.DEVNULL,
+        program: str = "tests.call.fake_program",
+    ):
         self.out, self.err = folder / f"{name}.stdout", folder / f"{name}.stderr"
         self._begun = folder / f"{name}.begun"
         environment = {k: v for k, v in os.environ.items() if k != "DISPLAY"}
@@ -38,7 +45,7 @@ class Process:
         environment["FACEWIRE_TEST_BEGUN"] = str(self._begun)
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.call.fake_program", *words],
+                [sys.executable, "-m", program, *words],
                 stdin=stdin,
                 stdout=out,
                 stderr=err,
@@ -223,6 +230,28 @@ def test_a_side_that_is_killed(start: Start, clip: Path, tmp_path: Path) -> None
     assert Capture(tmp_path / "one.mp4").info.timing.frames > 1
 
 
+def test_a_recording_is_whole_when_the_other_side_is_killed(
+    start: Start, clip: Path, tmp_path: Path
+) -> None:
+    """With the real networks, since the small session's datagrams cannot be recorded."""
+    record, back = tmp_path / "one.fwire", tmp_path / "back.mp4"
+    words = ["call", "--network", "xs", "--loop"]
+    more = ["--record", str(record)]
+    one = start("one", *words, *more, *files(tmp_path, "one", clip), program="facewire")
+    link = one.link()
+    two = start("two", *words, *files(tmp_path, "two", clip), link, program="facewire")
+    one.waits_for("the picture is signed", 200)
+    time.sleep(2.0)  # in which pictures come
+    two.signal(signal.SIGKILL)
+    one.waits_for("nothing comes from the other side")
+    assert not record.exists()  # it appears when it is whole
+    one.signal(signal.SIGINT)
+    assert one.wait() == 130, one.said
+    decode = start("decode", "decode", str(record), str(back), program="facewire")
+    assert decode.wait(300) == 0, decode.said
+    assert Capture(back).info.timing.frames > 1
+
+
 def test_copy_and_paste(start: Start, clip: Path, tmp_path: Path) -> None:
     words = ["call", "--copy-paste", "--loop"]
     one = start("one", *words, *files(tmp_path, "one", clip), stdin=subprocess.PIPE)
@@ -273,6 +302,7 @@ def test_outputs_that_exist(start: Start, clip: Path, tmp_path: Path) -> None:
         (["--out", "a.avi"], ".mp4"),
         (["--copy-paste", "nonsense"], "FW1"),
         ([], "DISPLAY"),
+        (["--out", "a.mp4"], "--yes"),
     ],
 )
 def test_what_cannot_be(start: Start, words: list[str], sentence: str) -> None:

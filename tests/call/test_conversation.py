@@ -348,6 +348,11 @@ def test_a_side_that_sends_nothing_although_the_line_is_there() -> None:
     assert marks[0] == marks[-1] == ""
     assert "nothing comes from the other side" in marks
 
+    party = FakeParty()  # a report is lost, and the next one comes
+    steps = [(1, sends(State.PRESENT)), (300, hang), (340, go_on)]
+    desk, _, _, _ = talk(paced(400, *steps), session=party)
+    assert desk.said == ["connected"]
+
 
 def test_a_picture_that_stands_is_marked() -> None:
     """Sound may go on, for example where the other side finds no time for pictures."""
