@@ -64,7 +64,8 @@ def _ask_in_window(args: argparse.Namespace, parts: Parts, say: _Sayer) -> bool:
     own = None
     while True:
         now = time.monotonic()
-        _notice(parts, say)
+        for sentence in _notice(parts):
+            say(sentence)
         taken = parts.eye.look(now) if parts.eye is not None else None
         own = taken.frame if taken is not None else own
         if parts.ear is not None:
@@ -102,21 +103,36 @@ def _view(args: argparse.Namespace, parts: Parts, own: Frame | None) -> View:
 
 def _ask_on_terminal(args: argparse.Namespace, parts: Parts, say: _Sayer) -> bool:
     """The question itself is printed even with `--quiet`."""
-    kinds = ["the camera"] if parts.eye is not None and args.speak is None else []
-    kinds += ["the microphone"] if parts.ear is not None else []
-    kinds = kinds or ["the photograph"]
-    what = f"{' and '.join(kinds)} will be sent to the other side"
-    print(
-        f"{what}, but nothing is sent yet. Start the call? Enter starts, q leaves: ",
-        end="",
-        file=sys.stderr,
-        flush=True,
-    )
-    while not _is_answered(0.1):
-        _notice(parts, lambda sentence: say(f"\n{sentence}"))
-    _notice(parts, say)
+    asked = False
+    while not asked or not _is_answered(0.1):
+        if (news := _notice(parts)) or not asked:
+            if asked:
+                print(file=sys.stderr)  # the question stands there
+            for sentence in news:
+                say(sentence)
+            print(_question(args, parts), end="", file=sys.stderr, flush=True)
+            asked = True
+    for sentence in _notice(parts):
+        say(sentence)
     answer = sys.stdin.readline()
+    if parts.ear is not None:
+        parts.ear.listen(time.monotonic())  # what was said before the answer is not sent
+    if parts.eye is not None:
+        parts.eye.look(time.monotonic())
     return answer != "" and answer.strip().lower() in _YES  # "": the input has ended
+
+
+def _question(args: argparse.Namespace, parts: Parts) -> str:
+    """What is asked on the terminal; it names only what works as far as is known."""
+    kinds = []
+    if args.speak is not None:
+        kinds.append("the photograph")
+    elif parts.eye is not None and "camera" not in parts.stopped:
+        kinds.append("the camera")
+    if parts.ear is not None and "microphone" not in parts.stopped:
+        kinds.append("the microphone")
+    who = f"{' and '.join(kinds)} will be sent" if kinds else "no device works that could be sent"
+    return f"{who}; nothing is sent yet. Start the call? Enter starts, q leaves: "
 
 
 def _is_answered(seconds: float) -> bool:
@@ -133,12 +149,14 @@ def _has_terminal() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def _notice(parts: Parts, say: _Sayer) -> None:
-    """Say which devices fail, or work again, and keep it for the conversation."""
-    for part in (parts.eye, parts.ear, parts.mouth):
+def _notice(parts: Parts) -> list[str]:
+    """Which devices fail, or work again, since the last call; it is kept for the conversation."""
+    sentences = []
+    for part in dict.fromkeys((parts.eye, parts.ear, parts.mouth)):  # one may be two of them
         for event in part.events() if part is not None else ():
             if not event.works:
                 parts.stopped[event.device] = event.sentence
             elif parts.stopped.pop(event.device, None) is None:
                 continue
-            say(event.sentence)
+            sentences.append(event.sentence)
+    return sentences

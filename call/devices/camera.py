@@ -149,6 +149,9 @@ def _opencv() -> Any:
 
 def _by_opencv(number: int | str) -> Any:
     cv2 = _opencv()
-    if hasattr(cv2, "setLogLevel"):
-        cv2.setLogLevel(0)  # it would write to the terminal beside our sentence
+    # It would write to the terminal beside our sentence.
+    if hasattr(cv2, "utils") and hasattr(cv2.utils, "logging"):
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    elif hasattr(cv2, "setLogLevel"):
+        cv2.setLogLevel(0)
     return cv2.VideoCapture(number)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import facewire.cli.call as command
+import facewire.cli.call_question as call_question
 from facewire.call.devices import camera, card_list, cards
 from facewire.call.devices.ports import DeviceEvent, Taken
 from facewire.call.line import line_thread
@@ -274,21 +275,50 @@ def test_without_a_window_the_terminal_asks(
     begins: int,
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(line))
-    FakeCamera.happens = [DeviceEvent("camera", False, "the camera is used by another program")]
     assert main(["call", "--out", str(tmp_path / "a.mp4"), "--quiet"]) == 0
     assert FakeLine.begun == begins
     said = capsys.readouterr().err
-    assert "the camera and the microphone will be sent to the other side" in said
+    assert "the camera and the microphone will be sent; nothing is sent yet" in said
     assert "Start the call?" in said
 
 
 def test_the_terminal_says_what_fails(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    party: FakeParty,
 ) -> None:
+    """Before the question, and while the answer is waited for; then it is asked again."""
     monkeypatch.setattr(sys, "stdin", Terminal("\n"))
-    FakeCamera.happens = [DeviceEvent("camera", False, "the camera is used by another program")]
+    waits = [False, False, True]
+    monkeypatch.setattr(call_question, "_is_answered", lambda seconds: waits.pop(0))
+    busy = DeviceEvent("camera", False, "the camera is used by another program")
+    FakeCamera.happens = [busy, DeviceEvent("camera", True, "the camera works"), busy]
     assert main(["call", "--out", str(tmp_path / "a.mp4")]) == 0
-    assert "the camera is used by another program" in capsys.readouterr().err
+    ask = "nothing is sent yet. Start the call? Enter starts, q leaves: "
+    said = capsys.readouterr().err
+    assert (
+        f"{busy.sentence}\nthe microphone will be sent; {ask}\n"
+        f"the camera works\nthe camera and the microphone will be sent; {ask}\n"
+        f"{busy.sentence}\nthe microphone will be sent; {ask}"
+    ) in said
+    assert State.CAMERA_OFF in party.state
+
+
+def test_what_was_heard_before_the_answer_is_not_sent(
+    monkeypatch: pytest.MonkeyPatch, audio: FakeAudio, tmp_path: Path, party: FakeParty
+) -> None:
+    heard: list[Any] = []
+    monkeypatch.setattr(party, "hear", lambda pcm, now: heard.append(pcm))
+
+    def is_answered(seconds: float) -> bool:
+        tick(audio, 0.5)
+        return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal("\n"))
+    monkeypatch.setattr(call_question, "_is_answered", is_answered)
+    assert main(["call", "--out", str(tmp_path / "a.mp4")]) == 0
+    assert heard == []
 
 
 def test_without_window_and_terminal_nothing_starts_unasked(

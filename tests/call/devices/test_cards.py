@@ -209,7 +209,6 @@ class Looks:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_SILENT_S", 0.5)
     monkeypatch.setattr(module, "_AGAIN_S", 0.05)
     monkeypatch.setattr(module, "_LOOK_S", 0.1)
 
@@ -268,8 +267,9 @@ def test_a_card_that_is_plugged_in_is_found_beside_one_that_works() -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_card_that_comes_back_needs_no_new_start() -> None:
+def test_a_card_that_comes_back_needs_no_new_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it has the same place as before, it is opened while the other one goes on."""
+    monkeypatch.setattr(module, "_SILENT_S", 1.0)
     audio = FakeAudio()
     cards = SoundCards(module=audio, looks=lambda: None)
     cards.events()
