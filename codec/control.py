@@ -76,7 +76,9 @@ class Wants(IntFlag):
 
 
 class State(IntFlag):
-    """What the person at the sending side did. A bit that has no name is ignored when read."""
+    """What comes of the person at the sending side. `MUTED` and `CAMERA_OFF` also tell that there
+    is no microphone or no camera that works. A bit that has no name is ignored when read.
+    """
 
     PRESENT = 0
     MUTED = 1

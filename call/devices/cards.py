@@ -136,7 +136,8 @@ class SoundCards:
             try:
                 card.open(self._sd, rate, self._heard if card.records else self._asked)
             except (self._sd.PortAudioError, ValueError, OSError) as error:
-                reason = str(error).partition("[")[0].strip() or reason
+                if "device -1" not in str(error):  # PortAudio's words for: there is none
+                    reason = str(error).partition("[")[0].strip() or reason
                 card.shut()
                 continue
             self._say(card, True, f"the {card.kind} works")

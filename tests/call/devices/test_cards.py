@@ -160,7 +160,7 @@ def test_no_card() -> None:
     cards = SoundCards(module=FakeAudio(there=()))
     events = cards.events()
     assert [event.works for event in events] == [False, False]
-    assert "no microphone that can be used" in events[0].sentence
+    assert events[0].sentence == "there is no microphone that can be used: no card was found"
     cards.close()
 
 
