@@ -35,7 +35,9 @@ def _can_make_namespaces() -> bool:
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not _can_make_namespaces(), reason="network namespaces are not allowed here"),
+    pytest.mark.skipif(
+        not _can_make_namespaces(), reason="network namespaces are not allowed here"
+    ),
 ]
 
 
@@ -79,8 +81,8 @@ def _counts_as_the_line(programs: Sequence[Program], relay: Relay) -> None:
 
 @pytest.mark.parametrize("poor", LINES.values(), ids=LINES)
 def test_a_call_over_a_poor_line(poor: Poor, clip: Path, tmp_path: Path) -> None:
-    """Pictures come all the same, neither side sends much more than it may or the line carries, each
-    counts what the line counts, and what was recorded is whole.
+    """Pictures come all the same, neither side sends much more than it may or the line carries,
+    each counts what the line counts, and what was recorded is whole.
     """
     with call(poor.line, tmp_path, _words(clip, poor.ceiling)) as (programs, relay):
         for program in programs:
@@ -101,8 +103,8 @@ def test_a_call_over_a_poor_line(poor: Poor, clip: Path, tmp_path: Path) -> None
 
 
 def test_ten_seconds_of_nothing(clip: Path, tmp_path: Path) -> None:
-    """Both say that nothing comes, the picture stands, and it moves again once the line is back. The
-    keyframe is not sent again.
+    """Both say that nothing comes, the picture stands, and it moves again once the line is back.
+    The keyframe is not sent again.
     """
     with call(line(), tmp_path, _words(clip, 16)) as (programs, relay):
         for program in programs:

@@ -198,7 +198,9 @@ def test_motion_whose_reference_never_came(
     assert 0 < facts["lost_motion"] <= count
     assert lost == Kind.MOTION or facts["lost_motion"] == count
     assert main(["info", str(path)]) == 0
-    assert "of motion refer to a picture or motion that is not in the file" in capsys.readouterr().out
+    assert (
+        "of motion refer to a picture or motion that is not in the file" in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize("command", ["info", "decode"])
