@@ -204,7 +204,7 @@ class _Survey:
                 self._decode(packet, frames)
 
     def _count_motion(self, packet: Packet) -> None:
-        """Count the frames that a packet announces, and decode it as soon as its keyframe is here."""
+        """Count the frames that a packet announces; decode it as soon as its keyframe is here."""
         from ..codec.errors import FacewireError
         from ..codec.motion.profiles import motion_ticks
 
