@@ -109,7 +109,7 @@ def ms(values: list[float]) -> str:
 
 def figures(case: Case, sides: tuple[Side, Side]) -> str:
     """A line of the table: of both sides the worse one."""
-    kbps, sound, shown, lips, rate, still, cpu, memory, made_up = ([] for _ in range(9))
+    kbps, sound, shown, lips, rate, still, cpu, memory, made_up, unheard = ([] for _ in range(10))
     for own, peer in (sides, sides[::-1]):
         rows = own.later(_SETTLED_S, float("inf"))
         if len(rows) < 3:
@@ -126,6 +126,8 @@ def figures(case: Case, sides: tuple[Side, Side]) -> str:
         frames = last["call"]["shown"] - first["call"]["shown"]
         rate.append(frames / passed)
         made_up.append((last["call"]["made_up"] - first["call"]["made_up"]) / max(frames, 1))
+        silent = last["call"]["sound_made_up_s"] - first["call"]["sound_made_up_s"]
+        unheard.append(silent / passed)
         kbps.append(8 * (last["line"]["sent_bytes"] - first["line"]["sent_bytes"]) / passed / 1000)
         cpu.append((last["cpu_s"] - first["cpu_s"]) / passed)
         memory.append((first["memory_mb"], last["memory_mb"]))
@@ -138,14 +140,16 @@ def figures(case: Case, sides: tuple[Side, Side]) -> str:
         f"| {case.name} | {two.seconds('connected'):.1f} | {two.seconds('first picture'):.1f} "
         f"| {max(kbps):.1f} | {ms(sound)} "
         f"| {ms(shown)} | {ms(lips)} "
-        f"| {min(rate):.1f} | {100 * max(made_up):.0f} % | {max(still)} | {max(cpu):.2f} "
+        f"| {min(rate):.1f} | {100 * max(made_up):.0f} % "
+        f"| {100 * max(unheard):.1f} % | {max(still)} | {max(cpu):.2f} "
         f"| {grown[0]:.0f} → {grown[1]:.0f} | {last} / {two.carried} |"
     )
 
 
 _HEAD = (
     "| case | connected, s | first picture, s | kbit/s sent | sound p95, ms | picture p95, ms "
-    "| lips p95, ms | pictures/s | made up | seconds without a new picture | cores | memory, MB "
+    "| lips p95, ms | pictures/s | made up "
+    "| sound made up | seconds without a new picture | cores | memory, MB "
     "| bytes by program / relay |"
 )
 
