@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from facewire.codec.sound.opus import SAMPLE_RATE
 from facewire.sender.tracking.capture import Capture
 
 from .programs import Process, Start
@@ -26,12 +27,24 @@ Row = dict[str, Any]
 
 
 def _rows(folder: Path, name: str) -> list[Row]:
-    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
+    """The figures of a side. `at` is the time of day by a clock that was not set meanwhile."""
+    lines = (folder / f"{name}.jsonl").read_text().splitlines()
+    rows: list[Row] = [json.loads(line) for line in lines]
+    for row in rows:
+        row["at"] = rows[0]["time"] - rows[0]["seconds"] + row["seconds"]
+    return rows
+
+
+def _within(rows: list[Row], begin: float, end: float) -> list[Row]:
+    """The figures of a time of day, in which the call must have gone on."""
+    found = [row for row in rows if begin <= row["at"] <= end]
+    assert {row["state"] for row in found} == {"connected"}
+    return found
 
 
 def _shown(rows: list[Row], begin: float, end: float) -> int:
-    """Pictures that were shown in a time since the call began."""
-    counts = [row["call"]["shown"] for row in rows if begin <= row["seconds"] <= end]
+    """Pictures that were shown in a time."""
+    counts = [row["call"]["shown"] for row in _within(rows, begin, end)]
     return int(counts[-1] - counts[0])
 
 
@@ -65,29 +78,28 @@ def test_a_clock_that_is_set(start: Start, clip: Path, tmp_path: Path) -> None:
     and figures go on at both sides.
     """
     one, two = _call(start, tmp_path, clip, FACEWIRE_TEST_CLOCK="1")
-    for number, times in ((signal.SIGUSR1, 1), (signal.SIGUSR2, 2)):
-        for _ in range(times):
+    times = [time.time()]
+    for number, hours in ((signal.SIGUSR1, 1), (signal.SIGUSR2, 2)):
+        for _ in range(hours):
             two.signal(number)
             time.sleep(0.1)  # two signals at once would be one
         time.sleep(_SECONDS)
+        times.append(time.time())
     _leave(one, two)
-    rows = _rows(tmp_path, "two")
-    jumps = [b["time"] - a["time"] for a, b in itertools.pairwise(rows)]
-    assert min(jumps) < -3000  # the clock was set, and forward
-    assert max(jumps) > 3000
-    back = rows[jumps.index(min(jumps))]["seconds"]
+    clock = [row["time"] - row["at"] for row in _rows(tmp_path, "two")]
+    assert min(clock) < -3000  # the clock was set, back and forward
+    assert max(clock) > 3000
     for name in ("one", "two"):
         rows = _rows(tmp_path, name)
-        seconds = [row["seconds"] for row in rows]
-        assert seconds == sorted(seconds)
-        assert seconds[-1] > back + 1.8 * _SECONDS
-        assert {row["state"] for row in rows if row["seconds"] > back} == {"connected"}
-        assert _shown(rows, back, back + _SECONDS) > 2
-        assert _shown(rows, back + _SECONDS, seconds[-1]) > 2
-        last, before = rows[-1]["call"], rows[seconds.index(back)]["call"]
-        assert last["received_datagrams"] > before["received_datagrams"] + 4 * _SECONDS
-        assert last["round_trip_s"] < 5.0
-        assert last["sound_made_up_s"] - before["sound_made_up_s"] < _SECONDS
+        for begin, end in itertools.pairwise(times):
+            assert _shown(rows, begin, end) > 2
+            there = [row["call"] for row in _within(rows, begin, end)]
+            assert len(there) >= 3
+            came = there[-1]["received_datagrams"] - there[0]["received_datagrams"]
+            assert came > 4 * len(there)
+            made_up = there[-1]["sound_made_up_s"] - there[0]["sound_made_up_s"]
+            assert made_up < 0.5 * len(there)
+            assert there[-1]["round_trip_s"] < 5.0
         film = Capture(tmp_path / f"{name}.mp4")
         assert film.info.has_sound
 
@@ -97,27 +109,30 @@ def test_a_side_that_sends_10_mbit(start: Start, clip: Path, tmp_path: Path) -> 
     and sound, and is still seen by the side that floods. Afterwards all is as before.
     """
     one, two = _call(start, tmp_path, clip, FACEWIRE_TEST_FLOOD="1")
-    two.signal(signal.SIGUSR1)
-    time.sleep(_SECONDS + 2.0)
-    two.signal(signal.SIGUSR2)
-    time.sleep(_SECONDS + 2.0)
+    times = [time.time()]
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        two.signal(number)
+        time.sleep(_SECONDS + 2.0)
+        times.append(time.time())
     _leave(one, two)
-    rows = _rows(tmp_path, "one")
-    dropped = [row["line"]["dropped"] for row in rows]
-    first = next(n for n, count in enumerate(dropped) if count > 100)
-    last = dropped.index(dropped[-1])
-    begin, end = (rows[n]["seconds"] for n in (first, last))
-    print(f"{dropped[-1]} dropped in {end - begin:.1f} s")
-    came = rows[last]["line"]["received_bytes"] - rows[first]["line"]["received_bytes"]
-    assert came * 8 > 2e6 * (end - begin)  # far more than is taken, however busy the machine is
-    before, after = (rows[n]["memory_mb"] for n in (first, -1))
-    print(f"memory: {before} and then {after} MB")
-    assert after < before + 60
-    assert {row["state"] for row in rows[first:]} == {"connected"}
-    gaps = [b["seconds"] - a["seconds"] for a, b in itertools.pairwise(rows)]
-    assert max(gaps[first - 1 :]) < 5.0  # it is never stopped
-    seen = _rows(tmp_path, "two")
-    assert _shown(seen, begin, end) > 2  # the other direction is kept
-    assert _shown(rows, end, rows[-1]["seconds"]) > 2  # and this one is again as before
-    film = Capture(tmp_path / "one.mp4")
-    assert film.info.has_sound
+    rows, seen = _rows(tmp_path, "one"), _rows(tmp_path, "two")
+    meanwhile = _within(rows, *times[:2])
+    assert len(meanwhile) >= 3
+    came, dropped = (
+        meanwhile[-1]["line"][name] - meanwhile[0]["line"][name]
+        for name in ("received_bytes", "dropped")
+    )
+    passed = meanwhile[-1]["at"] - meanwhile[0]["at"]
+    print(f"{came * 8 / 1e6 / passed:.1f} Mbit/s came, {dropped} packets were dropped")
+    assert came * 8 > 2e6 * passed  # far more than is taken, however busy the machine is
+    assert dropped > 0.4 * came / 1250
+    grown = [
+        max(row["memory_mb"] for row in there) - there[0]["memory_mb"]
+        for there in (_within(each, times[0] - 2, times[2]) for each in (rows, seen))
+    ]
+    print(f"memory grew by {grown[0]:.0f} MB, that of the side that floods by {grown[1]:.0f}")
+    assert grown[0] < grown[1] + 60  # both still load; `line/test_entrance.py` is more exact
+    assert _shown(seen, *times[:2]) > 2  # the other direction is kept
+    assert _shown(rows, times[1] + 1, times[2]) > 2  # and this one is as before
+    played = sum(len(part) for part in Capture(tmp_path / "one.mp4").sound()) / SAMPLE_RATE
+    assert played > 0.7 * (times[2] - times[0])  # the sound of that side goes on

@@ -7,6 +7,7 @@ import contextlib
 import socket
 import struct
 import time
+import tracemalloc
 
 import pytest
 
@@ -177,15 +178,44 @@ def test_a_stranger_floods_a_call() -> None:
     run(test)
 
 
-def test_a_flood_is_dropped() -> None:
+def test_the_other_side_sends_10_mbit() -> None:
+    """What is too much is dropped and not kept, and the other direction does not notice."""
+
     async def test(one: Side, other: Side) -> None:
-        for number in range(600):
-            one.connection.send(datagram(number, 1100))
-            if number % 50 == 49:
+        one.connection.send(datagram(0))
+        await until(lambda: other.datagrams)
+        traffic, number, sent, said = other.connection.traffic, 0, 0.0, 0
+        kept = bytes_now = 0
+        tracemalloc.start()
+        try:
+            began = last = time.monotonic()
+            while last - began < 3.0:
                 await asyncio.sleep(0.01)
-        await until(lambda: other.connection.traffic.received >= 550)
-        assert other.connection.traffic.dropped > 50
-        assert len(other.datagrams) < 560
+                now = time.monotonic()
+                sent += min(now - last, 0.05) * 10e6 / 8
+                last = now
+                while sent > 1170:
+                    sent, number = sent - 1170, number + 1
+                    one.connection.send(datagram(number, 1100))
+                other.connection.send(datagram(said))
+                said += 1
+                kept += sum(len(each) for each in other.datagrams)
+                other.datagrams.clear()
+                if not bytes_now:
+                    bytes_now, _ = tracemalloc.get_traced_memory()
+            await until(lambda: len(one.datagrams) == said)
+            other.datagrams.clear()
+            one.datagrams.clear()
+            grown = tracemalloc.get_traced_memory()[0] - bytes_now
+        finally:
+            tracemalloc.stop()
+        passed = time.monotonic() - began
+        assert traffic.received_bytes > 1_000_000  # however busy the machine is
+        assert traffic.dropped > 300
+        assert kept < 512_000 + passed * 125_000
+        assert grown < 500_000
+        assert other.connection._ice._connection._queue.empty()
+        assert traffic.heard > time.monotonic() - 2
 
     run(test)
 
