@@ -5,7 +5,7 @@ Variables of the environment change what it does:
     FACEWIRE_TEST_BEGUN   a file that it writes as soon as it runs: Ctrl-C before that is Python's
                           own affair
     FACEWIRE_TEST_REAL    the session is the real one
-    FACEWIRE_TEST_CLOCK   at SIGUSR1, the clock is set back by an hour, at SIGUSR2 forward
+    FACEWIRE_TEST_CLOCK   at SIGUSR1, the clock is set to an hour too early, at SIGUSR2 too late
     FACEWIRE_TEST_FLOOD   from SIGUSR1 to SIGUSR2, 10 Mbit/s are sent to the other side
 """
 
@@ -46,7 +46,7 @@ def _obey_clock() -> None:
     time.time = lambda: real() + ahead[0]
 
     def set_clock(number: int, _: Any) -> None:
-        ahead[0] += 3600.0 if number == signal.SIGUSR2 else -3600.0
+        ahead[0] = 3600.0 if number == signal.SIGUSR2 else -3600.0
 
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, set_clock)
