@@ -41,19 +41,12 @@ def _ice_servers(urls: Sequence[str]) -> tuple[RTCIceServer, ...]:
     if not urls:
         return ()
     check_extra()
-    from aiortc import RTCIceServer
-    from aiortc.rtcicetransport import parse_stun_turn_uri
+    from ..call.line.transport import ice_server, is_turn
 
     found = []
     for url in urls:
-        try:
-            scheme = str(parse_stun_turn_uri(url)["scheme"])
-        except ValueError as error:
-            raise ConfigError(
-                f"{url} is no ICE server: it is like stun:HOST:3478 or turn:HOST:3478"
-            ) from error
         user = password = None
-        if scheme.startswith("turn"):
+        if is_turn(url):
             user = os.environ.get("FACEWIRE_TURN_USER")
             password = os.environ.get("FACEWIRE_TURN_PASSWORD")
             if not user or not password:
@@ -61,7 +54,7 @@ def _ice_servers(urls: Sequence[str]) -> tuple[RTCIceServer, ...]:
                     "a TURN server wants a name and a password: set FACEWIRE_TURN_USER and "
                     "FACEWIRE_TURN_PASSWORD"
                 )
-        found.append(RTCIceServer(url, user, password))
+        found.append(ice_server(url, user, password))
     return tuple(found)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import closing
 from pathlib import Path
 
 from facewire.call.abilities import Abilities
@@ -36,36 +36,34 @@ def answer(link: str, film: Path, seen: Path) -> int:
     """Hold a call until the film ends or the other side leaves; the number of pictures seen."""
     key = SigningKey()
     own = Abilities.here("s", key.public)
-    with ExitStack() as stack:
-        workers = stack.enter_context(CallWorkers(make_session()))
 
-        def check(abilities: bytes, ends: bytes) -> None:
-            other = Abilities.parse(abilities)
-            own.fit(other)  # raises, and so ends the call, if one could not show the other
-            workers.bind(key, PublicKey(other.key), ends)
+    def check(abilities: bytes, ends: bytes) -> None:
+        other = Abilities.parse(abilities)
+        own.fit(other)  # raises, and so ends the call, if one could not show the other
+        workers.bind(key, PublicKey(other.key), ends)
 
-        settings = LineSettings(link=Link.parse(link))
-        line = LineThread(settings, abilities=bytes(own), check=check)
-        stack.callback(line.close)
-        source, sink = FileSource(film), FileSink(seen)
-        stack.callback(source.close)
-        stack.callback(sink.close)
+    line = LineThread(LineSettings(link=Link.parse(link)), abilities=bytes(own), check=check)
+    with (
+        CallWorkers(make_session()) as workers,
+        closing(line),
+        closing(FileSource(film)) as source,
+        closing(FileSink(seen)) as sink,
+    ):
         workers.session.prepare()
         line.start()
-        started, shown = False, None
+        while line.state not in (LineState.CONNECTED, LineState.ENDED):
+            time.sleep(0.01)
+        workers.start(line.send)
+        shown = None
         while not source.ended and line.state is not LineState.ENDED:
             now = time.monotonic()
             for datagram in line.receive():
                 workers.receive(datagram, now)
-            if line.state is LineState.CONNECTED and not started:
-                workers.start(line.send)
-                started = True
-            if started and (taken := source.look(now)) is not None:
+            if (taken := source.look(now)) is not None:
                 workers.see(*taken)
-            if started:
-                workers.hear(source.listen(now), now)
-                sink.play(workers.sound(sink.wants(now), now))
-            if (output := workers.picture(now)) is not shown and output is not None:
+            workers.hear(source.listen(now), now)
+            sink.play(workers.sound(sink.wants(now), now))
+            if (output := workers.picture(now)) is not None and output is not shown:
                 sink.show(output.frame, now)
                 shown = output
             if workers.failure is not None:

@@ -1,18 +1,16 @@
-"""`Traffic`: counts the bytes of a connection on the line, with the headers of IP and UDP.
-
-It also limits what is accepted: a call needs about 20 kbit/s, and some hundred kilobytes for its
-first pictures. What goes far beyond that is dropped.
+"""`Traffic` counts the bytes of a connection on the line, with the headers of IP and UDP.
+`Allowance` limits what is accepted: a call needs about 20 kbit/s, and some hundred kilobytes for
+its first pictures.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Traffic"]
+__all__ = ["Allowance", "Traffic"]
 
 _UDP = 8
 _IP = {4: 20, 6: 40}
-_BURST, _RATE = 512_000.0, 125_000.0  # bytes; bytes a second: 1 Mbit/s
 
 
 @dataclass(slots=True)
@@ -22,11 +20,11 @@ class Traffic:
     Attributes:
         sent_bytes: IP bytes that were given to the system.
         sent: packets that were given to the system.
-        received_bytes: IP bytes that came, including those that were dropped.
-        received: packets that came, including those that were dropped.
-        dropped: packets that came beyond 1 Mbit/s (after 512 kB at once), that came from a foreign
-            source, or that were not what they should be.
-        heard: the time of the last packet that came, in seconds.
+        received_bytes: IP bytes that came, from whomever, including those that were dropped.
+        received: packets that came, from whomever, including those that were dropped.
+        dropped: packets that the other side did not send, that are too many, or that are not what
+            they should be; `Entrance` says which.
+        heard: the time of the last packet that the other side has proven to have sent, in seconds.
     """
 
     sent_bytes: int = 0
@@ -35,23 +33,43 @@ class Traffic:
     received: int = 0
     dropped: int = 0
     heard: float = 0.0
-    _allowance: float = _BURST
-    _filled: float = 0.0
 
     def send(self, payload: int, address: str) -> None:
         """Count a packet with so many bytes of UDP payload, to an address."""
         self.sent += 1
-        self.sent_bytes += payload + _UDP + _IP[6 if ":" in address else 4]
+        self.sent_bytes += _size(payload, address)
 
-    def receive(self, payload: int, address: str, now: float) -> bool:
-        """Count a packet that came; returns False if it is to be dropped."""
-        size = payload + _UDP + _IP[6 if ":" in address else 4]
+    def receive(self, payload: int, address: str) -> None:
+        """Count a packet that came."""
         self.received += 1
-        self.received_bytes += size
-        self._allowance = min(_BURST, self._allowance + (now - self._filled) * _RATE)
+        self.received_bytes += _size(payload, address)
+
+
+class Allowance:
+    """So many bytes at once, and so many each second after that.
+
+    Args:
+        burst: bytes at once.
+        rate: bytes a second.
+    """
+
+    def __init__(self, burst: float, rate: float) -> None:
+        self._burst = self._left = burst
+        self._rate, self._filled = rate, 0.0
+
+    def has(self, size: int, now: float) -> bool:
+        """Whether there are so many bytes left at a time in seconds; none are taken."""
+        self._left = min(self._burst, self._left + (now - self._filled) * self._rate)
         self._filled = now
-        if size > self._allowance:
-            self.dropped += 1
-            return False
-        self._allowance -= size
-        return True
+        return size <= self._left
+
+    def take(self, size: int, now: float) -> bool:
+        """Take so many bytes, if there are so many left."""
+        enough = self.has(size, now)
+        if enough:
+            self._left -= size
+        return enough
+
+
+def _size(payload: int, address: str) -> int:
+    return payload + _UDP + _IP[6 if ":" in address else 4]

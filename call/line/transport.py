@@ -2,8 +2,8 @@
 
 The parts of aiortc are used without its RTCPeerConnection, whose receiver would decode, delay by
 240 ms and send reports, and whose sender needs a track. Parts of aiortc that have no public name
-are used in this file only, and `tests/call/line/test_transport.py` checks them. So aiortc is
-pinned.
+are used in this file and in `entrance.py` only, and `tests/call/line/test_transport.py` checks
+them. So aiortc is pinned.
 
 No server is asked for anything unless one is given. (aiortc by itself would ask a public STUN
 server.)
@@ -16,24 +16,26 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from ...codec.errors import CallError, FacewireError, MissingExtraError
+from ...codec.errors import CallError, ConfigError, FacewireError, MissingExtraError
 from ..meeting.description import MAX_CANDIDATES, Candidate
-from .rtp import RtpReader, RtpWriter, source_of
+from .entrance import Entrance
+from .rtp import RtpReader, RtpWriter
 from .traffic import Traffic
 
 if TYPE_CHECKING:
     from aiortc import RTCCertificate, RTCIceServer
 
-__all__ = ["Connection", "certificate", "fingerprint"]
+__all__ = ["Connection", "certificate", "fingerprint", "ice_server", "is_turn"]
 
 _log = logging.getLogger(__name__)
 
-_MOST_SOURCES = 8  # SSRCs of the other side: libsrtp keeps a state for each
 _QUEUE = 256  # packets that wait to be sent; they wait only while the loop is busy
 _FIRST_AGAIN_S, _LEAST_AGAIN_S = 0.4, 0.2  # after which a lost reliable packet is sent again
 _HASTE_S = 2.0  # for which the first of these times holds if nothing is answered
+_MOST_AGAIN_S = 10.0
 _MESSAGE = 64 * 1024  # bytes of a reliable message at most
 
 
@@ -50,6 +52,28 @@ def fingerprint(of: RTCCertificate) -> bytes:
     """The SHA-256 of a certificate, 32 bytes."""
     values = {entry.algorithm: entry.value for entry in of.getFingerprints()}
     return bytes.fromhex(values["sha-256"].replace(":", ""))
+
+
+def is_turn(url: str) -> bool:
+    """Whether an ICE server is a TURN server, which wants a name and a password, and not a STUN
+    server. Raises `ConfigError` if the URL (RFC 7064, RFC 7065) is neither's.
+    """
+    from aiortc.rtcicetransport import parse_stun_turn_uri
+
+    try:
+        return str(parse_stun_turn_uri(url)["scheme"]).startswith("turn")
+    except ValueError as error:
+        raise ConfigError(
+            f"{url} is no ICE server: it is like stun:HOST:3478 or turn:HOST:3478"
+        ) from error
+
+
+def ice_server(url: str, user: str | None = None, password: str | None = None) -> RTCIceServer:
+    """An ICE server for `Connection`. Raises `ConfigError` as `is_turn`."""
+    from aiortc import RTCIceServer
+
+    is_turn(url)
+    return RTCIceServer(url, user, password)
 
 
 class Connection:
@@ -82,6 +106,7 @@ class Connection:
         import aiortc
         from aiortc.rtcdtlstransport import SRTP_AES128_CM_SHA1_80
 
+        _keep_time_steadily()
         self.traffic = Traffic()
         self.user = self.password = ""
         self._on_datagram, self._on_message, self._on_end = on_datagram, on_message, on_end
@@ -93,13 +118,13 @@ class Connection:
         self._dtls = aiortc.RTCDtlsTransport(self._ice, [own])
         # The tag has 10 bytes; that of AES-GCM, which aiortc likes better, has 16.
         self._dtls._srtp_profiles = [SRTP_AES128_CM_SHA1_80]
-        self._dtls._handle_rtp_data = self._take  # type: ignore[method-assign]
+        self._dtls._handle_rtp_data = self._take_late  # type: ignore[method-assign]
         self._dtls._handle_rtcp_data = _ignore  # type: ignore[method-assign]
+        self._entrance = Entrance(self._ice._connection, self._dtls, self.traffic, self._take)
         self._sctp = aiortc.RTCSctpTransport(self._dtls)
         self._patience: asyncio.TimerHandle | None = None
         self._channel: Any = None
         self._writer, self._reader = RtpWriter(), RtpReader()
-        self._sources: set[int] = set()
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue(_QUEUE)
         self._sender: asyncio.Task[None] | None = None
         self._connected = self._closed = False
@@ -112,7 +137,7 @@ class Connection:
         """
         await self._gatherer.gather()
         for protocol in self._gatherer._connection._protocols:
-            self._count(protocol)
+            self._entrance.watch(protocol)
         parameters = self._gatherer.getLocalParameters()
         self.user, self.password = str(parameters.usernameFragment), str(parameters.password)
         found = [
@@ -244,8 +269,9 @@ class Connection:
         update, patient = sctp._update_rto, sctp._rto
 
         def measured(round_trip: float) -> None:
-            update(round_trip)
-            sctp._rto = max(_LEAST_AGAIN_S, sctp._srtt + 4 * sctp._rttvar)
+            update(min(max(round_trip, 0.0), _MOST_AGAIN_S))
+            again = sctp._srtt + 4 * sctp._rttvar
+            sctp._rto = min(max(_LEAST_AGAIN_S, again), _MOST_AGAIN_S)
 
         def be_patient() -> None:
             if sctp._srtt is None:
@@ -282,13 +308,8 @@ class Connection:
             with contextlib.suppress(ConnectionError, OSError):
                 await self._dtls._send_rtp(packet)
 
-    async def _take(self, data: bytes, arrival_time_ms: int) -> None:
+    def _take(self, data: bytes) -> None:
         """Take an RTP packet of the other side, decrypted and authenticated."""
-        source = source_of(data)
-        if source not in self._sources and len(self._sources) >= _MOST_SOURCES:
-            self.traffic.dropped += 1
-            return
-        self._sources.add(source)
         try:
             datagram = self._reader.read(data)
         except FacewireError as error:
@@ -297,38 +318,25 @@ class Connection:
             return
         self._on_datagram(datagram)
 
-    def _count(self, protocol: Any) -> None:
-        """Count what a socket sends and receives, and drop what is too much."""
-        inner, received = protocol.transport, protocol.datagram_received
-        protocol.transport = _Counted(inner, self.traffic)
-
-        def receive(data: bytes, address: Any) -> None:
-            now = time.monotonic()
-            if not self.traffic.receive(len(data), str(address[0]), now):
-                return
-            media = data[:1] >= b"\x80" and data[:1] < b"\xc0"
-            full = len(self._sources) >= _MOST_SOURCES
-            if not data or (media and full and source_of(data) not in self._sources):
-                self.traffic.dropped += 1
-                return
-            self.traffic.heard = now
-            received(data, address)
-
-        protocol.datagram_received = receive
+    async def _take_late(self, data: bytes, arrival_time_ms: int) -> None:
+        """Take an RTP packet that came before the end of the handshake."""
+        self._take(data)
 
 
-class _Counted:
-    """A datagram transport that counts what is sent."""
+def _keep_time_steadily() -> None:
+    """Let aiortc and aioice measure intervals with a clock that nobody sets.
 
-    def __init__(self, inner: Any, traffic: Traffic) -> None:
-        self._inner, self._traffic = inner, traffic
+    They take the time of day: for round trips of the reliable channel, and for the time after which
+    a channel of a TURN server is bound again. After a clock was set back by an hour, a lost message
+    would be repeated after an hour, and the TURN server would stop relaying within ten minutes
+    (RFC 8656, section 12).
+    """
+    import aioice.turn
+    import aiortc.rtcsctptransport
 
-    def sendto(self, data: bytes, address: Any = None) -> None:
-        self._traffic.send(len(data), str(address[0]) if address else "")
-        self._inner.sendto(data, address)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
+    steady: Any = SimpleNamespace(time=time.monotonic)
+    for module in (aioice.turn, aiortc.rtcsctptransport):
+        module.time = steady  # type: ignore[attr-defined]
 
 
 async def _ignore(data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -10,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,118 +19,12 @@ import pytest
 
 from facewire.sender.tracking.capture import Capture
 
+from .programs import LINK, ROOT, Start, files, leftovers
+
 pytestmark = pytest.mark.slow
 
 for _module in ("aiortc", "aiohttp", "cryptography", "cv2"):
     pytest.importorskip(_module)
-
-ROOT = Path(__file__).resolve().parents[2]
-LINK = re.compile(r"http://[0-9.]+:\d+/[A-Za-z0-9_-]{12}#[A-Za-z0-9_-]{24}")
-
-
-class Process:
-    """`facewire` with files for what it prints."""
-
-    def __init__(
-        self,
-        folder: Path,
-        name: str,
-        *words: str,
-        stdin: Any = subprocess.DEVNULL,
-        program: str = "tests.call.fake_program",
-    ):
-        self.out, self.err = folder / f"{name}.stdout", folder / f"{name}.stderr"
-        self._begun = folder / f"{name}.begun"
-        environment = {k: v for k, v in os.environ.items() if k != "DISPLAY"}
-        environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-        environment["FACEWIRE_TEST_BEGUN"] = str(self._begun)
-        with self.out.open("wb") as out, self.err.open("wb") as err:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", program, *words],
-                stdin=stdin,
-                stdout=out,
-                stderr=err,
-                cwd=ROOT,
-                env=environment,
-                # A test run in the background ignores Ctrl-C, and its children would too.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-            )
-
-    @property
-    def said(self) -> str:
-        return self.out.read_text() + self.err.read_text()
-
-    def waits_for(self, text: str, seconds: float = 60.0) -> None:
-        ends = time.monotonic() + seconds
-        while text not in self.said:
-            assert self.code is None or text in self.said, self.said
-            assert time.monotonic() < ends, self.said
-            time.sleep(0.05)
-
-    def begins(self, seconds: float = 60.0) -> None:
-        """Wait until it is facewire that runs, and not Python that starts."""
-        ends = time.monotonic() + seconds
-        while not self._begun.exists():
-            assert self.code is None
-            assert time.monotonic() < ends
-            time.sleep(0.01)
-
-    def link(self) -> str:
-        self.waits_for("#")
-        ends = time.monotonic() + 60
-        while not self.out.read_text().endswith("\n"):  # its line may end a moment later
-            assert time.monotonic() < ends
-            time.sleep(0.01)
-        found = LINK.search(self.out.read_text())
-        assert found is not None
-        assert self.out.read_text() == f"{found[0]}\n"  # alone on a line
-        return found[0]
-
-    @property
-    def code(self) -> int | None:
-        return self._process.poll()
-
-    def wait(self, seconds: float = 60.0) -> int:
-        return self._process.wait(seconds)
-
-    def signal(self, number: int) -> None:
-        self._process.send_signal(number)
-
-    def type(self, line: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{line}\n".encode())
-        self._process.stdin.flush()
-
-    def end(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-
-
-Start = Callable[..., Process]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    started: list[Process] = []
-
-    def begin(name: str, *words: str, **settings: Any) -> Process:
-        started.append(Process(tmp_path, name, *words, **settings))
-        return started[-1]
-
-    yield begin
-    for process in started:
-        process.end()
-
-
-def files(folder: Path, name: str, clip: Path) -> list[str]:
-    return ["--in", str(clip), "--out", str(folder / f"{name}.mp4")]
-
-
-def leftovers(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir() if path.name.startswith(".facewire")]
 
 
 def test_a_call_of_two_files(start: Start, clip: Path, tmp_path: Path) -> None:
@@ -324,7 +219,9 @@ def strace_works() -> bool:
     return subprocess.run([STRACE, *CALLS, "true"], capture_output=True).returncode == 0
 
 
-def watched(log: Path, program: str, *words: str) -> subprocess.Popen[bytes]:
+def watched(
+    log: Path, program: str, *words: str, stdin: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     """A program of Python under strace, in a home where no consent is stored."""
     home = log.with_suffix(".home")
     home.mkdir()
@@ -333,15 +230,19 @@ def watched(log: Path, program: str, *words: str) -> subprocess.Popen[bytes]:
     with log.with_suffix(".out").open("wb") as out:
         return subprocess.Popen(
             [str(STRACE), *CALLS, "-o", str(log), sys.executable, "-m", program, *words],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=out,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
             env=environment,
+            start_new_session=True,
         )
 
 
-@pytest.mark.skipif(not strace_works(), reason="strace is not here, or not allowed")
+needs_strace = pytest.mark.skipif(not strace_works(), reason="strace is not here, or not allowed")
+
+
+@needs_strace
 @pytest.mark.parametrize("program", ["tests.call.fake_program", "facewire"])
 def test_nothing_phones_home(clip: Path, tmp_path: Path, program: str) -> None:
     """Over a whole call, once with the real networks: neither side looks up a name, the guest
@@ -358,23 +259,87 @@ def test_nothing_phones_home(clip: Path, tmp_path: Path, program: str) -> None:
         processes.append(watched(logs[1], program, *two))
         codes = [process.wait(300) for process in processes]
     finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+        _end(processes)
     assert codes == [0, 0], "".join(path.read_text() for path in said)
     for name in ("one", "two"):
         assert Capture(tmp_path / f"{name}.mp4").info.timing.frames > 1
         if program == "facewire":
             assert "the picture is signed" in (tmp_path / f"{name}.out").read_text()
-    server = link.rpartition("/")[0].rpartition(":")[2]
     for log in logs:
-        text = log.read_text()
-        reached = [found.groups() for found in OTHER.finditer(text)]
-        assert reached  # else the test sees nothing
-        assert {address for _, _, address in reached} <= own_addresses()
-        assert "53" not in {number for _, number, _ in reached}
-        assert {number for call, number, _ in reached if call == "connect"} <= {server}
-        assert not re.search(r"nscd|resolve1|avahi|varlink", text)  # others that look up names
+        _asked_nobody_but(log, server_port(link))
+
+
+@needs_strace
+def test_a_server_phones_nobody(clip: Path, tmp_path: Path) -> None:
+    """`facewire rendezvous` while a call begins: it connects to nothing and looks up nothing."""
+    fake, server_words = "tests.call.fake_program", ["rendezvous", "--host", "127.0.0.1"]
+    logs = [tmp_path / f"{name}.log" for name in ("server", "one", "two")]
+    said = [log.with_suffix(".out") for log in logs]
+    words = ["call", "--in", str(clip), "--loop", "--out"]
+    processes = [watched(logs[0], fake, *server_words, "--port", "0")]
+    try:
+        found = re.compile(r"http://127\.0\.0\.1:\d+")
+        server = _until(processes, lambda: found.search(said[0].read_text()))[0]
+        one = [*words, str(tmp_path / "one.mp4"), "--server", server]
+        processes.append(watched(logs[1], fake, *one))
+        link = _until(processes, lambda: LINK.search(said[1].read_text()))[0]
+        two = [word for word in words if word != "--loop"]
+        processes.append(watched(logs[2], fake, *two, str(tmp_path / "two.mp4"), link))
+        assert [process.wait(300) for process in processes[1:]] == [0, 0]
+    finally:
+        _end(processes)
+    _asked_nobody_but(logs[0], None)
+    for log in logs[1:]:
+        _asked_nobody_but(log, server_port(link))
+
+
+@needs_strace
+def test_codes_phone_nobody(clip: Path, tmp_path: Path) -> None:
+    """A call by `--copy-paste`: neither side connects to anything."""
+    fake, words = "tests.call.fake_program", ["call", "--copy-paste", "--in", str(clip), "--out"]
+    logs = [tmp_path / "one.log", tmp_path / "two.log"]
+    said = [log.with_suffix(".out") for log in logs]
+    one = watched(logs[0], fake, *words, str(tmp_path / "one.mp4"), "--loop", stdin=subprocess.PIPE)
+    processes = [one]
+    try:
+        first = _until(processes, lambda: re.search(r"FW1\.\S+\n", said[0].read_text()))[0].strip()
+        processes.append(watched(logs[1], fake, *words, str(tmp_path / "two.mp4"), first))
+        second = _until(processes, lambda: re.search(r"FW2\.\S+\n", said[1].read_text()))[0]
+        assert one.stdin is not None
+        one.stdin.write(second.encode())
+        one.stdin.flush()
+        codes = [process.wait(300) for process in processes]
+    finally:
+        _end(processes)
+        if one.stdin is not None:
+            one.stdin.close()
+    assert codes == [0, 0], "".join(path.read_text() for path in said)
+    for log in logs:
+        _asked_nobody_but(log, None)
+
+
+def server_port(link: str) -> str:
+    return link.rpartition("/")[0].rpartition(":")[2]
+
+
+def _asked_nobody_but(log: Path, server: str | None) -> None:
+    """Everything went to addresses of this machine, connections to a port only (None: there were
+    none), and no name was looked up.
+    """
+    text = log.read_text()
+    reached = [found.groups() for found in OTHER.finditer(text)]
+    assert reached or "accept" in text  # else the test sees nothing
+    assert {address for _, _, address in reached} <= own_addresses()
+    assert "53" not in {number for _, number, _ in reached}
+    assert {number for call, number, _ in reached if call == "connect"} <= {server}
+    assert not re.search(r"nscd|resolve1|avahi|varlink", text)  # others that look up names
+
+
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what strace watches would outlive it
+        process.wait()
 
 
 def _until(processes: list[subprocess.Popen[bytes]], what: Callable[[], Any]) -> Any:

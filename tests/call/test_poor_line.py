@@ -15,7 +15,7 @@ import pytest
 from facewire.call.simulated import LineConditions
 from facewire.cli.info import describe
 
-from .real_network import ETHERNET, IP, Program, Relay, call
+from .real_network import ETHERNET, IP, Program, Relay, call, ip
 
 _SECONDS = 6
 
@@ -126,3 +126,48 @@ def test_ten_seconds_of_nothing(clip: Path, tmp_path: Path) -> None:
         whole = [one for one in facts["references"] if one["base"] is None]
         assert len(whole) == 1
         assert facts["damaged_packets"] == 0
+
+
+def test_thirty_seconds_of_nothing_and_a_new_address(clip: Path, tmp_path: Path) -> None:
+    """The old connection cannot come back, so a new one is made under the same session. The
+    references are still there: no whole keyframe is sent again, and pictures go on.
+    """
+    with call(line(), tmp_path, _words(clip, 16)) as (programs, relay):
+        for program in programs:
+            program.waits_for("the picture is signed")
+        dies, lives = time.time() + 1, time.time() + 31
+        relay.change(1.0, {"dead": True})
+        relay.change(31.0, {"dead": False})
+        programs[0].waits_for("nothing comes from the other side")
+        cable = ("-n", programs[1].space, "addr")
+        ip(*cable, "add", "10.78.0.9/24", "dev", "cable")
+        ip(*cable, "del", "10.78.0.2/24", "dev", "cable")
+        if "10.78.0.9" not in _addresses(programs[1]):  # it went with the first
+            ip(*cable, "add", "10.78.0.9/24", "dev", "cable")
+        programs[1].waits_for("the line is lost")
+        for program in programs:
+            program.waits_for("the line is back")
+            assert time.time() > lives
+        back = time.time()
+        time.sleep(6)
+    for program in programs:
+        rows = program.rows()
+        meanwhile = [row["call"]["shown"] for row in rows if dies + 5 < row["time"] < lives]
+        assert meanwhile[0] == meanwhile[-1]
+        goes_on = next(row["time"] for row in rows if row["call"]["shown"] > meanwhile[-1])
+        print(f"{program.name}: back {back - lives:.1f}, seen {goes_on - lives:.1f}")
+        assert goes_on < lives + 20
+        assert rows[-1]["call"]["shown"] > meanwhile[-1] + 2
+        assert rows[-1]["line"]["connections"] == 2
+        assert rows[-1]["call"]["restarts"] == 0
+        facts = describe(tmp_path / f"{program.name}.fwire")
+        whole = [one for one in facts["references"] if one["base"] is None]
+        assert len(whole) == 1
+        assert facts["damaged_packets"] == 0
+
+
+def _addresses(program: Program) -> str:
+    shown = subprocess.run(
+        [IP, "-n", program.space, "addr", "show", "dev", "cable"], capture_output=True, check=True
+    )
+    return shown.stdout.decode()

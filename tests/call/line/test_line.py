@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from facewire.call.line import line as line_module
+from facewire.call.line.entrance import Entrance
 from facewire.call.line.line import Line, LineState
 from facewire.call.line.traffic import Traffic
 from facewire.call.meeting.client import Meeting
@@ -196,13 +197,9 @@ def test_a_quiet_line_that_comes_back_is_kept(monkeypatch: pytest.MonkeyPatch) -
         one, other = await connected(link)
         for side in (one, other):  # a new path would be there first on a slow computer
             monkeypatch.setattr(side.line, "_meet_again", asyncio.Event().wait)
-        traffic = [side.line._connection.traffic for side in (one, other)]  # type: ignore[union-attr]
-        receive = type(traffic[0]).receive
-        type(traffic[0]).receive = lambda *_: False  # type: ignore[method-assign]
-        try:
+        with monkeypatch.context() as dead:
+            dead.setattr(Entrance, "lets_in", lambda *_: False)
             await until(lambda: one.line.state == other.line.state == LineState.QUIET)
-        finally:
-            type(traffic[0]).receive = receive  # type: ignore[method-assign]
         await exchange(one, other, b"back")
         await until(lambda: one.line.state == other.line.state == LineState.CONNECTED)
         for side in (one, other):

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewire.call.line.rtp import HEADER_BYTES, RtpReader, RtpWriter, source_of
-from facewire.call.line.traffic import Traffic
 from facewire.codec.errors import StreamError, TruncatedError
 
 
@@ -83,21 +82,3 @@ def test_cut(cut: int) -> None:
     head = struct.pack("!BBHII", 0x90, 97, 0, 0, 7) + struct.pack("!HH", 0xBEDE, 1) + bytes(4)
     with pytest.raises(TruncatedError):
         RtpReader().read(head[:cut])
-
-
-def test_traffic_counts_headers() -> None:
-    traffic = Traffic()
-    traffic.send(100, "10.0.0.1")
-    traffic.send(100, "2001:db8::1")
-    assert (traffic.sent, traffic.sent_bytes) == (2, 128 + 148)
-    assert traffic.receive(100, "10.0.0.1", 0.0)
-    assert (traffic.received, traffic.received_bytes) == (1, 128)
-
-
-def test_traffic_bounds_what_comes() -> None:
-    """A burst is taken, 10 Mbit/s are not, and a call's rate is taken again soon after."""
-    traffic = Traffic()
-    taken = sum(traffic.receive(1200, "10.0.0.1", n / 1000) for n in range(10_000))
-    assert 1200 * taken < 512_000 + 10 * 130_000
-    assert traffic.dropped == 10_000 - taken
-    assert all(traffic.receive(200, "10.0.0.1", 11 + n / 16) for n in range(100))

@@ -4,74 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import struct
-from collections.abc import Awaitable, Callable
+import re
+import time
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from facewire.call.line.transport import Connection, certificate, fingerprint
-from facewire.call.pack import Datagram
-from facewire.codec.errors import CallError
-from facewire.codec.packet import Flags, Kind, Packet
+from facewire.call.line import entrance
+from facewire.call.line.transport import ice_server, is_turn
+from facewire.codec.errors import CallError, ConfigError
+
+from .pairs import Side, datagram, run, until
 
 aiortc = pytest.importorskip("aiortc")
 StunProtocol = pytest.importorskip("aioice.ice").StunProtocol
+Candidate = pytest.importorskip("aioice").Candidate
 
 TAG, RTP, UDP, IP4, IP6 = 10, 12, 8, 20, 40
-
-
-class Side:
-    """A connection, and what came through it."""
-
-    def __init__(self, maker: bool) -> None:
-        self.datagrams: list[bytes] = []
-        self.messages: list[bytes] = []
-        self.ends: list[bool] = []
-        self.certificate = certificate()
-        self.connection = Connection(
-            maker=maker,
-            own=self.certificate,
-            on_datagram=self.datagrams.append,
-            on_message=self.messages.append,
-            on_end=self.ends.append,
-        )
-
-    async def connect(self, other: Side, candidates: Any, seconds: float = 20.0) -> None:
-        print_ = fingerprint(other.certificate)
-        user, password = other.connection.user, other.connection.password
-        await self.connection.connect(user, password, print_, candidates, seconds)
-
-
-async def pair() -> tuple[Side, Side]:
-    one, other = Side(True), Side(False)
-    first, second = await one.connection.gather(), await other.connection.gather()
-    await asyncio.gather(one.connect(other, second), other.connect(one, first))
-    return one, other
-
-
-def run(test: Callable[[Side, Side], Awaitable[None]]) -> None:
-    async def body() -> None:
-        one, other = await pair()
-        try:
-            await test(one, other)
-        finally:
-            await one.connection.close()
-            await other.connection.close()
-
-    asyncio.run(body())
-
-
-async def until(what: Callable[[], object], seconds: float = 10.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not what():
-            await asyncio.sleep(0.01)
-
-
-def datagram(number: int, size: int = 100) -> bytes:
-    packet = Packet(Kind.MOTION, Flags.SYNTHETIC, 0, number % 65536, 7, bytes(size))
-    return bytes(Datagram(0x1234, number, 500, (packet,)))
 
 
 def test_datagrams_both_ways() -> None:
@@ -211,30 +160,56 @@ def test_closing_at_every_stage() -> None:
     asyncio.run(body())
 
 
-def test_a_flood_is_dropped() -> None:
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_the_clock_is_set_while_a_message_is_on_its_way(
+    monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """A message that is lost after that is repeated within seconds, as before."""
+
     async def test(one: Side, other: Side) -> None:
-        for number in range(600):
-            one.connection.send(datagram(number, 1100))
-            if number % 50 == 49:
-                await asyncio.sleep(0.01)
-        await until(lambda: other.connection.traffic.received >= 550)
-        assert other.connection.traffic.dropped > 50
-        assert len(other.datagrams) < 560
+        sctp = one.connection._sctp
+        one.connection.send_reliably(b"before")
+        await until(lambda: other.messages and not sctp._sent_queue)
+        one.connection.send_reliably(b"meanwhile")
+        while not sctp._sent_queue:
+            await asyncio.sleep(0)
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + hours * 3600.0)
+        await until(lambda: len(other.messages) == 2 and not sctp._sent_queue)
+        lets_in = entrance.Entrance.lets_in
+        monkeypatch.setattr(entrance.Entrance, "lets_in", lambda *_: False)
+        one.connection.send_reliably(b"after")
+        await until(lambda: sctp._sent_queue)
+        await asyncio.sleep(0.05)
+        monkeypatch.setattr(entrance.Entrance, "lets_in", lets_in)
+        await until(lambda: len(other.messages) == 3, 8.0)
+        assert other.messages == [b"before", b"meanwhile", b"after"]
 
     run(test)
 
 
-def test_sources_are_bounded() -> None:
-    """Each SSRC costs libsrtp memory for the whole call."""
-
+def test_no_round_trip_makes_the_reliable_channel_wait_long() -> None:
     async def test(one: Side, other: Side) -> None:
-        for source in range(50):
-            packet = struct.pack("!BBHII", 0x80, 97, 0, 0, source) + b"hello"
-            await one.connection._dtls._send_rtp(packet)
-        await until(lambda: other.connection.traffic.dropped >= 42)
-        assert len(other.datagrams) == 8
+        sctp = one.connection._sctp
+        for round_trip in (-3600.0, 3600.0, -1.0, 1e9):
+            sctp._update_rto(round_trip)
+            assert 0.2 <= sctp._rto <= 10.0
 
     run(test)
+
+
+def test_ice_servers() -> None:
+    assert not is_turn("stun:192.0.2.1")
+    assert is_turn("turn:192.0.2.1:3479?transport=tcp")
+    for url in ("example", "http://example", "stun:", "turn:a:b"):
+        with pytest.raises(ConfigError, match="stun:HOST"):
+            ice_server(url)
+    server = ice_server("turn:192.0.2.1", "alice", "secret")
+    assert (server.urls, server.username, server.credential) == (
+        "turn:192.0.2.1",
+        "alice",
+        "secret",
+    )
 
 
 # What `Connection` needs of aiortc beside its public names. Should one of these fail after an
@@ -269,6 +244,32 @@ def test_contract_dtls() -> None:
     assert "self._srtp_profiles" in inspect.getsource(dtls.start)
     assert aiortc.rtcdtlstransport.SRTP_AES128_CM_SHA1_80.libsrtp_profile
     assert "self._ssl = SSL.Connection(" in inspect.getsource(dtls)
+    assert "self._rx_srtp = Session(rx_policy)" in inspect.getsource(dtls._setup_srtp)
+    assert "except pylibsrtp.Error" in source
+    assert aiortc.rtp.is_rtcp(b"\x80\xc8")
+    assert not aiortc.rtp.is_rtcp(b"\x80\x60")
+
+
+def test_contract_clocks() -> None:
+    """Both modules ask the name `time` for the time, and for nothing else."""
+    import aioice.turn
+
+    run(_nothing)  # a connection has been made
+    for module in (aioice.turn, aiortc.rtcsctptransport):
+        source = inspect.getsource(module)
+        assert source.count("time.time()") == len(re.findall(r"(?<![\w.])time\.", source)) > 0
+        assert module.time.time is time.monotonic
+
+
+async def _nothing(one: Side, other: Side) -> None:
+    """Two sides that say nothing."""
+
+
+def test_contract_ice_servers() -> None:
+    parse = aiortc.rtcicetransport.parse_stun_turn_uri
+    assert parse("turn:192.0.2.1")["scheme"] == "turn"
+    with pytest.raises(ValueError, match="malformed"):
+        parse("example")
 
 
 def test_contract_sctp() -> None:
@@ -304,6 +305,15 @@ def test_contract_ice() -> None:
         assert ice.ice_controlling is True
         assert ice._nominated == {}
         assert ice._protocols
+        assert ice._protocols[0].transactions == {}
+        assert (ice.local_username, ice.local_password) == (
+            side.connection.user,
+            side.connection.password,
+        )
+        assert (ice.remote_password, ice._remote_candidates) == (None, [])
+        candidate = Candidate("1", 1, "udp", 1, "192.0.2.1", 9, "host")
+        await ice.add_remote_candidate(candidate)
+        assert ice._remote_candidates[0]._network_host == "192.0.2.1"
         await side.connection.close()
 
     asyncio.run(body())
@@ -312,5 +322,6 @@ def test_contract_ice() -> None:
     seen: list[bytes] = []
     stub = SimpleNamespace(receiver=SimpleNamespace(data_received=lambda d, c: seen.append(d)))
     stub.local_candidate = SimpleNamespace(component=1)
+    assert "message.transaction_id in self.transactions" in inspect.getsource(StunProtocol)
     StunProtocol.datagram_received(stub, b"\x80media", ("10.0.0.1", 1))  # type: ignore[arg-type]
     assert seen == [b"\x80media"]

@@ -130,6 +130,21 @@ def test_a_call_through_a_relay(turn: str, caplog: pytest.LogCaptureFixture) -> 
     asyncio.run(body())
 
 
+def test_a_stun_server(turn: str) -> None:
+    """Its answers are not proven to be anybody's; they are taken all the same."""
+
+    async def body() -> None:
+        side = End(True, turn.replace("turn:", "stun:"))
+        try:
+            assert "srflx" in {one.kind for one in await side.connection.gather()}
+            assert side.connection.traffic.dropped == 0
+            assert side.connection.traffic.heard == 0.0
+        finally:
+            await side.connection.close()
+
+    asyncio.run(body())
+
+
 def test_a_wrong_password(
     turn: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
