@@ -77,12 +77,12 @@ class _Run(ResumableRun):
         self.network = GeometryPredictor()
         # It begins at the mean face, so that the steps go into what differs from it.
         with torch.no_grad():
-            mean = torch.from_numpy(frames.landmarks.mean(0)).flatten()
-            cast(torch.nn.Linear, self.network.geometry[-1]).bias.copy_(mean)
+            mean = torch.from_numpy(frames.landmarks.mean(0))
+            cast(torch.nn.Linear, self.network.geometry[-1]).bias.copy_(mean.flatten())
         self.optimiser = self._adam(self.network)
         self.judge: LandmarkDiscriminator | None = None
         if settings.losses.adversarial > 0:
-            self.judge = LandmarkDiscriminator()
+            self.judge = LandmarkDiscriminator(mean)
             self.judge_optimiser = self._adam(self.judge)
 
     def _adam(self, network: torch.nn.Module) -> torch.optim.Adam:

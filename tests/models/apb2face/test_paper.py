@@ -34,7 +34,7 @@ def test_shapes() -> None:
     network = GeometryPredictor()
     made = network(torch.zeros(3, 1, STEPS, MFCC), torch.zeros(3, 3), torch.zeros(3, 2))
     assert made.shape == (3, COUNT, 2)
-    assert LandmarkDiscriminator()(made).shape == (3,)
+    assert LandmarkDiscriminator(torch.zeros(COUNT, 2))(made).shape == (3,)
 
 
 def test_layers_are_those_of_the_paper() -> None:
@@ -50,7 +50,7 @@ def test_layers_are_those_of_the_paper() -> None:
     assert [c.kernel_size for c in layers(network.time, convolution)] == [(3, 1)] * 4 + [(4, 1)]
     parts = (network.pose, network.blink, network.geometry)
     assert [len(layers(part, linear)) for part in parts] == [4, 3, 2]
-    assert len(layers(LandmarkDiscriminator(), linear)) == 7
+    assert len(layers(LandmarkDiscriminator(torch.zeros(COUNT, 2)), linear)) == 7
 
 
 def test_parameters() -> None:
@@ -80,7 +80,7 @@ def test_sound_pose_and_blinks_count_about_alike_at_first(make: type) -> None:
 
 
 def test_losses_have_the_weights_of_the_paper() -> None:
-    judge = LandmarkDiscriminator()
+    judge = LandmarkDiscriminator(torch.zeros(COUNT, 2))
     for parameter in judge.parameters():
         torch.nn.init.zeros_(parameter)  # so it gives every face the score 0
     judge.requires_grad_(False)
@@ -93,10 +93,18 @@ def test_losses_have_the_weights_of_the_paper() -> None:
     assert float(landmark_error_px(made, true)) == pytest.approx(0.25 * math.sqrt(2) * 128)
 
 
+def test_the_discriminator_sees_how_faces_move() -> None:
+    """Untrained verdicts on faces differ by what moves them, however little that is of a face."""
+    torch.manual_seed(0)
+    mean = torch.rand(COUNT, 2) - 0.5
+    faces = mean + 0.02 * torch.einsum("bk,kpc->bpc", torch.randn(32, 4), torch.randn(4, COUNT, 2))
+    assert float(LandmarkDiscriminator(mean)(faces).std().detach()) > 0.1
+
+
 def test_the_discriminator_teaches_the_predictor_alone() -> None:
     """Its own loss does not reach the predictor."""
     made = torch.zeros(2, COUNT, 2, requires_grad=True)
-    judge = LandmarkDiscriminator()
+    judge = LandmarkDiscriminator(torch.zeros(COUNT, 2))
     discriminator_loss(judge, made, torch.ones(2, COUNT, 2)).backward()
     assert made.grad is None
     assert all(p.grad is not None for p in judge.parameters())
