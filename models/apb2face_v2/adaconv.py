@@ -23,9 +23,8 @@ class AdaConv(nn.Module):
     offset for each channel of the normalised features. Untrained, it does little but normalise.
 
     The vector has the length 1, so its N numbers are about 1 / sqrt(N) each. They are multiplied by
-    sqrt(N) first. Without this, the first layer hardly passes on how vectors differ: the kernels of
-    an untrained network then differ by a thousandth, which bfloat16 rounds away, and training finds
-    pictures that are the same for all vectors.
+    sqrt(N) first. Without this, the kernels of an untrained network differ by a thousandth from one
+    vector to the other. It is not known whether training gains by it (`docs/reenactors.md`).
 
     Args:
         vector: N, how many numbers the vector has.
