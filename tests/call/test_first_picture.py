@@ -24,7 +24,7 @@ import numpy as np
 import pytest
 
 from facewire.call.config import CallConfig
-from facewire.call.line import transport
+from facewire.call.line import entrance, transport
 from facewire.call.line.line import Line, LineState
 from facewire.call.meeting.link import Link
 from facewire.call.meeting.rendezvous import Rendezvous
@@ -53,7 +53,7 @@ def lossy(share: float, seed: int) -> Iterator[None]:
     """Every packet of media and of the reliable channel is 50 ms late, or lost. What ICE and DTLS
     need to connect is left alone.
     """
-    rng, counted = random.Random(seed), transport._Counted
+    rng, counted = random.Random(seed), entrance._Counted
     send = counted.sendto
 
     def leave(inner: Any, data: bytes, address: Any) -> None:
