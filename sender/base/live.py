@@ -4,6 +4,9 @@ A chain continues from a reference that the receiver has, and keeps its quantise
 fits the rate. When it does not fit, or when the receiver has lost the chain, another chain begins
 at the newest such reference. A frame for which there is no room is left out; the receiver then
 shows the generated picture.
+
+A chain can be only so much coarser than its still. If so much moves that even the coarsest one has
+room for few frames, it is worth less than what else the bits could buy, and the base layer rests.
 """
 
 from __future__ import annotations
@@ -41,6 +44,9 @@ _IN_DEBT_S, _LESS = (
 )  # while so many seconds of the rate are overdrawn, it takes this part of its share
 _APART_S = 2.0  # from one chain to the next, at least
 _LOST_S = 0.5  # the same where the receiver has lost it
+_TRIED_S = 3.0  # after which a chain is judged by how many frames it had room for
+_LEAST = 0.35  # of the frames, below which it is given up
+_REST_S = 10.0  # before the base layer is tried again
 _DEBT_S, _SAVED_S = 0.4, 0.4  # seconds of its rate that may be overdrawn or saved
 _FRAME_BYTES = 3.0  # of a frame in its group beside its data
 _GROUP_S = Fraction(1, 8)  # seconds of frames in a group
@@ -110,13 +116,15 @@ class LiveBase:
         self._search: tuple[Reference, StillJob[Anchor | None]] | None = None
         self._unusable: Reference | None = None
         self._lost = False
+        self._rests_until = Fraction(0)
+        self._rests = False
         self._bucket = 0.0
         self._earned_at: Fraction | None = None
 
     @property
     def share(self) -> float:
         """The part that the base layer takes of what sound and motion leave; 0 if it is off."""
-        return _SHARE if self.allowed and pays(self._rate) else 0.0
+        return _SHARE if self.allowed and not self._rests and pays(self._rate) else 0.0
 
     @property
     def is_full(self) -> bool:
@@ -145,10 +153,17 @@ class LiveBase:
         Returns:
             Packets of earlier frames that must leave before it; see `flush`.
         """
+        self._rests = now < self._rests_until
         self._earn(now)
         if view is None or not self.share:
             return []
         before: list[Packet] = []
+        if self._chain is not None and self._is_thin(self._chain, now):
+            before = self.flush()
+            if self._chain.quantiser >= _FIRST:  # else a coarser one may do
+                self._rests_until, self._rests = now + Fraction(_REST_S), True
+            self.clear()
+            return before
         chain = self._chain
         if chain is None or self._is_over(chain, now):
             before = self.flush()
@@ -209,6 +224,11 @@ class LiveBase:
         crf = chain.wanted_crf(self._frame_bytes)
         quantiser = min(max(4 * (crf - chain.anchor.crf), FINEST), COARSEST)
         return abs(quantiser - chain.quantiser) * GROWTH > math.log(_OFF)
+
+    def _is_thin(self, chain: _Chain, now: Fraction) -> bool:
+        """Whether the chain had room for too few of the frames."""
+        since = float(now - chain.began)
+        return since >= _TRIED_S and chain.count < _LEAST * since * float(self._fps)
 
     def _begin(self, now: Fraction) -> _Chain | None:
         """Begin another chain as soon as the still from which it continues is ready. Until then,

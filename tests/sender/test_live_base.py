@@ -121,6 +121,27 @@ def test_a_lost_chain_is_replaced(card: Path) -> None:
     assert next(group for group in after if group.chain == max(chains)).index == 1
 
 
+def test_a_chain_that_has_room_for_few_frames_is_given_up(card: Path) -> None:
+    """Where the whole picture jumps about, even the coarsest frames are far too large. After ten
+    seconds another chain is tried, and goes on if the picture is calm by then.
+    """
+    encoder, face = call(card)
+    places = np.random.default_rng(3)
+    coded: dict[int, int] = {}
+    for number in range(18 * FPS):
+        frame = face.frame()
+        if 3 < number < 6 * FPS:
+            frame = np.roll(frame, places.integers(0, 256, 2), (0, 1))
+        coded[number] = sum(len(group.frames) for group in groups_of(encoder.encode(frame)))
+    tried, rest, again = (
+        sum(coded[number] for number in range(int(start * FPS), int(end * FPS)))
+        for start, end in ((0, 4), (4, 12), (15, 18))
+    )
+    assert 0 < tried < 0.35 * 4 * FPS
+    assert rest == 0
+    assert again > 0.5 * 3 * FPS
+
+
 def test_below_the_crossing_it_ends(card: Path) -> None:
     encoder, face = call(card)
     assert groups_of([p for _ in range(20) for p in encoder.encode(face.frame())])
