@@ -137,7 +137,7 @@ def test_a_chain_that_has_room_for_few_frames_is_given_up(card: Path) -> None:
         sum(coded[number] for number in range(int(start * FPS), int(end * FPS)))
         for start, end in ((0, 4), (4, 12), (15, 18))
     )
-    assert 0 < tried < 0.35 * 4 * FPS
+    assert 0 < tried < 0.2 * 4 * FPS
     assert rest == 0
     assert again > 0.5 * 3 * FPS
 
