@@ -34,10 +34,8 @@ __all__ = ["Outgoing"]
 
 _THIN_KBPS = 14.0  # below this, two packets of sound share a datagram
 _COPY_FROM, _COPY_UNTIL = 0.03, 0.015  # loss at which copies begin and end
-_SOUND_DEBT_S, _COPY_DEBT_S = (
-    0.8,
-    0.1,
-)  # of the rate that copies of sound, or others, may take early
+_SOUND_DEBT_S = 0.8  # of the rate that copies of sound may take in advance
+_COPY_DEBT_S = 0.1  # the same for copies of motion and light
 _STEP_S = 0.1  # between two settings of the encoder's rate
 _SMOOTH_S = 2.0  # over which the cost of copies and reports is averaged
 _LID_S = 0.25  # of the rate that may be saved for keyframes
