@@ -37,6 +37,11 @@ class RenderLoad:
         self._changed: float | None = None
         self._wait = _BACK_S
 
+    @property
+    def usual_s(self) -> float:
+        """Seconds that a picture has taken lately; 0 before the first."""
+        return self._usual
+
     def add(self, now: float, seconds: float, skipped: int) -> None:
         """Note that a picture was made.
 

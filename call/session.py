@@ -325,11 +325,17 @@ class CallSession:
         due = self.choose(now)
         return self._output if due is None else self.render(due)
 
-    def choose(self, now: float) -> DuePicture | None:
-        """The first half of `picture`, for callers that render in a thread of their own: what is
-        to be shown from now on, None if that is nothing new.
+    def choose(self, now: float, ahead_s: float = 0.0) -> DuePicture | None:
+        """The first half of `picture`, for callers that render in a thread of their own.
+
+        Args:
+            now: seconds of this side's clock.
+            ahead_s: how many seconds rendering takes; the picture is one for so long after `now`.
+
+        Returns:
+            What is to be shown then; None if that is nothing new.
         """
-        return self.playback.choose(self._at(now))
+        return self.playback.choose(self._at(now) + ahead_s)
 
     def render(self, due: DuePicture) -> PictureOutput | None:
         """The second half of `picture`. Takes as long as the network takes for a picture."""

@@ -41,6 +41,7 @@ _TICK_S = 0.01
 _MOST = 500  # datagrams or pieces of sound that wait; the oldest go first
 _JOIN_S = 5.0
 _GOODBYE_S = 0.1  # between two datagrams that say goodbye
+_AHEAD_S = 0.2  # before its time the making of a picture begins, at most
 _log = logging.getLogger(__name__)
 
 
@@ -291,10 +292,9 @@ class CallWorkers:
             self.session.playback.take(due, now)
 
     def _render(self) -> None:
-        """Make the picture that is due."""
-        now = self._clock()
+        """Make the picture that will be due when it is finished."""
         with self._playing:
-            due = self.session.choose(now)
+            due = self.session.choose(self._clock(), min(self._load.usual_s, _AHEAD_S))
             skipped = self.session.playback.pictures.skipped
         if due is None:
             if not self.session.incoming.decoder.work_ahead():

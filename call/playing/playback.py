@@ -82,7 +82,9 @@ class Playback:
         return pcm
 
     def choose(self, now: float) -> DuePicture | None:
-        """The picture to be shown from now on; None if there is no new one."""
+        """The picture to be shown from `now` on, which may lie in the future; None if there is no
+        new one.
+        """
         return self.pictures.choose(self.position(now), now)
 
     def position(self, now: float) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from facewire.call.render_load import RenderLoad
 
 
@@ -70,3 +72,11 @@ def test_it_does_not_decide_in_the_first_seconds() -> None:
     for index in range(30):
         load.add(index * 0.1, 0.1, 2)
     assert not load.light
+
+
+def test_it_knows_how_long_a_picture_takes() -> None:
+    load = RenderLoad()
+    assert load.usual_s == 0.0
+    for turn in range(100):
+        load.add(0.1 * turn, 0.06, 1)
+    assert load.usual_s == pytest.approx(0.06)

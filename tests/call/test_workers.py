@@ -19,6 +19,8 @@ from facewire.codec.control import State
 from facewire.codec.errors import ConfigError
 from facewire.codec.packet import Kind
 from facewire.receiver.decoder import Decoder
+from facewire.receiver.outputs import PictureOutput
+from facewire.receiver.tracks.pictures import DuePicture
 from facewire.sender.encoder import Encoder
 
 from .sides import BLOCK, NoGenerator, SwayingFace, picture, voice
@@ -85,6 +87,28 @@ def test_pictures_and_sound_go_both_ways(pair: tuple[CallWorkers, CallWorkers]) 
         playout = side.session.playback.playout.statistics
         assert playout.played > playout.silent
         assert side.failure is None
+
+
+def test_a_picture_is_made_before_its_time(pair: tuple[CallWorkers, CallWorkers]) -> None:
+    """Otherwise it would be seen later than its sound is heard, by the time that making it takes."""
+    one, two = pair
+    asked: list[tuple[float, float]] = []
+    choose, render = two.session.choose, two.session.render
+
+    def chosen(now: float, ahead_s: float = 0.0) -> DuePicture | None:
+        asked.append((now, ahead_s))
+        return choose(now, ahead_s)
+
+    def slow(due: DuePicture) -> PictureOutput | None:
+        time.sleep(0.06)
+        return render(due)
+
+    two.session.choose, two.session.render = chosen, slow  # type: ignore[method-assign]
+    one.start(To(two))
+    two.start(To(one))
+    talk(one, two, lambda: two.statistics.shown > 10)
+    assert asked[0][1] == 0.0, "nothing is known before the first picture"
+    assert 0.06 <= asked[-1][1] <= 0.2
 
 
 def test_the_first_keyframe_takes_the_reliable_channel(card: Path) -> None:
