@@ -11,7 +11,8 @@ __all__ = ["PromptQueue"]
 
 _SOUND_WAITS, _MOTION_WAITS_S = 0.25, 0.03
 """For how much of the time that a packet lasts sound waits for motion, and how long motion waits
-for sound, to share a datagram. If motion waited longer, its pictures would come after their sound.
+after the time when the next sound is expected, to share a datagram. Motion that comes before the
+sound of its time loses nothing by that, because its pictures are shown with that sound.
 """
 
 
@@ -48,8 +49,11 @@ class PromptQueue:
             return float("inf")
         if self._is_whole(packet_s * count, count):
             return now
-        waits = _SOUND_WAITS * packet_s if self._has_sound(packet_s * count) else _MOTION_WAITS_S
-        return self._since + packet_s * (count - 1) + waits
+        together_s = packet_s * count
+        if self._has_sound(together_s):
+            return self._since + packet_s * (count - 1) + _SOUND_WAITS * packet_s
+        expected = self._seen.get(Kind.AUDIO, self._since) + together_s
+        return max(self._since, expected) + _MOTION_WAITS_S
 
     def take(
         self, fits: Callable[[Packet, int], bool], now: float, held_s: float

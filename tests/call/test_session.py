@@ -56,6 +56,29 @@ def test_sixteen_kilobits_all_headers_counted(card: Path) -> None:
     assert b.session.statistics.sound_made_up_s == 0
 
 
+@pytest.mark.parametrize("missed", [3, 4])
+def test_a_camera_that_misses_frames_needs_no_more_datagrams(card: Path, missed: int) -> None:
+    """Motion is then in more packets, since a packet's frames are equally far apart. They still
+    leave with the sound: otherwise headers would take a quarter of the rate.
+    """
+    call = Call(card, CallConfig(kbps=16))
+    side = call.a
+    for each in (call.a, call.b):
+        each.speech = np.tile(voice(2000, 4000), 120)  # without a pause
+
+    def see() -> None:
+        side.captured += 1
+        if side.captured % missed:
+            side.session.see(side.frame, side.now)
+
+    side.see = see
+    call.run(20)
+    left = [at for at, _ in side.sent if 10 <= at < 20]
+    assert len(left) / 10 < 9.5
+    assert len(call.b.frames(10, 20)) > 0.95 * (1 - 1 / missed) * 250
+    assert percentile([abs(ahead) for at, ahead in call.b.lips if 10 <= at < 20], 95) < 0.085
+
+
 def test_forty_kilobits_go_into_pictures_and_not_into_headers(card: Path) -> None:
     """Sound and motion share a datagram, whatever the camera's phase is against the microphone's,
     and what datagrams take beyond that is left out of the encoder's rate.

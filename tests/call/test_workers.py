@@ -90,7 +90,7 @@ def test_pictures_and_sound_go_both_ways(pair: tuple[CallWorkers, CallWorkers]) 
 
 
 def test_a_picture_is_made_before_its_time(pair: tuple[CallWorkers, CallWorkers]) -> None:
-    """Otherwise it would be seen later than its sound is heard, by the time that making it takes."""
+    """Otherwise it would be seen later than its sound is heard."""
     one, two = pair
     asked: list[tuple[float, float]] = []
     choose, render = two.session.choose, two.session.render
