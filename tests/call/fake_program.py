@@ -5,6 +5,7 @@ Variables of the environment change what it does:
     FACEWIRE_TEST_BEGUN   a file that it writes as soon as it runs: Ctrl-C before that is Python's
                           own affair
     FACEWIRE_TEST_REAL    the session is the real one
+    FACEWIRE_TEST_BLIND   no window is opened, where one would be
     FACEWIRE_TEST_CLOCK   at SIGUSR1, the clock is set to an hour too early, at SIGUSR2 too late
     FACEWIRE_TEST_FLOOD   from SIGUSR1 to SIGUSR2, 10 Mbit/s are sent to the other side
 """
@@ -34,6 +35,8 @@ def run() -> int:
 
     if "FACEWIRE_TEST_REAL" not in os.environ:
         command.make_session = make
+    if "FACEWIRE_TEST_BLIND" in os.environ:
+        command._window = lambda stack: None  # type: ignore[assignment,return-value]
     if "FACEWIRE_TEST_CLOCK" in os.environ:
         _obey_clock()
     if "FACEWIRE_TEST_FLOOD" in os.environ:

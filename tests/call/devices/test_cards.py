@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +18,8 @@ from facewire.call.devices.card_list import CardList, Named, list_cards, portaud
 from facewire.call.devices.cards import SoundCards
 from facewire.call.devices.resampling import Resampler
 from facewire.codec.errors import DeviceError
+
+from ..pulse import needs_pulse, pulse
 
 
 class FakeStream:
@@ -341,7 +342,6 @@ def test_resampling(given: int, wanted: int) -> None:
     assert abs(np.argmax(spectrum) * wanted / len(middle) - 440) < 5
 
 
-PULSE = shutil.which("pulseaudio")
 LOOP = """
 import time, numpy as np
 from facewire.call.devices.cards import SoundCards
@@ -363,51 +363,20 @@ print(len(heard), round(float(np.argmax(spectrum) * 16000 / max(1, len(tail)))),
 """
 
 
-@pytest.mark.skipif(PULSE is None, reason="PulseAudio is not here")
+@needs_pulse
 def test_a_null_sink_of_pulseaudio(tmp_path: Path) -> None:
-    """What is played is heard again: its monitor is the microphone."""
-    try:
-        portaudio()
-    except (DeviceError, ImportError) as error:
-        pytest.skip(str(error))
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / ".asoundrc").write_text("pcm.!default pulse\nctl.!default pulse\n")
-    environment = {
-        **os.environ,
-        "HOME": str(home),
-        "XDG_RUNTIME_DIR": str(home),
-        "PULSE_SERVER": f"unix:{home}/native",
-        "PULSE_SOURCE": "fw.monitor",
-        "PULSE_SINK": "fw",
-    }
-    server = subprocess.Popen(
-        [
-            *(str(PULSE), "-n", "--daemonize=no", "--exit-idle-time=-1"),
-            *("-L", "module-null-sink sink_name=fw"),
-            *("-L", f"module-native-protocol-unix auth-anonymous=1 socket={home}/native"),
-        ],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        until(lambda: (home / "native").exists() or server.poll() is not None)
-        if server.poll() is not None:
-            pytest.skip("PulseAudio does not run here")
+    """What is played is heard again: the card's own sound is the microphone."""
+    with pulse(tmp_path, ["card"]) as server:
         run = subprocess.run(
             [sys.executable, "-c", LOOP],
             capture_output=True,
             text=True,
-            env=environment,
+            env={**os.environ, **server.variables("card", "card")},
             timeout=60,
             check=True,
         )
-        lines = run.stdout.splitlines()
-        assert "the microphone works" in lines[0]
-        samples, pitch, _ = map(int, lines[1].split())
-        assert samples > 24000
-        assert abs(pitch - 440) < 5
-    finally:
-        server.terminate()
-        server.wait(10)
+    lines = run.stdout.splitlines()
+    assert "the microphone works" in lines[0]
+    samples, pitch, _ = map(int, lines[1].split())
+    assert samples > 24000
+    assert abs(pitch - 440) < 5
