@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from facewire.sender.tracking.capture import Capture
 
-from .programs import LINK, ROOT, Start, files, leftovers
+from .programs import LINK, Start, files, leftovers
+from .watching import asked_nobody_but, end_all, needs_strace, server_port, wait_for, watched
 
 pytestmark = pytest.mark.slow
 
@@ -207,41 +202,6 @@ def test_what_cannot_be(start: Start, words: list[str], sentence: str) -> None:
     assert "Traceback" not in process.said
 
 
-STRACE = shutil.which("strace")
-CALLS = ["-f", "--seccomp-bpf", "-s", "64", "-e", "trace=%network"]
-OTHER = re.compile(r"(connect|send\w*)\(.*sin6?_port=htons\((\d+)\).*?\"([0-9a-f.:]+)\"")
-
-
-def strace_works() -> bool:
-    """It may be forbidden in a container."""
-    if STRACE is None:
-        return False
-    return subprocess.run([STRACE, *CALLS, "true"], capture_output=True).returncode == 0
-
-
-def watched(
-    log: Path, program: str, *words: str, stdin: int = subprocess.DEVNULL
-) -> subprocess.Popen[bytes]:
-    """A program of Python under strace, in a home where no consent is stored."""
-    home = log.with_suffix(".home")
-    home.mkdir()
-    environment = {k: v for k, v in os.environ.items() if k != "DISPLAY"}
-    environment |= {"HOME": str(home), "PYTHONPATH": str(ROOT)}
-    with log.with_suffix(".out").open("wb") as out:
-        return subprocess.Popen(
-            [str(STRACE), *CALLS, "-o", str(log), sys.executable, "-m", program, *words],
-            stdin=stdin,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            cwd=ROOT,
-            env=environment,
-            start_new_session=True,
-        )
-
-
-needs_strace = pytest.mark.skipif(not strace_works(), reason="strace is not here, or not allowed")
-
-
 @needs_strace
 @pytest.mark.parametrize("program", ["tests.call.fake_program", "facewire"])
 def test_nothing_phones_home(clip: Path, tmp_path: Path, program: str) -> None:
@@ -254,19 +214,19 @@ def test_nothing_phones_home(clip: Path, tmp_path: Path, program: str) -> None:
     said = [log.with_suffix(".out") for log in logs]
     processes = [watched(logs[0], program, *words, str(tmp_path / "one.mp4"))]
     try:
-        link = _until(processes, lambda: LINK.search(said[0].read_text()))[0]
+        link = wait_for(processes, lambda: LINK.search(said[0].read_text()))[0]
         two = [*words[:5], "--out", str(tmp_path / "two.mp4"), link]  # without --loop
         processes.append(watched(logs[1], program, *two))
         codes = [process.wait(300) for process in processes]
     finally:
-        _end(processes)
+        end_all(processes)
     assert codes == [0, 0], "".join(path.read_text() for path in said)
     for name in ("one", "two"):
         assert Capture(tmp_path / f"{name}.mp4").info.timing.frames > 1
         if program == "facewire":
             assert "the picture is signed" in (tmp_path / f"{name}.out").read_text()
     for log in logs:
-        _asked_nobody_but(log, server_port(link))
+        asked_nobody_but(log, server_port(link))
 
 
 @needs_strace
@@ -279,18 +239,18 @@ def test_a_server_phones_nobody(clip: Path, tmp_path: Path) -> None:
     processes = [watched(logs[0], fake, *server_words, "--port", "0")]
     try:
         found = re.compile(r"http://127\.0\.0\.1:\d+")
-        server = _until(processes, lambda: found.search(said[0].read_text()))[0]
+        server = wait_for(processes, lambda: found.search(said[0].read_text()))[0]
         one = [*words, str(tmp_path / "one.mp4"), "--server", server]
         processes.append(watched(logs[1], fake, *one))
-        link = _until(processes, lambda: LINK.search(said[1].read_text()))[0]
+        link = wait_for(processes, lambda: LINK.search(said[1].read_text()))[0]
         two = [word for word in words if word != "--loop"]
         processes.append(watched(logs[2], fake, *two, str(tmp_path / "two.mp4"), link))
         assert [process.wait(300) for process in processes[1:]] == [0, 0]
     finally:
-        _end(processes)
-    _asked_nobody_but(logs[0], None)
+        end_all(processes)
+    asked_nobody_but(logs[0], None)
     for log in logs[1:]:
-        _asked_nobody_but(log, server_port(link))
+        asked_nobody_but(log, server_port(link))
 
 
 @needs_strace
@@ -302,60 +262,17 @@ def test_codes_phone_nobody(clip: Path, tmp_path: Path) -> None:
     one = watched(logs[0], fake, *words, str(tmp_path / "one.mp4"), "--loop", stdin=subprocess.PIPE)
     processes = [one]
     try:
-        first = _until(processes, lambda: re.search(r"FW1\.\S+\n", said[0].read_text()))[0].strip()
-        processes.append(watched(logs[1], fake, *words, str(tmp_path / "two.mp4"), first))
-        second = _until(processes, lambda: re.search(r"FW2\.\S+\n", said[1].read_text()))[0]
+        first = wait_for(processes, lambda: re.search(r"FW1\.\S+\n", said[0].read_text()))[0]
+        processes.append(watched(logs[1], fake, *words, str(tmp_path / "two.mp4"), first.strip()))
+        second = wait_for(processes, lambda: re.search(r"FW2\.\S+\n", said[1].read_text()))[0]
         assert one.stdin is not None
         one.stdin.write(second.encode())
         one.stdin.flush()
         codes = [process.wait(300) for process in processes]
     finally:
-        _end(processes)
+        end_all(processes)
         if one.stdin is not None:
             one.stdin.close()
     assert codes == [0, 0], "".join(path.read_text() for path in said)
     for log in logs:
-        _asked_nobody_but(log, None)
-
-
-def server_port(link: str) -> str:
-    return link.rpartition("/")[0].rpartition(":")[2]
-
-
-def _asked_nobody_but(log: Path, server: str | None) -> None:
-    """Everything went to addresses of this machine, connections to a port only (None: there were
-    none), and no name was looked up.
-    """
-    text = log.read_text()
-    reached = [found.groups() for found in OTHER.finditer(text)]
-    assert reached or "accept" in text  # else the test sees nothing
-    assert {address for _, _, address in reached} <= own_addresses()
-    assert "53" not in {number for _, number, _ in reached}
-    assert {number for call, number, _ in reached if call == "connect"} <= {server}
-    assert not re.search(r"nscd|resolve1|avahi|varlink", text)  # others that look up names
-
-
-def _end(processes: list[subprocess.Popen[bytes]]) -> None:
-    for process in processes:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # what strace watches would outlive it
-        process.wait()
-
-
-def _until(processes: list[subprocess.Popen[bytes]], what: Callable[[], Any]) -> Any:
-    """Wait until something is so, while the first process runs."""
-    ends = time.monotonic() + 400
-    while not (found := what()):
-        assert processes[0].poll() is None
-        assert time.monotonic() < ends
-        time.sleep(0.05)
-    return found
-
-
-def own_addresses() -> set[str]:
-    """All addresses of this machine."""
-    import ifaddr
-
-    return {
-        ip.ip if isinstance(ip.ip, str) else ip.ip[0] for a in ifaddr.get_adapters() for ip in a.ips
-    }
+        asked_nobody_but(log, None)
