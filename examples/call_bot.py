@@ -3,8 +3,10 @@
     facewire call                                      prints a link
     python examples/call_bot.py LINK talk.mp4 seen.mp4
 
-ICE, DTLS and SRTP are aiortc's, in a thread of their own (`LineThread`); `CallWorkers` codes and
-decodes in others. This program carries pictures, sound and datagrams between them.
+`LineThread` is the connection (ICE, DTLS and SRTP by aiortc), and `CallWorkers` codes and decodes.
+`Conversation` carries pictures and sound between them and two files, which take the place of
+camera, microphone, loudspeaker and screen. Whatever has the methods of `call/devices/ports.py` can
+take the place of the files.
 """
 
 from __future__ import annotations
@@ -16,14 +18,13 @@ from pathlib import Path
 
 from facewire.call.abilities import Abilities
 from facewire.call.config import CallConfig
+from facewire.call.conversation import Conversation, Parts
 from facewire.call.devices.files import FileSink, FileSource
-from facewire.call.line.line import LineState
 from facewire.call.line.line_thread import LineSettings, LineThread
 from facewire.call.meeting.link import Link
 from facewire.call.session import CallSession
 from facewire.call.signing import PublicKey, SigningKey
 from facewire.call.workers import CallWorkers
-from facewire.codec.control import State
 from facewire.codec.errors import FacewireError
 
 
@@ -51,30 +52,8 @@ def answer(link: str, film: Path, seen: Path) -> int:
     ):
         workers.session.prepare()
         line.start()
-        while line.state not in (LineState.CONNECTED, LineState.ENDED):
-            time.sleep(0.01)
-        workers.start(line.send)
-        shown = None
-        while not source.ended and line.state is not LineState.ENDED:
-            now = time.monotonic()
-            for datagram in line.receive():
-                workers.receive(datagram, now)
-            if (taken := source.look(now)) is not None:
-                workers.see(*taken)
-            workers.hear(source.listen(now), now)
-            sink.play(workers.sound(sink.wants(now), now))
-            if (output := workers.picture(now)) is not None and output is not shown:
-                sink.show(output.frame, now)
-                shown = output
-            if workers.failure is not None:
-                raise workers.failure
-            if State.LEAVING in (workers.peer_state or State.PRESENT):
-                break
-            line.wait(0.01)
-        workers.leave(time.monotonic())
-        time.sleep(0.2)  # the goodbye leaves before the line closes
-        if line.error is not None:
-            raise line.error
+        parts = Parts(workers, line, eye=source, ear=source, mouth=sink, film=sink.show)
+        Conversation(parts).run()
         return workers.statistics.shown
 
 
