@@ -26,6 +26,7 @@ from facewire.call.session import CallSession
 from facewire.call.signing import PublicKey, SigningKey
 from facewire.call.workers import CallWorkers
 from facewire.codec.errors import FacewireError
+from facewire.models.weights import shipped
 
 
 def make_session() -> CallSession:
@@ -51,6 +52,8 @@ def answer(link: str, film: Path, seen: Path) -> int:
         closing(FileSink(seen)) as sink,
     ):
         workers.session.prepare()
+        for network in shipped():  # whichever the other side sends for
+            workers.session.incoming.decoder.prepare(network)
         line.start()
         parts = Parts(workers, line, eye=source, ear=source, mouth=sink, film=sink.show)
         Conversation(parts).run()

@@ -57,6 +57,8 @@ def test_the_bot_holds_a_call(
     module, key, seen = bot(), SigningKey(), tmp_path / "seen.mp4"
     monkeypatch.setattr(module, "make_session", lambda: small(card))
     monkeypatch.setattr(CallSession, "prepare", lambda self: None)
+    loaded = list[str]()
+    monkeypatch.setattr(Decoder, "prepare", lambda self, network: loaded.append(network))
     monkeypatch.setattr(module.FileSource, "ended", False)  # we leave
     sinks: list[FileSink] = []
     monkeypatch.setattr(module, "FileSink", lambda path: sinks.append(FileSink(path)) or sinks[0])
@@ -97,6 +99,7 @@ def test_the_bot_holds_a_call(
     assert workers.statistics.proven
     assert workers.statistics.unproven == 0
     assert counts[0] > 3
+    assert sorted(loaded) == ["s", "xs"]  # the other side may send for any of them
     film = Capture(seen)
     assert film.info.timing.frames > 3
     assert film.info.has_sound
