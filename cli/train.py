@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
+_AVFR = "avfr"  # the network that is trained unless another one is named
 _DISTILLATION = 5.0  # what `xs` was trained with
 _ROUND_MINUTES = 60.0  # of `--more`
 _RATE = 4e-4
@@ -96,7 +97,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "train",
         help="train a network from a folder of clips",
-        description="Train AVFR-GAN on a folder of talking-head clips (needs the extra [train]).",
+        description="Train AVFR-GAN, or another network (--network), on a folder of talking-head "
+        "clips (needs the extra [train]).",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -132,15 +134,15 @@ def _add_data(add: Callable[..., object]) -> None:
 
 
 def _add_network(add: Callable[..., object]) -> None:
-    add("--network", default="generator",
-        choices=("generator", "fusion", "apb2face-geometry", "apb2face", "apb2face-v2"),
-        help="the network to train; fusion uses only --data, --cache, --people, --held-out, "
-        "--set, --start-from, --steps, --minutes, --batch, --learning-rate, --seed, --precision, "
-        "--threads; apb2face-geometry uses these but --start-from, --batch and --precision, and "
-        "--held-out-people, --evaluate-every; "
+    add("--network", default=_AVFR,
+        choices=(_AVFR, "apb2face-geometry", "apb2face", "apb2face-v2", "fusion"),
+        help="the network to train: avfr is AVFR-GAN, which uses all options; fusion uses only "
+        "--data, --cache, --people, --held-out, --set, --start-from, --steps, --minutes, --batch, "
+        "--learning-rate, --seed, --precision, --threads; apb2face-geometry uses these but "
+        "--start-from, --batch and --precision, and --held-out-people, --evaluate-every; "
         "apb2face and apb2face-v2 use --data, --cache, --people, --every, --set, --steps, "
         "--minutes, --batch, --learning-rate, --evaluate-every, --seed, --precision, --threads "
-        "(default: generator)")  # fmt: skip
+        "(default: %(default)s)")  # fmt: skip
     add("--size", help="xs, s, l or paper (default: as --start-from, else s)")
     add("--set", metavar="NAME=VALUE", action="append", default=[], help="change a setting of "
         "the network, for example gaze=true or keypoint_mode=unsupervised; with --network fusion, "
@@ -193,7 +195,7 @@ def _add_machine(add: Callable[..., object]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prepare and train."""
-    if args.network != "generator":
+    if args.network != _AVFR:
         return _run_other(args)
     try:
         import lightning_fabric  # noqa: F401

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Prepare samples, train, export, and measure on held-out people."""
     for name in _LEFT_OUT:
         if getattr(args, name):
-            raise ConfigError(f"--{name} is for generators; --network fusion does not take it")
+            raise ConfigError(f"--{name} is for --network avfr; --network fusion does not take it")
     losses = _losses(args.set)
     start = load_fusion(fusion_card(args.start_from).folder) if args.start_from else None
     caches = args.cache or [args.out / "cache"]

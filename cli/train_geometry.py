@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name):
             option = name.replace("_", "-")
             raise ConfigError(
-                f"--{option} is for generators; --network apb2face-geometry does not take it"
+                f"--{option} is for --network avfr; --network apb2face-geometry does not take it"
             )
     variant, config, losses = _changes(args.set)
     caches = args.cache or [args.out / "cache"]

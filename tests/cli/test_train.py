@@ -98,7 +98,7 @@ def test_a_start_a_teacher_and_two_caches(
     assert given["settings"].person_least_s == 4
     assert given["settings"].losses.distillation > 0
 
-    assert main([*train, *teacher, "--distillation", "0.5"]) == 0
+    assert main([*train, "--network", "avfr", *teacher, "--distillation", "0.5"]) == 0
     assert given["network"] == SIZES["s"]
     assert given["settings"].losses.distillation == 0.5
     np.testing.assert_array_equal(given["face"].mean, given["teacher"].face.mean)
@@ -140,6 +140,13 @@ def test_settings_that_no_network_has(
     train = ["train", "--out", str(tmp_path), "--data", str(clips), "--quiet"]
     assert main([*train, "--set", "colour=blue"]) == 1
     assert "colour=blue" in capsys.readouterr().err
+
+
+def test_the_networks_that_it_names(capsys: pytest.CaptureFixture[str]) -> None:
+    """The five names, one for each network; `generator`, the name that `avfr` had, is none."""
+    assert main(["train", "--out", "nowhere", "--network", "generator"]) == 2
+    told = capsys.readouterr().err.replace("'", "")
+    assert "choose from avfr, apb2face-geometry, apb2face, apb2face-v2, fusion" in told
 
 
 def test_exporting_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,15 +67,15 @@ def test_from_clips_to_a_network(run: Run, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--teacher", "s"], "--teacher is for generators"),
-        (["--size", "xs"], "--size is for generators"),
-        (["--more"], "--more is for generators"),
+        (["--teacher", "s"], "--teacher is for --network avfr"),
+        (["--size", "xs"], "--size is for --network avfr"),
+        (["--more"], "--more is for --network avfr"),
         (["--set", "gaze=true"], "no loss of a fusion network"),
         (["--set", "texture=much"], "texture"),
         (["--start-from", "s"], "holds a generator, where a fusion network is needed"),
     ],
 )
-def test_what_only_generators_have(
+def test_what_only_avfr_has(
     more: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train = ["train", "--network", "fusion", "--out", str(tmp_path / "run"), *more]

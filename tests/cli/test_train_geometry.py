@@ -58,16 +58,16 @@ def test_the_predictor_of_the_paper(cache: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--teacher", "s"], "--teacher is for generators"),
-        (["--size", "xs"], "--size is for generators"),
-        (["--more"], "--more is for generators"),
-        (["--start-from", "s"], "--start-from is for generators"),
+        (["--teacher", "s"], "--teacher is for --network avfr"),
+        (["--size", "xs"], "--size is for --network avfr"),
+        (["--more"], "--more is for --network avfr"),
+        (["--start-from", "s"], "--start-from is for --network avfr"),
         (["--set", "audio_prior=false"], "no setting of a geometry predictor"),
         (["--set", "channels=many"], "no setting of a geometry predictor"),
         (["--set", "variant=other"], "no setting of a geometry predictor"),
     ],
 )
-def test_what_only_generators_have(
+def test_what_only_avfr_has(
     more: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*NETWORK, "--out", str(tmp_path / "run"), "--cache", str(tmp_path), *more]) == 1
