@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -15,8 +17,17 @@ from facewire.cli.main import main
 from facewire.codec.file.container import Reader
 from facewire.codec.packet import Kind
 from facewire.receiver.files.writer import SYNTHETIC
+from tests.photographs import save_8k
 
 from .test_encode import save_portrait
+
+LAUNCHER = """
+import json, os, subprocess, sys
+process = subprocess.Popen([sys.executable, "-m", "facewire", *sys.argv[1:]])
+_, status, used = os.wait4(process.pid, 0)
+print(json.dumps([status, used.ru_maxrss / 1024, used.ru_utime + used.ru_stime]))
+"""
+"""A small process: what a child has used at most counts the memory of its parent too."""
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +157,23 @@ def test_what_cannot_be(
     assert main(["speak", *here]) == 1
     assert says in capsys.readouterr().err.strip().splitlines()[-1]
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere ru_maxrss is in another unit")
+def test_a_photograph_of_8k_costs_little_more_than_a_small_one(
+    photo: Path, voice: Path, tmp_path: Path
+) -> None:
+    """Three times the picture in memory, and not for every frame."""
+    large = save_8k(np.asarray(Image.open(photo)), tmp_path / "large.jpg")
+    used = []
+    for name in (photo, large):
+        words = ["speak", str(name), str(voice), str(tmp_path / "a.fwire"), "--force", "--quiet"]
+        command = [sys.executable, "-c", LAUNCHER, *words]
+        status, mebibytes, seconds = json.loads(subprocess.check_output(command))
+        assert status == 0
+        used.append((mebibytes, seconds))
+    print("small and 8K: MiB and seconds of processor time", used)
+    (small_mib, small_s), (large_mib, large_s) = used
+    assert large_mib < small_mib + 3.5 * 7680 * 4320 * 3 / 2**20
+    assert large_s < 4 * small_s

@@ -22,6 +22,7 @@ from facewire.models.face.turning import mean_shape
 from facewire.receiver.config import DecoderConfig
 from facewire.receiver.decoder import Decoder
 from facewire.receiver.outputs import PictureOutput
+from facewire.receiver.talking.mouth import MouthPredictor
 from facewire.receiver.talking.speech import TheirMouth
 
 from .conftest import FakeGenerator, motion_of_points, picture, speech
@@ -44,7 +45,10 @@ def pose(index: int) -> PoseFrame:
     return replace(FACE.still, yaw=FACE.still.yaw + 0.02 * index, right=opening)
 
 
-def packets(profile: str, *, sound: bool = True, keyframe: bool = True) -> Iterator[Packet]:
+def packets(
+    profile: str, *, sound: bool = True, keyframe: bool = True, heard: int = FRAMES
+) -> Iterator[Packet]:
+    """A stream; `heard` frames of it have sound."""
     audio = AudioParameters() if sound else None
     header = StreamHeader("avfr-s", bytes(32), profile=profile, audio=audio)
     opus = iter(OpusEncoder(10000, 40).encode(speech(FRAMES / 25 + 0.1)))
@@ -56,7 +60,7 @@ def packets(profile: str, *, sound: bool = True, keyframe: bool = True) -> Itera
             [pose(index)], index, 3, key.motion, reference=index - 1 if index else None
         )
         queue.append(Packet(Kind.MOTION, Flags.SYNTHETIC, 3, 0, index, payload))
-        if sound:
+        if sound and index < heard:
             queue.append(Packet(Kind.AUDIO, Flags.SYNTHETIC, 0, 0, index, next(opus)))
     for sequence, packet in enumerate(queue):
         yield replace(packet, sequence=sequence)
@@ -168,6 +172,29 @@ def test_with_a_predictor_the_sound_moves_the_mouth(wide: Wide) -> None:
         lip = a.value[LOWER_LIP] - b.value[LOWER_LIP]
         assert lip[1] > 0.05
         assert np.abs(a.value[NOSE] - b.value[NOSE]).max() < 0.01
+
+
+def test_where_the_sound_ends_before_the_picture_the_mouth_comes_to_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the predictor that ships; the sound ends after 0.4 s, and 0.64 s later it is silence
+    alone that the predictor hears.
+    """
+    lips = {}
+    for heard in (10, FRAMES):
+        predictor = MouthPredictor()
+        monkeypatch.setattr(TheirMouth, "predictor", lambda _, found=predictor: found)
+        with_sound, without = FaceGenerator(), FaceGenerator()
+        decoder = shown(with_sound, packets("pose", heard=heard))
+        assert len(with_sound.motions) == FRAMES
+        assert decoder.statistics.concealed == decoder.statistics.damaged == 0
+        shown(without, packets("pose", sound=False))
+        pairs = zip(with_sound.motions, without.motions, strict=True)
+        lips[heard] = np.array([a.value[LOWER_LIP, 1] - b.value[LOWER_LIP, 1] for a, b in pairs])
+    cut, whole = (np.abs(np.diff(moved)) for moved in lips.values())
+    assert cut[:10].max() > 0.002
+    assert whole[27:].max() > 5 * cut[27:].max()
+    assert np.abs(lips[10]).max() < 0.2
 
 
 def test_where_motion_is_lost_the_last_mouth_moves_on(wide: Wide) -> None:

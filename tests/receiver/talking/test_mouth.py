@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -11,9 +13,11 @@ from facewire.models.apb2face.mouth_evaluate import causal_windows
 from facewire.models.apb2face.person import PersonFit
 from facewire.models.apb2face.sound import LOOKAHEADS
 from facewire.models.apb2face.store import save_mouth, save_mouth_graph
+from facewire.models.face.head import INNER_LIPS
 from facewire.models.mel import SAMPLE_RATE, log_mel
 from facewire.models.weights import Card, geometry_card
 from facewire.receiver.talking.mouth import MouthPredictor
+from tests.sounds import Sound, music, one_voice, two_voices
 
 FRAME = SAMPLE_RATE // 25
 MOUTH = (40, 2)
@@ -225,3 +229,23 @@ def test_the_network_that_ships_hears_a_voice(pcm: np.ndarray) -> None:
     assert moving.std(0).max() > 0.002
     assert silent.std(0).max() < 1e-4
     assert np.abs(moving).max() < 0.3
+
+
+@pytest.mark.parametrize("sound", [music, two_voices])
+def test_the_network_that_ships_hears_what_is_no_single_voice(
+    sound: Callable[[float], Sound],
+) -> None:
+    """Its mouth moves by little more than a centimetre (0.15 distances of the eyes), and changes
+    about as fast as with one voice.
+    """
+    found, voiced = (
+        in_pieces(MouthPredictor(), heard(8), FRAME // 2, 190) for heard in (sound, one_voice)
+    )
+    assert found.std(0).max() > 0.003
+    assert np.abs(found).max() < 0.15
+    steps, usual = (
+        np.abs(np.diff(moved[:, INNER_LIPS[1], 1] - moved[:, INNER_LIPS[0], 1]))
+        for moved in (found, voiced)
+    )
+    assert steps.max() < 0.08
+    assert steps.mean() < 2 * usual.mean()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -13,6 +15,7 @@ from facewire.sender.performing.performer import LAG, Performer
 from facewire.sender.reenactment.sitter import Sitter
 from tests.call.sides import voice
 from tests.sender.reenactment.faces import HEADS, face, seen
+from tests.sounds import Sound, music, one_voice, two_voices
 
 RATE, BLOCK = 16_000, 640
 Points = npt.NDArray[np.float32]
@@ -62,6 +65,29 @@ def test_with_a_voice_the_mouth_moves(mouths: MouthPredictor) -> None:
     assert moves.std() > 4 * still.std()
     loud = np.sqrt(np.square(sound[: 8 * RATE].reshape(-1, BLOCK)).mean(1))
     assert np.corrcoef(loud[:200], moves)[0, 1] > 0.2
+
+
+def gaps(faces: Points) -> Points:
+    """Between the lips, in distances of the outer corners of the eyes, which are about 9 cm."""
+    lips, eyes = (
+        np.linalg.norm(faces[:, a] - faces[:, b], axis=1) for a, b in ((13, 14), (33, 263))
+    )
+    return np.asarray(lips / eyes)
+
+
+@pytest.mark.parametrize("sound", [music, two_voices])
+def test_what_is_no_single_voice_moves_the_mouth_as_people_move_theirs(
+    mouths: MouthPredictor, sound: Callable[[float], Sound]
+) -> None:
+    found, voiced, still = (
+        gaps(perform(Performer(SITTER, mouths, 3), 8, heard))
+        for heard in (sound(9), one_voice(9), np.zeros(9 * RATE, np.float32))
+    )
+    assert found.std() > 4 * still.std()  # it is heard
+    assert found.max() < 0.3  # less than 3 cm
+    steps = np.abs(np.diff(found))
+    assert steps.max() < 0.12  # jaws reach 25 cm a second
+    assert steps.mean() < 2 * np.abs(np.diff(voiced)).mean()
 
 
 def test_the_same_seed_and_a_reset(mouths: MouthPredictor) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -8,11 +9,12 @@ import pytest
 
 from facewire.codec.errors import FacewireError, MediaError, NoFaceError
 from facewire.models.face.observation import Observation
-from facewire.sender.photo import Portrait
+from facewire.sender.photo import Portrait, read_portrait
 from facewire.sender.reenactment.head import Head, HeadFinder
 from facewire.sender.reenactment.sitter import Sitter
 from facewire.sender.tracking.crop import resize
 from facewire.sender.tracking.tracker import Face, Tracker
+from tests.photographs import save_8k
 
 from .faces import HEADS, face, seen, speaking
 
@@ -47,6 +49,44 @@ def test_no_face() -> None:
     noise = np.random.default_rng(1).integers(0, 255, (300, 300, 3)).astype(np.uint8)
     with pytest.raises(NoFaceError, match=r"no face was found in me\.jpg"):
         find(noise)
+
+
+def painted(picture: Frame, brush: int, colours: int) -> Frame:
+    """An oil painting of a picture: every pixel gets the mean colour of the lightness that is most
+    frequent under a square brush around it, and of each primary colour there are only a few shades.
+    """
+    import cv2
+
+    level = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(int) * 8 // 256
+    most, found = np.full(level.shape, -1.0), np.zeros(picture.shape)
+    for number in range(8):
+        here = (level == number).astype(np.float32)
+        share = cv2.blur(here, (brush, brush))
+        mean = cv2.blur(picture * here[..., None], (brush, brush)) / (share[..., None] + 1e-6)
+        found[share > most] = mean[share > most]
+        most = np.maximum(most, share)
+    step = 256 // colours
+    return np.clip(found // step * step + step // 2, 0, 255).astype(np.uint8)
+
+
+def test_a_painting_that_is_like_a_photograph_is_taken(frames: list[Frame]) -> None:
+    painting, photo = find(painted(frames[0], 9, 4)), find(frames[0])
+    apart = np.abs(painting.view.seen.landmarks - photo.view.seen.landmarks)
+    assert apart.mean() < 0.1  # of half the crop's side
+
+
+def test_a_painting_without_eyes_and_nose_is_refused(frames: list[Frame]) -> None:
+    with pytest.raises(NoFaceError, match=r"me\.jpg.*a painting may be too unlike a photograph"):
+        find(painted(frames[0], 21, 3))
+
+
+def test_a_photograph_of_8k_is_taken(frames: list[Frame], tmp_path: Path) -> None:
+    portrait = read_portrait(save_8k(frames[0], tmp_path / "me.jpg"))
+    assert portrait.picture.shape == (4320, 7680, 3)
+    large, small = find(portrait.picture), find(frames[0])
+    assert large.view.seen.picture.shape == (256, 256, 3)
+    apart = np.abs(large.view.seen.landmarks - small.view.seen.landmarks)
+    assert apart.mean() < 0.05
 
 
 def test_two_faces_of_one_size_are_refused_and_one_in_the_background_is_not(
