@@ -9,12 +9,17 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
+from PIL import Image
 
 from facewire.sender.tracking.capture import Capture
 
 from .programs import LINK, Start, files, leftovers
 from .watching import asked_nobody_but, end_all, needs_strace, server_port, wait_for, watched
+
+Frame = npt.NDArray[np.uint8]
 
 pytestmark = pytest.mark.slow
 
@@ -140,6 +145,63 @@ def test_a_recording_is_whole_when_the_other_side_is_killed(
     decode = start("decode", "decode", str(record), str(back), program="facewire")
     assert decode.wait(300) == 0, decode.said
     assert Capture(back).info.timing.frames > 1
+
+
+def test_a_portrait_and_a_photograph_that_speaks(
+    start: Start, clip: Path, frames: list[Frame], tmp_path: Path
+) -> None:
+    """With the real networks: `--portrait` with a consent at one side, `--speak` at the other."""
+    mirrored = np.ascontiguousarray(frames[0][:, ::-1])
+    Image.fromarray(mirrored).save(tmp_path / "her.png")
+    Image.fromarray(frames[0]).save(tmp_path / "me.png")
+    words = ["call", "--network", "xs", "--loop"]
+    consent = ["--portrait-consent", "Grace Hopper, 1985"]
+    portrait = ["--portrait", str(tmp_path / "her.png"), *consent]
+    figures = ["--stats", str(tmp_path / "one.jsonl"), *files(tmp_path, "one", clip)]
+    one = start("one", *words, *portrait, *figures, program="facewire")
+    link = one.link()
+    record = ["--record", str(tmp_path / "two.fwire"), *files(tmp_path, "two", clip), link]
+    speaks = ["--speak", str(tmp_path / "me.png")]
+    two = start("two", *words, *speaks, *record, program="facewire")
+    for side in (one, two):
+        side.waits_for("the picture is signed", 200)
+    time.sleep(3.0)  # in which pictures come
+    two.signal(signal.SIGINT)
+    assert two.wait() == 130, two.said
+    assert one.wait() == 0, one.said
+    assert "the other side sees her.png, moved as you move" in one.said
+    assert "no camera is opened: the other side sees me.png, moved by your voice" in two.said
+    lines = [json.loads(line) for line in (tmp_path / "one.jsonl").read_text().splitlines()]
+    assert lines[-1]["call"]["performed"]  # what one is shown; two is shown a portrait
+    for name, shown, other in (("one", frames[0], mirrored), ("two", mirrored, frames[0])):
+        *_, (last, _) = Capture(tmp_path / f"{name}.mp4").frames()
+        own, wrong = (np.abs(last.astype(int) - there).mean() for there in (shown, other))
+        assert own < wrong / 2
+    info = start("info", "info", "--json", str(tmp_path / "two.fwire"), program="facewire")
+    assert info.wait() == 0, info.said
+    assert json.loads(info.out.read_text())["portrait"] == {"consent": "Grace Hopper, 1985"}
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "sentence"),
+    [
+        ("--portrait", "grey.png", "no face was found in grey.png"),
+        ("--speak", "grey.png", "no face was found in grey.png"),
+        ("--speak", "notes.txt", "cannot be read as a picture"),
+    ],
+)
+def test_photographs_that_cannot_be_shown(
+    start: Start, clip: Path, tmp_path: Path, option: str, name: str, sentence: str
+) -> None:
+    Image.new("RGB", (300, 300), (90, 90, 90)).save(tmp_path / "grey.png")
+    (tmp_path / "notes.txt").write_text("la la la")
+    words = ["call", "--network", "xs", option, str(tmp_path / name)]
+    one = start("one", *words, *files(tmp_path, "one", clip), program="facewire")
+    assert one.wait() == 1
+    assert sentence in one.said
+    assert "Traceback" not in one.said
+    assert one.out.read_text() == ""  # no link: it ends before anybody could join
+    assert not (tmp_path / "one.mp4").exists()
 
 
 def test_copy_and_paste(start: Start, clip: Path, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import av
 import pytest
 
 from facewire.cli.demo.clip import make_demo_clip
+from facewire.cli.evaluate import main as evaluate
 from facewire.cli.main import main
 from facewire.models.training.cache import write_clip
 from facewire.models.weights import load_card
@@ -104,3 +106,22 @@ def test_a_stream_for_it(
         frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
     assert len(frames) == 10
     assert {frame.shape for frame in frames} == {(256, 256, 3)}
+
+
+@pytest.mark.slow
+def test_it_is_evaluated(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By `codec-eval --weights`, beside another codec."""
+    for n in range(2):
+        write_clip(tmp_path / "cache", made_clip(f"clip{n}", "a", 16))
+    run, out = tmp_path / "run", tmp_path / "out"
+    assert train("apb2face-v2", tmp_path / "cache", run, "--steps", "1", "--set", "size=256") == 0
+    words = f"--bpp 0.05 --codecs facewire,frozen --every 4 --jobs 1 --data {clip} --out {out}"
+    assert evaluate([*words.split(), "--weights", str(run)]) == 0
+    assert "facewire" in capsys.readouterr().out
+    results = json.loads((out / "results.json").read_text())
+    card = load_card(run)
+    assert results["config"]["weights_sha256"] == {card.name: card.sha256.hex()}
+    ((row,), (frozen,)) = (results["results"][name] for name in ("facewire", "frozen"))
+    assert row["frames"] == 10
+    assert {"psnr", "ssim", "lpips", "dr"} <= set(row)
+    assert 4 < row["psnr"] < frozen["psnr"]  # one step of training has taught it no face

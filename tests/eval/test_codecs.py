@@ -22,6 +22,7 @@ from facewire.codec.file.records import record_overhead
 from facewire.codec.packet import Kind
 from facewire.codec.picture.colour import rgb_to_yuv420
 from facewire.codec.sound.opus import OpusEncoder
+from facewire.codec.stream import StreamHeader
 from facewire.eval.clips import Clip
 from facewire.eval.codecs import command, ffmpeg
 from facewire.eval.codecs.base import PARTS, Codec, Encoded
@@ -33,6 +34,7 @@ from facewire.eval.codecs.half import HalfSize
 from facewire.eval.codecs.registry import DEFAULT_CODECS, codec_names, make_codecs
 from facewire.sender.tracking.capture import Capture
 from tests.codec.picture.able import codes_chains
+from tests.sounds import one_voice
 
 from .makers import Frame, clip_of, moving_frames, psnr
 
@@ -440,6 +442,28 @@ def test_facewire_below_its_floor_gives_its_floor(
     least = run(codec, talking, tmp_path, 100).total
     assert 8 * 1000 < least < 8 * 4000
     assert run(codec, talking, tmp_path, 200_000).total > least
+
+
+def test_a_pose_alone_is_its_cheapest_stream(talking: Clip, tmp_path: Path) -> None:
+    """`facewire-pose` below its own floor: a mouth that is moved by the sound."""
+    (codec,) = make_codecs(["facewire-pose"])
+    rgb, sound = np.asarray(talking.rgb()), one_voice(2)[-16_000:][: 640 * talking.frames]
+    speaking = clip_of(tmp_path / "speaking", rgb, sound)
+    encoded = run(codec, speaking, tmp_path, 100)
+    assert "--profile pose" in encoded.command
+    with encoded.path.open("rb") as file:
+        header = StreamHeader.from_payload(next(iter(Reader(file))).payload)
+    assert header.profile == "pose"
+    assert 0 < encoded.bits["motion"] < 40 * talking.frames
+    whole = run(FacewireCodec("facewire", "entropy", "s"), talking, tmp_path, 100)
+    assert encoded.bits["motion"] < 0.75 * whole.bits["motion"]
+    decoded = list(codec.decode(speaking, encoded, tmp_path))
+    assert [frame.shape for frame in decoded] == [(256, 256, 3)] * talking.frames
+    assert psnr(decoded[0], rgb[0]) > 20
+    again = list(codec.decode(talking, run(codec, talking, tmp_path, 100), tmp_path))
+    assert not talking.pcm().any()
+    moved = np.abs(again[-1].astype(int) - decoded[-1]).mean((1, 2))
+    assert moved[150:220].mean() > 2 * moved[:100].mean()  # what the sound moves is the mouth
 
 
 def test_facewire_takes_the_clip_whole(talking: Clip, tmp_path: Path) -> None:
