@@ -220,8 +220,13 @@ def _summary(report: DecodeReport, file: str) -> str:
 
 
 def _warnings(report: DecodeReport) -> list[str]:
-    """Sentences about what was lost; none for a whole stream."""
+    """Sentences about what was lost, or never sent."""
     lines = []
+    if report.header.mouth_rests:
+        lines.append(
+            f"the stream has no mouth (profile {report.header.profile}) and no sound that could "
+            "move it: the mouth rests as in the keyframe"
+        )
     if report.truncated:
         lines.append("the stream is cut off; it was decoded up to the cut")
     if report.statistics.wants_identity:

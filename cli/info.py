@@ -257,7 +257,7 @@ class _Survey:
 
     def facts(self, header: StreamHeader, damaged_records: int) -> dict[str, Any]:
         """The keys of `facewire info --json`, in this order; `lost_motion`, `gaze`, `base`,
-        `identity`, `portrait` and `performed` only if there is one.
+        `identity`, `portrait`, `performed` and `mouth_rests` only if there is one.
         """
         duration = self._clock.end if self._frames else Fraction(0)
         lost = self._lost + len(self._early)
@@ -297,6 +297,7 @@ class _Survey:
             **identity,
             **({} if header.portrait is None else {"portrait": {"consent": header.portrait}}),
             **({"performed": True} if header.performed else {}),
+            **({"mouth_rests": True} if header.mouth_rests else {}),
         }
 
 
@@ -339,6 +340,11 @@ def _gaze_line(facts: dict[str, Any]) -> list[str]:
     return ["gaze: sent with the motion of each frame"] if facts.get("gaze") else []
 
 
+def _mouth_line(facts: dict[str, Any]) -> list[str]:
+    rests = "mouth: rests as in the keyframe; it is not sent, and no sound is there to move it"
+    return [rests] if facts.get("mouth_rests") else []
+
+
 def _identity_line(facts: dict[str, Any]) -> list[str]:
     identity = facts.get("identity")
     if identity is None:
@@ -374,6 +380,7 @@ def table(facts: dict[str, Any]) -> str:
         f"damaged packets: {facts['damaged_packets']}",
         *_lost_line(facts),
         *_gaze_line(facts),
+        *_mouth_line(facts),
         *_base_line(facts),
         *_identity_line(facts),
         *_portrait_line(facts),

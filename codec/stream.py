@@ -13,7 +13,7 @@ from .counters import WRAP
 from .errors import ConfigError, StreamError, UnsupportedError
 from .identity import ID_BYTES
 from .motion.frame import KEYPOINTS
-from .motion.profiles import Profile, find_profile, has_gaze, tables_version
+from .motion.profiles import POSES, Profile, find_profile, has_gaze, tables_version
 from .packet import Flags, Kind, Packet
 from .sound.opus import FRAME_MS, SAMPLE_RATE
 from .untrusted import unpack
@@ -197,6 +197,11 @@ class StreamHeader:
     def keeps_badge(self) -> bool:
         """Whether what is shown must never be taken for a recording, so that the badge stays."""
         return bool(self.portrait) or self.performed
+
+    @property
+    def mouth_rests(self) -> bool:
+        """Whether nothing moves the mouth: the profile sends none, and the stream has no sound."""
+        return self.profile in POSES and self.audio is None
 
     def to_payload(self) -> bytes:
         """A msgpack map, whose keys docs/wire-format.md describes."""

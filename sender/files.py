@@ -129,6 +129,12 @@ def encode_to(
     timing = capture.info.timing
     count, beside = BitCount(), BitCount()  # `beside`: what is not part of a rate
     with _encoder_of(capture, config, mouths) as encoder:
+        if encoder.header.mouth_rests:
+            _log.warning(
+                "profile %s sends no mouth, and there is no sound that could move it: the mouth "
+                "will rest as in the keyframe",
+                config.profile,
+            )
         writer = Writer(file)
         count.add_container(HEAD_BYTES)
         for packet in encode_packets(capture, encoder, progress):

@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -192,6 +193,32 @@ def save_portrait(clip: Path, path: Path, *, mirrored: bool = False) -> Path:
         frame, _ = next(iter(capture.frames()))
     Image.fromarray(np.ascontiguousarray(frame[:, ::-1] if mirrored else frame)).save(path)
     return path
+
+
+def test_a_mouth_that_nothing_moves(
+    clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Profile `pose` of a video without sound: `encode` and `decode` each say it in a sentence."""
+    mute = tmp_path / "mute.mkv"
+    with av.open(str(clip)) as source, av.open(str(mute), "w") as target:
+        copy = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = copy
+                target.mux(packet)
+    pose, usual = tmp_path / "pose.fwire", tmp_path / "usual.fwire"
+    assert main(["encode", str(mute), str(usual), "--quiet"]) == 0
+    assert main(["encode", str(clip), str(pose), "--quiet", "--profile", "pose"]) == 0
+    assert "mouth" not in capfd.readouterr().err
+    words = ["encode", str(mute), str(pose), "--quiet", "--profile", "pose", "--force"]
+    assert main(words) == 0
+    said = capfd.readouterr().err
+    assert said.count("profile pose sends no mouth, and there is no sound that could move it") == 1
+    assert main(["decode", str(pose), str(tmp_path / "back.mp4"), "--quiet"]) == 0
+    said = capfd.readouterr().err
+    assert said.count("has no mouth (profile pose) and no sound that could move it") == 1
+    assert main(["decode", str(usual), str(tmp_path / "usual.mp4"), "--quiet"]) == 0
+    assert capfd.readouterr().err == ""
 
 
 def test_a_portrait_with_consent(

@@ -107,6 +107,23 @@ def test_a_performed_face_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert "performed: nobody was before a camera" in capsys.readouterr().out
 
 
+def test_a_mouth_that_nothing_moves_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Profile `pose` without sound; of other streams nothing is said."""
+    first, *rest = packets(3, sound=False)
+    pose = replace(StreamHeader.from_payload(first.payload), profile="pose-fp16")
+    rests = write(tmp_path / "rests.fwire", [pose.to_packet(first.sequence), *rest])
+    for profile in ("pose-av1-opus", "entropy2-av1"):
+        golden = Path(__file__).parents[1] / "golden" / f"v1-{profile}.fwire"
+        assert main(["info", str(golden)]) == 0
+        assert "mouth" not in capsys.readouterr().out
+    assert main(["info", str(rests), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["mouth_rests"] is True
+    assert main(["info", str(rests)]) == 0
+    assert "mouth: rests as in the keyframe; it is not sent" in capsys.readouterr().out
+
+
 def test_without_sound_audio_is_0(silent: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["info", str(silent), "--json"])
     facts = json.loads(capsys.readouterr().out)
