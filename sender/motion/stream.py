@@ -2,21 +2,25 @@
 
 It decides how many frames go into a payload, and from which earlier frame they are predicted: from
 the frame before, or, while the receiver acknowledges frames, from the last one acknowledged, so
-that a lost packet breaks nothing after it.
+that a lost packet breaks nothing after it. In profile `pose`, a payload that takes too many bits
+is coded with a coarser step.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ...codec.motion.entropy import MAX_FRAMES
 from ...codec.motion.frame import MotionFrame
-from ...codec.motion.profiles import STATELESS, Motion, MotionSettings, motion_writer
+from ...codec.motion.profiles import STATELESS, Motion, MotionSettings, Profile, motion_writer
 
 __all__ = ["MotionPayload", "MotionStream"]
 
 _STRIDE = 255  # ticks between two frames of one packet, at most
+_POSE_BITS = 16  # of a frame in profile `pose`, on average over a packet, at most
+_POSE_FRAMES = 10  # of smaller packets, as calls send them, the heads alone take nearly as much
+_COARSEST = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class MotionStream:
         self._profile, self._tables = profile, tables
         self._settings = settings
         self._writer = motion_writer(profile, settings, tables)
+        self._step = settings.step  # of the writer
         self._stateless = profile in STATELESS
         self._bundle = 1 if self._stateless else bundle
         self._refresh, self._patience = refresh, patience
@@ -110,7 +115,7 @@ class MotionStream:
         self._bundle = 1 if self._stateless else bundle
         if changed:  # frames of another step cannot be predicted from
             self._settings = settings
-            self._writer = motion_writer(self._profile, settings, self._tables)
+            self._write_anew(settings.step)
             self._last = self._intra = self._acknowledged = None
             self._sent = {}
         return ready
@@ -138,9 +143,7 @@ class MotionStream:
         if self._intra is None or start - self._intra >= self._refresh:
             reference = None
         stride = times[1] - start if len(times) > 1 else 1
-        data = self._writer.encode(
-            frames, start, self._identity, self._key, stride=stride, reference=reference
-        )
+        data = self._coded(frames, start, self._key, stride, reference)
         intra = self._stateless or not data[0] & 7
         if intra:
             self._intra = start
@@ -149,6 +152,28 @@ class MotionStream:
         while len(self._sent) > MAX_FRAMES:
             del self._sent[next(iter(self._sent))]
         return [MotionPayload(data, start, intra)]
+
+    def _coded(
+        self, frames: list[Motion], start: int, key: MotionFrame, stride: int, reference: int | None
+    ) -> bytes:
+        """The payload of these frames. In profile `pose` it has the finest step with which it takes
+        no more than `_POSE_BITS` a frame.
+        """
+        most = _POSE_BITS if self._profile == Profile.POSE and len(frames) >= _POSE_FRAMES else None
+        for step in range(self._settings.step, _COARSEST + 1):
+            if step != self._step:
+                self._write_anew(step)
+            data = self._writer.encode(
+                frames, start, self._identity, key, stride=stride, reference=reference
+            )
+            if most is None or 8 * len(data) <= most * len(frames):
+                break
+        return data
+
+    def _write_anew(self, step: int) -> None:
+        """With another step, and nothing to predict from."""
+        settings = replace(self._settings, step=step)
+        self._writer, self._step = motion_writer(self._profile, settings, self._tables), step
 
     def _is_answered(self, pts: int) -> bool:
         """Whether the receiver acknowledges frames, and did so lately."""

@@ -42,7 +42,7 @@ _FINEST, _COARSEST = 3, 10  # quantiser steps
 _MOTION_BITS = 58.0  # of a frame at the finest step, mean of `val`
 _HALF = 6  # this many steps halve them
 _WITH_GAZE = 1.044  # times as many, where it is sent where the eyes look
-_POSE_BITS = 16.0  # of a frame in profile `pose`, at its only step
+_POSE_BITS = 16.0  # of a frame in profile `pose`, at most (`MotionStream`)
 _MOTION_SHARE = 0.18  # of what sound leaves
 _ENTROPY_HEAD = 4  # bytes of a payload
 _TRAILER = 21  # bytes at the end of a file
@@ -275,7 +275,7 @@ class RateControl:
 
     def _step(self, part: float = 1.0) -> int:
         """The finest quantiser step whose motion takes no more than its share, if only a `part` of
-        the rate is there. Poses are as coarse as they may be at any rate.
+        the rate is there. Poses begin as coarse as they may be at any rate.
         """
         if self.per_second is None or self._config.profile in POSES:
             return _FINEST

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from facewire.codec.motion.frame import MotionFrame
+from facewire.codec.motion.pose import HeadPlace, PoseFrame
 from facewire.codec.motion.profiles import MotionSettings, motion_reader
 from facewire.sender.motion.stream import MotionStream
 
@@ -101,3 +102,39 @@ def test_nothing_without_a_keyframe(waiting: int) -> None:
     for i in range(waiting):
         made.push(frame(i), i)
     assert made.flush() == []
+
+
+def nodding(index: int, much: float) -> PoseFrame:
+    """A head that shakes and nods, up to three times a second, by so many radians."""
+    time = index / 25
+    yaw, pitch, roll = (much * np.sin(rate * time) for rate in (19.0, 13.0, 7.0))
+    place = HeadPlace(0.3 * pitch, 0.3 * yaw, 1 + 0.1 * roll)
+    return PoseFrame(yaw, pitch, roll, 0.3 + 0.5 * abs(roll), 0.3 + 0.5 * abs(yaw), place)
+
+
+def test_a_lively_head_is_coded_more_coarsely_until_it_is_calm() -> None:
+    """So no second of profile `pose` takes more than 16 bits a frame, and all of it decodes."""
+    made = stream(bundle=25, profile="pose")
+    frames = [nodding(i, 0.3 if 25 <= i < 75 else 0.002) for i in range(125)]
+    payloads = [p for i, one in enumerate(frames) for p in made.push(one, i)]
+    assert [p.pts for p in payloads] == [0, 25, 50, 75, 100]
+    steps = [p.data[0] >> 4 for p in payloads]
+    assert min(steps[1:3]) > SETTINGS.step
+    assert steps[0] == steps[3] == steps[4] == SETTINGS.step
+    assert [p.intra for p in payloads] == [True, True, True, True, False]
+    assert all(8 * len(p.data) <= 16 * 25 for p in payloads)
+    reader = motion_reader("pose")
+    found = [one for p in payloads for _, one in reader.decode(p.data, p.pts, 0, frame(0))]
+    assert len(found) == len(frames)
+    off = np.abs([[a.yaw - b.yaw, a.pitch - b.pitch] for a, b in zip(found, frames, strict=True)])
+    assert off.max() < np.radians(8)
+    assert off[:25].max() < np.radians(1)
+    assert off[75:].max() < np.radians(1)
+
+
+def test_packets_of_a_few_frames_keep_their_step() -> None:
+    """As calls send them."""
+    made = stream(bundle=3, profile="pose")
+    payloads = [p for i in range(30) for p in made.push(nodding(i, 0.3), i)]
+    assert {p.data[0] >> 4 for p in payloads} == {SETTINGS.step}
+    assert [p.intra for p in payloads] == [True] + 9 * [False]
