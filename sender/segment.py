@@ -2,7 +2,7 @@
 
 Motion is coded first, since it does not depend on the references' pictures. The pictures then
 share what sound and motion leave of the rate, to the byte. Where that is more than pictures can use
-well, the base layer takes the most of it (`base/layer.py`).
+well, the base layer takes the most of it (`base/layer.py`), provided that it fits.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ import numpy as np
 
 from ..codec.errors import MotionError
 from ..codec.packet import Packet
-from ..codec.picture.steps import finish
 from .appearance import Appearance
-from .base.layer import BaseLayer, BasePlan, Moment, weave
+from .base.layer import BaseChain, BaseLayer, Moment, weave
 from .config import EncoderConfig
 from .motion.animation import Animation
 from .observed import ObservedFrame, View
@@ -48,7 +47,6 @@ class _Place:
     """
 
     reference: Reference
-    join: bool
     share: float
 
 
@@ -92,7 +90,7 @@ class SegmentCoder:
         Returns:
             Its packets, not numbered yet.
         """
-        planned, base = self._plan(items, end)
+        planned, chain = self._plan(items, end)
         self.joined = not any(isinstance(item, ObservedFrame) and item.join for item in items)
         coded: list[Packet | _Place] = []
         for item in items:
@@ -101,13 +99,15 @@ class SegmentCoder:
             else:
                 coded += self._frame(item, planned.get(item.pts))
         coded += self._animation.flush()
-        return self._fill(coded, end) if base is None else self._fill_base(coded, end, base)
+        self._rate.count(item for item in coded if isinstance(item, Packet))
+        based = [] if chain is None else self._with_base(coded, end, chain)
+        return based or self._fill(coded, end)
 
     def _plan(
         self, items: Sequence[Item], end: Fraction
-    ) -> tuple[dict[int, _Shown], BasePlan | None]:
+    ) -> tuple[dict[int, _Shown], BaseChain | None]:
         """The references that pay, by the time of the frame before which each is sent; and the base
-        layer, if that is expected to lose less. It leaves room for one reference.
+        layer, if that is expected to lose less and fits. It leaves room for one reference.
         """
         frames = [item for item in items if isinstance(item, ObservedFrame)]
         views = [(frame, frame.view) for frame in frames if frame.view is not None]
@@ -123,18 +123,18 @@ class SegmentCoder:
         before = np.full(len(looks), np.inf) if first else known.losses(looks)
         budget = Budget(room, overhead, self._config.keyframe_bytes, 1 if single else MOST)
         planned = self._references(looks, before, budget, first=first)
-        base = None
-        if self._config.base:
+        chain = None
+        if self._config.base and room is not None:
             moments = [Moment(frame.pts, view.seen.picture) for frame, view in views]
             base = self._base.plan(middle, moments, room)
-        if base is not None:
-            if base.loss < expected_with(planned, looks, before):
+            if base is not None and base.loss < expected_with(planned, looks, before):
                 budget = replace(budget, room=base.still + overhead, most=1)
-                planned = self._references(looks, before, budget, first=first)
-            else:
-                base = None
+                alone = self._references(looks, before, budget, first=first)
+                picture = views[alone[0].frame][1].seen.picture
+                chain = self._base.begin(picture, base, room - overhead)
+                planned = planned if chain is None else alone
         shown = {views[one.use][0].pts: _Shown(one, views[one.frame][1]) for one in planned}
-        return shown, base
+        return shown, chain
 
     def _references(
         self, looks: Appearance, before: Losses, budget: Budget, *, first: bool
@@ -181,7 +181,8 @@ class SegmentCoder:
         reference.expect(plan.loss if plan else self._animation.known.picture_loss(size))
         flushed = self._animation.flush()
         self._animation.add(reference, join=join)
-        return [*flushed, _Place(reference, join, plan.picture if plan else size)]
+        before = self._announce(reference.pts) if join else []
+        return [*flushed, *before, _Place(reference, plan.picture if plan else size)]
 
     def _animate(self, view: View | None, pts: int) -> list[Packet]:
         try:
@@ -191,18 +192,12 @@ class SegmentCoder:
 
     def _fill(self, coded: Sequence[Packet | _Place], end: Fraction) -> list[Packet]:
         """Code the pictures, and put the references' packets into their places."""
-        packets = [item for item in coded if isinstance(item, Packet)]
-        self._rate.count(packets)
         places = [item for item in coded if not isinstance(item, Packet)]
         result: list[Packet] = []
         for item in coded:
             if isinstance(item, Packet):
                 result.append(item)
                 continue
-            if item.join:
-                before = self._announce(item.reference.pts)
-                self._rate.count(before)
-                result += before
             fixed = [self._rate.overhead(place.reference.shape_bytes) for place in places]
             part = item.share / sum(place.share for place in places)
             room = fixed[0] + (self._rate.left(end) - sum(fixed)) * part
@@ -212,29 +207,29 @@ class SegmentCoder:
             result += sent
         return result
 
-    def _fill_base(
-        self, coded: Sequence[Packet | _Place], end: Fraction, base: BasePlan
+    def _with_base(
+        self, coded: Sequence[Packet | _Place], end: Fraction, chain: BaseChain
     ) -> list[Packet]:
-        """The same with a base layer: it follows the first picture, and takes what is left."""
-        self._rate.count(item for item in coded if isinstance(item, Packet))
-        result: list[Packet] = []
-        first: Reference | None = None
+        """The same with a base layer: it follows the picture, and takes what is left. Nothing if
+        there is another picture than was expected, or too little is left.
+        """
+        places = [item for item in coded if not isinstance(item, Packet)]
+        if len(places) != 1:
+            return []
+        reference = places[0].reference
+        still = reference.keyframe(chain.plan.still, alone=True)
+        sent = still.to_packets(0)
+        if still.picture != chain.anchor.picture:
+            return []
+        taken = sum(self._rate.framed(len(packet.payload)) for packet in sent)
+        base = self._base.code(chain, reference.id, self._rate.left(end) - taken)
+        if not base:
+            return []
+        self._rate.count([*sent, *base])
+        packets: list[Packet] = []
         for item in coded:
-            if isinstance(item, Packet):
-                result.append(item)
-                continue
-            sent = self._announce(item.reference.pts) if item.join else []
-            picture = item.reference.keyframe(base.still, alone=first is None)
-            first = first or item.reference
-            sent += picture.to_packets(0)
-            self._rate.count(sent)
-            result += sent
-        anchor = None if first is None else finish(first.anchor())
-        if first is None or anchor is None:
-            return result
-        chain = self._base.code(anchor, first.id, base, self._rate.left(end))
-        self._rate.count(chain)
-        return weave(result, chain, self._config.profile)
+            packets += [item] if isinstance(item, Packet) else sent
+        return weave(packets, base, self._config.profile)
 
     def _send(self, reference: Reference, room: float, *, last: bool) -> list[Packet]:
         if not math.isfinite(room):

@@ -3,6 +3,9 @@
 The base layer is a chain of AV1 frames (`codec/picture/chain.py`) that continues from the still of
 a reference. A stretch of video that is known as a whole has one chain. Its quantiser is searched so
 that the stretch takes the bytes that it should.
+
+Whether a chain fits at all is known before anything else of the stretch is coded, since the other
+references are then planned without one.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import av
@@ -31,7 +34,7 @@ from ...codec.picture.level_search import best_level
 from ...codec.picture.steps import finish
 from ..rate.control import MIN_PICTURE, RateControl
 
-__all__ = ["GROWTH", "BaseLayer", "BasePlan", "Moment", "pays", "weave"]
+__all__ = ["GROWTH", "BaseChain", "BaseLayer", "BasePlan", "Moment", "pays", "weave"]
 
 _log = logging.getLogger(__name__)
 _FROM_BPP = 0.011
@@ -54,6 +57,8 @@ _JUDGED = 9  # every ninth of these frames is looked at; odd, so that all layers
 _MOST_DB = 50.0
 _LARGEST = 12_000  # bytes of the still
 _QUARTERS = 4  # of a quantiser index
+_LEVELS = _QUARTERS * (COARSEST - FINEST)
+_SURE = 1.5  # a chain that is expected to fit by this factor need not be tried
 _MOST_FPS = 30
 _BODY = 16_000  # bytes of a group, which only its last frame may exceed
 
@@ -94,12 +99,36 @@ class BasePlan:
 class _Coded:
     """A coded chain and its packets. Its length is the bytes that these count for."""
 
-    data: list[bytes]
     packets: list[Packet]
     size: int
 
     def __len__(self) -> int:
         return self.size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BaseChain:
+    """A chain that follows a still.
+
+    Attributes:
+        anchor: the still.
+        plan: what is coded.
+    """
+
+    anchor: Anchor
+    plan: BasePlan
+    _tried: dict[int, list[bytes]] = field(default_factory=dict)
+
+    @property
+    def first(self) -> int:
+        """The level of quality that is expected to give the right number of bytes."""
+        return min(max(round(_QUARTERS * (COARSEST - self.plan.quantiser)), 0), _LEVELS)
+
+    def data(self, level: int) -> list[bytes]:
+        """Code it at a level of quality, from 0, the coarsest, on; each is coded only once."""
+        if level not in self._tried:
+            self._tried[level] = _chain(self.anchor, self.plan.frames, _quantiser(level))
+        return self._tried[level]
 
 
 class BaseLayer:
@@ -140,11 +169,11 @@ class BaseLayer:
         frames = tuple(_frame(moment.picture) for moment in chosen)
         count = min(len(chosen), _PROBED)
         try:
-            probe = self._code(anchor, 0, times[:count], frames[:count], _PROBE)
+            probe = _chain(anchor, frames[:count], _PROBE)
         except ConfigError as error:
             _log.warning("no base layer, and further pictures instead: %s", error)
             return None
-        taken = len(probe) * len(chosen) / count
+        taken = len(self._pack(probe, 0, times[:count], 0)) * len(chosen) / count
         quantiser = _PROBE + math.log(taken / max(room - size, 1)) / GROWTH
         psnr = _psnr(anchor, probe, chosen) - _DB * (quantiser - _PROBE)
         loss = _LOST_AT_0_DB * math.exp(-_FALL * psnr)
@@ -156,26 +185,46 @@ class BaseLayer:
             return None
         return BasePlan(times, frames, still, quantiser, loss)
 
-    def code(self, anchor: Anchor, reference: int, plan: BasePlan, room: float) -> list[Packet]:
+    def begin(
+        self, picture: npt.NDArray[np.uint8], plan: BasePlan, room: float
+    ) -> BaseChain | None:
+        """Code the still, and the chain once or twice, to see whether both fit.
+
+        Args:
+            picture: the picture of the still.
+            plan: what is coded.
+            room: how many bytes both may take.
+
+        Returns:
+            The chain, to be given to `code`; None if it does not fit even at its coarsest.
+        """
+        anchor = _anchor(picture, plan.still)
+        if anchor is None:
+            return None
+        chain = BaseChain(anchor, plan)
+        left = room - len(anchor.picture.data)
+        coarser = math.exp(-GROWTH * chain.first / _QUARTERS)
+        if _SURE * coarser * len(self._at(chain, 0, chain.first)) <= left:
+            return chain
+        return chain if len(self._at(chain, 0, 0)) <= left else None
+
+    def code(self, chain: BaseChain, reference: int, room: float) -> list[Packet]:
         """Code a chain as well as so many bytes allow. If it does not fit at all, there are no
         packets.
 
         Args:
-            anchor: the still from which it continues.
-            reference: id of that keyframe.
-            plan: what is coded.
+            chain: as `begin` gave it.
+            reference: id of the keyframe whose picture it follows.
             room: how many bytes its packets may count for.
         """
         if room < 1:
             return []
         coded = finish(
             best_level(
-                lambda level: self._code(
-                    anchor, reference, plan.times, plan.frames, COARSEST - level / _QUARTERS
-                ),
-                np.linspace(0, GROWTH * (COARSEST - FINEST), _QUARTERS * (COARSEST - FINEST) + 1),
+                lambda level: self._at(chain, reference, level),
+                np.linspace(0, GROWTH * (COARSEST - FINEST), _LEVELS + 1),
                 int(room),
-                round(_QUARTERS * (COARSEST - plan.quantiser)),
+                chain.first,
             )
         )[1]
         if len(coded) > room:
@@ -183,18 +232,15 @@ class BaseLayer:
         self._chains += 1
         return coded.packets
 
-    def _code(
-        self,
-        anchor: Anchor,
-        reference: int,
-        times: Sequence[int],
-        frames: Sequence[av.VideoFrame],
-        quantiser: float,
+    def _at(self, chain: BaseChain, reference: int, level: int) -> _Coded:
+        quality = chain_crf(chain.anchor, _quantiser(level))
+        return self._pack(chain.data(level), reference, chain.plan.times, quality)
+
+    def _pack(
+        self, data: Sequence[bytes], reference: int, times: Sequence[int], quality: int
     ) -> _Coded:
-        with ChainEncoder(anchor, quantiser) as encoder:
-            data = [encoder.encode(frame) for frame in frames]
+        """Coded frames as packets."""
         packets: list[Packet] = []
-        quality = chain_crf(anchor, quantiser)
         for first, count in _cut(times, [len(each) for each in data], max(1, round(self._fps))):
             ends = range(first, first + count)
             afters = [0, *(times[at] - times[at - 1] for at in ends[1:])]
@@ -207,9 +253,7 @@ class BaseLayer:
                 tuple((after, data[at]) for after, at in zip(afters, ends, strict=True)),
             )
             packets += group.to_packets()
-        return _Coded(
-            data, packets, sum(self._rate.framed(len(packet.payload)) for packet in packets)
-        )
+        return _Coded(packets, sum(self._rate.framed(len(packet.payload)) for packet in packets))
 
 
 def pays(rate: RateControl) -> bool:
@@ -262,10 +306,21 @@ def _anchor(picture: npt.NDArray[np.uint8], size: int) -> Anchor | None:
         return None
 
 
-def _psnr(anchor: Anchor, chain: _Coded, moments: Sequence[Moment]) -> float:
+def _quantiser(level: int) -> float:
+    """The quantiser of a chain at a level of quality, from 0, the coarsest, on."""
+    return COARSEST - level / _QUARTERS
+
+
+def _chain(anchor: Anchor, frames: Sequence[av.VideoFrame], quantiser: float) -> list[bytes]:
+    """The coded frames of a chain."""
+    with ChainEncoder(anchor, quantiser) as encoder:
+        return [encoder.encode(frame) for frame in frames]
+
+
+def _psnr(anchor: Anchor, chain: Sequence[bytes], moments: Sequence[Moment]) -> float:
     """Mean PSNR of a chain's pictures in dB, of each at most `_MOST_DB`."""
     decoder = ChainDecoder(anchor.picture)
-    shown = [decoder.decode(data) for data in chain.data]
+    shown = [decoder.decode(data) for data in chain]
     judged = range(min(_JUDGED // 2, len(shown) - 1), len(shown), _JUDGED)
     errors = [
         float(np.square(np.subtract(moments[at].picture, shown[at], dtype=np.float32)).mean())

@@ -101,6 +101,7 @@ class Reference:
             if len(picture.data) < len(other.data) <= max_bytes:
                 picture, self._source = other, soft
         self.coded = picture
+        self._anchor, self._tried = None, False
         shown = decode_picture(picture, None if after is None else after.picture)
         self.loss = coded_loss(self.picture, shown)
         gain = AFTER_GAIN if picture.codec is StillCodec.AV1_AFTER else 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +17,14 @@ from facewire.codec.keyframe import Keyframe, KeyframeAssembler
 from facewire.codec.motion.profiles import motion_ticks
 from facewire.codec.packet import Kind, Packet
 from facewire.codec.picture.chain import ChainDecoder, ChainEncoder
-from facewire.sender.base.layer import _cut, weave
+from facewire.sender.base import layer
+from facewire.sender.base.layer import BaseChain, BaseLayer, _cut, weave
 from facewire.sender.config import EncoderConfig
 from facewire.sender.encoder import Encoder
 from tests.codec.picture.able import codes_chains
 
-from .test_rate_kept import TRAILER, Turning, all_of, send, size
+from .conftest import Frame
+from .test_rate_kept import FPS, TRAILER, Turning, all_of, send, size
 
 pytestmark = [codes_chains, pytest.mark.usefixtures("quick_stills")]
 
@@ -141,3 +144,58 @@ def test_what_follows_no_motion_goes_to_the_end() -> None:
     ]
     other = Packet(Kind.AUDIO, base[0].flags, 0, 0, 0, b"sound")
     assert weave([other], base, "fp16") == [other, *base]
+
+
+class Jumping(Turning):
+    """A mesh that turns to and fro; its picture is always the same at first, then jumps about."""
+
+    def __init__(self, calm: int) -> None:
+        super().__init__(speed=0.1, detail=24)
+        self.calm = calm
+        self.places = np.random.default_rng(3)
+
+    def frame(self) -> Frame:
+        self.at += 1
+        away = self.places.integers(0, 256, 2) if self.at >= self.calm else (0, 0)
+        return np.roll(self.scene[:, :256], away, (0, 1))
+
+
+def jumping(card: Path, calm: int, *, base: bool) -> list[Packet]:
+    """Two seconds."""
+    face = Jumping(calm)
+    config = EncoderConfig(model=str(card), crop=False, kbps=30.0, base=base)
+    encoder = Encoder(config, fps=FPS, tracker=face, duration_s=Fraction(2), sound=False)
+    return [p for _ in range(50) for p in encoder.encode(face.frame())] + encoder.flush()
+
+
+@pytest.mark.parametrize("calm", [0, 20])
+def test_a_chain_that_does_not_fit_leaves_the_stream_as_it_is_without_one(
+    card: Path, calm: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One frame after another shows what no frame before has shown. Where that begins after the
+    frames that are coded as a trial, it is noticed only once a chain was planned.
+    """
+    begun: list[BaseChain | None] = []
+    begin = BaseLayer.begin
+
+    def watched(*args: Any) -> BaseChain | None:
+        begun.append(begin(*args))
+        return begun[-1]
+
+    monkeypatch.setattr(BaseLayer, "begin", watched)
+    monkeypatch.setattr(layer, "_PROBED", 20)
+    packets = jumping(card, calm, base=True)
+    assert begun == ([None] if calm else [])
+    assert packets == jumping(card, calm, base=False)
+
+
+def test_a_chain_that_does_not_fit_after_all_leaves_its_bytes_to_the_picture(
+    card: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Motion took more than was expected, so that too little is left for the chain."""
+    monkeypatch.setattr(BaseLayer, "code", lambda *_: [])
+    packets = all_of(send(card, 2, live=False, kbps=24.0, detail=12, base=True))
+    assert not groups_of(packets)
+    assert len(keyframes_of(packets)) == 1
+    bits = 8 * (HEAD_BYTES + TRAILER + size(packets))
+    assert bits / 2000 == pytest.approx(24.0, rel=0.02)
