@@ -197,7 +197,8 @@ class LiveCoder:
     def _join(self, view: View, pts: int) -> list[Packet]:
         """A keyframe, whole and at once; nothing after it depends on anything before it."""
         waiting = self._animation.waiting
-        reference = self._animation.refer(view, waiting[0] if waiting else pts, join=True)
+        first = waiting[0] if waiting else pts
+        reference = self._animation.refer(view, first, join=True, middle=self._middle)
         before = [*self._animation.flush(), *self._announce(reference.pts)]
         keyframe = reference.keyframe(self._join_size(reference.shape_bytes))
         self._animation.add(reference, join=True)
@@ -228,6 +229,11 @@ class LiveCoder:
         share = 0.0 if self.base is None else self.base.share
         return (1 - share) * self._rate.free(self._span)
 
+    @property
+    def _middle(self) -> float | None:
+        """The CRF around which the base layer's frames may follow the next reference."""
+        return None if self.base is None else self.base.middle
+
     def _keep(self, view: View, pts: int, now: Fraction) -> bool:
         """Make the frame a candidate if the last one is old enough; whether it became one."""
         if now - self._looked < (_LOOK_AGAIN if self._alarmed else _LOOK):
@@ -245,7 +251,9 @@ class LiveCoder:
         """Begin the next reference."""
         candidate = choice.candidate
         try:
-            reference = self._animation.refer(candidate.view, candidate.pts, join=False)
+            reference = self._animation.refer(
+                candidate.view, candidate.pts, join=False, middle=self._middle
+            )
         except MotionError:
             return
         self._trickle.begin(reference, choice.size, self._free, at_once=choice.at_once)

@@ -15,9 +15,10 @@ from .coded_picture import CodedPicture, StillCodec
 from .coders import CODERS, encode, to_frame
 from .steps import Steps, finish
 
-__all__ = ["Anchor"]
+__all__ = ["Anchor", "around"]
 
 _CODER = CODERS[StillCodec.AV1]
+_QUARTERS = 4  # steps of the quantiser index in one of CRF
 
 
 class Anchor:
@@ -30,11 +31,14 @@ class Anchor:
         rgb: uint8 `[H, W, 3]`.
         picture: what `encode_picture` made of it, of codec `AV1`.
         crf: its CRF in quarters, if it is known. Otherwise the picture is coded again to find it.
+        middle: with which it was coded (`around`).
 
     Attributes:
         picture: as given.
         size: width and height of the picture.
-        crf: its CRF, in quarters.
+        crf: the CRF, in quarters, from which the offsets of further pictures count. It is that of
+            the picture itself, unless there is a `middle`.
+        still: what is added to the quantiser index of the picture itself, so that it has its own.
         frame: the pixels, as the encoder takes them.
 
     Raises:
@@ -47,20 +51,28 @@ class Anchor:
     """Range of what SVT-AV1 can add to the anchor's quantiser index; 4 are a step of CRF."""
 
     def __init__(
-        self, rgb: npt.NDArray[np.uint8], picture: CodedPicture, crf: float | None = None
+        self,
+        rgb: npt.NDArray[np.uint8],
+        picture: CodedPicture,
+        crf: float | None = None,
+        middle: float | None = None,
     ) -> None:
         if picture.codec is not StillCodec.AV1:
             raise ConfigError(f"no picture can be coded after one of codec {picture.codec.name}")
         self.picture = picture
         self.size = (rgb.shape[1], rgb.shape[0])
         self.frame = to_frame(rgb, _CODER.pixels)
-        self.crf = finish(_find_crf(self.frame, picture)) if crf is None else crf
+        if crf is None:
+            crf = finish(_find_crf(self.frame, picture, middle))
+        self.crf, self.still = around(crf, middle)
 
     @classmethod
-    def of(cls, rgb: npt.NDArray[np.uint8], picture: CodedPicture) -> Steps[Anchor]:
+    def of(
+        cls, rgb: npt.NDArray[np.uint8], picture: CodedPicture, middle: float | None = None
+    ) -> Steps[Anchor]:
         """Make an anchor; the search for the CRF rests after each coding."""
-        crf = yield from _find_crf(to_frame(rgb, _CODER.pixels), picture)
-        return cls(rgb, picture, crf)
+        crf = yield from _find_crf(to_frame(rgb, _CODER.pixels), picture, middle)
+        return cls(rgb, picture, crf, middle)
 
     def code(self, frame: av.VideoFrame, offset: int) -> bytes:
         """Code a frame after the anchor.
@@ -75,19 +87,44 @@ class Anchor:
         Raises:
             MediaError: the encoder refuses.
         """
-        return encode(_CODER, [self.frame, frame], self.crf, offset)
+        return encode(_CODER, [self.frame, frame], self.crf, offset, still=self.still)
 
     def quality(self, offset: int) -> int:
         """The whole CRF that is nearest to an offset of the quantiser index."""
-        return min(max(round(self.crf + offset / 4), _CODER.best), _CODER.worst)
+        return min(max(round(self.crf + offset / _QUARTERS), _CODER.best), _CODER.worst)
 
 
-def _find_crf(frame: av.VideoFrame, picture: CodedPicture) -> Steps[float]:
+def around(crf: float, middle: float | None) -> tuple[float, int]:
+    """How a still is coded so that further pictures may lie around another CRF than its own.
+
+    SVT-AV1 can add no more than `Anchor.WORST` to its CRF's index, and take no more than
+    `-Anchor.BEST` off. So pictures after a fine still could not be much coarser. But it can also
+    add something to the index of the still: a still of CRF 26 may be coded as one of CRF 42 that is
+    64 steps finer, and further pictures then count from 42.
+
+    Args:
+        crf: of the still, in quarters.
+        middle: the CRF from which the offsets of further pictures are to count, in quarters. None
+            is that of the still.
+
+    Returns:
+        The encoder's CRF, which is `middle` or as near to it as can be, and what is added to the
+        index of the still.
+    """
+    if middle is None:
+        return crf, 0
+    least, most = crf - Anchor.WORST / _QUARTERS, crf - Anchor.BEST / _QUARTERS
+    nearest = min(max(middle, least, _CODER.best), most, _CODER.worst)
+    return nearest, round(_QUARTERS * (crf - nearest))
+
+
+def _find_crf(frame: av.VideoFrame, picture: CodedPicture, middle: float | None) -> Steps[float]:
     """The CRF in quarters. `CodedPicture.quality` tells it in whole steps only, rounded up."""
     for quarter in (0.0, 0.5, 0.25, 0.75):
         crf = picture.quality - quarter
         if crf >= _CODER.best:
-            same = encode(_CODER, [frame], crf) == picture.data
+            first, still = around(crf, middle)
+            same = encode(_CODER, [frame], first, still=still) == picture.data
             yield
             if same:
                 return crf

@@ -33,13 +33,13 @@ __all__ = ["COARSEST", "FINEST", "MAX_FRAME", "ChainDecoder", "ChainEncoder", "c
 MAX_FRAME = 65535
 """Bytes of one frame of a chain, at most."""
 FINEST, COARSEST = -64, 103
-"""Range of a chain's quantiser, relative to that of its still."""
+"""Range of a chain's quantiser, relative to the CRF of its `Anchor`."""
 _CODER = CODERS[StillCodec.AV1]
 _LAYERS = -40, 0, 10, 20
 """What is added to the chain's quantiser index in each layer of frames. The lowest layer, every
 eighth frame, is the one that all others are predicted from, directly or not.
 """
-_LEAST, _MOST = -64, 63  # what SVT-AV1 can add to the still's index
+_LEAST, _MOST = Anchor.BEST, Anchor.WORST
 
 
 class ChainEncoder:
@@ -47,8 +47,8 @@ class ChainEncoder:
 
     Args:
         anchor: the still that the chain follows.
-        quantiser: of the chain relative to its still, from `FINEST` to `COARSEST`, in quarters.
-            Four are a step of CRF, above 0 is coarser.
+        quantiser: of the chain relative to the anchor's CRF, which usually is the still's own, from
+            `FINEST` to `COARSEST`, in quarters. Four are a step of CRF, above 0 is coarser.
 
     Raises:
         ConfigError: the quantiser is out of range, or this machine's encoder does not repeat the
@@ -69,7 +69,7 @@ class ChainEncoder:
             for index, more in zip(indices, _LAYERS, strict=True)
         ]
         self._size = anchor.size
-        self._context = open_encoder(_CODER, anchor.frame, anchor.crf, offsets)
+        self._context = open_encoder(_CODER, anchor.frame, anchor.crf, offsets, anchor.still)
         self._count = 0
         self._closed = False
         if self._code(anchor.frame) != anchor.picture.data:

@@ -96,7 +96,14 @@ _MIN_SIDE = 64  # SVT-AV1 takes no less
 _DEPTHS = {"yuv420p": 8, "yuvj420p": 8, "yuv420p10le": 10}
 
 
-def encode(coder: Coder, frames: Sequence[av.VideoFrame], quality: float, offset: int = 0) -> bytes:
+def encode(
+    coder: Coder,
+    frames: Sequence[av.VideoFrame],
+    quality: float,
+    offset: int = 0,
+    *,
+    still: int = 0,
+) -> bytes:
     """Code frames, each after the one before it, and return the bytes of the last.
 
     Args:
@@ -105,12 +112,14 @@ def encode(coder: Coder, frames: Sequence[av.VideoFrame], quality: float, offset
         quality: on the coder's scale; for AV1 in quarters.
         offset: -64 to 63, added to the quantiser index (0 to 255; 4 are a step of CRF) of all
             frames but the first. Above 0 is worse.
+        still: the same for the first frame, for AV1.
 
     Raises:
         MediaError: the encoder refuses.
         UnsupportedError: PyAV was built without the encoder.
     """
-    context = open_encoder(coder, frames[0], quality, (offset,) * LAYERS if offset else ())
+    offsets = (offset,) * LAYERS if offset else ()
+    context = open_encoder(coder, frames[0], quality, offsets, still)
     packets = []
     try:
         with own_priority():
@@ -126,7 +135,11 @@ def encode(coder: Coder, frames: Sequence[av.VideoFrame], quality: float, offset
 
 
 def open_encoder(
-    coder: Coder, frame: av.VideoFrame, quality: float, offsets: Sequence[int] = ()
+    coder: Coder,
+    frame: av.VideoFrame,
+    quality: float,
+    offsets: Sequence[int] = (),
+    still: int = 0,
 ) -> VideoCodecContext:
     """An encoder for frames like this one.
 
@@ -137,6 +150,7 @@ def open_encoder(
         offsets: for AV1, what is added to the quantiser index of the frames after the first, one
             number for each layer of the hierarchy, from the layer that others are predicted from
             to the layer that none is. Three are the usual hierarchy.
+        still: for AV1, what is added to the quantiser index of the first frame.
 
     Raises:
         UnsupportedError: PyAV was built without the encoder.
@@ -152,6 +166,8 @@ def open_encoder(
         options["svtav1-params"] += f":crf={quality:g}"
     if offsets:
         options["svtav1-params"] += f":qindex-offsets=[{','.join(map(str, offsets))}]"
+    if still:
+        options["svtav1-params"] += f":key-frame-qindex-offset={still}"
     if len(offsets) > LAYERS:
         options["svtav1-params"] += f":hierarchical-levels={len(offsets) - 1}"
     context.options = options

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError, MediaError
-from .after import Anchor
+from .after import Anchor, around
 from .coded_picture import DEFAULT_CODEC, MAX_PICTURE, CodedPicture, StillCodec
 from .coders import CODERS, decode, encode, to_frame, to_rgb
 from .level_search import NEAR, best_level
@@ -42,10 +42,12 @@ def fit_picture(
     smallest: bool = False,
     after: Anchor | None = None,
     quick: bool = False,
+    middle: float | None = None,
 ) -> Steps[CodedPicture]:
     """What `encode_picture` does with `max_bytes`, coding by coding. Where it must be `quick`, the
     first picture that roughly fills the bytes is taken, and no still is tried if one after the
-    anchor fits: about three codings.
+    anchor fits: about three codings. AV1 stills are coded so that others after them may lie around
+    a `middle` (`around`).
 
     Raises:
         ConfigError, MediaError, UnsupportedError: as `encode_picture`, while it runs.
@@ -59,9 +61,9 @@ def fit_picture(
     if after is not None and quick:
         picture = yield from _fit_after(after, frame, limit, near)
     elif after is not None:
-        picture = yield from _fit_either(rgb, frame, limit, after)
+        picture = yield from _fit_either(rgb, frame, limit, after, middle)
     if picture is None:
-        picture = yield from _fit_still(codec, frame, limit, near)
+        picture = yield from _fit_still(codec, frame, limit, near, middle)
     if len(picture.data) > limit and not smallest:
         raise ConfigError(
             f"the picture does not fit {max_bytes} bytes; at its worst {picture.codec.name} needs "
@@ -71,7 +73,11 @@ def fit_picture(
 
 
 def _fit_either(
-    rgb: npt.NDArray[np.uint8], frame: av.VideoFrame, limit: int, anchor: Anchor
+    rgb: npt.NDArray[np.uint8],
+    frame: av.VideoFrame,
+    limit: int,
+    anchor: Anchor,
+    middle: float | None,
 ) -> Steps[CodedPicture]:
     """The better of a still and a picture after the anchor; a still where neither fits."""
     later = yield from _fit_after(anchor, frame, limit)
@@ -80,14 +86,14 @@ def _fit_either(
         yield
         if len(same) > _CLEARLY * limit:  # then no still that fits is as good
             return later
-    still = yield from _fit_still(StillCodec.AV1, frame, limit)
+    still = yield from _fit_still(StillCodec.AV1, frame, limit, NEAR, middle)
     if later is None:
         return still
     return _closer(rgb, still, later, anchor) if len(still.data) <= limit else later
 
 
 def _fit_still(
-    codec: StillCodec, frame: av.VideoFrame, limit: int, near: float = NEAR
+    codec: StillCodec, frame: av.VideoFrame, limit: int, near: float, middle: float | None
 ) -> Steps[CodedPicture]:
     """The best still that fits; where none does, the worst."""
     coder = CODERS[codec]
@@ -100,13 +106,15 @@ def _fit_still(
         first = _nearest(usual, limit)
 
     def code(level: int) -> bytes:
-        quality = float(qualities[level])
+        quality, still = float(qualities[level]), 0
+        if codec is StillCodec.AV1:
+            quality, still = around(quality, middle)
         try:
-            return encode(coder, [frame], quality)
+            return encode(coder, [frame], quality, still=still)
         except MediaError:  # a library from before the quarters
             if quality.is_integer():
                 raise
-            return encode(coder, [frame], math.ceil(quality))
+            return encode(coder, [frame], math.ceil(quality), still=still)
 
     level, data = yield from best_level(code, usual, limit, first, near)
     return CodedPicture(codec, math.ceil(qualities[level]), data)

@@ -5,8 +5,11 @@ fits the rate. When it does not fit, or when the receiver has lost the chain, an
 at the newest such reference. A frame for which there is no room is left out; the receiver then
 shows the generated picture.
 
-A chain can be only so much coarser than its still. If so much moves that even the coarsest one has
-room for few frames, it is worth less than what else the bits could buy, and the base layer rests.
+A fine still would allow no coarse chain, since SVT-AV1 can add only so much to its quantiser. So
+the references of such a call are coded around the quantiser at which chains are expected to lie
+(`LiveBase.middle`), and stay as fine as they were. If so much moves that even the coarsest chain
+has room for few frames, it is worth less than what else the bits could buy, and the base layer
+rests.
 """
 
 from __future__ import annotations
@@ -34,20 +37,22 @@ from .layer import GROWTH, pays
 __all__ = ["LiveBase"]
 
 _SHARE = 0.8  # of what sound and motion leave of the rate
-_FIRST = 60.0  # quantiser of the first chain
-_JUDGED = 16  # frames: two rounds of the layers
-_OFF = 1.4  # a chain that takes this many times its bytes, or less than 1/1.4, is replaced
-_FINER, _COARSER = 4.0, 8.0  # CRF from one chain to the next, at most
-_IN_DEBT_S, _LESS = (
-    0.5,
-    0.5,
-)  # while so many seconds of the rate are overdrawn, it takes this part of its share
-_APART_S = 2.0  # from one chain to the next, at least
-_LOST_S = 0.5  # the same where the receiver has lost it
+_CRF, _AT_BYTES = 56.0, 80.0  # of a chain that usually takes so many bytes a frame
+_COARSER_THAN_MIDDLE = 11  # CRF by which chains usually are coarser than the middle of their range
+_FINEST_MIDDLE, _COARSEST_MIDDLE = 24, 48
+_JUDGED = 48  # frames: six rounds of the layers
+_FEWEST = 4  # frames by which a chain that had room for few is judged
+_TOO_DEAR, _TOO_CHEAP = 1.4, 1 / 1.5  # times its bytes, beyond which a chain is replaced
+_DEAR_S, _CHEAP_S = 2.0, 4.0  # from one chain to the next, at least
+_FINER, _COARSER = 8.0, 16.0  # CRF from one chain to the next, at most
+_IN_DEBT_S = 0.5  # while so many seconds of the rate are overdrawn,
+_LESS = 0.5  # it takes this part of its share
+_LOST_S = 0.5  # the same, where the receiver has lost it
 _TRIED_S = 3.0  # after which a chain is judged by how many frames it had room for
 _LEAST = 0.12  # of the frames, below which it is given up
+_COARSE = COARSEST - 16  # quantiser from which on a chain cannot become much coarser
 _REST_S = 10.0  # before the base layer is tried again
-_DEBT_S, _SAVED_S = 0.4, 0.4  # seconds of its rate that may be overdrawn or saved
+_DEBT_S, _SAVED_S = 0.2, 0.4  # seconds of its rate that may be overdrawn or saved
 _FRAME_BYTES = 3.0  # of a frame in its group beside its data
 _GROUP_S = Fraction(1, 8)  # seconds of frames in a group
 
@@ -71,7 +76,7 @@ class _Chain:
         differs from the present one only so far as that judgement can be trusted.
         """
         crf = self.anchor.crf + self.quantiser / 4
-        if len(self.sizes) < _JUDGED // 2:
+        if len(self.sizes) < _FEWEST:
             return crf
         taken = sum(self.sizes) / len(self.sizes)
         change = math.log(max(taken, 1.0) / max(frame_bytes, 1.0)) / GROWTH / 4
@@ -127,6 +132,16 @@ class LiveBase:
         return _SHARE if self.allowed and not self._rests and pays(self._rate) else 0.0
 
     @property
+    def middle(self) -> float | None:
+        """The CRF around which chains of this rate lie; None if it is too low for a base layer.
+        References are coded so that chains may follow them there.
+        """
+        if not pays(self._rate):
+            return None
+        crf = round(self._usual_crf - _COARSER_THAN_MIDDLE)
+        return float(min(max(crf, _FINEST_MIDDLE), _COARSEST_MIDDLE))
+
+    @property
     def is_full(self) -> bool:
         """Whether the frames that wait are enough for a group."""
         return self._chain is not None and len(self._chain.waiting) >= self._together
@@ -135,7 +150,7 @@ class LiveBase:
         """End the chain: nothing after this may depend on what was before."""
         if self._chain is not None:
             self._chain.encoder.close()
-        self._chain = self._search = None
+        self._chain = self._search = self._animation.followed = None
         self._lost = False
 
     def want_another(self) -> None:
@@ -160,8 +175,7 @@ class LiveBase:
         before: list[Packet] = []
         if self._chain is not None and self._is_thin(self._chain, now):
             before = self.flush()
-            if self._chain.quantiser >= _FIRST:  # else a coarser one may do
-                self._rests_until, self._rests = now + Fraction(_REST_S), True
+            self._rests_until, self._rests = now + Fraction(_REST_S), True
             self.clear()
             return before
         chain = self._chain
@@ -204,6 +218,12 @@ class LiveBase:
     def _frame_bytes(self) -> float:
         return self._per_second / float(self._fps) - _FRAME_BYTES
 
+    @property
+    def _usual_crf(self) -> float:
+        """The CRF of chains that usually fit the rate."""
+        frame_bytes = max(_SHARE * self._rate.free() / float(self._fps) - _FRAME_BYTES, 1.0)
+        return _CRF - math.log(frame_bytes / _AT_BYTES) / GROWTH / 4
+
     def _earn(self, now: Fraction) -> None:
         passed = 0.0 if self._earned_at is None else max(float(now - self._earned_at), 0.0)
         self._earned_at = now
@@ -219,16 +239,17 @@ class LiveBase:
             return True
         if self._lost:
             return since >= _LOST_S
-        if since < _APART_S or len(chain.sizes) < _JUDGED:
-            return False
         crf = chain.wanted_crf(self._frame_bytes)
         quantiser = min(max(4 * (crf - chain.anchor.crf), FINEST), COARSEST)
-        return abs(quantiser - chain.quantiser) * GROWTH > math.log(_OFF)
+        change = (quantiser - chain.quantiser) * GROWTH
+        dear, cheap = change > math.log(_TOO_DEAR), change < math.log(_TOO_CHEAP)
+        return (dear and since >= _DEAR_S) or (cheap and since >= _CHEAP_S)
 
     def _is_thin(self, chain: _Chain, now: Fraction) -> bool:
-        """Whether the chain had room for too few of the frames."""
+        """Whether the chain had room for too few of the frames, and no coarser one is possible."""
         since = float(now - chain.began)
-        return since >= _TRIED_S and chain.count < _LEAST * since * float(self._fps)
+        few = since >= _TRIED_S and chain.count < _LEAST * since * float(self._fps)
+        return few and chain.quantiser >= _COARSE
 
     def _begin(self, now: Fraction) -> _Chain | None:
         """Begin another chain as soon as the still from which it continues is ready. Until then,
@@ -237,11 +258,11 @@ class LiveBase:
         reference, anchor = self._anchor()
         if reference is None or anchor is None:
             return self._chain
-        quantiser = _FIRST
+        crf = self._usual_crf
         if self._chain is not None:
-            quantiser = 4 * (self._chain.wanted_crf(self._frame_bytes) - anchor.crf)
+            crf = self._chain.wanted_crf(self._frame_bytes)
         self.clear()
-        quantiser = min(max(quantiser, FINEST), COARSEST)
+        quantiser = min(max(4 * (crf - anchor.crf), FINEST), COARSEST)
         try:
             encoder = ChainEncoder(anchor, quantiser)
         except ConfigError:
@@ -249,6 +270,7 @@ class LiveBase:
             return None
         self._chain = _Chain(encoder, anchor, reference.id, self._chains, quantiser, now)
         self._chains += 1
+        self._animation.followed = reference
         return self._chain
 
     def _anchor(self) -> tuple[Reference | None, Anchor | None]:

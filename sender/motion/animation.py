@@ -44,6 +44,7 @@ class Animation:
     Attributes:
         known: references that motion may use.
         sent: a reference that is sent but not confirmed by the receiver yet, or None.
+        followed: a reference that the base layer follows, or None. Its id stays its own.
         stream: codes the motion.
         waiting: times of frames before the first face.
         frames: frames of motion so far.
@@ -72,6 +73,7 @@ class Animation:
         self._light = LightMeter()
         self.known = KnownReferences(config.references)
         self.sent: Reference | None = None
+        self.followed: Reference | None = None
         self._answers = False
         self._confirmed: frozenset[int | ReferenceState] = frozenset()
         self._live = live
@@ -87,18 +89,20 @@ class Animation:
         """Whether a face was coded, so that frames without one can repeat it."""
         return self._motion is not None
 
-    def refer(self, view: View, pts: int, *, join: bool) -> Reference:
+    def refer(self, view: View, pts: int, *, join: bool, middle: float | None = None) -> Reference:
         """Make a frame a reference. Motion does not use it before it is `add`ed.
 
         Args:
             view: what it shows.
             pts: the time at which it is sent.
             join: whether one can join at it: it then depends on no earlier reference itself.
+            middle: the CRF around which frames of a base layer may follow it, if there is one.
 
         Raises:
             MotionError: the mesh is too distorted for its numbers to fit.
         """
-        while self._next in self.known or (self.sent and self._next == self.sent.id):
+        taken = {one.id for one in (self.sent, self.followed) if one is not None}
+        while self._next in self.known or self._next in taken:
             self._next = (self._next + 1) % _IDS
         motion = self._keypoints.keyframe(view.seen, self._next)
         if self._gaze:  # that of the picture itself, rounded as it is sent
@@ -111,7 +115,9 @@ class Animation:
             base = None
         shape = pack_shape(view.look.points) if base is None else b""
         picture = view.seen.picture
-        reference = Reference(self._next, base, pts, motion, shape, view.look, picture)
+        reference = Reference(
+            self._next, base, pts, motion, shape, view.look, picture, middle=middle
+        )
         self._base = reference if base is None else base
         self._next = (self._next + 1) % _IDS
         self.references += 1

@@ -50,6 +50,8 @@ class Reference:
         hardness: that loss, relative to what a picture of so many bytes usually loses.
         coded: the picture as it is sent; None until it is coded.
         state: id and CRC-32, as the receiver reports it; None until it is coded.
+        middle: the CRF around which frames of the base layer may follow its picture, if it is coded
+            as a still (`around`); None for that of the picture itself.
     """
 
     id: int
@@ -63,6 +65,7 @@ class Reference:
     hardness: float = 1.0
     coded: CodedPicture | None = None
     state: ReferenceState | None = None
+    middle: float | None = None
     _source: Frame | None = None
     _anchor: Anchor | None = None
     _tried: bool = False
@@ -90,14 +93,16 @@ class Reference:
         if self.base is not None and not alone:
             after = yield from self.base.anchor()
         picture = yield from fit_picture(
-            self.picture, max_bytes, smallest=True, after=after, quick=quick
+            self.picture, max_bytes, smallest=True, after=after, quick=quick, middle=self.middle
         )
         self._source = self.picture
         for softness in _SOFTER if fill and picture.quality >= _COARSE else ():
             if len(picture.data) >= _FULL * max_bytes:
                 break
             soft = soften(self.picture, softness)
-            other = yield from fit_picture(soft, max_bytes, smallest=True, after=after)
+            other = yield from fit_picture(
+                soft, max_bytes, smallest=True, after=after, middle=self.middle
+            )
             if len(picture.data) < len(other.data) <= max_bytes:
                 picture, self._source = other, soft
         self.coded = picture
@@ -115,7 +120,7 @@ class Reference:
         """What pictures that are coded after this one need, in steps; None if none can be."""
         if not self._tried and self.coded is not None and self._source is not None:
             with suppress(ConfigError):
-                self._anchor = yield from Anchor.of(self._source, self.coded)
+                self._anchor = yield from Anchor.of(self._source, self.coded, self.middle)
             self._tried = True
         return self._anchor
 

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from facewire.cli.demo.face import AnimatedFace, Pose, load_portrait
 from facewire.codec.errors import ConfigError, FacewireError, MediaError, StreamError
 from facewire.codec.picture import fitting
+from facewire.codec.picture.after import around
 from facewire.codec.picture.coders import CODERS, encode, to_frame
+from facewire.codec.picture.fitting import fit_picture
+from facewire.codec.picture.steps import finish
 from facewire.codec.picture.still import (
     Anchor,
     CodedPicture,
@@ -54,6 +57,32 @@ def test_each_picture_depends_on_the_anchor_only() -> None:
     before = decode_picture(AFTER, ANCHOR.picture)
     decode_picture(other, ANCHOR.picture)
     assert np.array_equal(decode_picture(AFTER, ANCHOR.picture), before)
+
+
+@given(st.integers(4, 252), st.one_of(st.none(), st.integers(1, 63)))
+def test_a_still_keeps_its_own_quality_around_any_middle(quarters: int, middle: int | None) -> None:
+    crf, still = around(quarters / 4, middle)
+    assert 1 <= crf <= 63
+    assert crf + still / 4 == quarters / 4
+    assert Anchor.BEST <= still <= Anchor.WORST
+    if middle is None or abs(middle - quarters / 4) <= 15.75:
+        assert crf == (quarters / 4 if middle is None else middle)
+
+
+def test_after_a_fine_still_pictures_may_be_far_coarser() -> None:
+    """At most 63 steps of the quantiser lie between a picture and its anchor's own CRF."""
+    fine = encode_picture(FIRST, max_bytes=4 * LIMIT)
+    plain = Anchor(FIRST, fine)
+    later = to_frame(LATER, CODERS[StillCodec.AV1].pixels)
+    picture = finish(fit_picture(FIRST, 4 * LIMIT, middle=plain.crf + 16))
+    anchor = Anchor(FIRST, picture, middle=plain.crf + 16)
+    data = anchor.code(later, Anchor.WORST)
+    assert len(data) < 0.8 * len(plain.code(later, Anchor.WORST))
+    assert anchor.quality(Anchor.WORST) > plain.quality(Anchor.WORST) + 8
+    shown = decode_picture(
+        CodedPicture(StillCodec.AV1_AFTER, anchor.quality(Anchor.WORST), data), picture
+    )
+    assert psnr(LATER, shown) > 20
 
 
 def test_the_same_bytes_each_time() -> None:
@@ -186,9 +215,9 @@ def test_codings_of_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """With an anchor, fewer than four times as many frames are coded as for the still alone."""
     counts: list[int] = []
 
-    def count(coder, frames, *rest):  # type: ignore[no-untyped-def]
+    def count(coder, frames, *rest, still=0):  # type: ignore[no-untyped-def]
         counts.append(len(frames))
-        return encode(coder, frames, *rest)
+        return encode(coder, frames, *rest, still=still)
 
     monkeypatch.setattr(fitting, "encode", count)
     monkeypatch.setattr("facewire.codec.picture.after.encode", count)

@@ -17,6 +17,8 @@ from facewire.codec.picture.chain import (
     ChainEncoder,
     chain_crf,
 )
+from facewire.codec.picture.fitting import fit_picture
+from facewire.codec.picture.steps import finish
 from facewire.codec.picture.still import Anchor, CodedPicture, StillCodec, encode_picture
 
 from ..makers import psnr
@@ -77,6 +79,23 @@ def test_finer_takes_more_bytes_and_shows_more() -> None:
 def test_the_scale_is_that_of_the_still(chain: Chain) -> None:
     assert chain.anchor.crf == 30
     assert [chain_crf(chain.anchor, q) for q in (FINEST, 0, 40, COARSEST)] == [14, 30, 40, 56]
+
+
+def test_a_chain_may_be_far_coarser_than_a_still_that_was_coded_for_it() -> None:
+    frames = [moving(n) for n in range(10)]
+    sizes = []
+    for middle in (None, 44.0):
+        still = finish(fit_picture(frames[0], 1200, middle=middle))
+        anchor = Anchor(frames[0], still, middle=middle)
+        with ChainEncoder(anchor, COARSEST) as encoder:
+            data = [encoder.encode(frame) for frame in frames[1:]]
+        decoder = ChainDecoder(still)
+        for each in data:
+            assert decoder.decode(each).shape == frames[0].shape
+        sizes.append((chain_crf(anchor, 0), sum(map(len, data))))
+    (plain_crf, plain), (crf, coarse) = sizes
+    assert crf > plain_crf + 8
+    assert coarse < 0.8 * plain
 
 
 def test_after_lost_frames_the_chain_is_another_one_or_over(chain: Chain) -> None:

@@ -15,7 +15,7 @@ from facewire.codec.picture.level_search import best_level
 from facewire.codec.picture.steps import Steps, finish
 from facewire.codec.picture.still import Anchor, decode_picture, encode_picture
 
-from ..makers import make_picture
+from ..makers import make_picture, psnr
 
 BEST = 248
 
@@ -85,15 +85,27 @@ def test_an_anchor_coding_by_coding() -> None:
         finish(Anchor.of(make_picture(64), picture))
 
 
+@pytest.mark.parametrize("middle", [20.0, 45.0, 60.0])
+def test_a_still_for_a_middle_fits_and_is_as_fine(middle: float) -> None:
+    rgb = make_picture(128)
+    plain = finish(fit_picture(rgb, 900))
+    picture = finish(fit_picture(rgb, 900, middle=middle))
+    assert len(picture.data) <= 900
+    assert psnr(rgb, decode_picture(picture)) > psnr(rgb, decode_picture(plain)) - 0.5
+    anchor = finish(Anchor.of(rgb, picture, middle))
+    assert anchor.crf != finish(Anchor.of(rgb, plain)).crf
+    assert anchor.crf + anchor.still / 4 == pytest.approx(picture.quality, abs=1)
+
+
 def test_a_library_without_quarters(monkeypatch: pytest.MonkeyPatch) -> None:
     from facewire.codec.picture import fitting
 
     real = fitting.encode
 
-    def whole(coder, frames, quality, offset=0):  # type: ignore[no-untyped-def]
+    def whole(coder, frames, quality, offset=0, *, still=0):  # type: ignore[no-untyped-def]
         if quality % 1:
             raise MediaError("crf is whole")
-        return real(coder, frames, quality, offset)
+        return real(coder, frames, quality, offset, still=still)
 
     rgb = make_picture(128)
     monkeypatch.setattr(fitting, "encode", whole)
