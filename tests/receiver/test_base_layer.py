@@ -7,11 +7,14 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from facewire.codec.base_packets import BaseGroup
 from facewire.codec.keyframe import encode_picture
 from facewire.codec.packet import Kind, Packet
 from facewire.codec.picture.chain import ChainEncoder
+from facewire.codec.picture.coded_picture import StillCodec
+from facewire.codec.picture.coders import CODERS
 from facewire.codec.picture.still import Anchor
 from facewire.receiver.decoder import Decoder
 from facewire.receiver.outputs import PictureOutput
@@ -70,6 +73,24 @@ def test_a_lost_base_packet_costs_pictures_of_the_base_alone(generator: FakeGene
     jumps = [np.abs(a.frame.astype(int) - b.frame).mean() for a, b in pairwise(shown)]
     whole_jump = np.abs(whole[3].frame.astype(int) - plain[4].frame).mean()
     assert max(jumps) < 0.5 * whole_jump  # the seam is spread over several pictures
+
+
+def test_where_a_chain_changes_its_size_the_generated_picture_is_shown(
+    generator: FakeGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = CODERS[StillCodec.AV1].options["svtav1-params"]
+    halved = f"{params}:resize-mode=4:frame-resz-events=5:frame-resz-denoms=16"
+    monkeypatch.setitem(CODERS[StillCodec.AV1].options, "svtav1-params", halved)
+    packets, truth = with_base()
+    decoder = Decoder(generator=generator)
+    shown = pictures_of(decoder, packets)
+    plain = pictures_of(Decoder(generator=FakeGenerator()), without_base(packets))
+    assert len(shown) == len(truth)
+    assert not any(out.concealed for out in shown)
+    for out, expected in zip(shown[:4], truth[:4], strict=True):
+        assert np.abs(out.frame.astype(int) - expected).mean() < 4
+    assert all(np.array_equal(a.frame, b.frame) for a, b in zip(shown[8:], plain[8:], strict=True))
+    assert decoder.statistics.damaged == 1
 
 
 def without_base(packets: list[Packet]) -> list[Packet]:

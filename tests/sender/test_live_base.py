@@ -187,6 +187,22 @@ def test_the_still_of_a_chain_keeps_its_id(card: Path) -> None:
     assert ids == set(range(16)) - {followed.id}
 
 
+def test_a_lower_rate_changes_the_quantiser_where_another_chain_begins(card: Path) -> None:
+    encoder, face = call(card)
+    encoder.set_rate(2 * KBPS)
+    groups = groups_of([p for _ in range(60) for p in encoder.encode(face.frame())])
+    encoder.set_rate(20.0)
+    groups += groups_of([p for _ in range(50) for p in encoder.encode(face.frame())])
+    qualities: dict[int, set[int]] = {}
+    for group in groups:
+        qualities.setdefault(group.chain, set()).add(group.quality)
+    assert all(len(each) == 1 for each in qualities.values())
+    assert len(qualities) > 1
+    assert max(qualities[max(qualities)]) > max(qualities[min(qualities)])  # coarser
+    begun = next(group for group in groups if group.chain == max(qualities))
+    assert begun.index == 1
+
+
 def test_below_the_crossing_it_ends(card: Path) -> None:
     encoder, face = call(card)
     assert groups_of([p for _ in range(20) for p in encoder.encode(face.frame())])

@@ -12,6 +12,8 @@ from facewire.codec.base_packets import BaseGroup
 from facewire.codec.keyframe import Keyframe
 from facewire.codec.packet import Packet
 from facewire.codec.picture.chain import ChainEncoder
+from facewire.codec.picture.coded_picture import StillCodec
+from facewire.codec.picture.coders import CODERS
 from facewire.codec.picture.still import Anchor, encode_picture
 from facewire.receiver.outputs import Frame
 from facewire.receiver.statistics import Statistics
@@ -205,6 +207,21 @@ def test_a_chain_of_another_size_is_not_shown(coded: Coded, receiving: Receiving
     for packet in coded.packets():
         track.push(packet, None)
     assert track.at(100) is None
+
+
+def test_a_frame_that_changes_its_size_ends_the_chain(coded: Coded, receiving: Receiving) -> None:
+    """AV1 can go on in half size, predicted from larger frames."""
+    params = CODERS[StillCodec.AV1].options["svtav1-params"]
+    halved = f"{params}:resize-mode=4:frame-resz-events=3:frame-resz-denoms=16"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(CODERS[StillCodec.AV1].options, "svtav1-params", halved)
+        with ChainEncoder(Anchor(shown(0), coded.keyframe.picture), 0) as encoder:
+            data = [encoder.encode(shown(n + 1)) for n in range(6)]
+    receiving.push(replace(coded, data=data).packets(0, 6))
+    assert [receiving.shows(100 + n) for n in range(6)] == [0, 1, None, None, None, None]
+    assert receiving.statistics.damaged == 1
+    receiving.push(coded.packets(pts=106, chain=1))
+    assert receiving.shows(106) == 0
 
 
 def test_pictures_are_those_of_the_chain(coded: Coded, receiving: Receiving) -> None:
