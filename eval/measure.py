@@ -37,8 +37,8 @@ _FIRST_S = 10.0
 _IN_PARTS = "lpips", "face_lpips", "psnr"
 """These are also measured of the first `_FIRST_S` seconds and of the rest."""
 _OF_THE_DRIVER = (
-    *("mouth_opening", "eye_opening", "mouth_correlation", "gaze_error", "pose_error"),
-    *("blink_error", "dr", "ape", "abe", "lip_sync_correlation", "sync_c"),
+    *("mouth_opening", "eye_opening", "eye_asymmetry", "mouth_correlation", "gaze_error"),
+    *("pose_error", "blink_error", "dr", "ape", "abe", "lip_sync_correlation", "sync_c"),
 )
 """What a portrait has in common with its driver; pictures and landmarks are another person's."""
 
@@ -154,6 +154,7 @@ class _Metrics:
             "lmd_eyes": Mean(faces.landmark_distance, "eyes"),
             "mouth_opening": Mean(faces.opening_error, "mouth"),
             "eye_opening": Mean(faces.opening_error, "eyes"),
+            "eye_asymmetry": Mean(faces.asymmetry_error),
             "mouth_correlation": faces.OpeningCorrelation("mouth"),
             "gaze_error": Mean(faces.gaze_error),
             "pose_error": Mean(faces.pose_error),

@@ -112,6 +112,7 @@ def _metrics(suite: Suite) -> tuple[dict[str, Metric], dict[str, Metric]]:
         "lmd_mouth": Mean(faces.landmark_distance, "mouth"),
         "lmd_eyes": Mean(faces.landmark_distance, "eyes"),
         "eye_opening": Mean(faces.opening_error, "eyes"),
+        "eye_asymmetry": Mean(faces.asymmetry_error),
         "gaze_error": Mean(faces.gaze_error),
         "blink_error": Mean(faces.blink_error),
         "pose_error": Mean(faces.pose_error),

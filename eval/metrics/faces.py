@@ -18,6 +18,7 @@ from .base import Pair
 __all__ = [
     "PARTS",
     "OpeningCorrelation",
+    "asymmetry_error",
     "blink_error",
     "gaze_error",
     "head_angles",
@@ -106,6 +107,21 @@ def opening_error(pair: Pair, part: str = "mouth") -> float:
         return float("nan")
     truth, found = (openings(face.landmarks, part) for face in pair.faces)
     return float(np.abs(truth - found).mean())
+
+
+def asymmetry_error(pair: Pair) -> float:
+    """How unlike the eyes' openings are to each other where they should not be, or the other way
+    round: a lid that hangs half shut beside an open eye, or a wink that is not shown.
+
+    The asymmetry of a face is the opening of the right eye less that of the left one, each as height
+    over width (the eye aspect ratio of Soukupová and Čech, "Real-time eye blink detection using
+    facial landmarks", CVWW 2016). The error is the absolute difference of the true and the decoded
+    asymmetry. Eyes that are both off by the same amount have none; `opening_error` counts that.
+    """
+    if pair.faces is None:
+        return float("nan")
+    truth, found = (openings(face.landmarks, "eyes") for face in pair.faces)
+    return float(abs((truth[0] - truth[1]) - (found[0] - found[1])))
 
 
 def gaze_error(pair: Pair) -> float:

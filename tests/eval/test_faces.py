@@ -15,6 +15,7 @@ from facewire.eval.metrics.base import Mean, Metric, Pair
 from facewire.eval.metrics.faces import (
     PARTS,
     OpeningCorrelation,
+    asymmetry_error,
     blink_error,
     gaze_error,
     head_angles,
@@ -101,6 +102,18 @@ def test_opening_errors_are_relative_and_each_eye_counts(marks: Marks) -> None:
     found = Face(gaped(marks, mouth=6, right=8, left=12))
     assert one(Mean(opening_error, "mouth"), truth, found) == pytest.approx(14 / 40)
     assert one(Mean(opening_error, "eyes"), truth, found) == pytest.approx(4 / 40)
+
+
+def test_asymmetry_sees_one_lid_that_hangs_and_not_two(marks: Marks) -> None:
+    opened, hangs = Face(gaped(marks, right=12, left=12)), Face(gaped(marks, right=12, left=5))
+    assert one(Mean(asymmetry_error), opened, hangs) == pytest.approx(7 / 40)
+    assert one(Mean(asymmetry_error), hangs, opened) == pytest.approx(7 / 40)  # a wink not shown
+    assert one(Mean(asymmetry_error), hangs, hangs) == 0
+    both = Face(gaped(marks, right=6, left=6))
+    assert one(Mean(asymmetry_error), opened, both) == pytest.approx(0, abs=1e-6)
+    other = Face(gaped(marks, right=5, left=12))  # the wrong eye: twice as far off
+    assert one(Mean(asymmetry_error), hangs, other) == pytest.approx(14 / 40)
+    assert math.isnan(one(Mean(asymmetry_error), hangs, None))
 
 
 def looking(marks: Marks, right: float, down: float, lids: float = 12) -> Marks:

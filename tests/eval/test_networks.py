@@ -53,7 +53,8 @@ def test_what_a_network_makes_is_measured(clip: CachedClip, suite: Suite) -> Non
     assert {name: list(of) for name, of in found.items()} == {
         name: ["drawn"]
         for name in (
-            *("psnr", "face_psnr", "lmd_mouth", "lmd_eyes", "eye_opening", "gaze_error"),
+            *("psnr", "face_psnr", "lmd_mouth", "lmd_eyes", "eye_opening"),
+            *("eye_asymmetry", "gaze_error"),
             *("blink_error", "pose_error", "lpips", "face_lpips", "flicker"),
         )
     }
