@@ -34,11 +34,11 @@ bench: $(VENV)/installed           ## speed and memory; look at ratios, machines
 MORE ?= out/more
 MINUTES ?= 60
 train-more: $(VENV)/installed      ## go on from the last weights; stop it whenever you like
-	@test -n "$(DATA)" -a -n "$(HELD_OUT)" || { echo "make train-more DATA=clips/ HELD_OUT=clips-of-others/ [PEOPLE=people.csv] [MINUTES=60] [MORE=out/more]"; exit 2; }
+	@test -n "$(DATA)" -a -n "$(HELD_OUT)" || { echo "make train-more DATA=clips/ HELD_OUT=clips-of-others/ [PEOPLE=people.csv] [MINUTES=60] [MORE=out/more] [LIKENESS=faces.pt]"; exit 2; }
 	$(BIN)/facewire train --prepare-only --data $(DATA) --cache $(MORE)/cache --out $(MORE) $(if $(PEOPLE),--people $(PEOPLE))
 	$(BIN)/facewire train --prepare-only --data $(HELD_OUT) --cache $(MORE)/held-out --out $(MORE)
 	$(BIN)/facewire train --more --out $(MORE) --cache $(MORE)/cache --held-out $(MORE)/held-out \
-		--minutes $(MINUTES) --precision bf16 --learning-rate 5e-4
+		--minutes $(MINUTES) $(if $(LIKENESS),--likeness $(LIKENESS))
 
 docs: $(VENV)/installed            ## the documentation as a site in out/site; links are checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -23,6 +23,7 @@ _AVFR = "avfr"  # the network that is trained unless another one is named
 _DISTILLATION = 5.0  # what `xs` was trained with
 _ROUND_MINUTES = 60.0  # of `--more`
 _RATE = 4e-4
+_MORE_RATE, _MORE_FLICKER, _MORE_PERSON_LEAST = 5e-4, 10.0, 4.0  # as the shipped `s` was trained
 _RUN = ("checkpoint.pt", "model.safetensors", "curves.csv")  # files that make a folder a run
 
 _EPILOG = """\
@@ -88,7 +89,8 @@ their losses (for example l1=100).
 round before, and the first one with --start-from (default: s). A round lasts --minutes, in which
 its learning rate falls to its end. You may stop it at any moment: the same command goes on. At its
 end, a round is compared on held-out people with the network of --against, by every measure, and
-the table is printed.
+the table is printed. Losses and learning rate are by default those with which the shipped `s` was
+trained at last, but for --likeness, which needs a network that does not come with facewire.
 """
 
 
@@ -129,8 +131,9 @@ def _add_data(add: Callable[..., object]) -> None:
     add("--every", metavar="N", type=int, default=6,
         help="keep each N-th frame and the next as pictures (default: %(default)s)")  # fmt: skip
     add("--prepare-only", action="store_true", help="prepare --data and stop")
-    add("--person-least", metavar="S", type=float, default=0.0, help="let every person count for "
-        "at least S seconds, as pairs of stills need it (default: %(default)g)")  # fmt: skip
+    add("--person-least", metavar="S", type=float, help="let every person count for at least S "
+        "seconds, as pairs of stills need it (default: 0; with --more "
+        f"{_MORE_PERSON_LEAST:g})")  # fmt: skip
 
 
 def _add_network(add: Callable[..., object]) -> None:
@@ -163,13 +166,14 @@ def _add_training(add: Callable[..., object]) -> None:
     add("--drivings", metavar="N", type=int, default=3,
         help="driving frames for each source (default: %(default)s)")  # fmt: skip
     add("--learning-rate", metavar="X", type=float, help="highest learning rate "
-        f"(default: {_RATE:g}; for a fusion network 0.001)")  # fmt: skip
+        f"(default: {_RATE:g}; with --more {_MORE_RATE:g}; a fusion network: 0.001)")  # fmt: skip
     add("--perceptual", choices=("alex", "vgg"), default="alex", help="network "
         "whose features the perceptual loss compares (default: %(default)s)")  # fmt: skip
     add("--adversarial", metavar="W", type=float, default=0.0, help="weight of the GAN loss "
         "(default: 0, without a GAN)")  # fmt: skip
-    add("--flicker", metavar="W", type=float, default=0.0, help="weight of the loss that compares "
-        "the change from frame to frame with the true one (default: 0, without it)")  # fmt: skip
+    add("--flicker", metavar="W", type=float, help="weight of the loss that compares the change "
+        "from frame to frame with the true one (default: 0, without it; with --more "
+        f"{_MORE_FLICKER:g})")  # fmt: skip
     add("--likeness", metavar="FILE", type=Path, help="a face recognition network as TorchScript: "
         "adds a loss that makes faces more like the true ones (docs/training.md)")  # fmt: skip
     add("--likeness-weight", metavar="W", type=float, default=1.0,
@@ -183,9 +187,9 @@ def _add_training(add: Callable[..., object]) -> None:
 
 
 def _add_machine(add: Callable[..., object]) -> None:
-    add("--precision", choices=("32", "bf16"), default="32",
-        help="32: float32; bf16: mixed precision, for processors that have instructions for it "
-        "(default: %(default)s)")  # fmt: skip
+    add("--precision", choices=("auto", "32", "bf16"),
+        help="32: float32; bf16: mixed precision, for processors that have instructions for it; "
+        "auto: bf16 where the device has them (default: 32; with --more auto)")  # fmt: skip
     add("--threads", metavar="N", type=int, default=0, help="CPU threads (default: torch's choice)")
     add("--accelerator", default="auto", help="auto, gpu or cpu (default: %(default)s)")
     add("--devices", metavar="N", default="auto", help="how many GPUs (default: all)")
@@ -282,6 +286,10 @@ def _as_round(args: argparse.Namespace, turn: Round) -> argparse.Namespace:
         "start_from": turn.start or args.start_from or "s",
         "size": None if turn.start else args.size,
         "minutes": args.minutes or _ROUND_MINUTES,
+        "learning_rate": args.learning_rate or _MORE_RATE,
+        "precision": args.precision or "auto",
+        "flicker": _MORE_FLICKER if args.flicker is None else args.flicker,
+        "person_least": _MORE_PERSON_LEAST if args.person_least is None else args.person_least,
     }
     return argparse.Namespace(**{**vars(args), **changes})
 
@@ -315,7 +323,7 @@ def _settings(args: argparse.Namespace, size: int, *, has_teacher: bool) -> Trai
         drivings=args.drivings,
         learning_rate=args.learning_rate or _RATE,
         perceptual_net=args.perceptual,
-        precision=args.precision,
+        precision=args.precision or "32",
         threads=args.threads,
         accelerator=args.accelerator,
         devices=args.devices if args.devices == "auto" else _count(args.devices),
@@ -324,13 +332,13 @@ def _settings(args: argparse.Namespace, size: int, *, has_teacher: bool) -> Trai
         evaluate_every=args.evaluate_every,
         picture_every=args.evaluate_every,
         seed=args.seed,
-        person_least_s=args.person_least,
+        person_least_s=args.person_least or 0.0,
         size=size,
         likeness_net=str(args.likeness or ""),
         losses=LossWeights(
             adversarial=args.adversarial,
             distillation=distillation,
-            flicker=args.flicker,
+            flicker=args.flicker or 0.0,
             likeness=args.likeness_weight if args.likeness else 0.0,
         ),
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from ..codec.errors import ConfigError
+from ..models.cores import has_bf16
 from ..models.fusion.batches import BatchSettings
 from ..models.fusion.evaluate import measure
 from ..models.fusion.network import FusionConfig
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         batch=BatchSettings(pairs=args.batch),
         losses=losses,
-        half=args.precision == "bf16",
+        half=args.precision == "bf16" or (args.precision == "auto" and has_bf16()),
     )
     with Stage(f"training {args.out}", "step", quiet=args.quiet) as stage:
         train_fusion(

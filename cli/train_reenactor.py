@@ -20,7 +20,7 @@ from ..models.apb2face_v2.export import export_reenactor
 from ..models.apb2face_v2.network import ReenactorV2Config
 from ..models.apb2face_v2.objective import ReenactorV2Losses
 from ..models.apb2face_v2.train import train_v2
-from ..models.cores import cores
+from ..models.cores import cores, has_bf16
 from ..models.face.canonical import load_canonical
 from ..models.third_party import find_asset
 from ..models.training.cache import CachedClip, read_cache
@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
     learned, held_out = split_shots(clips)
     if args.threads:
         torch.set_num_threads(args.threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     settings = PictureTraining(
         steps=args.steps,
         minutes=args.minutes,
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         batch=args.batch,
         evaluate_every=args.evaluate_every,
         seed=args.seed,
-        half=args.precision == "bf16",
+        half=args.precision == "bf16" or (args.precision == "auto" and has_bf16(device)),
     )
     face = load_card(_FACE).face_table()
     with Stage(f"training {args.out}", "step", quiet=args.quiet) as stage:

@@ -113,10 +113,11 @@ def asymmetry_error(pair: Pair) -> float:
     """How unlike the eyes' openings are to each other where they should not be, or the other way
     round: a lid that hangs half shut beside an open eye, or a wink that is not shown.
 
-    The asymmetry of a face is the opening of the right eye less that of the left one, each as height
-    over width (the eye aspect ratio of Soukupová and Čech, "Real-time eye blink detection using
-    facial landmarks", CVWW 2016). The error is the absolute difference of the true and the decoded
-    asymmetry. Eyes that are both off by the same amount have none; `opening_error` counts that.
+    The asymmetry of a face is the opening of the right eye less that of the left one, each as
+    height over width (the eye aspect ratio of Soukupová and Čech, "Real-time eye blink detection
+    using facial landmarks", CVWW 2016). The error is the absolute difference of the true and the
+    decoded asymmetry. Eyes that are both off by the same amount have none; `opening_error` counts
+    that.
     """
     if pair.faces is None:
         return float("nan")

@@ -69,7 +69,8 @@ class TrainConfig:
         seed: of the weights, the samples and their augmentation.
         person_cap_s, person_least_s: each person counts for at most, and at least, so many
             seconds of footage. The latter gives a pair of stills some weight.
-        precision: `32`, or `bf16` for mixed precision.
+        precision: `32`, or `bf16` for mixed precision, or `auto`: `bf16` where the device has
+            instructions for it.
         threads: CPU threads of torch; 0 leaves the choice to torch.
         accelerator, devices, strategy: of Lightning Fabric; by default all GPUs, or else the CPU.
         workers: processes that prepare samples.
@@ -118,8 +119,8 @@ class TrainConfig:
                 f"the least seconds that a person counts for must be 0 to {self.person_cap_s:g}, "
                 f"not {self.person_least_s:g}"
             )
-        if self.precision not in ("32", "bf16"):
-            raise ConfigError("precision is `32` or `bf16`")
+        if self.precision not in ("auto", "32", "bf16"):
+            raise ConfigError("precision is `auto`, `32` or `bf16`")
         if self.perceptual_net not in ("alex", "vgg"):
             raise ConfigError("perceptual_net is `alex` or `vgg`")
         if self.losses.likeness > 0 and not self.likeness_net:

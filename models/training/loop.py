@@ -23,6 +23,7 @@ from ...codec.errors import TrainingError
 from ...codec.whole_file import whole_file, whole_path
 from ..avfr.config import AvfrConfig
 from ..avfr.model import Avfr
+from ..cores import has_bf16
 from ..face.table import FaceTable
 from .cache import CachedClip
 from .config import Progress, TrainConfig
@@ -99,7 +100,10 @@ class _Run:
             accelerator=settings.accelerator, devices=settings.devices, strategy=settings.strategy
         )
         self.fabric.launch()
-        if settings.precision == "bf16" and self.fabric.device.type == "cpu" and not _has_bf16():
+        kind = self.fabric.device.type
+        able = has_bf16(kind)
+        self.half = settings.precision == "bf16" or (settings.precision == "auto" and able)
+        if self.half and kind == "cpu" and not able:
             _log.warning(
                 "this processor has no instructions for bf16: --precision 32 would be much faster"
             )
@@ -169,8 +173,7 @@ class _Run:
             yield moved
 
     def mixed(self) -> torch.autocast:
-        bf16 = self.settings.precision == "bf16"
-        return torch.autocast(self.fabric.device.type, torch.bfloat16, enabled=bf16)
+        return torch.autocast(self.fabric.device.type, torch.bfloat16, enabled=self.half)
 
     def rate(self) -> float:
         s = self.settings
@@ -349,11 +352,6 @@ class _Run:
         # Older checkpoints do not know them.
         self.seconds = self.saved = float(state.get("seconds", 0.0))
         self.core_seconds = float(state.get("core_seconds", 0.0))
-
-
-def _has_bf16() -> bool:
-    """Whether the CPU computes convolutions in bf16, rather than imitating them."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def split_by_person(

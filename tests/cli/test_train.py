@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from facewire.models.avfr import SIZES, Avfr, AvfrConfig
 from facewire.models.training.cache import read_cache
 from facewire.models.training.config import TrainConfig
 
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["--set", "motion_base=8", "--set", "motion_max=16", "--set", "channels=8,12,16"]
 SMALL += ["--set", "blocks=0,0,1", "--set", "audio_channels=4"]
 TINY = AvfrConfig(
@@ -110,6 +113,45 @@ def test_a_start_a_teacher_and_two_caches(
         assert "--teacher" in capsys.readouterr().err
     assert main([*train, *teacher, "--person-least", "-1"]) == 1
     assert "least seconds" in capsys.readouterr().err
+
+
+def test_more_without_further_words_trains_as_the_shipped_weights_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[TrainConfig] = []
+    monkeypatch.setattr(
+        "facewire.models.training.loop.fit", lambda *args, **_: given.append(args[1])
+    )
+    monkeypatch.setattr("facewire.models.training.cache.read_cache", lambda path: [path.name])
+    monkeypatch.setattr("facewire.cli.train._judge", lambda *_: None)
+    train = ["train", "--out", str(tmp_path), "--cache", "one", "--held-out", "two", "--quiet"]
+    likeness = ["--likeness", "faces.pt"]
+    start = ["--start-from", "s", "--force"]
+    own = [*likeness, "--flicker", "0", "--person-least", "0", "--precision", "32"]
+    for more in (["--more"], ["--more", *own, "--learning-rate", "1e-4"], start):
+        assert main([*train, *more]) == 0
+    usual, chosen, plain = given
+    assert (usual.precision, usual.person_least_s, usual.learning_rate) == ("auto", 4, 5e-4)
+    assert (usual.losses.flicker, usual.losses.likeness) == (10, 0)
+    assert (chosen.precision, chosen.person_least_s, chosen.learning_rate) == ("32", 0, 1e-4)
+    assert (chosen.losses.flicker, chosen.losses.likeness) == (0, 1)
+    assert chosen.likeness_net == "faces.pt"
+    assert (plain.precision, plain.person_least_s, plain.learning_rate) == ("32", 0, 4e-4)
+    assert plain.losses.flicker == 0
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_train_more_hands_on_what_it_is_given() -> None:
+    words = ["make", "--dry-run", "train-more", "DATA=clips", "HELD_OUT=others", "MINUTES=7"]
+    told = [
+        subprocess.run([*words, *more], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for more in ([], ["LIKENESS=faces.pt"])
+    ]
+    for each in told:
+        assert "--minutes 7" in each
+        assert "--precision" not in each  # the processor chooses
+    assert "--likeness" not in told[0]
+    assert "--likeness faces.pt" in told[1]
 
 
 @pytest.mark.parametrize(

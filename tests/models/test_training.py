@@ -235,9 +235,33 @@ def test_imitated_bf16_is_warned_of(
     caplog: pytest.LogCaptureFixture,
     able: bool,
 ) -> None:
-    monkeypatch.setattr(loop, "_has_bf16", lambda: able)
+    monkeypatch.setattr(loop, "has_bf16", lambda _: able)
     train(cache, tmp_path / "run", tiny, replace(QUICK, steps=1, precision="bf16"))
     assert ("--precision 32" in caplog.text) != able
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_the_processor_chooses_the_precision(
+    cache: Path,
+    tmp_path: Path,
+    tiny: AvfrConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    able: bool,
+) -> None:
+    monkeypatch.setattr(loop, "has_bf16", lambda _: able)
+    mixed: list[bool] = []
+    autocast = torch.autocast
+
+    def watched(device: str, *kind: torch.dtype, enabled: bool) -> torch.autocast:
+        if kind:  # else it is switched off, as for geometry
+            mixed.append(enabled)
+        return autocast(device, *kind, enabled=enabled)
+
+    monkeypatch.setattr(loop.torch, "autocast", watched)
+    train(cache, tmp_path / "run", tiny, replace(QUICK, steps=1, precision="auto"))
+    assert set(mixed) == {able}
+    assert "--precision" not in caplog.text
 
 
 def test_clips_without_sound_train_too(tmp_path: Path, tiny: AvfrConfig) -> None:
