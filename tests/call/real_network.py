@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from facewire.call.simulated import LineConditions, SimulatedLine, World
 
@@ -33,6 +33,7 @@ IP = shutil.which("ip") or "ip"
 ETHERNET = 14
 """Bytes of a frame's head, which IP does not count."""
 _UDP = 17
+_UDP_HEAD = 8
 _NEWNET = 0x40000000
 _SIOCETHTOOL = 0x8946
 _OFFLOADS = 0x17, 0x1F, 0x24, 0x2C  # checksums, TSO, GSO, GRO: packets as they are on a wire
@@ -92,6 +93,21 @@ def network() -> Iterator[tuple[str, str, str]]:
             ip("netns", "del", space)
 
 
+class Sent(NamedTuple):
+    """A packet that the relay saw.
+
+    Attributes:
+        at: the time of day in seconds.
+        size: its bytes with the heads of IP and UDP.
+        first: the first byte of its payload, which tells what it is (RFC 7983): 0 to 3 is STUN, 20
+            to 63 DTLS, 128 to 191 RTP.
+    """
+
+    at: float
+    size: int
+    first: int
+
+
 class Relay:
     """Carries packets between the two cables of a namespace, in a thread."""
 
@@ -105,11 +121,16 @@ class Relay:
             SimulatedLine(self.world, self._sender(other), replace(settings), seed=seed + number)
             for number, other in enumerate(reversed(self._sockets))
         ]
-        self.carried = [0, 0]  # IP bytes of UDP that each side sent
+        self.sent: tuple[list[Sent], list[Sent]] = [], []  # by UDP, of each side
         self._ended = threading.Event()
         self._events: list[tuple[float, Callable[[], None]]] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
+
+    @property
+    def carried(self) -> list[int]:
+        """IP bytes of UDP that each side sent."""
+        return [sum(packet.size for packet in packets) for packets in self.sent]
 
     def change(self, after: float, settings: dict[str, Any]) -> None:
         """Change both lines in so many seconds."""
@@ -148,7 +169,8 @@ class Relay:
                 if kind == socket.PACKET_OUTGOING:
                     continue
                 if frame[12:14] == b"\x08\x00" and frame[23] == _UDP:
-                    self.carried[number] += len(frame) - ETHERNET
+                    first = frame[ETHERNET + 4 * (frame[ETHERNET] & 15) + _UDP_HEAD]
+                    self.sent[number].append(Sent(time.time(), len(frame) - ETHERNET, first))
                 self.lines[number].send(frame)
 
 

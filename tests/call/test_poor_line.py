@@ -103,6 +103,24 @@ def test_a_call_over_a_poor_line(poor: Poor, clip: Path, tmp_path: Path) -> None
     _counts_as_the_line(programs, relay)
 
 
+def test_a_whole_call_keeps_its_rate(clip: Path, tmp_path: Path) -> None:
+    """From the first packet for connecting to the last one of the goodbye, handshakes and the first
+    keyframe counted in, each side sends at most 5 % more than 16 kbit/s. Program and relay count
+    the same, but for the two packets that close the connection after the program's last count.
+    """
+    with call(line(), tmp_path, _words(clip, 16)) as (programs, relay):
+        for program in programs:
+            program.waits_for("the picture is signed")
+        time.sleep(20)
+    for program, packets, carried in zip(programs, relay.sent, relay.carried, strict=True):
+        seconds = packets[-1].at - packets[0].at
+        print(f"{program.name}: {8 * carried / 1000 / seconds:.2f} kbit/s in {seconds:.1f} s")
+        assert 8 * carried / 1000 <= 1.05 * 16 * seconds
+        closing = sum(packet.size for packet in packets[-2:] if 20 <= packet.first < 64)
+        counted = program.rows()[-1]["line"]["sent_bytes"]
+        assert carried - counted in (0, closing)
+
+
 def test_ten_seconds_of_nothing(clip: Path, tmp_path: Path) -> None:
     """Both say that nothing comes, the picture stands, and it moves again once the line is back.
     The keyframe is not sent again.
