@@ -203,6 +203,15 @@ def test_a_lower_rate_changes_the_quantiser_where_another_chain_begins(card: Pat
     assert begun.index == 1
 
 
+def test_a_higher_rate_lets_a_finer_chain_begin(card: Path) -> None:
+    encoder, face = call(card)
+    before = groups_of([p for _ in range(60) for p in encoder.encode(face.frame())])
+    encoder.set_rate(3 * KBPS)
+    after = groups_of([p for _ in range(100) for p in encoder.encode(face.frame())])
+    assert before[-1].chain != after[-1].chain
+    assert after[-1].quality < before[-1].quality
+
+
 def test_below_the_crossing_it_ends(card: Path) -> None:
     encoder, face = call(card)
     assert groups_of([p for _ in range(20) for p in encoder.encode(face.frame())])
