@@ -25,7 +25,7 @@ examples:
   facewire encode talk.mp4 talk.fwire --kbps 20              20 kbit/s, everything included
   facewire encode talk.mp4 talk.fwire --bpp 0.012            about the same, in bits a pixel
   facewire encode talk.mp4 talk.fwire --profile fp16         960 bits a frame, as in the paper
-  facewire encode talk.mp4 talk.fwire --profile pose         about 15 bits a frame, no mouth
+  facewire encode talk.mp4 talk.fwire --profile pose         about 12 bits a frame, no mouth
   facewire encode talk.mp4 talk.fwire --keyframe-interval 2  so that viewers can join or seek
   facewire encode talk.mp4 talk.fwire --audio-kbps 0         without sound
   facewire encode talk.mp4 talk.fwire --identity me.fwid     for one person (facewire enroll)

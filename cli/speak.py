@@ -28,7 +28,7 @@ examples:
   facewire speak me.jpg hello.wav hello.fwire             a stream, for `facewire decode`
   facewire speak me.jpg hello.m4a hello.fwire --kbps 14   14 kbit/s, everything included
   facewire speak me.jpg hello.wav hello.fwire --profile pose
-                                                          15 bits a frame or so, no mouth: the
+                                                          12 bits a frame or so, no mouth: the
                                                           receiver moves it with the sound
   facewire speak me.jpg hello.wav other.mp4 --seed 2      other movements, other blinks
   facewire speak her.jpg hello.wav hello.mp4 --consent "Ada Lovelace, 2026-11-29"

@@ -37,7 +37,7 @@ class EncoderConfig:
 
     Attributes:
         profile: how motion is coded: "fp16" takes 960 bits a frame, "entropy" 26 to 58. With
-            "pose", about 15 bits tell how the head is turned and how open the eyes are, and the
+            "pose", about 12 bits tell how the head is turned and how open the eyes are, and the
             receiver moves the mouth with the sound; "pose-fp16" is its plain form of 80 bits.
         motion: quantiser step and dead zone of profiles "entropy" and "pose", or "auto": step 3,
             and with "entropy" a coarser one if a rate is set and motion would take more than 18 %

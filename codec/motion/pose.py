@@ -4,7 +4,7 @@ The mouth is not sent: a receiver moves it as the sound tells (APB2Face, section
 
 `pose-fp16` is the plain form: five binary16 numbers, exactly 80 bits, without any state. The head
 stays where the keyframe has it. `pose` codes the same five numbers with three more, the place and
-the size of the head, as profile `entropy` codes its components: about 14 bits a frame.
+the size of the head, as profile `entropy` codes its components: about 12 bits a frame.
 """
 
 from __future__ import annotations

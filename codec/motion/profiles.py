@@ -48,7 +48,7 @@ class Profile(StrEnum):
     Only in this profile it can be sent where the eyes look, for two to three bits more.
     """
     POSE = "pose"
-    """How the head is turned and placed, and how open its eyes are: about 14 bits (`pose.py`)."""
+    """How the head is turned and placed, and how open its eyes are: about 12 bits (`pose.py`)."""
     POSE_FP16 = "pose-fp16"
     """The plain form of `pose`: five numbers in binary16, exactly 80 bits, without any state."""
 
