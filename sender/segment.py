@@ -217,19 +217,15 @@ class SegmentCoder:
         if len(places) != 1:
             return []
         reference = places[0].reference
-        still = reference.keyframe(chain.plan.still, alone=True)
-        sent = still.to_packets(0)
-        if still.picture != chain.anchor.picture:
+        base = self._base.code(chain, reference.id, reference.shape_bytes, self._rate.left(end))
+        if base is None:
             return []
-        taken = sum(self._rate.framed(len(packet.payload)) for packet in sent)
-        base = self._base.code(chain, reference.id, self._rate.left(end) - taken)
-        if not base:
-            return []
-        self._rate.count([*sent, *base])
+        sent = reference.coded_with_chain(base.still).to_packets(0)
+        self._rate.count([*sent, *base.packets])
         packets: list[Packet] = []
         for item in coded:
             packets += [item] if isinstance(item, Packet) else sent
-        return weave(packets, base, self._config.profile)
+        return weave(packets, base.packets, self._config.profile)
 
     def _send(self, reference: Reference, room: float, *, last: bool) -> list[Packet]:
         if not math.isfinite(room):

@@ -1,8 +1,11 @@
 """A chain: AV1 frames that follow a still, each predicted from those before it.
 
-The still is the intra frame of an AV1 stream in low delay, and the chain is the rest of it. So a
-receiver that has the still needs nothing but the chain. A frame that is lost ends the chain, since
-later ones may be predicted from it.
+The still is the intra frame of an AV1 stream, and the chain is the rest of it. So a receiver that
+has the still needs nothing but the chain. A frame that is lost ends the chain, since later ones may
+be predicted from it.
+
+`ChainEncoder` codes a chain in low delay, frame by frame, as calls need it. `chain_ahead.py` codes
+one whose frames are all known.
 """
 
 from __future__ import annotations
@@ -26,12 +29,22 @@ from .coders import (
     to_rgb,
     without_delimiter,
 )
-from .obus import begins_sequence, count_frames
+from .obus import begins_sequence, count_frames, count_shown
 
-__all__ = ["COARSEST", "FINEST", "MAX_FRAME", "ChainDecoder", "ChainEncoder", "chain_crf"]
+__all__ = [
+    "COARSEST",
+    "FINEST",
+    "MAX_FRAME",
+    "MOST_TOGETHER",
+    "ChainDecoder",
+    "ChainEncoder",
+    "chain_crf",
+]
 
 MAX_FRAME = 65535
 """Bytes of one frame of a chain, at most."""
+MOST_TOGETHER = 8
+"""Frames of AV1 in one part of a chain, at most. One of them is shown now, others later."""
 FINEST, COARSEST = -64, 103
 """Range of a chain's quantiser, relative to the CRF of its `Anchor`."""
 _CODER = CODERS[StillCodec.AV1]
@@ -154,23 +167,30 @@ class ChainDecoder:
         self._size = first.width, first.height
 
     def decode(self, data: bytes) -> npt.NDArray[np.uint8]:
-        """Decode the next frame: uint8 RGB `[H, W, 3]`, of the still's size.
+        """Decode the next part, which shows one frame: uint8 RGB `[H, W, 3]`, of the still's size.
 
         After an error, no further frame of the chain can be decoded.
 
         Raises:
-            StreamError: the bytes are not exactly one frame that continues the chain.
+            StreamError: the bytes do not continue the chain, or do not show exactly one frame.
             UnsupportedError: the frame is not 4:2:0 of 8 or 10 bits.
         """
         if len(data) > MAX_FRAME:
             raise StreamError(f"a frame of {len(data)} bytes; a chain's have {MAX_FRAME} at most")
         if begins_sequence(data):
             raise StreamError("a frame of a chain begins a sequence of its own")
+        if count_shown(data) != 1:
+            raise StreamError(
+                f"a part of a chain shows {count_shown(data)} frames; each shows exactly one"
+            )
         return to_rgb(self._decode(data))
 
     def _decode(self, data: bytes) -> av.VideoFrame:
-        if count_frames(data) != 1:
-            raise StreamError("a part of a chain is not exactly one frame of AV1")
+        if not 1 <= count_frames(data) <= MOST_TOGETHER:
+            raise StreamError(
+                f"a part of a chain holds {count_frames(data)} frames of AV1; it may hold 1 to "
+                f"{MOST_TOGETHER}, of which one is shown"
+            )
         try:
             frames = self._context.decode(av.Packet(data))
         except (av.error.FFmpegError, MemoryError) as error:

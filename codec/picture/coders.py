@@ -161,8 +161,9 @@ def open_encoder(
     context.pix_fmt = coder.pixels
     context.time_base = Fraction(1, 25)
     context.framerate = Fraction(25)
-    options = {**coder.options, coder.option: f"{math.ceil(quality)}"}
-    if quality % 1:  # FFmpeg's option takes whole numbers, the library's own takes fractions
+    highest = max(coder.worst, coder.best)
+    options = {**coder.options, coder.option: f"{min(math.ceil(quality), highest)}"}
+    if quality % 1 or quality > highest:  # FFmpeg's option knows neither, the library's own does
         options["svtav1-params"] += f":crf={quality:g}"
     if offsets:
         options["svtav1-params"] += f":qindex-offsets=[{','.join(map(str, offsets))}]"

@@ -1,8 +1,9 @@
 """`BaseLayer`: puts the bits that motion and references cannot use well into a base layer.
 
-The base layer is a chain of AV1 frames (`codec/picture/chain.py`) that continues from the still of
-a reference. A stretch of video that is known as a whole has one chain. Its quantiser is searched so
-that the stretch takes the bytes that it should.
+The base layer is a chain of AV1 frames that continues from the still of a reference. A stretch of
+video that is known as a whole has one chain, which is coded together with its still
+(`codec/picture/chain_ahead.py`). Their quality is searched so that both take the bytes that they
+should.
 
 Whether a chain fits at all is known before anything else of the stretch is coded, since the other
 references are then planned without one.
@@ -22,19 +23,18 @@ import numpy.typing as npt
 
 from ...codec.base_packets import CHAINS, MAX_AFTER, MAX_FRAMES, BaseGroup
 from ...codec.counters import WRAP
-from ...codec.errors import ConfigError
+from ...codec.errors import MediaError
 from ...codec.motion.profiles import motion_ticks
 from ...codec.packet import Kind, Packet
-from ...codec.picture.after import Anchor
-from ...codec.picture.chain import COARSEST, FINEST, ChainDecoder, ChainEncoder, chain_crf
-from ...codec.picture.coded_picture import StillCodec
+from ...codec.picture.chain import ChainDecoder
+from ...codec.picture.chain_ahead import BEST_CRF, WORST_CRF, code_ahead
+from ...codec.picture.coded_picture import CodedPicture, StillCodec
 from ...codec.picture.coders import CODERS, to_frame
-from ...codec.picture.fitting import fit_picture
 from ...codec.picture.level_search import best_level
 from ...codec.picture.steps import finish
-from ..rate.control import MIN_PICTURE, RateControl
+from ..rate.control import RateControl
 
-__all__ = ["GROWTH", "BaseChain", "BaseLayer", "BasePlan", "Moment", "pays", "weave"]
+__all__ = ["BaseChain", "BaseCoded", "BaseLayer", "BasePlan", "Moment", "pays", "weave"]
 
 _log = logging.getLogger(__name__)
 _FROM_BPP = 0.011
@@ -44,20 +44,17 @@ _LOST_AT_0_DB, _FALL = 2.6, 0.121
 unit of `expected_loss` (docs/rate.md). The structure that is lost, by which stills are judged, says
 little about moving pictures: in noise and blur much of it is lost, and nobody misses it.
 """
-_DB = 0.055
-"""By how much a chain's PSNR falls with each step of its quantiser, in dB."""
-GROWTH = 0.0142
-"""By how much the logarithm of a chain's bytes usually falls with each step of its quantiser."""
-_SHARE = 0.12  # of the bytes, for the still that a chain follows, at first
-_USUAL = 30  # quantiser of a chain relative to its still at which their bytes are in proportion
-_WORST = 80  # a chain that needs a coarser one has little room, and might not fit
-_FOLLOWS = 0.7  # how far the still goes with the chain where the two lie far apart
-_PROBE, _PROBED = 35, 100  # quantiser and frames of the chain that is coded as a trial
+_DB = 0.5
+"""By how much the PSNR falls with each step of CRF, in dB."""
+_GROWTH = 0.09
+"""By how much the logarithm of the bytes usually falls with each step of CRF."""
+_STILL = 0.1  # of the bytes, usually taken by the still
+_CRF, _AT_BYTES = 60.0, 110.0  # of a chain that usually takes so many bytes a frame
+_PROBED = 100  # frames that are coded as a trial
 _JUDGED = 9  # every ninth of these frames is looked at; odd, so that all layers are
 _MOST_DB = 50.0
-_LARGEST = 12_000  # bytes of the still
-_QUARTERS = 4  # of a quantiser index
-_LEVELS = _QUARTERS * (COARSEST - FINEST)
+_QUARTERS = 4  # levels to a step of CRF
+_LEVELS = _QUARTERS * (WORST_CRF - BEST_CRF)
 _SURE = 1.5  # a chain that is expected to fit by this factor need not be tried
 _MOST_FPS = 30
 _BODY = 16_000  # bytes of a group, which only its last frame may exceed
@@ -83,22 +80,29 @@ class BasePlan:
     Attributes:
         times: the times of its frames, in ticks.
         frames: its frames, as the encoder takes them.
-        still: how many bytes the still may take from which it continues.
-        quantiser: the quantiser that is expected to give the right number of bytes.
+        crf: the quality that is expected to give the right number of bytes.
+        still: how many bytes the still is expected to take.
         loss: what fused pictures are expected to lose on average, in the unit of `expected_loss`.
     """
 
     times: tuple[int, ...]
     frames: tuple[av.VideoFrame, ...]
+    crf: float
     still: int
-    quantiser: float
     loss: float
 
 
 @dataclass(frozen=True, slots=True)
-class _Coded:
-    """A coded chain and its packets. Its length is the bytes that these count for."""
+class BaseCoded:
+    """A chain in packets, with its still. Its length is the bytes that they count for.
 
+    Attributes:
+        still: the picture of the reference that the chain follows.
+        packets: the chain.
+        size: bytes that both take.
+    """
+
+    still: CodedPicture
     packets: list[Packet]
     size: int
 
@@ -108,26 +112,26 @@ class _Coded:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BaseChain:
-    """A chain that follows a still.
+    """A chain, and the still that it follows.
 
     Attributes:
-        anchor: the still.
+        still: the still's picture, as the encoder takes it.
         plan: what is coded.
     """
 
-    anchor: Anchor
+    still: av.VideoFrame
     plan: BasePlan
-    _tried: dict[int, list[bytes]] = field(default_factory=dict)
+    _tried: dict[int, tuple[CodedPicture, list[bytes]]] = field(default_factory=dict)
 
     @property
     def first(self) -> int:
         """The level of quality that is expected to give the right number of bytes."""
-        return min(max(round(_QUARTERS * (COARSEST - self.plan.quantiser)), 0), _LEVELS)
+        return min(max(round(_QUARTERS * (WORST_CRF - self.plan.crf)), 0), _LEVELS)
 
-    def data(self, level: int) -> list[bytes]:
+    def data(self, level: int) -> tuple[CodedPicture, list[bytes]]:
         """Code it at a level of quality, from 0, the coarsest, on; each is coded only once."""
         if level not in self._tried:
-            self._tried[level] = _chain(self.anchor, self.plan.frames, _quantiser(level))
+            self._tried[level] = code_ahead([self.still, *self.plan.frames], _crf(level))
         return self._tried[level]
 
 
@@ -146,9 +150,7 @@ class BaseLayer:
     def plan(
         self, picture: npt.NDArray[np.uint8], moments: Sequence[Moment], room: int | None
     ) -> BasePlan | None:
-        """Share bytes between a chain and a still that is not coded yet.
-
-        The first frames of the chain are coded once to see how many bytes they take.
+        """See what a chain and its still would give. Its first frames are coded once.
 
         Args:
             picture: the picture of the still, or one like it.
@@ -156,39 +158,33 @@ class BaseLayer:
             room: bytes for both; None where no rate is set.
 
         Returns:
-            None if there cannot be a chain, or the rate is too low for one.
+            None if the rate is too low for a chain, or not known, or nobody is shown, or this
+            machine's encoder refuses.
         """
-        if room is None or not pays(self._rate):
-            return None
-        size = min(max(round(_SHARE * room), MIN_PICTURE), _LARGEST)
-        anchor = _anchor(picture, size)
-        if anchor is None:
-            return None
         chosen = moments[:: max(1, round(self._fps / _MOST_FPS))]
+        if room is None or room < 1 or not chosen or not pays(self._rate):
+            return None
         times = tuple(moment.pts for moment in chosen)
         frames = tuple(_frame(moment.picture) for moment in chosen)
         count = min(len(chosen), _PROBED)
+        crf = _CRF - math.log((1 - _STILL) * room / len(chosen) / _AT_BYTES) / _GROWTH
+        crf = _within(crf)
         try:
-            probe = _chain(anchor, frames[:count], _PROBE)
-        except ConfigError as error:
+            still, probe = code_ahead([_frame(picture), *frames[:count]], crf)
+        except MediaError as error:
             _log.warning("no base layer, and further pictures instead: %s", error)
             return None
-        taken = len(self._pack(probe, 0, times[:count], 0)) * len(chosen) / count
-        quantiser = _PROBE + math.log(taken / max(room - size, 1)) / GROWTH
-        psnr = _psnr(anchor, probe, chosen) - _DB * (quantiser - _PROBE)
+        taken = self._framed(self._pack(probe, 0, times[:count], 0)) * len(chosen) / count
+        coarser = math.log((taken + len(still.data)) / room) / _GROWTH
+        psnr = _psnr(still, probe, chosen) - _DB * coarser
         loss = _LOST_AT_0_DB * math.exp(-_FALL * psnr)
-        # The still gets coarser or finer with the chain, by so much of a quantiser index.
-        change = _FOLLOWS * (quantiser - _USUAL)
-        still = round(min(max(size * math.exp(-GROWTH * change), MIN_PICTURE), _LARGEST))
-        quantiser -= change
-        if quantiser > _WORST:
-            return None
-        return BasePlan(times, frames, still, quantiser, loss)
+        size = round(len(still.data) * math.exp(-_GROWTH * coarser))
+        return BasePlan(times, frames, crf + coarser, size, loss)
 
     def begin(
         self, picture: npt.NDArray[np.uint8], plan: BasePlan, room: float
     ) -> BaseChain | None:
-        """Code the still, and the chain once or twice, to see whether both fit.
+        """Begin a chain: code it once or twice, to see whether it fits.
 
         Args:
             picture: the picture of the still.
@@ -198,47 +194,48 @@ class BaseLayer:
         Returns:
             The chain, to be given to `code`; None if it does not fit even at its coarsest.
         """
-        anchor = _anchor(picture, plan.still)
-        if anchor is None:
-            return None
-        chain = BaseChain(anchor, plan)
-        left = room - len(anchor.picture.data)
-        coarser = math.exp(-GROWTH * chain.first / _QUARTERS)
-        if _SURE * coarser * len(self._at(chain, 0, chain.first)) <= left:
+        chain = BaseChain(_frame(picture), plan)
+        coarsest = math.exp(-_GROWTH * chain.first / _QUARTERS)
+        if _SURE * coarsest * len(self._at(chain, 0, 1, chain.first)) <= room:
             return chain
-        return chain if len(self._at(chain, 0, 0)) <= left else None
+        return chain if len(self._at(chain, 0, 1, 0)) <= room else None
 
-    def code(self, chain: BaseChain, reference: int, room: float) -> list[Packet]:
-        """Code a chain as well as so many bytes allow. If it does not fit at all, there are no
-        packets.
+    def code(self, chain: BaseChain, reference: int, shape: int, room: float) -> BaseCoded | None:
+        """Code a chain and its still as well as so many bytes allow.
 
         Args:
             chain: as `begin` gave it.
-            reference: id of the keyframe whose picture it follows.
-            room: how many bytes its packets may count for.
+            reference: id of the keyframe that gets the still.
+            shape: bytes of that keyframe's shape.
+            room: how many bytes the packets of both may count for.
+
+        Returns:
+            None if they do not fit at all.
         """
         if room < 1:
-            return []
+            return None
         coded = finish(
             best_level(
-                lambda level: self._at(chain, reference, level),
-                np.linspace(0, GROWTH * (COARSEST - FINEST), _LEVELS + 1),
+                lambda level: self._at(chain, reference, shape, level),
+                np.linspace(0, _GROWTH * (WORST_CRF - BEST_CRF), _LEVELS + 1),
                 int(room),
                 chain.first,
             )
         )[1]
         if len(coded) > room:
-            return []
+            return None
         self._chains += 1
-        return coded.packets
+        return coded
 
-    def _at(self, chain: BaseChain, reference: int, level: int) -> _Coded:
-        quality = chain_crf(chain.anchor, _quantiser(level))
-        return self._pack(chain.data(level), reference, chain.plan.times, quality)
+    def _at(self, chain: BaseChain, reference: int, shape: int, level: int) -> BaseCoded:
+        still, data = chain.data(level)
+        packets = self._pack(data, reference, chain.plan.times, math.ceil(_crf(level)))
+        size = self._rate.keyframe_bytes(len(still.data), shape) + self._framed(packets)
+        return BaseCoded(still, packets, size)
 
     def _pack(
         self, data: Sequence[bytes], reference: int, times: Sequence[int], quality: int
-    ) -> _Coded:
+    ) -> list[Packet]:
         """Coded frames as packets."""
         packets: list[Packet] = []
         for first, count in _cut(times, [len(each) for each in data], max(1, round(self._fps))):
@@ -253,7 +250,10 @@ class BaseLayer:
                 tuple((after, data[at]) for after, at in zip(afters, ends, strict=True)),
             )
             packets += group.to_packets()
-        return _Coded(packets, sum(self._rate.framed(len(packet.payload)) for packet in packets))
+        return packets
+
+    def _framed(self, packets: Sequence[Packet]) -> int:
+        return sum(self._rate.framed(len(packet.payload)) for packet in packets)
 
 
 def pays(rate: RateControl) -> bool:
@@ -295,31 +295,19 @@ def _cut(times: Sequence[int], sizes: Sequence[int], most: int) -> list[tuple[in
     return [*groups, (first, len(sizes) - first)]
 
 
-def _anchor(picture: npt.NDArray[np.uint8], size: int) -> Anchor | None:
-    """A picture as the still of a chain, in about so many bytes; None if this machine cannot make
-    one.
-    """
-    still = finish(fit_picture(picture, size, smallest=True))
-    try:
-        return Anchor(picture, still)
-    except ConfigError:
-        return None
+def _within(crf: float) -> float:
+    """The nearest quarter of the range."""
+    return min(max(round(_QUARTERS * crf) / _QUARTERS, BEST_CRF), WORST_CRF)
 
 
-def _quantiser(level: int) -> float:
-    """The quantiser of a chain at a level of quality, from 0, the coarsest, on."""
-    return COARSEST - level / _QUARTERS
+def _crf(level: int) -> float:
+    """The CRF at a level of quality, from 0, the coarsest, on."""
+    return WORST_CRF - level / _QUARTERS
 
 
-def _chain(anchor: Anchor, frames: Sequence[av.VideoFrame], quantiser: float) -> list[bytes]:
-    """The coded frames of a chain."""
-    with ChainEncoder(anchor, quantiser) as encoder:
-        return [encoder.encode(frame) for frame in frames]
-
-
-def _psnr(anchor: Anchor, chain: Sequence[bytes], moments: Sequence[Moment]) -> float:
+def _psnr(still: CodedPicture, chain: Sequence[bytes], moments: Sequence[Moment]) -> float:
     """Mean PSNR of a chain's pictures in dB, of each at most `_MOST_DB`."""
-    decoder = ChainDecoder(anchor.picture)
+    decoder = ChainDecoder(still)
     shown = [decoder.decode(data) for data in chain]
     judged = range(min(_JUDGED // 2, len(shown) - 1), len(shown), _JUDGED)
     errors = [

@@ -32,10 +32,11 @@ from ..observed import View
 from ..rate.control import RateControl
 from ..references.reference import Reference
 from ..still_work import StillJob, StillWork
-from .layer import GROWTH, pays
+from .layer import pays
 
 __all__ = ["LiveBase"]
 
+_GROWTH = 0.0142  # of the logarithm of a chain's bytes, with each step of its quantiser
 _SHARE = 0.8  # of what sound and motion leave of the rate
 _CRF, _AT_BYTES = 56.0, 80.0  # of a chain that usually takes so many bytes a frame
 _COARSER_THAN_MIDDLE = 11  # CRF by which chains usually are coarser than the middle of their range
@@ -79,7 +80,7 @@ class _Chain:
         if len(self.sizes) < _FEWEST:
             return crf
         taken = sum(self.sizes) / len(self.sizes)
-        change = math.log(max(taken, 1.0) / max(frame_bytes, 1.0)) / GROWTH / 4
+        change = math.log(max(taken, 1.0) / max(frame_bytes, 1.0)) / _GROWTH / 4
         return crf + min(max(change, -_FINER), _COARSER)
 
     def group(self) -> BaseGroup:
@@ -222,7 +223,7 @@ class LiveBase:
     def _usual_crf(self) -> float:
         """The CRF of chains that usually fit the rate."""
         frame_bytes = max(_SHARE * self._rate.free() / float(self._fps) - _FRAME_BYTES, 1.0)
-        return _CRF - math.log(frame_bytes / _AT_BYTES) / GROWTH / 4
+        return _CRF - math.log(frame_bytes / _AT_BYTES) / _GROWTH / 4
 
     def _earn(self, now: Fraction) -> None:
         passed = 0.0 if self._earned_at is None else max(float(now - self._earned_at), 0.0)
@@ -241,7 +242,7 @@ class LiveBase:
             return since >= _LOST_S
         crf = chain.wanted_crf(self._frame_bytes)
         quantiser = min(max(4 * (crf - chain.anchor.crf), FINEST), COARSEST)
-        change = (quantiser - chain.quantiser) * GROWTH
+        change = (quantiser - chain.quantiser) * _GROWTH
         dear, cheap = change > math.log(_TOO_DEAR), change < math.log(_TOO_CHEAP)
         return (dear and since >= _DEAR_S) or (cheap and since >= _CHEAP_S)
 

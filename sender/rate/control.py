@@ -207,6 +207,11 @@ class RateControl:
         """Bytes of a small keyframe without its picture, if its shape takes `shape` bytes."""
         return _BODY + shape + self._fragment()
 
+    def keyframe_bytes(self, picture: int, shape: int) -> int:
+        """Bytes that a keyframe takes in all, by the bytes of its picture and its shape."""
+        body = _BODY + shape + picture
+        return body + self._fragment() * math.ceil(body / FRAGMENT_BYTES)
+
     def join_bytes(self) -> int:
         """Bytes that a join keyframe takes beyond another reference: landmarks, a STREAM packet."""
         stream = self.framed(len(self._header.to_payload()))

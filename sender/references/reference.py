@@ -105,16 +105,15 @@ class Reference:
             )
             if len(picture.data) < len(other.data) <= max_bytes:
                 picture, self._source = other, soft
-        self.coded = picture
         self._anchor, self._tried = None, False
-        shown = decode_picture(picture, None if after is None else after.picture)
-        self.loss = coded_loss(self.picture, shown)
-        gain = AFTER_GAIN if picture.codec is StillCodec.AV1_AFTER else 1.0
-        self.hardness = self.loss / USUAL(gain * len(picture.data))
-        base = None if self.base is None else self.base.id
-        keyframe = Keyframe(self.id, self.pts, self.motion, self.shape, picture, base)
-        self.state = ReferenceState(self.id, zlib.crc32(bytes(keyframe)))
-        return keyframe
+        return self._settle(picture, None if after is None else after.picture)
+
+    def coded_with_chain(self, picture: CodedPicture) -> Keyframe:
+        """Take a picture that was coded together with the chain that follows it. No other picture
+        can be coded after it, since SVT-AV1 would not make it again by itself.
+        """
+        self._anchor, self._tried = None, True
+        return self._settle(picture, None)
 
     def anchor(self) -> Steps[Anchor | None]:
         """What pictures that are coded after this one need, in steps; None if none can be."""
@@ -123,6 +122,17 @@ class Reference:
                 self._anchor = yield from Anchor.of(self._source, self.coded, self.middle)
             self._tried = True
         return self._anchor
+
+    def _settle(self, picture: CodedPicture, after: CodedPicture | None) -> Keyframe:
+        """Note its picture, and give what is sent of it."""
+        self.coded = picture
+        self.loss = coded_loss(self.picture, decode_picture(picture, after))
+        gain = AFTER_GAIN if picture.codec is StillCodec.AV1_AFTER else 1.0
+        self.hardness = self.loss / USUAL(gain * len(picture.data))
+        base = None if self.base is None else self.base.id
+        keyframe = Keyframe(self.id, self.pts, self.motion, self.shape, picture, base)
+        self.state = ReferenceState(self.id, zlib.crc32(bytes(keyframe)))
+        return keyframe
 
     @property
     def shape_bytes(self) -> int:

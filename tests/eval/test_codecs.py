@@ -382,7 +382,7 @@ def test_a_call_names_its_clip_and_its_rate(talking: Clip, tmp_path: Path) -> No
 @codes_chains
 def test_a_base_layer_takes_its_part_of_a_high_rate(talking: Clip, tmp_path: Path) -> None:
     (codec,) = make_codecs(["facewire-base"])
-    rate = 50_000.0
+    rate = 100_000.0
     encoded = run(codec, talking, tmp_path, rate)
     assert encoded.bits["residual"] > 0.05 * encoded.total
     assert encoded.total < 1.3 * rate * talking.seconds

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
@@ -38,6 +38,8 @@ from facewire.codec.motion.profiles import POSES, STATELESS, MotionSettings, Pro
 from facewire.codec.motion.tables import load_pose_tables, load_tables
 from facewire.codec.packet import Flags, Kind, Packet
 from facewire.codec.picture.chain import ChainDecoder, ChainEncoder
+from facewire.codec.picture.chain_ahead import code_ahead
+from facewire.codec.picture.coders import to_frame
 from facewire.codec.picture.still import (
     Anchor,
     CodedPicture,
@@ -71,6 +73,7 @@ class Recipe:
     portrait: str | None = None
     performed: bool = False
     base: bool = False  # a chain after each keyframe, in two groups
+    ahead: bool = False  # a chain whose parts also hold frames that are shown later
     light: bool = False  # a fade to black, and light that comes and goes
 
 
@@ -123,6 +126,15 @@ RECIPES = (
         bundles=(1, 1, 5, 3),
         tables=2,
         base=True,
+    ),
+    Recipe(
+        "v1-entropy2-av1-base-ahead",
+        StillCodec.AV1,
+        profile=Profile.ENTROPY,
+        bundles=(1, 1, 5, 3),
+        tables=2,
+        base=True,
+        ahead=True,
     ),
     Recipe(
         "v1-entropy2-av1-light",
@@ -244,12 +256,15 @@ def make(recipe: Recipe) -> Iterator[Packet]:
         identity = frame // 10 + 14
         if frame % 10 == 0:
             still = encode_picture(picture(frame), max_bytes=2500, codec=recipe.codec)
+            if recipe.ahead:
+                still, *known = look_ahead(frame)
             keyframe = Keyframe(identity, pts, moved(frame), shape(frame), still)
             packets = [header.to_packet(0), *keyframe.to_packets(0)]
             if frame == 0 and recipe.identity is not None:
                 packets[1:1] = introduce(recipe.identity, 0, pts)
         if recipe.base and frame % 10 == 0:
-            chain = list(make_chain(frame, still, identity, pts, step))
+            data = known if recipe.ahead else follow(frame, still)
+            chain = list(make_chain(frame, data, identity, pts, step))
         if recipe.base and frame % 10 in (0, 6):
             packets += chain[frame % 10 > 0]
         if recipe.later and frame % 10 == 5:
@@ -287,22 +302,33 @@ def make(recipe: Recipe) -> Iterator[Packet]:
             sequence += 1
 
 
+CHAINED = 0, 1, 2, 3, 4, 5, 6, 7, 9
+
+
+def follow(first: int, still: CodedPicture) -> list[bytes]:
+    """The chain of nine frames, coded one after the other."""
+    with ChainEncoder(Anchor(picture(first), still), -20) as encoder:
+        return [encoder.encode(picture(first + n)) for n in CHAINED]
+
+
+def look_ahead(first: int) -> tuple[CodedPicture, *tuple[bytes, ...]]:
+    """The same, with its still, by an encoder that knows them all."""
+    frames = [to_frame(picture(first + n), "yuv420p10le") for n in (0, *CHAINED)]
+    still, data = code_ahead(frames, 45)
+    return still, *data
+
+
 def make_chain(
-    first: int, still: CodedPicture, reference: int, pts: int, step: int
+    first: int, data: Sequence[bytes], reference: int, pts: int, step: int
 ) -> Iterator[list[Packet]]:
     """The base layer of ten frames in two groups; the second has no picture for one of them."""
-    with ChainEncoder(Anchor(picture(first), still), -20) as encoder:
-        for start, shown in ((0, (0, 1, 2, 3, 4, 5)), (6, (6, 7, 9))):
-            times = [0, *np.diff(shown).tolist()]
-            frames = [
-                (after * step, encoder.encode(picture(first + n)))
-                for n, after in zip(shown, times, strict=True)
-            ]
-            chain = (250 + first) % 256  # the numbers of chains wrap
-            group = BaseGroup(
-                reference, chain, start + 1, 25, (pts + start * step) % 65536, tuple(frames)
-            )
-            yield group.to_packets()
+    for start, end in ((0, 6), (6, 9)):
+        shown = CHAINED[start:end]
+        afters = (step * n for n in (0, *np.diff(shown).tolist()))
+        frames = tuple(zip(afters, data[start:end], strict=True))
+        chain = (250 + first) % 256  # the numbers of chains wrap
+        group = BaseGroup(reference, chain, start + 1, 25, (pts + start * step) % 65536, frames)
+        yield group.to_packets()
 
 
 def digest(data: bytes | npt.NDArray[Any]) -> str:
