@@ -19,10 +19,13 @@ from ..errors import MediaError
 from .coded_picture import CodedPicture, StillCodec
 from .coders import CODERS, open_encoder, own_priority, without_delimiter
 
-__all__ = ["BEST_CRF", "WORST_CRF", "code_ahead"]
+__all__ = ["BEST_CRF", "STEPS", "WORST_CRF", "code_ahead"]
 
 BEST_CRF, WORST_CRF = 1, 70
 """Range of the CRF of such a chain. Above 63, SVT-AV1 makes the frames between coarser only."""
+STEPS = 3
+"""Steps in a quarter of CRF, which changes the bytes by 2 %."""
+_BIAS = 2  # how much finer SVT-AV1 codes what is dark, in percent: about 0.8 % more bytes
 _CODER = replace(
     CODERS[StillCodec.AV1],
     options={
@@ -33,13 +36,16 @@ _CODER = replace(
 )
 
 
-def code_ahead(frames: Sequence[av.VideoFrame], crf: float) -> tuple[CodedPicture, list[bytes]]:
+def code_ahead(
+    frames: Sequence[av.VideoFrame], crf: float, finer: int = 0
+) -> tuple[CodedPicture, list[bytes]]:
     """Code a still and the chain that follows it.
 
     Args:
         frames: the still and the frames of the chain, at least one, as `to_frame` makes them, all
             of the same size.
         crf: quality of both, in quarters, from `BEST_CRF` to `WORST_CRF`.
+        finer: 0 to `STEPS` - 1, steps between this CRF and the next quarter.
 
     Returns:
         The still, and what `ChainDecoder` takes for each frame after it.
@@ -48,7 +54,11 @@ def code_ahead(frames: Sequence[av.VideoFrame], crf: float) -> tuple[CodedPictur
         MediaError: the encoder refuses.
         UnsupportedError: PyAV was built without the encoder.
     """
-    context = open_encoder(_CODER, frames[0], crf)
+    coder = _CODER
+    if finer:
+        more = f"{_CODER.options['svtav1-params']}:luminance-qp-bias={_BIAS * finer}"
+        coder = replace(_CODER, options={**_CODER.options, "svtav1-params": more})
+    context = open_encoder(coder, frames[0], crf)
     packets: list[av.Packet] = []
     try:
         with own_priority():

@@ -27,7 +27,7 @@ from ...codec.errors import MediaError
 from ...codec.motion.profiles import motion_ticks
 from ...codec.packet import Kind, Packet
 from ...codec.picture.chain import ChainDecoder
-from ...codec.picture.chain_ahead import BEST_CRF, WORST_CRF, code_ahead
+from ...codec.picture.chain_ahead import BEST_CRF, STEPS, WORST_CRF, code_ahead
 from ...codec.picture.coded_picture import CodedPicture, StillCodec
 from ...codec.picture.coders import CODERS, to_frame
 from ...codec.picture.level_search import best_level
@@ -53,8 +53,10 @@ _CRF, _AT_BYTES = 60.0, 110.0  # of a chain that usually takes so many bytes a f
 _PROBED = 100  # frames that are coded as a trial
 _JUDGED = 9  # every ninth of these frames is looked at; odd, so that all layers are
 _MOST_DB = 50.0
-_QUARTERS = 4  # levels to a step of CRF
-_LEVELS = _QUARTERS * (WORST_CRF - BEST_CRF)
+_QUARTERS = 4  # of a step of CRF
+_EACH = _QUARTERS * STEPS  # levels to a step of CRF
+_LEVELS = _EACH * (WORST_CRF - BEST_CRF)
+_NEAR = 0.993  # part of the bytes that is near enough to them
 _SURE = 1.5  # a chain that is expected to fit by this factor need not be tried
 _MOST_FPS = 30
 _BODY = 16_000  # bytes of a group, which only its last frame may exceed
@@ -126,12 +128,13 @@ class BaseChain:
     @property
     def first(self) -> int:
         """The level of quality that is expected to give the right number of bytes."""
-        return min(max(round(_QUARTERS * (WORST_CRF - self.plan.crf)), 0), _LEVELS)
+        return min(max(STEPS * round(_QUARTERS * (WORST_CRF - self.plan.crf)), 0), _LEVELS)
 
     def data(self, level: int) -> tuple[CodedPicture, list[bytes]]:
         """Code it at a level of quality, from 0, the coarsest, on; each is coded only once."""
         if level not in self._tried:
-            self._tried[level] = code_ahead([self.still, *self.plan.frames], _crf(level))
+            frames = [self.still, *self.plan.frames]
+            self._tried[level] = code_ahead(frames, _crf(level), level % STEPS)
         return self._tried[level]
 
 
@@ -195,7 +198,7 @@ class BaseLayer:
             The chain, to be given to `code`; None if it does not fit even at its coarsest.
         """
         chain = BaseChain(_frame(picture), plan)
-        coarsest = math.exp(-_GROWTH * chain.first / _QUARTERS)
+        coarsest = math.exp(-_GROWTH * chain.first / _EACH)
         if _SURE * coarsest * len(self._at(chain, 0, 1, chain.first)) <= room:
             return chain
         return chain if len(self._at(chain, 0, 1, 0)) <= room else None
@@ -220,6 +223,7 @@ class BaseLayer:
                 np.linspace(0, _GROWTH * (WORST_CRF - BEST_CRF), _LEVELS + 1),
                 int(room),
                 chain.first,
+                _NEAR,
             )
         )[1]
         if len(coded) > room:
@@ -302,7 +306,7 @@ def _within(crf: float) -> float:
 
 def _crf(level: int) -> float:
     """The CRF at a level of quality, from 0, the coarsest, on."""
-    return WORST_CRF - level / _QUARTERS
+    return WORST_CRF - level // STEPS / _QUARTERS
 
 
 def _psnr(still: CodedPicture, chain: Sequence[bytes], moments: Sequence[Moment]) -> float:

@@ -9,7 +9,7 @@ import pytest
 
 from facewire.codec.errors import StreamError
 from facewire.codec.picture.chain import MOST_TOGETHER, ChainDecoder, ChainEncoder
-from facewire.codec.picture.chain_ahead import BEST_CRF, WORST_CRF, code_ahead
+from facewire.codec.picture.chain_ahead import BEST_CRF, STEPS, WORST_CRF, code_ahead
 from facewire.codec.picture.coded_picture import CodedPicture
 from facewire.codec.picture.coders import to_frame
 from facewire.codec.picture.obus import count_frames
@@ -90,6 +90,14 @@ def test_the_range_of_quality() -> None:
     sizes = [sum(map(len, code(frames, crf)[1])) for crf in (BEST_CRF, 40, 62.5, 66, WORST_CRF)]
     assert sizes == sorted(sizes, reverse=True)
     assert len(set(sizes)) == len(sizes)
+
+
+def test_steps_between_two_quarters() -> None:
+    frames = [to_frame(frame // 2, "yuv420p10le") for frame in drifting(20)]
+    steps = [*((50.25, n) for n in range(STEPS)), (50, 0)]
+    sizes = [sum(map(len, code_ahead(frames, crf, finer)[1])) for crf, finer in steps]
+    assert sizes[0] <= sizes[1] <= sizes[2] <= sizes[3]
+    assert sizes[0] < sizes[2]
 
 
 @pytest.mark.parametrize("count", [2, 3, 17, 33])
