@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import cv2
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -25,13 +26,21 @@ COUNT = 40
 def drifting(count: int = COUNT) -> list[Frame]:
     """A grey scene of 128x128 that moves by fractions of a pixel."""
     rng = np.random.default_rng(4)
-    scene = cv2.resize(rng.integers(40, 220, (40, 40)).astype(np.float32), (240, 240))
-    scene += cv2.resize(rng.normal(0, 12, (120, 120)).astype(np.float32), (240, 240))
+    large, small = rng.integers(40, 220, (40, 40)), rng.normal(0, 12, (120, 120))
     frames = []
     for number in range(count):
-        moved = cv2.warpAffine(scene, np.array([[1, 0, -0.75 * number], [0, 1, 0]]), (128, 128))
-        frames.append(np.repeat(moved.clip(0, 255).astype(np.uint8)[..., None], 3, 2))
+        x, y = np.arange(128) + 0.75 * number, np.arange(128.0)
+        scene = between(large, y / 6, x / 6) + between(small, y / 2, x / 2)
+        frames.append(np.repeat(scene.clip(0, 255).astype(np.uint8)[..., None], 3, 2))
     return frames
+
+
+def between(
+    values: npt.NDArray[Any], y: npt.NDArray[np.float64], x: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """A grid of numbers, linear between them."""
+    rows = np.stack([np.interp(x, np.arange(values.shape[1]), row) for row in values])
+    return np.stack([np.interp(y, np.arange(len(values)), column) for column in rows.T], 1)
 
 
 def code(frames: list[Frame], crf: float) -> tuple[CodedPicture, list[bytes]]:
