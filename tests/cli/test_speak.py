@@ -6,6 +6,8 @@ import json
 import shutil
 import subprocess
 import sys
+import wave
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -18,6 +20,7 @@ from facewire.codec.file.container import Reader
 from facewire.codec.packet import Kind
 from facewire.receiver.files.writer import SYNTHETIC
 from tests.photographs import save_8k
+from tests.sounds import RATE, Sound, music, two_voices
 
 from .test_encode import save_portrait
 
@@ -87,6 +90,31 @@ def test_a_video_with_consent(photo: Path, voice: Path, tmp_path: Path) -> None:
     moved = np.abs(frames[-1].astype(int) - frames[0])
     assert moved[60:200, 60:200].mean() > 0.5
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [music, two_voices, lambda seconds: np.zeros(round(seconds * RATE), np.float32)],
+    ids=["music", "two voices", "silence"],
+)
+def test_a_sound_that_is_no_single_voice(
+    sound: Callable[[float], Sound],
+    photo: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It takes as long as the sound, and the head lives whatever is heard."""
+    with wave.open(str(tmp_path / "sound.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes((32767 * sound(1.5)).astype("<i2").tobytes())
+    target = tmp_path / "hello.fwire"
+    assert main(["speak", str(photo), str(tmp_path / "sound.wav"), str(target), "--quiet"]) == 0
+    assert main(["info", str(target), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["frames"] == pytest.approx(38, abs=2)
+    assert facts["performed"] is True
 
 
 def test_seeds_and_what_exists(photo: Path, voice: Path, tmp_path: Path) -> None:
