@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import av
 
@@ -59,7 +60,7 @@ def code_ahead(
         more = f"{_CODER.options['svtav1-params']}:luminance-qp-bias={_BIAS * finer}"
         coder = replace(_CODER, options={**_CODER.options, "svtav1-params": more})
     context = open_encoder(coder, frames[0], crf)
-    packets: list[av.Packet] = []
+    packets: list[av.Packet[Any]] = []
     try:
         with own_priority():
             for number, frame in enumerate(frames):
