@@ -23,7 +23,8 @@ from .coders import CODERS, open_encoder, own_priority, without_delimiter
 __all__ = ["BEST_CRF", "STEPS", "WORST_CRF", "code_ahead"]
 
 BEST_CRF, WORST_CRF = 1, 70
-"""Range of the CRF of such a chain. Above 63, SVT-AV1 makes the frames between coarser only."""
+"""Range of the CRF of such a chain. Above 63, SVT-AV1 makes only those frames coarser that others
+are predicted from."""
 STEPS = 3
 """Steps in a quarter of CRF, which changes the bytes by 2 %."""
 _BIAS = 2  # how much finer SVT-AV1 codes what is dark, in percent: about 0.8 % more bytes

@@ -39,8 +39,8 @@ __all__ = ["BaseChain", "BaseCoded", "BaseLayer", "BasePlan", "Moment", "pays", 
 _log = logging.getLogger(__name__)
 _FROM_BPP = 0.011
 """Bits a pixel of motion and pictures, sound apart, from which a base layer is considered."""
-_LOST_AT_0_DB, _FALL = 2.6, 0.121
-"""What fused pictures lose, by the PSNR of the base layer in dB: `2.6 * exp(-0.121 * PSNR)`, in the
+_LOST_AT_0_DB, _FALL = 2.2, 0.121
+"""What fused pictures lose, by the PSNR of the base layer in dB: `2.2 * exp(-0.121 * PSNR)`, in the
 unit of `expected_loss` (docs/rate.md). The structure that is lost, by which stills are judged, says
 little about moving pictures: in noise and blur much of it is lost, and nobody misses it.
 """
