@@ -330,9 +330,9 @@ def test_a_frame_of_a_call_waits_for_one_coding_at_most(
     """But for a keyframe that all wait for."""
     counts = [0]
 
-    def count(*args: Any) -> bytes:
+    def count(*args: Any, **options: Any) -> bytes:
         counts[-1] += 1
-        return encode(*args)
+        return encode(*args, **options)
 
     monkeypatch.setattr("facewire.codec.picture.fitting.encode", count)
     monkeypatch.setattr("facewire.codec.picture.after.encode", count)
