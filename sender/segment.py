@@ -210,8 +210,8 @@ class SegmentCoder:
     def _with_base(
         self, coded: Sequence[Packet | _Place], end: Fraction, chain: BaseChain
     ) -> list[Packet]:
-        """The same with a base layer: it follows the picture, and takes what is left. Nothing if
-        there is another picture than was expected, or too little is left.
+        """The same with a base layer, which is coded together with the picture. Nothing if there is
+        not exactly one picture, or too little is left for both.
         """
         places = [item for item in coded if not isinstance(item, Packet)]
         if len(places) != 1:

@@ -12,13 +12,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import av
 
-from ..errors import MediaError
 from .coded_picture import CodedPicture, StillCodec
-from .coders import CODERS, open_encoder, own_priority, without_delimiter
+from .coders import CODERS, encode_all, open_encoder
 
 __all__ = ["BEST_CRF", "STEPS", "WORST_CRF", "code_ahead"]
 
@@ -60,17 +58,5 @@ def code_ahead(
     if finer:
         more = f"{_CODER.options['svtav1-params']}:luminance-qp-bias={_BIAS * finer}"
         coder = replace(_CODER, options={**_CODER.options, "svtav1-params": more})
-    context = open_encoder(coder, frames[0], crf)
-    packets: list[av.Packet[Any]] = []
-    try:
-        with own_priority():
-            for number, frame in enumerate(frames):
-                frame.pts = number
-                packets += context.encode(frame)
-            packets += context.encode(None)
-    except av.error.FFmpegError as error:
-        raise MediaError(f"{_CODER.encoder} cannot code the frames: {error}") from error
-    if len(packets) != len(frames):
-        raise MediaError(f"{_CODER.encoder} gave {len(packets)} packets for {len(frames)} frames")
-    still, *chain = (without_delimiter(bytes(packet), _CODER) for packet in packets)
+    still, *chain = encode_all(coder, open_encoder(coder, frames[0], crf), frames)
     return CodedPicture(StillCodec.AV1, min(math.ceil(crf), _CODER.worst), still), chain

@@ -27,6 +27,7 @@ __all__ = [
     "create",
     "decode",
     "encode",
+    "encode_all",
     "open_encoder",
     "own_priority",
     "to_frame",
@@ -120,6 +121,20 @@ def encode(
     """
     offsets = (offset,) * LAYERS if offset else ()
     context = open_encoder(coder, frames[0], quality, offsets, still)
+    return encode_all(coder, context, frames)[-1]
+
+
+def encode_all(
+    coder: Coder, context: VideoCodecContext, frames: Sequence[av.VideoFrame]
+) -> list[bytes]:
+    """Code frames with an encoder that `open_encoder` has opened for them, and end it.
+
+    Returns:
+        A packet for each frame.
+
+    Raises:
+        MediaError: the encoder refuses.
+    """
     packets = []
     try:
         with own_priority():
@@ -131,7 +146,7 @@ def encode(
         raise MediaError(f"{coder.encoder} cannot code the picture: {error}") from error
     if len(packets) != len(frames):
         raise MediaError(f"{coder.encoder} made {len(packets)} packets of {len(frames)} frames")
-    return without_delimiter(bytes(packets[-1]), coder)
+    return [without_delimiter(bytes(packet), coder) for packet in packets]
 
 
 def open_encoder(

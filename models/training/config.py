@@ -112,6 +112,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if min(self.steps, self.batch, self.drivings) < 1:
             raise ConfigError("steps, batch and drivings must be at least 1")
+        if self.losses.flicker > 0 and self.drivings < 2:
+            raise ConfigError(
+                "the loss for flicker compares two driving frames: set drivings to 2 or more, or "
+                "flicker to 0"
+            )
         if not 0 < self.learning_rate < 1 or not 0 <= self.ema < 1:
             raise ConfigError("learning_rate must be in (0, 1) and ema in [0, 1)")
         if not 0 <= self.person_least_s <= self.person_cap_s:

@@ -205,7 +205,10 @@ def test_more_goes_on_round_by_round(
     out = tmp_path / "more"
     more = ["train", "--more", "--out", str(out), "--data", str(clips), "--every", "2", "--quiet"]
     more += ["--start-from", str(tmp_path / "start"), "--against", str(tmp_path / "start")]
-    more += ["--held-out-people", "1", "--batch", "1", "--drivings", "1", "--threads", "1"]
+    more += ["--held-out-people", "1", "--batch", "1", "--threads", "1"]
+    assert main([*more, "--steps", "1", "--drivings", "1"]) == 1
+    assert "the loss for flicker compares two driving frames" in capsys.readouterr().err
+    more += ["--drivings", "2"]
     assert main([*more, "--steps", "1"]) == 0
     first = out / "0001"
     told = capsys.readouterr().out
